@@ -1,0 +1,1 @@
+"""The demo community, and the two scenes that show what Linli is for."""

@@ -1,0 +1,37 @@
+"""What every table shares."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import uuid_utils.compat
+from tortoise import fields
+from tortoise.models import Model
+
+
+def new_id() -> UUID:
+    """A UUID version 7 (RFC 9562): ordered by time, so it serves as key and as keyset cursor."""
+    return uuid_utils.compat.uuid7()
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Table(Model):
+    """A row with an id of ours, known before it is written."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    created_at = fields.DatetimeField(default=now)
+
+    class Meta:
+        abstract = True
+
+
+class CommunityTable(Table):
+    """A row that belongs to one community, the boundary that no data crosses."""
+
+    community_id = fields.UUIDField(db_index=True)
+
+    class Meta:
+        abstract = True

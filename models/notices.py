@@ -1,0 +1,264 @@
+"""Official word: notices, whom they are for, and whom they reached."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable, Table
+from models.organisations import OrganisationKind, Power, Role, has_power, powers_of
+from models.rows import Where
+from models.visibility import Office, Viewer, held_by
+
+
+class NoticeCategory(StrEnum):
+    OUTAGE = "OUTAGE"
+    SAFETY = "SAFETY"
+    WEATHER = "WEATHER"
+    HEALTH = "HEALTH"
+    GENERAL = "GENERAL"
+
+
+class Severity(StrEnum):
+    """In rising order. EMERGENCY overrides mute and blocks."""
+
+    INFORMATION = "INFORMATION"
+    IMPORTANT = "IMPORTANT"
+    URGENT = "URGENT"
+    EMERGENCY = "EMERGENCY"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+    def and_above(self) -> "frozenset[Severity]":
+        return frozenset(severity for severity in Severity if severity.rank >= self.rank)
+
+
+class NoticeStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    SUPERSEDED = "SUPERSEDED"
+    CANCELLED = "CANCELLED"
+
+
+class AudienceKind(StrEnum):
+    COMMUNITY = "COMMUNITY"
+    ESTATE = "ESTATE"
+    BUILDING = "BUILDING"
+    GRID = "GRID"
+    ROLE = "ROLE"
+    # The publishing office itself: it sees what it sent, and is not counted in reach.
+    OFFICE = "OFFICE"
+
+
+class ReachedHow(StrEnum):
+    DOORSTEP = "DOORSTEP"
+    TELEPHONE = "TELEPHONE"
+
+
+class Progress(StrEnum):
+    """How far a notice came with one household."""
+
+    TARGETED = "TARGETED"
+    DELIVERED = "DELIVERED"
+    SEEN = "SEEN"
+    IN_PERSON = "IN_PERSON"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+
+
+class Notice(CommunityTable):
+    organisation_id = fields.UUIDField(db_index=True)
+    author_id = fields.UUIDField()
+    # The first notice of a chain of updates; its comments are the chain's comments.
+    root_id = fields.UUIDField(db_index=True)
+    # Unique, so that of two updates of one notice only one can be.
+    supersedes_id = fields.UUIDField(null=True, unique=True)
+    category = fields.CharEnumField(NoticeCategory, max_length=8)
+    severity = fields.CharEnumField(Severity, max_length=12)
+    status = fields.CharEnumField(NoticeStatus, max_length=12, default=NoticeStatus.ACTIVE)
+    title = fields.CharField(max_length=80)
+    body = fields.TextField()
+    starts_at = fields.DatetimeField()
+    ends_at = fields.DatetimeField(null=True)
+    cancelled_at = fields.DatetimeField(null=True)
+    cancel_reason = fields.CharField(max_length=500, default="")
+    comment_count = fields.IntField(default=0)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "notice"
+        indexes = (("community_id", "id"),)
+
+
+class NoticeAudience(Table):
+    """One scope that a notice is for."""
+
+    notice_id = fields.UUIDField()
+    kind = fields.CharEnumField(AudienceKind, max_length=10)
+    scope_id = fields.UUIDField()
+    label = fields.CharField(max_length=140, default="")
+    # Of a ROLE only, whose scope is made of them.
+    organisation_kind = fields.CharEnumField(OrganisationKind, max_length=24, null=True)
+    role = fields.CharEnumField(Role, max_length=12, null=True)
+
+    class Meta:
+        table = "notice_audience"
+        unique_together = (("notice_id", "scope_id"),)
+
+
+class Receipt(CommunityTable):
+    """How far a notice came with one household. The targeted set is fixed at sending."""
+
+    notice_id = fields.UUIDField()
+    home_id = fields.UUIDField(db_index=True)
+    building_id = fields.UUIDField()
+    delivered_at = fields.DatetimeField(null=True)
+    seen_at = fields.DatetimeField(null=True)
+    acknowledged_at = fields.DatetimeField(null=True)
+    acknowledged_by_id = fields.UUIDField(null=True)
+    reached_at = fields.DatetimeField(null=True)
+    reached_by_id = fields.UUIDField(null=True)
+    reached_how = fields.CharEnumField(ReachedHow, max_length=10, null=True)
+    reached_note = fields.CharField(max_length=500, default="")
+
+    class Meta:
+        table = "receipt"
+        unique_together = (("notice_id", "home_id"),)
+        indexes = (("notice_id", "building_id", "id"),)
+
+
+class BuildingReach(Table):
+    """Counters of one notice in one building, kept in the transaction that changes a receipt."""
+
+    notice_id = fields.UUIDField()
+    building_id = fields.UUIDField()
+    targeted = fields.IntField()
+    delivered = fields.IntField(default=0)
+    seen = fields.IntField(default=0)
+    acknowledged = fields.IntField(default=0)
+    # Reached in person and not acknowledged, so that the two add up.
+    in_person = fields.IntField(default=0)
+
+    class Meta:
+        table = "building_reach"
+        unique_together = (("notice_id", "building_id"),)
+
+
+@dataclass(slots=True)
+class NoticeRow:
+    id: UUID
+    community_id: UUID
+    organisation_id: UUID
+    author_id: UUID
+    root_id: UUID
+    supersedes_id: UUID | None
+    category: NoticeCategory
+    severity: Severity
+    status: NoticeStatus
+    title: str
+    body: str
+    starts_at: datetime
+    ends_at: datetime | None
+    created_at: datetime
+    cancelled_at: datetime | None
+    cancel_reason: str
+    comment_count: int
+    version: int
+
+    def valid_at(self, moment: datetime) -> bool:
+        return (
+            self.status is NoticeStatus.ACTIVE
+            and self.starts_at <= moment
+            and (self.ends_at is None or moment < self.ends_at)
+        )
+
+
+@dataclass(slots=True)
+class AudienceRow:
+    id: UUID
+    notice_id: UUID
+    kind: AudienceKind
+    scope_id: UUID
+    label: str
+    organisation_kind: OrganisationKind | None
+    role: Role | None
+
+
+@dataclass(slots=True)
+class ReceiptRow:
+    id: UUID
+    community_id: UUID
+    notice_id: UUID
+    home_id: UUID
+    building_id: UUID
+    delivered_at: datetime | None
+    seen_at: datetime | None
+    acknowledged_at: datetime | None
+    reached_at: datetime | None
+    reached_by_id: UUID | None
+    reached_how: ReachedHow | None
+    reached_note: str
+
+    @property
+    def progress(self) -> Progress:
+        if self.acknowledged_at:
+            return Progress.ACKNOWLEDGED
+        if self.reached_at:
+            return Progress.IN_PERSON
+        if self.seen_at:
+            return Progress.SEEN
+        return Progress.DELIVERED if self.delivered_at else Progress.TARGETED
+
+
+@dataclass(slots=True)
+class BuildingReachRow:
+    id: UUID
+    notice_id: UUID
+    building_id: UUID
+    targeted: int
+    delivered: int
+    seen: int
+    acknowledged: int
+    in_person: int
+
+    @property
+    def reached(self) -> int:
+        return self.acknowledged + self.in_person
+
+
+def visible_to(viewer: Viewer) -> Where:
+    """The notices (as ``t``) that were sent to a scope the viewer holds."""
+    held = held_by(viewer, "a.scope_id")
+    return Where(
+        f"EXISTS (SELECT 1 FROM notice_audience a WHERE a.notice_id = t.id AND {held.text})", held.params
+    )
+
+
+def overseeing(viewer: Viewer, notice: NoticeRow) -> list[Office]:
+    """The offices through which the viewer follows the notice: of its publisher and the committee."""
+    return [
+        office
+        for office in viewer.offices.values()
+        if office.organisation_id == notice.organisation_id
+        or (
+            office.community_id == notice.community_id and office.kind is OrganisationKind.RESIDENTS_COMMITTEE
+        )
+    ]
+
+
+def can_see_reach(viewer: Viewer, notice: NoticeRow) -> bool:
+    """May the viewer see whom the notice reached?"""
+    return any(
+        has_power(viewer, office.organisation_id, Power.SEE_REACH) for office in overseeing(viewer, notice)
+    )
+
+
+def can_record_visit(viewer: Viewer, notice: NoticeRow, grid_id: UUID | None) -> bool:
+    """May the viewer record that a household in this grid was reached in person?"""
+    return any(
+        Power.RECORD_VISITS in powers_of(office)
+        and (office.roles != {Role.GRID_WORKER} or grid_id in office.grids)
+        for office in overseeing(viewer, notice)
+    )

@@ -1,0 +1,272 @@
+"""The organisations of a community and who holds which office in them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable
+
+if TYPE_CHECKING:
+    from models.notices import NoticeCategory, Severity
+    from models.visibility import Office, Viewer
+
+
+class OrganisationKind(StrEnum):
+    RESIDENTS_COMMITTEE = "RESIDENTS_COMMITTEE"
+    OWNERS_COMMITTEE = "OWNERS_COMMITTEE"
+    PROPERTY_COMPANY = "PROPERTY_COMPANY"
+    PARTY_BRANCH = "PARTY_BRANCH"
+    MERCHANT = "MERCHANT"
+    INTERMEDIARY = "INTERMEDIARY"
+    GOVERNMENT = "GOVERNMENT"
+
+
+class Role(StrEnum):
+    ADMIN = "ADMIN"
+    OFFICER = "OFFICER"
+    GRID_WORKER = "GRID_WORKER"
+
+
+class Power(StrEnum):
+    """What an office may do beyond what every resident may."""
+
+    VERIFY_RESIDENTS = auto()
+    SEE_RESIDENTS = auto()
+    UNMASK = auto()
+    IMPORT_REGISTER = auto()
+    PUBLISH_NOTICES = auto()
+    PUBLISH_EMERGENCIES = auto()
+    SEE_REACH = auto()
+    RECORD_VISITS = auto()
+    PIN_POSTS = auto()
+    MODERATE = auto()
+    PUT_MOTIONS = auto()
+    COUNT_BALLOTS = auto()
+    HANDLE_REQUESTS = auto()
+    SEE_REQUEST_STATISTICS = auto()
+    SET_REQUEST_POLICIES = auto()
+    CONVENE = auto()
+    # Grant and revoke roles in the own organisation.
+    MANAGE_OFFICERS = auto()
+    # Make another organisation of the community, and name its first administrator.
+    FOUND_OFFICES = auto()
+    # Make grids, and say which buildings are in them and who looks after them.
+    MANAGE_GRIDS = auto()
+    # Read the audit log: the own organisation's; the residents' committee, the community's.
+    SEE_AUDIT = auto()
+
+
+NO_POWERS: frozenset[Power] = frozenset()
+ADMINISTERING = frozenset({Power.MANAGE_OFFICERS, Power.SEE_AUDIT})
+VOTING = frozenset({Power.PUT_MOTIONS, Power.COUNT_BALLOTS})
+HANDLING_REQUESTS = frozenset({Power.HANDLE_REQUESTS, Power.SEE_REQUEST_STATISTICS})
+
+# Who may do what. What is not here nobody may do.
+POWERS: dict[OrganisationKind, dict[Role, frozenset[Power]]] = {
+    OrganisationKind.RESIDENTS_COMMITTEE: {
+        Role.ADMIN: frozenset(Power),
+        Role.OFFICER: frozenset(Power)
+        - ADMINISTERING
+        - {Power.FOUND_OFFICES, Power.MANAGE_GRIDS, Power.SET_REQUEST_POLICIES},
+        Role.GRID_WORKER: frozenset({Power.SEE_REACH, Power.RECORD_VISITS, Power.HANDLE_REQUESTS}),
+    },
+    OrganisationKind.PROPERTY_COMPANY: {
+        Role.ADMIN: ADMINISTERING | {Power.PUBLISH_NOTICES, Power.SEE_REACH} | HANDLING_REQUESTS,
+        Role.OFFICER: frozenset({Power.PUBLISH_NOTICES, Power.SEE_REACH}) | HANDLING_REQUESTS,
+    },
+    OrganisationKind.OWNERS_COMMITTEE: {
+        Role.ADMIN: ADMINISTERING | {Power.CONVENE} | VOTING | HANDLING_REQUESTS,
+        Role.OFFICER: frozenset({Power.CONVENE}) | VOTING | HANDLING_REQUESTS,
+    },
+    OrganisationKind.PARTY_BRANCH: {Role.ADMIN: ADMINISTERING},
+    OrganisationKind.MERCHANT: {Role.ADMIN: ADMINISTERING},
+    OrganisationKind.INTERMEDIARY: {Role.ADMIN: ADMINISTERING},
+    OrganisationKind.GOVERNMENT: {Role.ADMIN: ADMINISTERING},
+}
+
+# Notices of which categories a kind of organisation may publish; the residents' committee, of all.
+CATEGORIES: dict[OrganisationKind, frozenset[str]] = {
+    OrganisationKind.PROPERTY_COMPANY: frozenset({"OUTAGE", "GENERAL"}),
+}
+
+
+def powers_of(office: "Office") -> frozenset[Power]:
+    """What may the holder of this office do?"""
+    return NO_POWERS.union(*(POWERS[office.kind].get(role, NO_POWERS) for role in office.roles))
+
+
+def has_power(viewer: "Viewer", organisation_id: UUID, power: Power) -> bool:
+    """May the viewer do this in the name of this organisation?"""
+    office = viewer.offices.get(organisation_id)
+    return office is not None and power in powers_of(office)
+
+
+def has_power_in(viewer: "Viewer", community_id: UUID, power: Power) -> bool:
+    """May the viewer do this in this community, in the name of any of its organisations?"""
+    return office_with(viewer, community_id, power) is not None
+
+
+def office_with(viewer: "Viewer", community_id: UUID, power: Power) -> UUID | None:
+    """In the name of which organisation may the viewer do this in this community?"""
+    for office in viewer.offices.values():
+        if office.community_id == community_id and power in powers_of(office):
+            return office.organisation_id
+    return None
+
+
+def may_publish(
+    viewer: "Viewer", organisation_id: UUID, category: "NoticeCategory", severity: "Severity"
+) -> bool:
+    """May the viewer publish such a notice in the name of this organisation?"""
+    office = viewer.offices.get(organisation_id)
+    if office is None:
+        return False
+    emergency = severity.value == "EMERGENCY"
+    needed = {Power.PUBLISH_NOTICES} | ({Power.PUBLISH_EMERGENCIES} if emergency else set())
+    allowed = CATEGORIES.get(office.kind)
+    return needed <= powers_of(office) and (allowed is None or category.value in allowed)
+
+
+class Organisation(CommunityTable):
+    kind = fields.CharEnumField(OrganisationKind, max_length=24)
+    name = fields.CharField(max_length=80)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "organisation"
+        unique_together = (("community_id", "name"),)
+
+
+class Appointment(CommunityTable):
+    """A dated role of an account in an organisation. A grid worker has a grid."""
+
+    organisation_id = fields.UUIDField(db_index=True)
+    account_id = fields.UUIDField(db_index=True)
+    role = fields.CharEnumField(Role, max_length=12)
+    grid_id = fields.UUIDField(null=True)
+    granted_by_id = fields.UUIDField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "appointment"
+
+
+class InvitationStatus(StrEnum):
+    OPEN = "OPEN"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+    REVOKED = "REVOKED"
+    EXPIRED = "EXPIRED"
+
+
+class Invitation(CommunityTable):
+    """An office offered to whoever has a phone, who need not have signed in yet."""
+
+    organisation_id = fields.UUIDField(db_index=True)
+    role = fields.CharEnumField(Role, max_length=12)
+    grid_id = fields.UUIDField(null=True)
+    # Whether it names the first administrator, which only holds while there is none.
+    founding = fields.BooleanField(default=False)
+    # Both personal, and gone once it is decided.
+    phone_index = fields.CharField(max_length=64, null=True, db_index=True)
+    phone_sealed = fields.TextField(null=True)
+    # Of organisation, phone, role and grid while it is open, so that there is one open at most.
+    open_key = fields.CharField(max_length=64, null=True, unique=True)
+    status = fields.CharEnumField(InvitationStatus, max_length=8, default=InvitationStatus.OPEN)
+    invited_by_id = fields.UUIDField()
+    expires_at = fields.DatetimeField()
+    decided_at = fields.DatetimeField(null=True)
+    appointment_id = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "office_invitation"
+
+
+@dataclass(slots=True)
+class OrganisationRow:
+    id: UUID
+    community_id: UUID
+    kind: OrganisationKind
+    name: str
+    version: int
+
+
+@dataclass(slots=True)
+class AppointmentRow:
+    id: UUID
+    community_id: UUID
+    organisation_id: UUID
+    account_id: UUID
+    role: Role
+    grid_id: UUID | None
+    created_at: datetime
+    revoked_at: datetime | None
+    version: int
+
+
+@dataclass(slots=True)
+class InvitationRow:
+    id: UUID
+    community_id: UUID
+    organisation_id: UUID
+    role: Role
+    grid_id: UUID | None
+    founding: bool
+    phone_index: str | None
+    phone_sealed: str | None
+    status: InvitationStatus
+    invited_by_id: UUID
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+    appointment_id: UUID | None
+
+
+def can_appoint(viewer: "Viewer", organisation: OrganisationRow, role: Role, *, has_admin: bool) -> bool:
+    """May the viewer grant and revoke this role in this organisation?
+
+    An organisation's administrators may; the residents' committee's may name the first one.
+    """
+    if has_power(viewer, organisation.id, Power.MANAGE_OFFICERS):
+        return True
+    return (
+        role is Role.ADMIN
+        and not has_admin
+        and has_power_in(viewer, organisation.community_id, Power.FOUND_OFFICES)
+    )
+
+
+def can_found(viewer: "Viewer", community_id: UUID) -> bool:
+    """May the viewer make organisations of this community and name their first administrators?"""
+    return has_power_in(viewer, community_id, Power.FOUND_OFFICES)
+
+
+def can_rename(viewer: "Viewer", organisation: OrganisationRow) -> bool:
+    """May the viewer give this organisation another name?"""
+    return has_power(viewer, organisation.id, Power.MANAGE_OFFICERS) or can_found(
+        viewer, organisation.community_id
+    )
+
+
+def can_manage_grids(viewer: "Viewer", community_id: UUID) -> bool:
+    """May the viewer make grids of this community and say what and who belongs to them?"""
+    return has_power_in(viewer, community_id, Power.MANAGE_GRIDS)
+
+
+def can_see_invitations(viewer: "Viewer", organisation: OrganisationRow) -> bool:
+    """May the viewer see whom this organisation has invited?"""
+    return can_rename(viewer, organisation)
+
+
+def powers_in_order() -> list[tuple[OrganisationKind, Role, list[Power]]]:
+    """The whole table: each kind of organisation, each role in it, what it may do in the order of `Power`."""
+    return [
+        (kind, role, [power for power in Power if power in POWERS[kind].get(role, NO_POWERS)])
+        for kind in OrganisationKind
+        for role in Role
+    ]

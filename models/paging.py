@@ -1,0 +1,210 @@
+"""Keyset pages: a page costs the same wherever in the list it starts."""
+
+import base64
+import json
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from models.rows import EVERYTHING, Where, columns, connection, select
+
+R = TypeVar("R")
+
+LARGEST_PAGE = 100
+INT64 = 1 << 63
+
+
+class BadPage(ValueError):
+    """The arguments ask for no page: sizes out of range, or a cursor of another list."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class PageArgs:
+    """Relay's arguments. Exactly one of `first` and `last`, from 1 to 100.
+
+    Raises BadPage otherwise.
+    """
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.first is None) == (self.last is None):
+            raise BadPage("first", "Give exactly one of first and last")
+        name = "first" if self.first is not None else "last"
+        if not 1 <= self.size <= LARGEST_PAGE:
+            raise BadPage(name, f"{name} must be from 1 to {LARGEST_PAGE}")
+
+    @property
+    def size(self) -> int:
+        return (self.first if self.first is not None else self.last) or 0
+
+    @property
+    def backward(self) -> bool:
+        return self.last is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order with a total key: columns of the row, all one way, the last one unique.
+
+    `name` is part of each cursor, so that a cursor of one list is refused by another.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    descending: bool = True
+
+
+NEWEST = Order("newest", ("id",))
+OLDEST = Order("oldest", ("id",), descending=False)
+
+
+@dataclass(slots=True)
+class Page(Generic[R]):
+    """One page, its items in the list's order."""
+
+    items: list[R]
+    cursors: list[str]
+    has_next_page: bool
+    has_previous_page: bool
+
+
+def cursor_of(order: Order, row: Any) -> str:
+    """The opaque cursor of `row` in a list ordered by `order`."""
+    key = [plain(getattr(row, name)) for name in order.keys]
+    return base64.urlsafe_b64encode(json.dumps([order.name, *key]).encode()).decode().rstrip("=")
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return {"u": str(value)}
+    if isinstance(value, datetime):
+        return {"t": value.isoformat()}
+    return value
+
+
+def key_of(row: type, order: Order, cursor: str, field: str) -> tuple[Any, ...]:
+    """The key in a cursor of this order. Cursors come from clients: whatever is in them is checked."""
+    try:
+        name, *key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        mine = name == order.name and len(key) == len(order.keys)
+        hints = typing.get_type_hints(row)
+        values = (
+            [unplain(*pair) for pair in zip(key, map(hints.get, order.keys), strict=True)] if mine else []
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise BadPage(field, "This is not a cursor") from error
+    if not mine:
+        raise BadPage(field, "This cursor belongs to another list")
+    return tuple(values)
+
+
+def unplain(value: Any, hint: Any) -> Any:
+    """What `plain` was given, if it fits a column of this type; raises one of many errors otherwise."""
+    if isinstance(hint, types.UnionType):
+        (hint,) = [option for option in typing.get_args(hint) if option is not types.NoneType]
+    if hint is UUID:
+        return UUID(value["u"])
+    if hint is datetime:
+        moment = datetime.fromisoformat(value["t"])
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a zone")
+        return moment.astimezone(UTC)
+    if hint is int and type(value) is int and -INT64 <= value < INT64:
+        return value
+    if issubclass(hint, str) and isinstance(value, str) and "\0" not in value:
+        value.encode()
+        return hint(value)
+    raise ValueError("not a key")
+
+
+async def pages(
+    row: type[R],
+    table: str,
+    parents: Sequence[UUID],
+    *,
+    by: str,
+    args: PageArgs,
+    where: Where = EVERYTHING,
+    order: Order = NEWEST,
+) -> list[Page[R]]:
+    """One page of `table` for each of `parents`, by one statement.
+
+    `by` is the column that holds the parent's id; `where` may speak of the table as ``t``.
+    Raises BadPage for a cursor that is none of this list's.
+    """
+    keyset = where
+    for cursor, field, forward in ((args.after, "after", True), (args.before, "before", False)):
+        if cursor is not None:
+            keyset &= beyond(order, key_of(row, order, cursor, field), forward=forward)
+    unique = list(dict.fromkeys(parents))
+    rows = await select(row, *statement(row, table, unique, by, args, keyset, order))
+    found: dict[UUID, list[R]] = {}
+    for item in rows:
+        found.setdefault(getattr(item, by), []).append(item)
+    return [page_of(found.get(parent, []), args, order) for parent in parents]
+
+
+def statement(
+    row: type, table: str, parents: list[UUID], by: str, args: PageArgs, where: Where, order: Order
+) -> tuple[Any, ...]:
+    """The text and parameters that read one page per parent and one row more, to know of a next."""
+    limited = f"({where.text}) ORDER BY {sequence(order, args, 't')} LIMIT {args.size + 1}"
+    if len(parents) == 1:
+        text = f"SELECT {columns(row)} FROM {table} t WHERE t.{by} = ? AND {limited}"
+        return (text, *parents, *where.params)
+    if not parents:
+        return (f"SELECT {columns(row)} FROM {table} t WHERE 1 = 0",)
+    if connection().capabilities.dialect == "postgres":
+        values = ", ".join("(?::uuid)" for _ in parents)
+        text = (
+            f"SELECT {columns(row, 'c')} FROM (VALUES {values}) AS parent(id)"
+            f" CROSS JOIN LATERAL"
+            f" (SELECT {columns(row)} FROM {table} t WHERE t.{by} = parent.id AND {limited}) c"
+        )
+    else:
+        values = ", ".join("(?)" for _ in parents)
+        text = (
+            f"WITH parent(id) AS (VALUES {values})"
+            f" SELECT {columns(row, 'c')} FROM parent CROSS JOIN {table} c"
+            f" ON c.id IN (SELECT t.id FROM {table} t WHERE t.{by} = parent.id AND {limited})"
+        )
+    text += f" ORDER BY {sequence(order, args, 'c')}"
+    return (text, *parents, *where.params)
+
+
+def sequence(order: Order, args: PageArgs, alias: str) -> str:
+    direction = "DESC" if order.descending != args.backward else "ASC"
+    return ", ".join(f"{alias}.{key} {direction}" for key in order.keys)
+
+
+def beyond(order: Order, key: tuple[Any, ...], *, forward: bool) -> Where:
+    operator = "<" if order.descending == forward else ">"
+    names = ", ".join(f"t.{name}" for name in order.keys)
+    # A cursor's number may exceed the column's type, which PostgreSQL would give to the parameter.
+    marks = ", ".join("CAST(? AS bigint)" if isinstance(value, int) else "?" for value in key)
+    return Where(f"({names}) {operator} ({marks})", key)
+
+
+def page_of(rows: list[R], args: PageArgs, order: Order) -> Page[R]:
+    more = len(rows) > args.size
+    items = rows[: args.size]
+    if args.backward:
+        items.reverse()
+    return Page(
+        items=items,
+        cursors=[cursor_of(order, item) for item in items],
+        has_next_page=more if not args.backward else args.before is not None,
+        has_previous_page=more if args.backward else args.after is not None,
+    )

@@ -1,0 +1,259 @@
+"""The neighbour feed: posts, the comments below them and below notices, likes, and what was edited.
+
+How *hot* a post is: the second of its creation plus four hours for each binary digit of
+``likes + 2 × comments`` (twelve digits at most). Twice the answers lift a post over posts that are
+four hours younger, never by more than two days. The column changes in the transaction that changes a
+counter, so that the "hot" list is an index and no computation over all posts.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable, Table
+from models.organisations import Power, office_with
+from models.paging import Order
+from models.rows import Where
+from models.visibility import Viewer, held_by
+
+
+class PostKind(StrEnum):
+    TALK = "TALK"
+    LOST = "LOST"
+    FOUND = "FOUND"
+    IDLE_GOODS = "IDLE_GOODS"
+    HELP = "HELP"
+    COMPLAINT = "COMPLAINT"
+    ACTIVITY = "ACTIVITY"
+
+
+class PostState(StrEnum):
+    OPEN = "OPEN"
+    RESOLVED = "RESOLVED"
+
+
+class PostAudience(StrEnum):
+    """Who may see a post: the community's members, or whoever may look at the community."""
+
+    NEIGHBOURS = "NEIGHBOURS"
+    PUBLIC = "PUBLIC"
+
+
+class SubjectKind(StrEnum):
+    """What a comment, a like or a revision is about."""
+
+    POST = "POST"
+    NOTICE = "NOTICE"
+    COMMENT = "COMMENT"
+    DELIBERATION = "DELIBERATION"
+
+
+class Post(CommunityTable):
+    # Whoever holds this scope may see the post; see models.visibility.
+    scope_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    estate_id = fields.UUIDField(null=True)
+    kind = fields.CharEnumField(PostKind, max_length=12)
+    state = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
+    body = fields.TextField()
+    comment_count = fields.IntField(default=0)
+    like_count = fields.IntField(default=0)
+    hot = fields.BigIntField(default=0)
+    pinned_at = fields.DatetimeField(null=True)
+    edited_at = fields.DatetimeField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "post"
+        indexes = (
+            ("community_id", "id"),
+            ("community_id", "hot", "id"),
+            ("community_id", "kind", "id"),
+            ("community_id", "estate_id", "id"),
+            ("community_id", "pinned_at", "id"),
+            ("author_id", "community_id", "id"),
+        )
+
+
+class Comment(CommunityTable):
+    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    reply_to_id = fields.UUIDField(null=True)
+    # What it stands under when a page shows threads: the subject for a first comment, the thread's
+    # first comment for every reply.
+    parent_id = fields.UUIDField()
+    body = fields.TextField()
+    like_count = fields.IntField(default=0)
+    reply_count = fields.IntField(default=0)
+    edited_at = fields.DatetimeField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "comment"
+        indexes = (("subject_id", "id"), ("parent_id", "id"), ("author_id", "id"))
+
+
+class Revision(Table):
+    """What the text of a post or a comment was before an edit."""
+
+    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id = fields.UUIDField()
+    body = fields.TextField()
+
+    class Meta:
+        table = "revision"
+        indexes = (("subject_id", "id"),)
+
+
+class Like(Table):
+    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+
+    class Meta:
+        table = "appreciation"
+        unique_together = (("subject_id", "account_id"),)
+
+
+@dataclass(slots=True)
+class PostRow:
+    id: UUID
+    community_id: UUID
+    scope_id: UUID
+    author_id: UUID
+    estate_id: UUID | None
+    kind: PostKind
+    state: PostState
+    body: str
+    comment_count: int
+    like_count: int
+    hot: int
+    pinned_at: datetime | None
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    version: int
+
+
+@dataclass(slots=True)
+class CommentRow:
+    id: UUID
+    community_id: UUID
+    subject_kind: SubjectKind
+    subject_id: UUID
+    author_id: UUID
+    reply_to_id: UUID | None
+    parent_id: UUID
+    body: str
+    like_count: int
+    reply_count: int
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+
+
+@dataclass(slots=True)
+class RevisionRow:
+    id: UUID
+    subject_id: UUID
+    body: str
+    created_at: datetime
+
+
+LATEST = Order("latest-posts", ("id",))
+HOT = Order("hot-posts", ("hot", "id"))
+PINNED = Order("pinned-posts", ("pinned_at", "id"))
+# One name: a comment has the same cursor whichever way its list runs.
+NEWEST_COMMENTS = Order("comments", ("id",))
+OLDEST_COMMENTS = Order("comments", ("id",), descending=False)
+REVISIONS = Order("revisions", ("id",))
+
+HOT_STEP = 4 * 60 * 60
+HOT_DIGITS = 12
+
+
+def heat(likes: str, comments: str) -> str:
+    """SQL for the seconds that answers add to `hot`, given SQL for the counters."""
+    answers = f"({likes} + 2 * {comments})"
+    steps = " ".join(
+        f"WHEN {answers} >= {2 ** (digits - 1)} THEN {digits * HOT_STEP}"
+        for digits in range(HOT_DIGITS, 0, -1)
+    )
+    return f"CASE {steps} ELSE 0 END"
+
+
+def counting(likes: int = 0, comments: int = 0) -> str:
+    """The statement that adds to a living post's counters, and so to `hot`; it takes the post's id.
+
+    One statement, so that counters are exact however many write at once. It returns the id, or no
+    row if the post has been deleted.
+    """
+    before = heat("like_count", "comment_count")
+    after = heat(f"(like_count + {likes})", f"(comment_count + {comments})")
+    counters = f"like_count = like_count + {likes}, comment_count = comment_count + {comments}"
+    changes = f"{counters}, hot = hot + ({after}) - ({before})"
+    # Built of the constants above only.
+    return f"UPDATE post SET {changes} WHERE id = ? AND deleted_at IS NULL RETURNING id"
+
+
+LIKED = counting(likes=1)
+UNLIKED = counting(likes=-1)
+COMMENTED = counting(comments=1)
+UNCOMMENTED = counting(comments=-1)
+
+
+def visible_to(viewer: Viewer) -> Where:
+    """The posts (as ``t``) whose audience the viewer is in. A deleted post is nobody's."""
+    return Where("t.deleted_at IS NULL") & held_by(viewer)
+
+
+def being(column: str, values: Iterable[object]) -> Where:
+    """The rows whose `column` is one of `values`; of one value an index can make an order."""
+    wanted = list(dict.fromkeys(values))
+    return Where(f"{column} = ?", (wanted[0],)) if len(wanted) == 1 else Where(f"{column} IN (?)", (wanted,))
+
+
+def can_post(viewer: Viewer, community_id: UUID) -> bool:
+    """May the viewer write in this community: posts, comments, likes?"""
+    return viewer.belongs_to(community_id)
+
+
+def can_edit(viewer: Viewer, row: PostRow | CommentRow) -> bool:
+    """May the viewer change this text?"""
+    return is_author(viewer, row) and row.deleted_at is None
+
+
+def can_delete(viewer: Viewer, row: PostRow | CommentRow) -> bool:
+    """May the viewer take this post or comment away?"""
+    return row.deleted_at is None and (is_author(viewer, row) or can_moderate(viewer, row.community_id))
+
+
+def can_set_state(viewer: Viewer, row: PostRow) -> bool:
+    """May the viewer say that this is settled, or open again?"""
+    return is_author(viewer, row) or can_moderate(viewer, row.community_id)
+
+
+def can_read_history(viewer: Viewer, row: PostRow) -> bool:
+    """May the viewer read what this post said before it was edited?"""
+    return is_author(viewer, row) or can_moderate(viewer, row.community_id)
+
+
+def is_author(viewer: Viewer, row: PostRow | CommentRow) -> bool:
+    """Did the viewer write this, and does the viewer still belong to the community?"""
+    return viewer.account_id == row.author_id and viewer.belongs_to(row.community_id)
+
+
+def can_moderate(viewer: Viewer, community_id: UUID) -> bool:
+    """May the viewer take away what others wrote in this community?"""
+    return office_with(viewer, community_id, Power.MODERATE) is not None
+
+
+def can_pin(viewer: Viewer, community_id: UUID) -> bool:
+    """May the viewer pin posts above this community's feed?"""
+    return office_with(viewer, community_id, Power.PIN_POSTS) is not None

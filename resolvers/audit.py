@@ -1,0 +1,241 @@
+"""The audit log: every power that an office used, and every attempt that was refused."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from models.audit import (
+    Act,
+    AuditRow,
+    HeadRow,
+    Wanted,
+    can_see_audit,
+    can_see_audit_of,
+    genesis,
+    shown_roles,
+    visible_to,
+)
+from models.identity import CommunityRow, NeighbourRow, may_look_into
+from models.organisations import OrganisationRow
+from models.paging import Order, Page, PageArgs
+from models.rows import columns, select
+from models.settled import settled
+from models.visibility import Office, Viewer
+from resolvers.context import Context
+from resolvers.errors import InvalidInput, NotAllowed, NotFound
+from resolvers.identity.addresses import organisations_by_id
+from resolvers.identity.faces import neighbours
+from resolvers.limits import origin
+from resolvers.masking import mask
+from resolvers.paging import pages
+from subscriptions.work import under_way
+
+LONGEST_DETAIL = 500
+BY_NUMBER = Order("audit", ("number",))
+
+
+async def record(
+    ctx: Context,
+    action: str,
+    *,
+    community_id: UUID | None = None,
+    organisation_id: UUID | None = None,
+    subject_id: UUID | None = None,
+    detail: str = "",
+) -> None:
+    """Write an entry in the caller's unit of work: no entry without the act, no act without the entry.
+
+    It gets its place in the chain when everything else is written, just before the events.
+    """
+    work = under_way()
+    if work is None:
+        raise RuntimeError("An act is audited in the unit of work that does it")
+    work.audit(
+        act_of(
+            ctx,
+            action,
+            community_id=community_id,
+            organisation_id=organisation_id,
+            subject_id=subject_id,
+            detail=detail,
+        )
+    )
+
+
+async def refuse(
+    ctx: Context,
+    action: str,
+    message: str,
+    *,
+    community_id: UUID | None = None,
+    organisation_id: UUID | None = None,
+    subject_id: UUID | None = None,
+) -> NotAllowed:
+    """Record a refused attempt, in a transaction of its own, and give the error to raise.
+
+    Call it outside of a unit of work, which the error would roll back.
+    """
+    if under_way() is not None:
+        raise RuntimeError("A refusal is recorded outside of the unit of work that it ends")
+    act = act_of(
+        ctx,
+        action,
+        community_id=community_id,
+        organisation_id=organisation_id,
+        subject_id=subject_id,
+        detail=message,
+        refused=True,
+    )
+    # Queries are refused too, and who goes away in the middle of one leaves the attempt behind.
+    await settled(keep(ctx, act))
+    return NotAllowed(message)
+
+
+async def keep(ctx: Context, act: Act) -> None:
+    async with ctx.unit_of_work() as work:
+        work.audit(act)
+
+
+def act_of(
+    ctx: Context,
+    action: str,
+    *,
+    community_id: UUID | None,
+    organisation_id: UUID | None,
+    subject_id: UUID | None,
+    detail: str,
+    refused: bool = False,
+) -> Act:
+    """The act as the log keeps it: in the name of the actor's own office, whatever was reached for.
+
+    Whoever reaches for another organisation and names nothing more has that organisation as subject. Who
+    holds no office in the community is entered with the organisation that it was about, and no role.
+    """
+    office = office_of(ctx.viewer, community_id, organisation_id)
+    acting = office.organisation_id if office else None
+    if acting != organisation_id and organisation_id is not None:
+        subject_id = subject_id or organisation_id
+        acting = acting or organisation_id
+    return Act(
+        action=action,
+        community_id=community_id,
+        organisation_id=acting,
+        roles=shown_roles(office.roles) if office else "",
+        account_id=ctx.viewer.account_id,
+        subject_id=subject_id,
+        refused=refused,
+        detail=mask(detail.replace("\0", ""))[:LONGEST_DETAIL],
+        address=keyed(ctx, "audit-address", origin(ctx.address)),
+        device=keyed(ctx, "audit-device", ctx.device),
+    )
+
+
+def office_of(viewer: Viewer, community_id: UUID | None, organisation_id: UUID | None) -> Office | None:
+    """The office that the viewer acts in: the one named, if it is held, else one in the community."""
+    if organisation_id is not None and organisation_id in viewer.offices:
+        return viewer.offices[organisation_id]
+    held = [office for office in viewer.offices.values() if office.community_id == community_id]
+    return min(held, key=lambda office: office.organisation_id, default=None)
+
+
+def keyed(ctx: Context, purpose: str, text: str | None) -> str:
+    return ctx.services.keys.index(purpose, text)[:16] if text else ""
+
+
+# Reading
+
+
+async def log_of_communities(
+    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+) -> list[Page[AuditRow]]:
+    """The log of each community, the newest first. Raises NotFound; NotAllowed, and keeps the attempt."""
+    await check_may_read(ctx, communities)
+    ids = [community.id for community in communities]
+    return await pages(
+        AuditRow, "audit_entry", ids, by="chain", args=args, where=wanted.where(), order=BY_NUMBER
+    )
+
+
+async def check_may_read(ctx: Context, communities: Sequence[CommunityRow]) -> None:
+    """Raises NotFound for who does not belong there, and who writes nothing into its log either."""
+    for community in communities:
+        if not ctx.viewer.belongs_to(community.id):
+            raise NotFound
+        if not can_see_audit(ctx.viewer, community.id):
+            raise await refused_reading(ctx, community.id, None)
+
+
+async def check_may_read_of(ctx: Context, organisations: Sequence[OrganisationRow]) -> None:
+    """Raises NotAllowed, and keeps the attempt, for who may not read what these organisations did."""
+    for organisation in organisations:
+        if not can_see_audit_of(ctx.viewer, organisation.community_id, organisation.id):
+            raise await refused_reading(ctx, organisation.community_id, organisation.id)
+
+
+async def log_of_organisations(
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted, args: PageArgs
+) -> list[Page[AuditRow]]:
+    """What each organisation did, the newest first. Raises NotAllowed, and keeps the attempt."""
+    await check_may_read_of(ctx, organisations)
+    ids = [organisation.id for organisation in organisations]
+    return await pages(
+        AuditRow, "audit_entry", ids, by="organisation_id", args=args, where=wanted.where(), order=BY_NUMBER
+    )
+
+
+def check_moments(**moments: datetime | None) -> list[datetime | None]:
+    """Each moment in UTC. Raises InvalidInput, which names it, for one without a time zone."""
+    for field, moment in moments.items():
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidInput(**{field: "Needs a time zone"})
+    return [moment and moment.astimezone(UTC) for moment in moments.values()]
+
+
+async def refused_reading(ctx: Context, community_id: UUID, organisation_id: UUID | None) -> NotAllowed:
+    return await refuse(
+        ctx,
+        "auditLog",
+        "Only administrators of the office may read its audit log",
+        community_id=community_id,
+        organisation_id=organisation_id,
+    )
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[AuditRow | None]:
+    """The entries with these ids that the viewer may read, None for each of the others."""
+    where = visible_to(ctx.viewer)
+    rows = await select(
+        AuditRow,
+        f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def actors_of(ctx: Context, rows: Sequence[AuditRow]) -> list[NeighbourRow | None]:
+    """Who did each, as neighbours know them; None outside of communities and for the operator."""
+    pairs = [(row.account_id, row.community_id) for row in rows if row.account_id and row.community_id]
+    faces: dict[tuple[UUID | None, UUID | None], NeighbourRow] = {
+        (face.account_id, face.community_id): face for face in await neighbours(ctx, pairs)
+    }
+    return [faces.get((row.account_id, row.community_id)) for row in rows]
+
+
+async def offices_of(ctx: Context, rows: Sequence[AuditRow]) -> list[OrganisationRow | None]:
+    """The office in which each was done."""
+    return await organisations_by_id(ctx, [row.organisation_id for row in rows])
+
+
+async def heads_of(ctx: Context, communities: Sequence[CommunityRow]) -> list[HeadRow | None]:
+    """Where each community's chain stands, for whoever may look into it."""
+    ids = [community.id for community in communities if may_look_into(ctx.viewer, community.id)]
+    rows = await select(HeadRow, f"SELECT {columns(HeadRow)} FROM audit_chain t WHERE t.id IN (?)", ids)
+    found = {row.id: row for row in rows}
+    return [
+        found.get(community.id) or HeadRow(community.id, 0, genesis(community.id))
+        if community.id in ids
+        else None
+        for community in communities
+    ]

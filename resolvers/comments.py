@@ -1,0 +1,462 @@
+"""Comments below posts, notices and deliberations.
+
+A deleted comment leaves a tombstone in its thread, so that answers to it keep their place: its time
+stays, its text and its author are shown to nobody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models import deliberations as deliberation_rules
+from models import notices, posts
+from models.base import new_id, now
+from models.deliberations import Act, DeliberationRow
+from models.identity import NeighbourRow
+from models.notices import NoticeRow
+from models.notifications import NotificationKind
+from models.organisations import Power, office_with
+from models.paging import Order, Page, PageArgs
+from models.posts import CommentRow, PostRow, SubjectKind
+from models.rows import EVERYTHING, Where, columns, execute, select, select_one
+from resolvers import audit, identity, limits, notifications
+from resolvers import posts as feed
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.deliberations import topics
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.masking import mask
+from resolvers.notices import audiences
+from resolvers.paging import pages
+from resolvers.retries import earlier_result
+from subscriptions.events import Event, Kind, Logged, community_topic
+
+LONGEST_BODY = 2000
+COMMENTS_A_MINUTE = 60
+
+SubjectRow = PostRow | NoticeRow | DeliberationRow
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is commented on. The updates of a notice share one thread, which has the first one's id."""
+
+    kind: SubjectKind
+    id: UUID
+    community_id: UUID
+    # Who may see it, and so its comments.
+    audience: frozenset[UUID]
+    author_id: UUID | None
+    row: SubjectRow
+
+
+# Writing
+
+
+async def add_comment(
+    ctx: Context, *, kind: SubjectKind, subject_id: UUID, body: str, key: str, reply_to: UUID | None = None
+) -> CommentRow:
+    """Comment on a post, a notice or a deliberation, or answer a comment below it.
+
+    The author of the post, or of the comment answered, is told. With a key used before, the comment
+    made then. Raises InvalidInput, NotFound, NotAllowed (no member of the community), Conflict (the
+    key was used for something else), RateLimited.
+    """
+    account_id = ctx.account_id
+    body = mask(check_text("body", body, LONGEST_BODY))
+    subject = await visible_subject(ctx, kind, subject_id)
+    if not posts.can_post(ctx.viewer, subject.community_id):
+        raise NotAllowed(feed.NOT_A_MEMBER)
+    if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
+        raise NotAllowed("The deliberation is not in a phase that allows this")
+    answered = await comment_below(subject, reply_to) if reply_to else None
+    comment_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(ctx, key, "addComment", [subject.id, body, reply_to], comment_id)
+        if earlier is None:
+            await limits.check_rate(ctx, "addComment", COMMENTS_A_MINUTE, 60)
+            row = CommentRow(
+                id=comment_id,
+                community_id=subject.community_id,
+                subject_kind=subject.kind,
+                subject_id=subject.id,
+                author_id=account_id,
+                reply_to_id=reply_to,
+                # Answers to answers stand below the thread's first comment as well.
+                parent_id=thread_of(answered) if answered else subject.id,
+                body=body,
+                like_count=0,
+                reply_count=0,
+                created_at=now(),
+                edited_at=None,
+                deleted_at=None,
+            )
+            await insert(row)
+            # Always comment before post or notice, so that two transactions never wait for each other.
+            if answered:
+                await count_replies(row, +1)
+            await count_comments(subject, +1)
+            work.record(event(Kind.COMMENT_ADDED, row, subject.audience), counted(subject))
+            await notifications.notify(
+                work,
+                ctx,
+                account_ids=told(subject, answered),
+                community_id=subject.community_id,
+                kind=NotificationKind.REPLY if answered else NotificationKind.COMMENT,
+                subject_id=comment_id,
+                actor_id=account_id,
+            )
+    return await by_id(earlier or comment_id)
+
+
+async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentRow:
+    """Replace a comment's text; what it said before goes into its history.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict (two edits at once), RateLimited. To say the
+    same again changes nothing.
+    """
+    _ = ctx.account_id
+    body = mask(check_text("body", body, LONGEST_BODY))
+    row, subject = await visible(ctx, comment_id)
+    if not posts.can_edit(ctx.viewer, row):
+        raise NotAllowed("Only its author may edit a comment")
+    if row.body == body:
+        return row
+    async with ctx.unit_of_work() as work:
+        await limits.check_rate(ctx, "edit", feed.EDITS_A_MINUTE, 60)
+        changed = await execute(
+            "UPDATE comment SET body = ?, edited_at = ?"
+            " WHERE id = ? AND body = ? AND deleted_at IS NULL RETURNING id",
+            body,
+            now(),
+            comment_id,
+            row.body,
+        )
+        if not changed:
+            raise Conflict("The comment has been edited or deleted meanwhile", current=comment_id)
+        await feed.keep_revision(SubjectKind.COMMENT, comment_id, row.body)
+        work.record(event(Kind.COMMENT_CHANGED, row, subject.audience))
+    return await by_id(comment_id)
+
+
+async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
+    """Leave of a comment only its tombstone; returns that. Deleting it again changes nothing.
+
+    Its author may, and officers who moderate, which is audited. Raises NotFound, NotAllowed.
+    """
+    _ = ctx.account_id
+    row, subject = await visible(ctx, comment_id)
+    moderates = posts.can_moderate(ctx.viewer, row.community_id)
+    if not (posts.is_author(ctx.viewer, row) or moderates):
+        raise await audit.refuse(
+            ctx,
+            "comment.delete",
+            "Only its author or a moderator may delete a comment",
+            community_id=row.community_id,
+            subject_id=row.id,
+        )
+    async with ctx.unit_of_work() as work:
+        deleted = await execute(
+            "UPDATE comment SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING id",
+            now(),
+            comment_id,
+        )
+        if deleted:
+            if row.parent_id != row.subject_id:
+                await count_replies(row, -1)
+            await count_comments(subject, -1)
+            if not posts.is_author(ctx.viewer, row):
+                await audit.record(
+                    ctx,
+                    "comment.delete",
+                    community_id=row.community_id,
+                    organisation_id=office_with(ctx.viewer, row.community_id, Power.MODERATE),
+                    subject_id=row.id,
+                )
+            work.record(event(Kind.COMMENT_DELETED, row, subject.audience), counted(subject))
+    return await by_id(comment_id)
+
+
+async def insert(row: CommentRow) -> None:
+    await execute(
+        "INSERT INTO comment (id, community_id, subject_kind, subject_id, author_id, reply_to_id, parent_id,"
+        " body, like_count, reply_count, created_at, edited_at, deleted_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row.id,
+        row.community_id,
+        row.subject_kind,
+        row.subject_id,
+        row.author_id,
+        row.reply_to_id,
+        row.parent_id,
+        row.body,
+        row.like_count,
+        row.reply_count,
+        row.created_at,
+        row.edited_at,
+        row.deleted_at,
+    )
+
+
+async def count_replies(row: CommentRow, more: int) -> None:
+    await execute(f"UPDATE comment SET reply_count = reply_count + {more} WHERE id = ?", row.parent_id)
+
+
+async def count_comments(subject: Subject, more: int) -> None:
+    """Raises NotFound if the post has been deleted meanwhile."""
+    if subject.kind is SubjectKind.POST:
+        statement = posts.COMMENTED if more > 0 else posts.UNCOMMENTED
+    else:
+        table = subject.kind.value.lower()
+        statement = f"UPDATE {table} SET comment_count = comment_count + {more} WHERE id = ? RETURNING id"
+    if not await execute(statement, subject.id):
+        raise NotFound
+
+
+async def comment_below(subject: Subject, comment_id: UUID) -> CommentRow:
+    """The comment to answer. Raises InvalidInput unless it stands below `subject` and is not deleted."""
+    row = await select_one(
+        CommentRow,
+        f"SELECT {columns(CommentRow)} FROM comment t"
+        " WHERE t.id = ? AND t.subject_id = ? AND t.deleted_at IS NULL",
+        comment_id,
+        subject.id,
+    )
+    if row is None:
+        raise InvalidInput(replyTo="There is no such comment here")
+    return row
+
+
+def told(subject: Subject, answered: CommentRow | None) -> list[UUID]:
+    """Whose inbox a new comment goes into."""
+    if answered:
+        return [answered.author_id]
+    return [subject.author_id] if subject.author_id else []
+
+
+def thread_of(row: CommentRow) -> UUID:
+    """The first comment of the thread that this one is in."""
+    return row.id if row.parent_id == row.subject_id else row.parent_id
+
+
+def event(kind: Kind, row: CommentRow, audience: frozenset[UUID]) -> Event:
+    return Event(
+        community_topic(row.community_id),
+        kind,
+        row.id,
+        audience=audience,
+        thread=row.subject_id,
+        facts={"subject": row.subject_kind.value, "author": str(row.author_id)},
+    )
+
+
+def counted(subject: Subject) -> Event:
+    """That the number of comments or likes of a post or a notice has changed."""
+    return Event(
+        community_topic(subject.community_id),
+        Kind.COUNTERS_CHANGED,
+        subject.id,
+        audience=subject.audience,
+        thread=subject.id,
+        facts={"subject": subject.kind.value},
+    )
+
+
+# Reading
+
+
+async def visible_subject(ctx: Context, kind: SubjectKind, subject_id: UUID) -> Subject:
+    """The post, deliberation, or notice (any of its updates). Raises NotFound unless the viewer sees it."""
+    if kind is SubjectKind.POST:
+        post = await feed.visible(ctx, subject_id)
+        scopes = frozenset({post.scope_id})
+        return Subject(kind, post.id, post.community_id, scopes, post.author_id, post)
+    if kind is SubjectKind.DELIBERATION:
+        topic = await topics.visible(ctx, subject_id)
+        scopes = deliberation_rules.audience(topic)
+        return Subject(kind, topic.id, topic.community_id, scopes, None, topic)
+    seen = notices.visible_to(ctx.viewer)
+    notice = await select_one(
+        NoticeRow,
+        f"SELECT {columns(NoticeRow)} FROM notice t"
+        f" WHERE t.root_id = (SELECT n.root_id FROM notice n WHERE n.id = ?) AND {seen.text}"
+        " ORDER BY t.id DESC LIMIT 1",
+        subject_id,
+        *seen.params,
+    )
+    if notice is None:
+        raise NotFound
+    # An update goes to whom the first notice went to.
+    scopes = audiences.scopes(await audiences.audience_of(notice.root_id))
+    return Subject(kind, notice.root_id, notice.community_id, scopes, None, notice)
+
+
+async def followed_subject(ctx: Context, kind: SubjectKind, subject_id: UUID) -> Subject:
+    """What a stream of comments follows. Raises Unauthenticated, NotFound."""
+    _ = ctx.account_id
+    return await visible_subject(ctx, kind, subject_id)
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow | None]:
+    """The comments below what the viewer may see, tombstones included; None for each of the others."""
+    found = await by_ids(ids)
+    below = {row.subject_id for row in found if row}
+    seen = posts.visible_to(ctx.viewer)
+    noticed = notices.visible_to(ctx.viewer)
+    discussed = deliberation_rules.visible_to(ctx.viewer)
+    visible_subjects = await select(
+        Key,
+        f"SELECT t.id FROM post t WHERE t.id IN (?) AND {seen.text}"
+        f" UNION SELECT t.root_id AS id FROM notice t WHERE t.root_id IN (?) AND {noticed.text}"
+        f" UNION SELECT t.id FROM deliberation t WHERE t.id IN (?) AND ({discussed.text})",
+        below,
+        *seen.params,
+        below,
+        *noticed.params,
+        below,
+        *discussed.params,
+    )
+    keys = {key.id for key in visible_subjects}
+    return [row if row and row.subject_id in keys else None for row in found]
+
+
+async def visible(ctx: Context, comment_id: UUID) -> tuple[CommentRow, Subject]:
+    """The comment and what it is about. Raises NotFound unless the viewer may see that."""
+    (row,) = await by_ids([comment_id])
+    if row is None:
+        raise NotFound
+    return row, await visible_subject(ctx, row.subject_kind, row.subject_id)
+
+
+@dataclass(slots=True)
+class Key:
+    id: UUID
+
+
+async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[CommentRow | None]:
+    rows = await select(
+        CommentRow,
+        f"SELECT {columns(CommentRow)} FROM comment t WHERE t.id IN (?) AND {where.text}",
+        list(dict.fromkeys(key for key in ids if key)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) if key else None for key in ids]
+
+
+async def by_id(comment_id: UUID) -> CommentRow:
+    """The comment itself, for those who have asked before whether it may be seen."""
+    (row,) = await by_ids([comment_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def comments_of_events(_ctx: Context, events: Sequence[Logged]) -> list[CommentRow | None]:
+    """The comment that each event is about, None if its post has been deleted since.
+
+    Not asked for a viewer: whoever delivers an event has checked its audience.
+    """
+    return await by_ids(
+        [logged.event.subject for logged in events],
+        Where("NOT EXISTS (SELECT 1 FROM post p WHERE p.id = t.subject_id AND p.deleted_at IS NOT NULL)"),
+    )
+
+
+async def subjects_of_events(ctx: Context, events: Sequence[Logged]) -> list[SubjectRow | None]:
+    """The post or notice below which each event happened, None if it has been deleted since."""
+    return await subjects_by_id([logged.event.thread for logged in events])
+
+
+async def subjects_of(ctx: Context, rows: Sequence[CommentRow]) -> list[SubjectRow | None]:
+    """What each comment is about: the post, or the newest of the notice's updates."""
+    return await subjects_by_id([row.subject_id for row in rows])
+
+
+async def subjects_by_id(ids: Sequence[UUID | None]) -> list[SubjectRow | None]:
+    """Posts, threads of notices and deliberations by id. For who was shown a comment below them."""
+    below = list(dict.fromkeys(key for key in ids if key))
+    found: dict[UUID, SubjectRow] = {
+        row.id: row for row in await feed.by_ids(below, Where("t.deleted_at IS NULL")) if row
+    }
+    rest = [key for key in below if key not in found]
+    if rest:
+        chains = await select(
+            NoticeRow,
+            f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.root_id IN (?) ORDER BY t.id",
+            rest,
+        )
+        found |= {row.root_id: row for row in chains}
+        rest = [key for key in rest if key not in found]
+    if rest:
+        found |= {row.id: row for row in await topics.by_ids(rest) if row}
+    return [found.get(key) if key else None for key in ids]
+
+
+def subject_key(row: SubjectRow) -> UUID:
+    """The id under which the comments on a post or a notice stand."""
+    return row.root_id if isinstance(row, NoticeRow) else row.id
+
+
+async def comments_of(
+    _ctx: Context, subjects: Sequence[SubjectRow], args: PageArgs, order: Order
+) -> list[Page[CommentRow]]:
+    """A page of all comments of each subject."""
+    keys = [subject_key(row) for row in subjects]
+    return await pages(CommentRow, "comment", keys, by="subject_id", args=args, order=order)
+
+
+async def threads_of(
+    _ctx: Context, subjects: Sequence[SubjectRow], args: PageArgs, order: Order
+) -> list[Page[CommentRow]]:
+    """A page of the first comments of each subject's threads."""
+    keys = [subject_key(row) for row in subjects]
+    return await pages(CommentRow, "comment", keys, by="parent_id", args=args, order=order)
+
+
+async def replies_of(
+    _ctx: Context, rows: Sequence[CommentRow], args: PageArgs, order: Order
+) -> list[Page[CommentRow]]:
+    """A page of the answers in the thread that each comment begins; none for a comment that begins none."""
+    keys = [row.id for row in rows]
+    return await pages(CommentRow, "comment", keys, by="parent_id", args=args, order=order)
+
+
+async def comments_answered(_ctx: Context, rows: Sequence[CommentRow]) -> list[CommentRow | None]:
+    """The comment that each one answers."""
+    return await by_ids([row.reply_to_id for row in rows])
+
+
+async def thread_heads_of(_ctx: Context, rows: Sequence[CommentRow]) -> list[CommentRow]:
+    """The comment that begins each one's thread, which may be itself."""
+    found = await by_ids([thread_of(row) for row in rows])
+    return [head or row for head, row in zip(found, rows, strict=True)]
+
+
+async def authors_of(ctx: Context, rows: Sequence[CommentRow]) -> list[NeighbourRow | None]:
+    """Who wrote each comment, None for a tombstone."""
+    alive = [row for row in rows if row.deleted_at is None]
+    found = dict(
+        zip([row.id for row in alive], await identity.authors_of(ctx, alive) if alive else [], strict=True)
+    )
+    return [found.get(row.id) for row in rows]
+
+
+async def comment_counts_of(_ctx: Context, subjects: Sequence[SubjectRow]) -> list[int]:
+    """How many comments each subject has. All updates of a notice share the count of the first."""
+    roots = {row.root_id for row in subjects if isinstance(row, NoticeRow) and row.id != row.root_id}
+    counts = (
+        {
+            row.id: row.comment_count
+            for row in await select(Count, "SELECT id, comment_count FROM notice WHERE id IN (?)", roots)
+        }
+        if roots
+        else {}
+    )
+    return [counts.get(subject_key(row), row.comment_count) for row in subjects]
+
+
+@dataclass(slots=True)
+class Count:
+    id: UUID
+    comment_count: int

@@ -1,0 +1,202 @@
+"""The steps of a deliberation: append-only, numbered without gaps, told live and to those who take part."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.base import new_id
+from models.deliberations import (
+    STEPS,
+    DeliberationAction,
+    DeliberationPhase,
+    DeliberationRow,
+    DeliberationStep,
+    DeliberationStepRow,
+    ExecutionRow,
+    ExecutionState,
+    audience,
+    visible_to,
+)
+from models.identity import NeighbourRow
+from models.notifications import NotificationKind
+from models.organisations import POWERS, Organisation, Power
+from models.paging import Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, execute, select
+from models.visibility import NOBODY
+from resolvers import audit, identity, notifications
+from resolvers.context import Context, Services
+from resolvers.paging import pages
+from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.work import Work
+
+
+@dataclass(slots=True)
+class Key:
+    account_id: UUID
+
+
+def nobody(services: Services) -> Context:
+    """The context of what the clock does."""
+    return Context(services, NOBODY)
+
+
+def event(kind: Kind, row: DeliberationRow, subject: UUID, scopes: frozenset[UUID] | None = None) -> Event:
+    """Something that happened in a deliberation, for whoever may see that (or for `scopes`)."""
+    return Event(
+        community_topic(row.community_id),
+        kind,
+        subject,
+        audience=audience(row) if scopes is None else scopes,
+        thread=row.id,
+    )
+
+
+async def record(
+    work: Work,
+    ctx: Context,
+    row: DeliberationRow,
+    action: DeliberationAction,
+    *,
+    note: str = "",
+    from_phase: DeliberationPhase | None = None,
+    to_phase: DeliberationPhase | None = None,
+    item: ExecutionRow | None = None,
+    state: ExecutionState | None = None,
+    told: Iterable[UUID] = (),
+    by_clock: bool = False,
+) -> UUID:
+    """Append a step in the caller's transaction, audit it, and tell `told`; `row` is as it is after it."""
+    step_id = new_id()
+    actor_id = None if by_clock else ctx.viewer.account_id
+    (counted,) = await execute(
+        "UPDATE deliberation SET step_count = step_count + 1 WHERE id = ? RETURNING step_count", row.id
+    )
+    await DeliberationStep.create(
+        id=step_id,
+        community_id=row.community_id,
+        deliberation_id=row.id,
+        ordinal=int(counted["step_count"]),
+        action=action,
+        from_phase=from_phase,
+        to_phase=to_phase,
+        actor_id=actor_id,
+        item_id=item.id if item else None,
+        item_state=state,
+        note=note,
+    )
+    work.record(event(Kind.DELIBERATION_STEP, row, step_id))
+    await notifications.notify(
+        work,
+        ctx,
+        account_ids=told,
+        community_id=row.community_id,
+        kind=NotificationKind.DELIBERATION,
+        subject_id=step_id,
+        actor_id=actor_id,
+    )
+    return step_id
+
+
+async def audited(ctx: Context, action: str, row: DeliberationRow, detail: str = "") -> None:
+    """Put what was done in the convenor's name into the audit log."""
+    await audit.record(
+        ctx,
+        action,
+        community_id=row.community_id,
+        organisation_id=row.organisation_id,
+        subject_id=row.id,
+        detail=detail,
+    )
+
+
+async def participants(row: DeliberationRow) -> list[UUID]:
+    """Whoever proposed it, or has commented, made a statement, or voted."""
+    rows = await select(
+        Key,
+        "SELECT s.author_id AS account_id FROM statement s WHERE s.deliberation_id = ?"
+        " UNION SELECT v.account_id FROM statement_vote v WHERE v.deliberation_id = ?"
+        " UNION SELECT c.author_id FROM comment c WHERE c.subject_id = ? AND c.deleted_at IS NULL",
+        row.id,
+        row.id,
+        row.id,
+    )
+    # Who has moved away is told nothing more.
+    there = await belonging(row.community_id)
+    return sorted(there.intersection({row.author_id, *(found.account_id for found in rows)}))
+
+
+async def belonging(community_id: UUID) -> set[UUID]:
+    """Who lives in the community or holds an office in it now."""
+    rows = await select(
+        Key,
+        "SELECT r.account_id FROM residency r WHERE r.until IS NULL AND r.community_id = ?"
+        " UNION SELECT a.account_id FROM appointment a WHERE a.revoked_at IS NULL AND a.community_id = ?",
+        community_id,
+        community_id,
+    )
+    return {row.account_id for row in rows}
+
+
+async def convenors(row: DeliberationRow) -> list[UUID]:
+    """The officers who may lead the deliberation."""
+    organisation = await Organisation.get(id=row.organisation_id)
+    roles = [role for role, powers in POWERS[organisation.kind].items() if Power.CONVENE in powers]
+    rows = await select(
+        Key,
+        "SELECT a.account_id FROM appointment a"
+        " WHERE a.organisation_id = ? AND a.revoked_at IS NULL AND a.role IN (?)",
+        row.organisation_id,
+        roles,
+    )
+    return sorted({found.account_id for found in rows})
+
+
+# Reading
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[DeliberationStepRow | None]:
+    rows = await select(
+        DeliberationStepRow,
+        f"SELECT {columns(DeliberationStepRow)} FROM deliberation_step t WHERE t.id IN (?) AND {where.text}",
+        list(dict.fromkeys(ids)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeliberationStepRow | None]:
+    """The steps of deliberations that the viewer may see, None for each of the others."""
+    seen = visible_to(ctx.viewer)
+    return await by_ids(
+        ids,
+        Where(
+            f"t.deliberation_id IN (SELECT t.id FROM deliberation t WHERE {seen.text})",
+            seen.params,
+        ),
+    )
+
+
+async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[DeliberationStepRow | None]:
+    """The step that each event is."""
+    return await by_ids([logged.event.subject for logged in events])
+
+
+async def steps_of(
+    _ctx: Context, rows: Sequence[DeliberationRow], args: PageArgs
+) -> list[Page[DeliberationStepRow]]:
+    """A page of each deliberation's steps, in order."""
+    keys = [row.id for row in rows]
+    return await pages(
+        DeliberationStepRow, "deliberation_step", keys, by="deliberation_id", args=args, order=STEPS
+    )
+
+
+async def actors_of(ctx: Context, rows: Sequence[DeliberationStepRow]) -> list[NeighbourRow | None]:
+    """Who took each step, None for the clock."""
+    known = [row for row in rows if row.actor_id]
+    faces = await identity.neighbours(
+        ctx, [(row.actor_id, row.community_id) for row in known if row.actor_id]
+    )
+    found = {row.id: face for row, face in zip(known, faces, strict=True)}
+    return [found.get(row.id) for row in rows]

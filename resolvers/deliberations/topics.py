@@ -1,0 +1,505 @@
+"""Convening a deliberation, or proposing one to who may convene; its text and its plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from models import deliberations as rules
+from models import posts
+from models.base import new_id, now
+from models.deliberations import (
+    COURSE,
+    LATEST,
+    PLANNED,
+    Deliberation,
+    DeliberationAction,
+    DeliberationPhase,
+    DeliberationRow,
+)
+from models.identity import CommunityRow, EstateRow, NeighbourRow
+from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, has_power_in
+from models.paging import Page, PageArgs
+from models.posts import PostRow
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import audit, identity, limits
+from resolvers import posts as feed
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.deliberations import steps
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.jobs import schedule, unschedule
+from resolvers.masking import mask
+from resolvers.paging import pages
+from resolvers.retries import earlier_result
+from subscriptions.events import Kind, Logged
+
+LONGEST_TITLE = 80
+LONGEST_BODY = 5000
+LONGEST_REASON = 300
+PROPOSALS_A_DAY = 5
+FARTHEST_PLAN = timedelta(days=366)
+
+# The job that moves a deliberation on at its time; see phases.
+MOVE = "MOVE_DELIBERATION"
+
+ONLY_CONVENOR = "Only the convenor may do this"
+CHANGED = "The deliberation has changed meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When each phase begins; None for whenever the convenor says so."""
+
+    discussion_at: datetime | None = None
+    statements_at: datetime | None = None
+    outcome_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+UNPLANNED = Plan()
+FIELDS = {
+    "discussion_at": "discussionAt",
+    "statements_at": "statementsAt",
+    "outcome_at": "outcomeAt",
+    "closes_at": "closesAt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a deliberation is about, and for whom."""
+
+    title: str
+    body: str
+    # None for the whole community.
+    estate_id: UUID | None = None
+    # The complaint that it begins with.
+    post_id: UUID | None = None
+
+
+# Writing
+
+
+async def convene(
+    ctx: Context, *, organisation_id: UUID, topic: Topic, key: str, plan: Plan = UNPLANNED
+) -> DeliberationRow:
+    """Open a deliberation in the name of an organisation; with a key used before, the one opened then.
+
+    Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict (the key was used for
+    something else).
+    """
+    _ = ctx.account_id
+    topic = checked(topic)
+    plan = planned(plan, DeliberationPhase.GATHERING)
+    organisation = await convening(ctx, organisation_id)
+    if not rules.can_convene(ctx.viewer, organisation.id):
+        raise await audit.refuse(
+            ctx,
+            "deliberation.convene",
+            "Only officers who convene may open a deliberation",
+            community_id=organisation.community_id,
+            organisation_id=organisation.id,
+        )
+    await check_places(ctx, organisation.community_id, topic)
+    deliberation_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(
+            ctx, key, "conveneDeliberation", [organisation_id, *said(topic), *said(plan)], deliberation_id
+        )
+        if earlier is None:
+            row = await insert(ctx, deliberation_id, organisation, topic, DeliberationPhase.GATHERING, plan)
+            await steps.record(work, ctx, row, DeliberationAction.CONVENED, to_phase=row.phase)
+            await steps.audited(ctx, "deliberation.convene", row)
+            await schedule_moves(row)
+    return await visible(ctx, earlier or deliberation_id)
+
+
+async def propose(ctx: Context, *, organisation_id: UUID, topic: Topic, key: str) -> DeliberationRow:
+    """Ask an organisation to open a deliberation; with a key used before, what was proposed then.
+
+    Until it is accepted its author and the organisation see it, nobody else. Raises InvalidInput, NotFound,
+    NotAllowed (no member of the community), Conflict, RateLimited.
+    """
+    _ = ctx.account_id
+    topic = checked(topic)
+    organisation = await convening(ctx, organisation_id)
+    if not rules.can_propose(ctx.viewer, organisation.community_id):
+        raise NotAllowed(feed.NOT_A_MEMBER)
+    await check_places(ctx, organisation.community_id, topic)
+    deliberation_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(
+            ctx, key, "proposeDeliberation", [organisation_id, *said(topic)], deliberation_id
+        )
+        if earlier is None:
+            await limits.check_rate(ctx, "proposeDeliberation", PROPOSALS_A_DAY, 24 * 3600)
+            row = await insert(
+                ctx, deliberation_id, organisation, topic, DeliberationPhase.PROPOSED, UNPLANNED
+            )
+            await steps.record(
+                work,
+                ctx,
+                row,
+                DeliberationAction.PROPOSED,
+                to_phase=row.phase,
+                told=await steps.convenors(row),
+            )
+    return await visible(ctx, earlier or deliberation_id)
+
+
+async def accept(
+    ctx: Context, *, deliberation_id: UUID, version: int, plan: Plan = UNPLANNED
+) -> DeliberationRow:
+    """Open a proposed deliberation. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
+    plan = planned(plan, DeliberationPhase.GATHERING)
+    row = await led(ctx, deliberation_id, "deliberation.accept")
+    async with ctx.unit_of_work() as work:
+        await decide(row, version, DeliberationPhase.GATHERING, plan)
+        opened = await by_id(row.id)
+        await steps.record(
+            work,
+            ctx,
+            opened,
+            DeliberationAction.CONVENED,
+            from_phase=row.phase,
+            to_phase=opened.phase,
+            told=[row.author_id],
+        )
+        await steps.audited(ctx, "deliberation.accept", opened)
+        await schedule_moves(opened)
+    return await visible(ctx, deliberation_id)
+
+
+async def decline(ctx: Context, *, deliberation_id: UUID, version: int, reason: str) -> DeliberationRow:
+    """Refuse a proposal, with the reason that its author is told.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
+    reason = check_text("reason", reason, LONGEST_REASON, least=4)
+    row = await led(ctx, deliberation_id, "deliberation.decline")
+    async with ctx.unit_of_work() as work:
+        await decide(row, version, DeliberationPhase.DECLINED, UNPLANNED)
+        declined = await by_id(row.id)
+        await steps.record(
+            work,
+            ctx,
+            declined,
+            DeliberationAction.DECLINED,
+            note=reason,
+            from_phase=row.phase,
+            to_phase=declined.phase,
+            told=[row.author_id],
+        )
+        await steps.audited(ctx, "deliberation.decline", declined, reason)
+    return await visible(ctx, deliberation_id)
+
+
+async def edit(
+    ctx: Context, *, deliberation_id: UUID, version: int, title: str, body: str
+) -> DeliberationRow:
+    """Replace what a deliberation is about, in words. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
+    topic = checked(Topic(title, body))
+    row = await led(ctx, deliberation_id, "deliberation.edit")
+    async with ctx.unit_of_work() as work:
+        await change(row, version, Where("title = ?, body = ?", (topic.title, topic.body)))
+        await feed.keep_revision(posts.SubjectKind.DELIBERATION, row.id, f"{row.title}\n\n{row.body}")
+        await steps.audited(ctx, "deliberation.edit", row)
+        work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
+    return await visible(ctx, deliberation_id)
+
+
+async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: Plan) -> DeliberationRow:
+    """Say when the phases to come begin. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
+    row = await led(ctx, deliberation_id, "deliberation.plan")
+    if row.phase not in COURSE:
+        raise NotAllowed("Only what has been convened has a plan")
+    plan = planned(plan, row.phase)
+    async with ctx.unit_of_work() as work:
+        # Jobs before the deliberation, as whoever does them locks them.
+        await unschedule(row.id, MOVE)
+        await change(
+            row,
+            version,
+            Where(
+                "discussion_at = ?, statements_at = ?, outcome_at = ?, closes_at = ?",
+                tuple(getattr(plan, field.name) for field in fields(plan)),
+            ),
+        )
+        await schedule_moves(await by_id(row.id))
+        await steps.audited(ctx, "deliberation.plan", row)
+        work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
+    return await visible(ctx, deliberation_id)
+
+
+async def insert(
+    ctx: Context,
+    deliberation_id: UUID,
+    organisation: OrganisationRow,
+    topic: Topic,
+    phase: DeliberationPhase,
+    plan: Plan,
+) -> DeliberationRow:
+    overseers = await execute(
+        "SELECT id FROM organisation WHERE community_id = ? AND kind = ? ORDER BY id LIMIT 1",
+        organisation.community_id,
+        OrganisationKind.RESIDENTS_COMMITTEE,
+    )
+    await Deliberation.create(
+        id=deliberation_id,
+        community_id=organisation.community_id,
+        scope_id=topic.estate_id or organisation.community_id,
+        estate_id=topic.estate_id,
+        organisation_id=organisation.id,
+        overseer_id=UUID(str(overseers[0]["id"])) if overseers else None,
+        author_id=ctx.account_id,
+        post_id=topic.post_id,
+        phase=phase,
+        phase_since=now(),
+        title=topic.title,
+        body=topic.body,
+        **{field.name: getattr(plan, field.name) for field in fields(plan)},
+    )
+    return await by_id(deliberation_id)
+
+
+async def decide(row: DeliberationRow, version: int, phase: DeliberationPhase, plan: Plan) -> None:
+    """Accept or decline a proposal. Raises Conflict if that was done, or it was edited, meanwhile."""
+    if row.phase is not DeliberationPhase.PROPOSED:
+        raise Conflict("It has been decided already", current=row.id)
+    await change(
+        row,
+        version,
+        Where(
+            "phase = ?, phase_since = ?, discussion_at = ?, statements_at = ?, outcome_at = ?, closes_at = ?",
+            (phase, now(), *(getattr(plan, field.name) for field in fields(plan))),
+        ),
+    )
+
+
+async def change(row: DeliberationRow, version: int, assignments: Where) -> None:
+    """Change a deliberation as it was read. Raises Conflict if it has changed since `version`."""
+    changed = await execute(
+        f"UPDATE deliberation SET {assignments.text}, version = version + 1"
+        " WHERE id = ? AND version = ? AND phase = ? RETURNING id",
+        *assignments.params,
+        row.id,
+        version,
+        row.phase,
+    )
+    if not changed:
+        raise Conflict(CHANGED, current=row.id)
+
+
+async def schedule_moves(row: DeliberationRow) -> None:
+    """Have the deliberation moved on at each of its planned times."""
+    for column in PLANNED.values():
+        if at := getattr(row, column):
+            await schedule(MOVE, row.id, at)
+
+
+# Checking
+
+
+def checked(topic: Topic) -> Topic:
+    title = " ".join(check_text("title", topic.title, LONGEST_TITLE).split())
+    body = mask(check_text("body", topic.body, LONGEST_BODY))
+    return Topic(mask(title), body, topic.estate_id, topic.post_id)
+
+
+def planned(plan: Plan, phase: DeliberationPhase) -> Plan:
+    """The plan, of which only what comes after `phase` is kept.
+
+    Raises InvalidInput unless its times lie ahead, one after the other.
+    """
+    kept: dict[str, datetime] = {}
+    earliest = now()
+    for later in COURSE[COURSE.index(phase) + 1 :]:
+        name = PLANNED[later]
+        at: datetime | None = getattr(plan, name)
+        if at is None:
+            continue
+        if at.tzinfo is None:
+            raise InvalidInput(**{FIELDS[name]: "Needs a time zone"})
+        if at <= earliest:
+            raise InvalidInput(**{FIELDS[name]: "Must be later than what comes before it, and in the future"})
+        if at > now() + FARTHEST_PLAN:
+            raise InvalidInput(**{FIELDS[name]: "Is out of range"})
+        kept[name] = earliest = at.astimezone(UTC)
+    return Plan(**kept)
+
+
+def said(value: Topic | Plan) -> list[object]:
+    """What makes two calls the same."""
+    return [getattr(value, field.name) for field in fields(value)]
+
+
+async def convening(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+    """An organisation that convenes deliberations. Raises NotFound, InvalidInput."""
+    (organisation,) = await identity.organisations_by_id(ctx, [organisation_id])
+    if organisation is None:
+        raise NotFound
+    await identity.community_visible(ctx, organisation.community_id)
+    if not any(Power.CONVENE in powers for powers in POWERS[organisation.kind].values()):
+        raise InvalidInput(organisationId="This organisation convenes no deliberations")
+    return organisation
+
+
+async def check_places(ctx: Context, community_id: UUID, topic: Topic) -> None:
+    """Raises InvalidInput for an estate or a post that is not of this community."""
+    if topic.estate_id:
+        (estate,) = await identity.estates_by_id(ctx, [topic.estate_id])
+        # A resident speaks for where he lives.
+        speaks = topic.estate_id in ctx.viewer.scopes or has_power_in(ctx.viewer, community_id, Power.CONVENE)
+        if estate is None or estate.community_id != community_id or not speaks:
+            raise InvalidInput(estateId="There is no such estate in this community")
+    if topic.post_id:
+        (post,) = await feed.visible_by_ids(ctx, [topic.post_id])
+        if post is None or post.community_id != community_id:
+            raise InvalidInput(postId="There is no such post in this community")
+
+
+async def led(ctx: Context, deliberation_id: UUID, action: str) -> DeliberationRow:
+    """The deliberation, for who leads it. Raises NotFound, NotAllowed (and keeps the attempt)."""
+    _ = ctx.account_id
+    row = await visible(ctx, deliberation_id)
+    if not rules.can_lead(ctx.viewer, row):
+        raise await audit.refuse(
+            ctx,
+            action,
+            ONLY_CONVENOR,
+            community_id=row.community_id,
+            organisation_id=row.organisation_id,
+            subject_id=row.id,
+        )
+    return row
+
+
+# Reading
+
+
+async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[DeliberationRow | None]:
+    wanted = list(dict.fromkeys(key for key in ids if key))
+    rows = (
+        await select(
+            DeliberationRow,
+            f"SELECT {columns(DeliberationRow)} FROM deliberation t WHERE t.id IN (?) AND ({where.text})",
+            wanted,
+            *where.params,
+        )
+        if wanted
+        else []
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) if key else None for key in ids]
+
+
+async def by_id(deliberation_id: UUID) -> DeliberationRow:
+    """The deliberation itself, for those who have asked before whether it may be seen."""
+    (row,) = await by_ids([deliberation_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def locked(deliberation_id: UUID) -> DeliberationRow:
+    """The deliberation as it is, and stays until the caller's transaction ends. Raises NotFound."""
+    if not await execute(
+        "UPDATE deliberation SET version = version WHERE id = ? RETURNING id", deliberation_id
+    ):
+        raise NotFound
+    return await by_id(deliberation_id)
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeliberationRow | None]:
+    """The deliberations with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, rules.visible_to(ctx.viewer))
+
+
+async def visible(ctx: Context, deliberation_id: UUID) -> DeliberationRow:
+    """The deliberation. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [deliberation_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def followed(ctx: Context, deliberation_id: UUID) -> tuple[DeliberationRow, frozenset[UUID]]:
+    """What a stream of a deliberation follows, and the scopes of which one must be held.
+
+    Raises Unauthenticated, NotFound.
+    """
+    _ = ctx.account_id
+    row = await visible(ctx, deliberation_id)
+    # A proposal's author follows it on once it is accepted.
+    return row, rules.audience(row) | {row.scope_id}
+
+
+async def deliberations_of(
+    ctx: Context,
+    communities: Sequence[CommunityRow],
+    phases: frozenset[DeliberationPhase] | None,
+    estate_id: UUID | None,
+    args: PageArgs,
+) -> list[Page[DeliberationRow]]:
+    """A page of each community's deliberations that the viewer may see."""
+    where = rules.visible_to(ctx.viewer)
+    if phases is not None:
+        where &= posts.being("t.phase", sorted(phases))
+    if estate_id is not None:
+        where &= Where("t.estate_id = ?", (estate_id,))
+    return await pages(
+        DeliberationRow,
+        "deliberation",
+        [community.id for community in communities],
+        by="community_id",
+        args=args,
+        where=where,
+        order=LATEST,
+    )
+
+
+async def deliberations_of_posts(
+    ctx: Context, rows: Sequence[PostRow], args: PageArgs
+) -> list[Page[DeliberationRow]]:
+    """What each post has led to, as far as the viewer may see."""
+    return await pages(
+        DeliberationRow,
+        "deliberation",
+        [row.id for row in rows],
+        by="post_id",
+        args=args,
+        where=rules.visible_to(ctx.viewer),
+        order=LATEST,
+    )
+
+
+async def deliberations_of_events(_ctx: Context, events: Sequence[Logged]) -> list[DeliberationRow | None]:
+    """The deliberation that each event happened in."""
+    return await by_ids([logged.event.thread for logged in events])
+
+
+async def estates_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[EstateRow | None]:
+    """The estate that each is for, None for the whole community."""
+    return await identity.estates_by_id(ctx, [row.estate_id for row in rows])
+
+
+async def communities_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[CommunityRow | None]:
+    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
+
+
+async def organisations_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[OrganisationRow | None]:
+    """Who convenes each, or was asked to."""
+    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
+
+
+async def authors_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[NeighbourRow]:
+    """Who opened or proposed each."""
+    return await identity.authors_of(ctx, rows)
+
+
+async def posts_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[PostRow | None]:
+    """The post that each began with, as far as the viewer may see it."""
+    known = [row.post_id for row in rows if row.post_id]
+    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
+    return [found.get(row.post_id) if row.post_id else None for row in rows]

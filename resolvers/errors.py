@@ -1,0 +1,92 @@
+"""Errors that clients are told of.
+
+DomainError
+├── InvalidInput      what was sent cannot be accepted; names the fields
+├── NotFound          there is no such thing, or the viewer may not know of it
+├── NotAllowed        the viewer sees it and may not do this with it
+├── Conflict          it has changed meanwhile, or the key was used for something else
+├── RateLimited       too often; says when to try again
+└── Unauthenticated   nobody is signed in, or the token is no longer good
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+from uuid import UUID
+
+
+class DomainError(Exception):
+    """A refusal that is no fault: the client is told `code` and the message, nothing is logged."""
+
+    code = "DOMAIN_ERROR"
+
+    def in_words(self, say: Callable[[str], str]) -> Self:
+        """The same error with each message as `say` puts it."""
+        said = copy.copy(self)
+        said.args = (say(str(self)),)
+        return said
+
+    def extensions(self) -> dict[str, Any]:
+        return {}
+
+
+class InvalidInput(DomainError):
+    """`fields` maps the input's field names (as GraphQL spells them) to what is wrong with each."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, message: str = "Some of the input cannot be accepted", **fields: str) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+    def in_words(self, say: Callable[[str], str]) -> Self:
+        said = super().in_words(say)
+        said.fields = {name: say(message) for name, message in self.fields.items()}
+        return said
+
+    def extensions(self) -> dict[str, Any]:
+        return {"fields": self.fields}
+
+
+class NotFound(DomainError):
+    code = "NOT_FOUND"
+
+    def __init__(self, message: str = "There is no such thing, or you may not see it") -> None:
+        super().__init__(message)
+
+
+class NotAllowed(DomainError):
+    code = "NOT_ALLOWED"
+
+    def __init__(self, message: str = "You may not do this") -> None:
+        super().__init__(message)
+
+
+class Conflict(DomainError):
+    """`current` is the id of what is there now, for the client to read again."""
+
+    code = "CONFLICT"
+
+    def __init__(self, message: str, current: UUID | None = None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class RateLimited(DomainError):
+    """`retry_after` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too often; try again in {retry_after} seconds")
+        self.retry_after = retry_after
+
+    def extensions(self) -> dict[str, Any]:
+        return {"retryAfter": self.retry_after}
+
+
+class Unauthenticated(DomainError):
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str = "Sign in first") -> None:
+        super().__init__(message)

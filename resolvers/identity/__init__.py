@@ -1,0 +1,25 @@
+"""Who people are, where they live, and how they sign in."""
+
+from resolvers.identity.addresses import (
+    buildings_by_id,
+    communities_by_id,
+    community_visible,
+    estates_by_id,
+    grids_by_id,
+    homes_by_id,
+    organisations_by_id,
+)
+from resolvers.identity.faces import authors_of, neighbours, neighbours_by_id
+
+__all__ = [
+    "authors_of",
+    "buildings_by_id",
+    "communities_by_id",
+    "community_visible",
+    "estates_by_id",
+    "grids_by_id",
+    "homes_by_id",
+    "neighbours",
+    "neighbours_by_id",
+    "organisations_by_id",
+]

@@ -1,0 +1,177 @@
+"""The public register of places: communities, estates, grids, buildings, homes.
+
+Any signed-in account may read it, since who applies for a home must find it. Who lives where is no
+part of it.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from models.identity import (
+    BuildingRow,
+    CommunityRow,
+    EstateRow,
+    GridRow,
+    HomeRow,
+    may_look_into,
+)
+from models.organisations import OrganisationRow
+from models.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, page_of, sequence
+from models.rows import EVERYTHING, Where, columns, select
+from resolvers.context import Context
+from resolvers.errors import InvalidInput, NotFound, Unauthenticated
+from resolvers.paging import pages
+
+R = TypeVar("R")
+
+
+async def by_id(row: type[R], table: str, ids: Sequence[UUID | None]) -> list[R | None]:
+    """The row of `table` with each id, None where there is none."""
+    rows: list[Any] = await select(
+        row,
+        f"SELECT {columns(row)} FROM {table} t WHERE t.id IN (?)",
+        {id for id in ids if id is not None},
+    )
+    found = {item.id: item for item in rows}
+    return [found.get(id) for id in ids]
+
+
+# What the register holds under these ids; for fields of rows that the viewer was shown already.
+
+
+async def communities_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[CommunityRow | None]:
+    return await by_id(CommunityRow, "community", ids)
+
+
+async def estates_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[EstateRow | None]:
+    return await by_id(EstateRow, "estate", ids)
+
+
+async def grids_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[GridRow | None]:
+    return await by_id(GridRow, "grid", ids)
+
+
+async def buildings_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[BuildingRow | None]:
+    return await by_id(BuildingRow, "building", ids)
+
+
+async def homes_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[HomeRow | None]:
+    return await by_id(HomeRow, "home", ids)
+
+
+async def organisations_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[OrganisationRow | None]:
+    return await by_id(OrganisationRow, "organisation", ids)
+
+
+# The same, for ids that a client sent: nothing without an account.
+
+
+async def visible_communities_by_id(ctx: Context, ids: Sequence[UUID]) -> list[CommunityRow | None]:
+    return await communities_by_id(ctx, ids if ctx.viewer.account_id else [None] * len(ids))
+
+
+async def visible_estates_by_id(ctx: Context, ids: Sequence[UUID]) -> list[EstateRow | None]:
+    return await estates_by_id(ctx, ids if ctx.viewer.account_id else [None] * len(ids))
+
+
+async def visible_grids_by_id(ctx: Context, ids: Sequence[UUID]) -> list[GridRow | None]:
+    return await grids_by_id(ctx, ids if ctx.viewer.account_id else [None] * len(ids))
+
+
+async def visible_buildings_by_id(ctx: Context, ids: Sequence[UUID]) -> list[BuildingRow | None]:
+    return await buildings_by_id(ctx, ids if ctx.viewer.account_id else [None] * len(ids))
+
+
+async def visible_homes_by_id(ctx: Context, ids: Sequence[UUID]) -> list[HomeRow | None]:
+    return await homes_by_id(ctx, ids if ctx.viewer.account_id else [None] * len(ids))
+
+
+async def community_visible(ctx: Context, community_id: UUID) -> CommunityRow:
+    """The community, for whoever may look at its public content. Raises NotFound."""
+    (found,) = await communities_by_id(ctx, [community_id])
+    if found is None or not may_look_into(ctx.viewer, community_id):
+        raise NotFound
+    return found
+
+
+async def communities(ctx: Context, args: PageArgs, name: str | None = None) -> Page[CommunityRow]:
+    """All communities, those whose name holds `name`. Raises Unauthenticated, InvalidInput."""
+    if ctx.viewer.account_id is None:
+        raise Unauthenticated
+    where = EVERYTHING
+    if name is not None:
+        pattern = re.sub(r"([%_\\])", r"\\\1", name[:80])
+        where = Where("t.name LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
+    try:
+        for cursor, field, forward in ((args.after, "after", True), (args.before, "before", False)):
+            if cursor is not None:
+                where &= beyond(OLDEST, key_of(CommunityRow, OLDEST, cursor, field), forward=forward)
+    except BadPage as error:
+        raise InvalidInput(str(error), **{error.field: str(error)}) from error
+    rows = await select(
+        CommunityRow,
+        f"SELECT {columns(CommunityRow)} FROM community t WHERE {where.text}"
+        f" ORDER BY {sequence(OLDEST, args, 't')} LIMIT {args.size + 1}",
+        *where.params,
+    )
+    return page_of(rows, args, OLDEST)
+
+
+async def estates_of(
+    _ctx: Context, communities: Sequence[CommunityRow], args: PageArgs
+) -> list[Page[EstateRow]]:
+    """The estates of each community."""
+    ids = [row.id for row in communities]
+    return await pages(EstateRow, "estate", ids, by="community_id", args=args, order=OLDEST)
+
+
+async def grids_of(_ctx: Context, communities: Sequence[CommunityRow], args: PageArgs) -> list[Page[GridRow]]:
+    """The grids of each community."""
+    ids = [row.id for row in communities]
+    return await pages(GridRow, "grid", ids, by="community_id", args=args, order=OLDEST)
+
+
+async def buildings_of(
+    _ctx: Context, estates: Sequence[EstateRow], args: PageArgs
+) -> list[Page[BuildingRow]]:
+    """The buildings of each estate."""
+    ids = [row.id for row in estates]
+    return await pages(BuildingRow, "building", ids, by="estate_id", args=args, order=OLDEST)
+
+
+async def homes_of(_ctx: Context, buildings: Sequence[BuildingRow], args: PageArgs) -> list[Page[HomeRow]]:
+    """The homes of each building."""
+    ids = [row.id for row in buildings]
+    return await pages(HomeRow, "home", ids, by="building_id", args=args, order=OLDEST)
+
+
+async def estates_around(ctx: Context, buildings: Sequence[BuildingRow]) -> list[EstateRow | None]:
+    """The estate of each building."""
+    return await estates_by_id(ctx, [row.estate_id for row in buildings])
+
+
+async def grids_around(ctx: Context, buildings: Sequence[BuildingRow]) -> list[GridRow | None]:
+    """The grid of each building, None for one that is in no grid."""
+    return await grids_by_id(ctx, [row.grid_id for row in buildings])
+
+
+async def buildings_around(ctx: Context, homes: Sequence[HomeRow]) -> list[BuildingRow | None]:
+    """The building of each home."""
+    return await buildings_by_id(ctx, [row.building_id for row in homes])
+
+
+async def labels_of(ctx: Context, homes: Sequence[HomeRow]) -> list[str]:
+    """What each home is called, as on its door: ``3-2-501``."""
+    buildings = await buildings_around(ctx, homes)
+    return [
+        label(building.name if building else "", home.unit, home.number)
+        for home, building in zip(homes, buildings, strict=True)
+    ]
+
+
+def label(building: str, unit: str, number: str) -> str:
+    """``3号楼``, ``2``, ``501`` → ``3-2-501``; a home without a unit has two parts."""
+    short = re.sub(r"(号楼|号|楼|栋|幢|座)$", "", building) or building
+    return "-".join(part for part in (short, unit, number) if part)

@@ -1,0 +1,103 @@
+"""The public face of accounts: a display name, a building, an office; never more."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
+from models.organisations import Role
+from models.rows import select
+from resolvers.context import Context
+
+ANONYMOUS = "已注销"
+
+
+class Authored(Protocol):
+    """What somebody wrote in a community."""
+
+    @property
+    def author_id(self) -> UUID: ...
+    @property
+    def community_id(self) -> UUID: ...
+
+
+@dataclass(slots=True)
+class Fact:
+    """One thing known of an account: its name, or in one community its building or an office."""
+
+    account_id: UUID
+    community_id: UUID | None
+    text: str
+    organisation_id: UUID | None
+    role: Role | None
+
+
+async def authors_of(ctx: Context, authored: Sequence[Authored]) -> list[NeighbourRow]:
+    """Who wrote each, as the community knows them."""
+    return await neighbours(ctx, [(item.author_id, item.community_id) for item in authored])
+
+
+async def neighbours(_ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[NeighbourRow]:
+    """The face of each account in each community, by one statement.
+
+    Nobody's permission is asked: whoever may see what an account did may see the face it did it
+    with. An account that is gone keeps a face without a name.
+    """
+    wanted = list(pairs)
+    return [found or faceless(*pair) for found, pair in zip(await faces(wanted), wanted, strict=True)]
+
+
+async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourRow | None]:
+    """The neighbours with these ids in the communities that the viewer belongs to, else None."""
+    communities = ctx.viewer.communities
+    pairs = [(neighbour_key(community_id, id), community_id) for id in ids for community_id in communities]
+    found = {row.id: row for row in await faces(pairs) if row and takes_part(row)}
+    return [found.get(id) for id in ids]
+
+
+def takes_part(row: NeighbourRow) -> bool:
+    return row.building is not None or row.office is not None
+
+
+def faceless(account_id: UUID, community_id: UUID) -> NeighbourRow:
+    return NeighbourRow(account_id, community_id, ANONYMOUS, None, None)
+
+
+async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | None]:
+    accounts = {account_id for account_id, _ in pairs}
+    communities = {community_id for _, community_id in pairs}
+    if not pairs:
+        return []
+    facts = await select(
+        Fact,
+        "SELECT a.id AS account_id, NULL AS community_id, a.display_name AS text,"
+        " NULL AS organisation_id, NULL AS role FROM account a WHERE a.id IN (?)"
+        " UNION ALL SELECT p.account_id, p.community_id, o.name, o.id, p.role FROM appointment p"
+        " JOIN organisation o ON o.id = p.organisation_id"
+        " WHERE p.revoked_at IS NULL AND p.account_id IN (?) AND p.community_id IN (?)"
+        " UNION ALL SELECT r.account_id, r.community_id, b.name, NULL, NULL FROM residency r"
+        " JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id"
+        " WHERE r.until IS NULL AND r.account_id IN (?) AND r.community_id IN (?)",
+        accounts,
+        accounts,
+        communities,
+        accounts,
+        communities,
+    )
+    names = {fact.account_id: fact.text for fact in facts if fact.community_id is None}
+    buildings: dict[Any, str] = {}
+    offices: dict[Any, NeighbourOffice] = {}
+    # Of several homes or offices the same one is shown every time.
+    for fact in sorted(facts, key=lambda fact: (fact.text, list(Role).index(fact.role or Role.ADMIN))):
+        key = (fact.account_id, fact.community_id)
+        if fact.organisation_id is not None and fact.role is not None:
+            offices.setdefault(key, NeighbourOffice(fact.organisation_id, fact.text, fact.role))
+        else:
+            buildings.setdefault(key, fact.text)
+    return [
+        NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))
+        if pair[0] in names
+        else None
+        for pair in pairs
+    ]

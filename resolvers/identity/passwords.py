@@ -1,0 +1,43 @@
+"""Passwords: hashed with argon2id, a few at a time and off the event loop."""
+
+import asyncio
+import functools
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+LEAST = 8
+MOST = 128
+
+hasher = PasswordHasher()
+# Each hash takes 64 MiB: more at once would let sign-ins exhaust the memory.
+threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+
+
+async def hash_password(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(threads, hasher.hash, password)
+
+
+async def is_password(hashed: str | None, password: str) -> bool:
+    """Whether `hashed` was made of `password`. Without a hash it is not, and takes as long to say."""
+    return await asyncio.get_running_loop().run_in_executor(threads, verify, hashed, password)
+
+
+def needs_rehash(hashed: str) -> bool:
+    """Whether it was made with weaker settings than today's."""
+    return hasher.check_needs_rehash(hashed)
+
+
+def verify(hashed: str | None, password: str) -> bool:
+    try:
+        hasher.verify(hashed or nobodys_hash(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return hashed is not None
+
+
+@functools.cache
+def nobodys_hash() -> str:
+    return hasher.hash(secrets.token_hex(16))

@@ -1,0 +1,135 @@
+"""Residency: who lives where, and who has moved out."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from models.base import now
+from models.identity import (
+    AccountRow,
+    ApplicationRow,
+    HomeRow,
+    NeighbourRow,
+    ResidencyRow,
+    can_end,
+    residency_visible_to,
+)
+from models.notifications import NotificationKind
+from models.organisations import Power, has_power_in, office_with
+from models.paging import OLDEST, Page, PageArgs
+from models.rows import Where, columns, execute, select, select_one
+from resolvers import audit
+from resolvers.context import Context
+from resolvers.errors import NotAllowed, NotFound
+from resolvers.identity.addresses import homes_by_id
+from resolvers.identity.faces import neighbours
+from resolvers.notifications import notify
+from resolvers.paging import pages
+from subscriptions.events import STANDING, Event, Kind
+
+
+async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
+    """Record that a resident has moved out: rights and open subscriptions end.
+
+    Ending it again changes nothing. Raises NotFound, NotAllowed.
+    """
+    account_id = ctx.account_id
+    row = await select_one(
+        ResidencyRow, f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.id = ?", residency_id
+    )
+    if row is None:
+        raise NotFound
+    if not can_end(ctx.viewer, row):
+        raise await refusal(ctx, "moveOut", row)
+    async with ctx.unit_of_work() as work:
+        ended = await execute(
+            "UPDATE residency SET until = ? WHERE id = ? AND until IS NULL RETURNING id", now(), row.id
+        )
+        if ended:
+            work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
+        if ended and row.account_id != account_id:
+            await notify(
+                work,
+                ctx,
+                account_ids=[row.account_id],
+                community_id=row.community_id,
+                kind=NotificationKind.RESIDENCY,
+                subject_id=row.id,
+                actor_id=account_id,
+            )
+            await record(ctx, "moveOut", row)
+    (after,) = await residencies_by_id(ctx, [row.id])
+    return after or row
+
+
+async def record(ctx: Context, action: str, row: ApplicationRow | ResidencyRow, detail: str = "") -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=row.community_id,
+        organisation_id=office_with(ctx.viewer, row.community_id, Power.VERIFY_RESIDENTS),
+        subject_id=row.id,
+        detail=detail,
+    )
+
+
+async def refusal(ctx: Context, action: str, row: ApplicationRow | ResidencyRow) -> NotFound | NotAllowed:
+    """The error for who lacks the power: an office of the community is told, and the attempt kept."""
+    if not any(office.community_id == row.community_id for office in ctx.viewer.offices.values()):
+        return NotFound()
+    return await audit.refuse(
+        ctx,
+        action,
+        "Only the residents' committee may do this",
+        community_id=row.community_id,
+        subject_id=row.id,
+    )
+
+
+async def residencies_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ResidencyRow | None]:
+    """The residencies with these ids that the viewer may see."""
+    where = Where("t.id IN (?)", (set(ids),)) & residency_visible_to(ctx.viewer)
+    rows = await select(
+        ResidencyRow,
+        f"SELECT {columns(ResidencyRow)} FROM residency t WHERE {where.text}",
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def residencies_of(
+    ctx: Context, accounts: Sequence[AccountRow], args: PageArgs
+) -> list[Page[ResidencyRow]]:
+    """Where each account lives and lived, the newest first."""
+    ids = [account.id for account in accounts]
+    return await pages(ResidencyRow, "residency", ids, by="account_id", args=args)
+
+
+async def residents_of(
+    ctx: Context, homes: Sequence[HomeRow], args: PageArgs
+) -> list[Page[ResidencyRow] | None]:
+    """Who lives in each home now; None where the viewer may not see residents."""
+    seen = [home.id for home in homes if has_power_in(ctx.viewer, home.community_id, Power.SEE_RESIDENTS)]
+    if not seen:
+        return [None] * len(homes)
+    found = await pages(
+        ResidencyRow,
+        "residency",
+        seen,
+        by="home_id",
+        args=args,
+        where=Where("t.until IS NULL"),
+        order=OLDEST,
+    )
+    by_home = dict(zip(seen, found, strict=True))
+    return [by_home.get(home.id) for home in homes]
+
+
+async def homes_in(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[HomeRow | None]:
+    """The home that each is about."""
+    return await homes_by_id(ctx, [row.home_id for row in rows])
+
+
+async def persons_in(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[NeighbourRow]:
+    """Whom each is about, as neighbours know them."""
+    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])

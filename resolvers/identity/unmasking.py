@@ -1,0 +1,130 @@
+"""Personal data of applicants and residents: masked for officers, in clear with a reason that is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models import privacy
+from models.identity import (
+    ApplicationRow,
+    ApplicationStatus,
+    ResidencyRow,
+)
+from models.organisations import Power, has_power_in
+from models.privacy import Keys, mask_document, mask_name
+from models.rows import columns, select, select_one
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import NotFound
+from resolvers.identity.residencies import record, refusal
+
+
+@dataclass(slots=True)
+class Holder:
+    """The sealed part of an account."""
+
+    id: UUID
+    phone_sealed: str
+    real_name_sealed: str | None
+    document_sealed: str | None
+    document_index: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmasked:
+    """Personal data in clear, for the officer who said why."""
+
+    real_name: str | None
+    document_number: str | None
+    phone: str | None
+    evidence: str | None
+
+
+async def unmask(
+    ctx: Context, *, application_id: UUID | None = None, residency_id: UUID | None = None, reason: str
+) -> Unmasked:
+    """The personal data of an applicant or a resident, in clear, and an audit entry that says why.
+
+    Raises NotFound, InvalidInput, NotAllowed.
+    """
+    reason = check_text("reason", reason, 300, least=4)
+    row: ApplicationRow | ResidencyRow | None
+    if application_id:
+        row = await select_one(
+            ApplicationRow,
+            f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.id = ?",
+            application_id,
+        )
+    else:
+        row = await select_one(
+            ResidencyRow, f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.id = ?", residency_id
+        )
+    if row is None:
+        raise NotFound
+    if not has_power_in(ctx.viewer, row.community_id, Power.UNMASK):
+        raise await refusal(ctx, "unmask", row)
+    async with ctx.unit_of_work():
+        await record(ctx, "unmask", row, reason)
+    (holder,) = await holders([row.account_id]) if is_known_by(row) else (None,)
+    return unmasked(ctx.services.keys, row, holder)
+
+
+def is_known_by(row: ApplicationRow | ResidencyRow) -> bool:
+    """Whether what the account was verified with belongs to this row's community, too.
+
+    Whoever was rejected or withdrew is a stranger again, even if another community verifies them later.
+    """
+    return not isinstance(row, ApplicationRow) or row.status in (
+        ApplicationStatus.PENDING,
+        ApplicationStatus.APPROVED,
+    )
+
+
+def unmasked(keys: Keys, row: ApplicationRow | ResidencyRow, holder: Holder | None) -> Unmasked:
+    own = row if isinstance(row, ApplicationRow) else None
+    name = (own and own.real_name_sealed) or (holder and holder.real_name_sealed)
+    document = (own and own.document_sealed) or (holder and holder.document_sealed)
+    return Unmasked(
+        real_name=keys.open(privacy.REAL_NAME, name) if name else None,
+        document_number=keys.open(privacy.DOCUMENT, document) if document else None,
+        phone=keys.open(privacy.PHONE, holder.phone_sealed) if holder else None,
+        evidence=keys.open(privacy.EVIDENCE, own.evidence_sealed) if own and own.evidence_sealed else None,
+    )
+
+
+async def masked_names(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[str | None]:
+    """The real name of whom each is about, masked; None where there is none (any more)."""
+    sealed = await sealed_of(rows, "real_name_sealed")
+    keys = ctx.services.keys
+    return [mask_name(keys.open(privacy.REAL_NAME, text)) if text else None for text in sealed]
+
+
+async def masked_documents(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[str | None]:
+    """The document number of whom each is about, masked; None where there is none (any more)."""
+    sealed = await sealed_of(rows, "document_sealed")
+    keys = ctx.services.keys
+    return [mask_document(keys.open(privacy.DOCUMENT, text)) if text else None for text in sealed]
+
+
+async def sealed_of(rows: Sequence[ApplicationRow | ResidencyRow], column: str) -> list[str | None]:
+    """What an application still holds itself, else what the account was verified with."""
+    accounts = dict(
+        zip(
+            (row.account_id for row in rows),
+            await holders([row.account_id for row in rows]),
+            strict=True,
+        )
+    )
+    return [
+        getattr(row, column, None)
+        or (getattr(accounts[row.account_id], column, None) if is_known_by(row) else None)
+        for row in rows
+    ]
+
+
+async def holders(account_ids: Sequence[UUID]) -> list[Holder | None]:
+    rows = await select(
+        Holder, f"SELECT {columns(Holder)} FROM account t WHERE t.id IN (?)", set(account_ids)
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in account_ids]

@@ -1,0 +1,93 @@
+"""How often something may be done: sliding windows, counted in the database for all processes."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.base import new_id, now
+from models.rows import execute
+from resolvers.context import Context
+from resolvers.errors import RateLimited
+
+LONGEST_WINDOW = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` times in any `seconds`."""
+
+    count: int
+    seconds: int
+
+
+async def check_rate(ctx: Context, action: str, most: int, seconds: int) -> None:
+    """Count that the signed-in account does `action`. Raises RateLimited above `most` in `seconds`."""
+    await check(f"{action}/{ctx.account_id}", Limit(most, seconds))
+
+
+async def check(key: str, *limits: Limit) -> None:
+    """Count one more `key`. Raises RateLimited if that is above one of `limits`.
+
+    What is refused is not counted, so that trying again early does not make the wait longer. Count
+    outside of a unit of work what must stay counted when the rest fails.
+    """
+    for limit in limits:
+        await count(f"{key}/{limit.seconds}", limit)
+
+
+async def count(key: str, limit: Limit) -> None:
+    # The share of the window before that the sliding window still covers counts in; integers only.
+    at = int(now().timestamp())
+    window, elapsed = divmod(at, limit.seconds)
+    rows = await execute(
+        'INSERT INTO rate_count (id, created_at, key, "window", count) VALUES (?, ?, ?, ?, 1)'
+        ' ON CONFLICT (key, "window") DO UPDATE SET count = rate_count.count + 1 RETURNING count',
+        new_id(),
+        now(),
+        key,
+        window,
+    )
+    current = int(rows[0]["count"])
+    earlier = await execute('SELECT count FROM rate_count WHERE key = ? AND "window" = ?', key, window - 1)
+    before = int(earlier[0]["count"]) if earlier else 0
+    if current * limit.seconds + before * (limit.seconds - elapsed) <= limit.count * limit.seconds:
+        return
+    await execute('UPDATE rate_count SET count = count - 1 WHERE key = ? AND "window" = ?', key, window)
+    raise RateLimited(wait(limit, elapsed, current - 1, before))
+
+
+def wait(limit: Limit, elapsed: int, current: int, before: int) -> int:
+    """Seconds until one more fits, if nothing else comes in between."""
+    if before and current < limit.count:
+        # Until enough of the window before has slid out, at the latest when all of it has.
+        room = (limit.count - current - 1) * limit.seconds // before
+        return max(1, limit.seconds - elapsed - room)
+    room = (limit.count - 1) * limit.seconds // max(current, 1)
+    return max(1, 2 * limit.seconds - elapsed - room)
+
+
+def origin(address: str) -> str | None:
+    """What is counted as one client: an IPv4 address, or the /64 that an IPv6 client can choose from."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False).network_address)
+    return str(ip)
+
+
+async def check_address(ctx: Context, action: str, *limits: Limit) -> None:
+    """Count that the client's address does `action`. Raises RateLimited.
+
+    A client without an address is one of our own commands. All whose address is none are one client.
+    """
+    if ctx.address:
+        await check(f"{action}/{origin(ctx.address) or 'unknown'}", *limits)
+
+
+async def sweep() -> None:
+    """Forget windows that no limit reaches back to any more."""
+    await execute("DELETE FROM rate_count WHERE created_at < ?", now() - LONGEST_WINDOW)

@@ -1,0 +1,137 @@
+"""Proxies: who votes for an owner, on evidence that an officer has looked at."""
+
+from uuid import UUID
+
+from models.base import new_id, now
+from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, VoteProxy
+from models.privacy import EVIDENCE
+from models.rows import columns, execute, select_one
+from resolvers import audit
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.identity import homes_by_id
+from resolvers.motions import electorate, paper, reading, rules
+from resolvers.retries import earlier_result
+
+
+async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str, key: str) -> ProxyRow:
+    """Ask to cast the ballot of a home's owners, with what shows that they want it so.
+
+    For the whole head: whoever votes for one home of an owner votes for all.
+    """
+    account_id = ctx.account_id
+    motion = await reading.visible(ctx, motion_id)
+    evidence = check_text("evidence", evidence, 2000)
+    if not (await rules.by_id(motion.rules_id)).proxies_allowed:
+        raise NotAllowed("The rules of this vote allow no proxies")
+    check_time(motion)
+    (home,) = await homes_by_id(ctx, [home_id])
+    if home is None or home_id not in {row.home_id for row in await electorate.homes_in_scope(motion)}:
+        raise InvalidInput(homeId="This home has no vote in this motion")
+    proxy_id = new_id()
+    async with ctx.unit_of_work():
+        earlier = await earlier_result(ctx, key, "requestProxy", [motion_id, home_id, evidence], proxy_id)
+        if earlier is None:
+            await VoteProxy.create(
+                id=proxy_id,
+                community_id=motion.community_id,
+                motion_id=motion.id,
+                home_id=home_id,
+                account_id=account_id,
+                evidence_sealed=ctx.services.keys.seal(EVIDENCE, evidence),
+            )
+    return await by_id(earlier or proxy_id)
+
+
+async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) -> ProxyRow:
+    """Approve or reject a proxy; nobody decides the own one. Raises Conflict if somebody has."""
+    found = await visible(ctx, proxy_id)
+    motion = await paper.counting(ctx, found.motion_id, "decideProxy")
+    reason = check_text("reason", reason, 500, least=0 if approve else 1)
+    if found.account_id == ctx.account_id or await owns(ctx.account_id, found.home_id):
+        raise await audit.refuse(
+            ctx,
+            "decideProxy",
+            "Nobody decides a proxy of their own",
+            community_id=motion.community_id,
+            organisation_id=motion.organisation_id,
+            subject_id=found.id,
+        )
+    check_time(motion)
+    status = ProxyStatus.APPROVED if approve else ProxyStatus.REJECTED
+    async with ctx.unit_of_work():
+        await change(found, [ProxyStatus.PENDING], status, ctx.account_id, reason)
+        await paper.record(ctx, "decideProxy", motion, found.id, f"{status.value} {reason}".strip())
+    return await by_id(found.id)
+
+
+async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
+    """End a proxy: by an owner of the home, by the proxy, or by an officer. What it cast stays cast."""
+    found = await visible(ctx, proxy_id)
+    motion = await reading.motion(found.motion_id)
+    if found.account_id != ctx.account_id and not await owns(ctx.account_id, found.home_id):
+        motion = await paper.counting(ctx, found.motion_id, "revokeProxy")
+    async with ctx.unit_of_work():
+        await change(
+            found, [ProxyStatus.PENDING, ProxyStatus.APPROVED], ProxyStatus.REVOKED, ctx.account_id, ""
+        )
+        await paper.record(ctx, "revokeProxy", motion, found.id, "")
+    return await by_id(found.id)
+
+
+async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
+    """What a proxy was asked for on, in clear; who read it, and why, is kept."""
+    found = await visible(ctx, proxy_id)
+    motion = await paper.counting(ctx, found.motion_id, "readProxyEvidence")
+    reason = check_text("reason", reason, 500)
+    async with ctx.unit_of_work():
+        await paper.record(ctx, "readProxyEvidence", motion, found.id, reason)
+    return ctx.services.keys.open(EVIDENCE, found.evidence_sealed)
+
+
+def check_time(motion: MotionRow) -> None:
+    if reading.phase(motion) not in (MotionPhase.ANNOUNCED, MotionPhase.OPEN):
+        raise NotAllowed("Proxies are dealt with from the announcement to the close")
+
+
+async def change(row: ProxyRow, before: list[ProxyStatus], after: ProxyStatus, by: UUID, reason: str) -> None:
+    changed = await execute(
+        "UPDATE vote_proxy SET status = ?, decided_by_id = ?, decided_at = ?, reason = ?"
+        " WHERE id = ? AND status IN (?) RETURNING id",
+        after,
+        by,
+        now(),
+        reason,
+        row.id,
+        before,
+    )
+    if not changed:
+        raise Conflict("It was decided meanwhile", row.id)
+
+
+async def owns(account_id: UUID, home_id: UUID) -> bool:
+    return bool(
+        await execute(
+            "SELECT id FROM residency WHERE account_id = ? AND home_id = ? AND until IS NULL"
+            " AND relation IN (?)",
+            account_id,
+            home_id,
+            electorate.OWNERS,
+        )
+    )
+
+
+async def visible(ctx: Context, proxy_id: UUID) -> ProxyRow:
+    _ = ctx.account_id
+    (found,) = await reading.proxies_by_ids(ctx, [proxy_id])
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def by_id(proxy_id: UUID) -> ProxyRow:
+    row = await select_one(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id = ?", proxy_id)
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,342 @@
+"""Writing a motion, announcing it to the owners, and withdrawing it before it opens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from models.base import new_id, now
+from models.bulk import insert_all
+from models.deliberations import ExecutionKind
+from models.motions import (
+    CONVENORS,
+    ItemClass,
+    Motion,
+    MotionRow,
+    MotionStatus,
+    ScopeKind,
+    can_put_motions,
+)
+from models.organisations import OrganisationKind, OrganisationRow
+from models.rows import execute, select
+from resolvers import audit
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.deliberations import executions
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.jobs import schedule, unschedule
+from resolvers.motions import box, electorate, opening, reading, rules
+from resolvers.notices.publishing import check_moment
+from resolvers.organisations import organisation_for
+from resolvers.retries import earlier_result
+from subscriptions.events import Kind
+
+MOST_ITEMS = 20
+MOST_BUILDINGS = 100
+SHORTEST = timedelta(seconds=1)
+LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    item_class: ItemClass
+    title: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a motion shall be. `scope_ids`: the estate, or the buildings."""
+
+    title: str
+    body: str
+    items: tuple[Item, ...]
+    scope_kind: ScopeKind
+    scope_ids: tuple[UUID, ...]
+    opens_at: datetime
+    closes_at: datetime
+    secret: bool = False
+
+
+@dataclass(slots=True)
+class Named:
+    id: UUID
+    name: str
+
+
+def check_draft(draft: Draft) -> Draft:
+    """The draft as it will be kept. Raises InvalidInput naming what is wrong."""
+    if not 1 <= len(draft.items) <= MOST_ITEMS:
+        raise InvalidInput(items=f"From 1 to {MOST_ITEMS}")
+    opens_at = check_moment("opensAt", draft.opens_at) or now()
+    closes_at = check_moment("closesAt", draft.closes_at) or now()
+    if not SHORTEST <= closes_at - opens_at <= LONGEST:
+        raise InvalidInput(closesAt="Must be later than the opening, by a year at most")
+    return replace(
+        draft,
+        title=check_text("title", draft.title, 80),
+        body=check_text("body", draft.body, 20_000),
+        items=tuple(
+            replace(
+                item,
+                title=check_text("items", item.title, 200),
+                body=check_text("items", item.body, 20_000, least=0),
+            )
+            for item in draft.items
+        ),
+        opens_at=opens_at,
+        closes_at=closes_at,
+    )
+
+
+async def check_scope(organisation: OrganisationRow, draft: Draft) -> str:
+    """What the scope is called. Raises InvalidInput for places outside of the community."""
+    ids = set(draft.scope_ids)
+    if draft.scope_kind is ScopeKind.COMMUNITY:
+        if ids:
+            raise InvalidInput(scopeIds="The whole community needs no places")
+        found = await select(Named, "SELECT id, name FROM community WHERE id = ?", organisation.community_id)
+        return found[0].name
+    if draft.scope_kind is ScopeKind.ESTATE:
+        if len(ids) != 1:
+            raise InvalidInput(scopeIds="Exactly one estate")
+        statement = "SELECT id, name FROM estate WHERE community_id = ? AND id IN (?)"
+    else:
+        if not 1 <= len(ids) <= MOST_BUILDINGS:
+            raise InvalidInput(scopeIds=f"Choose from 1 to {MOST_BUILDINGS} buildings")
+        statement = "SELECT id, name FROM building WHERE community_id = ? AND id IN (?) ORDER BY id"
+    found = await select(Named, statement, organisation.community_id, ids)
+    if len(found) < len(ids):
+        raise InvalidInput(scopeIds="Holds a place that is not in the organisation's community")
+    return "、".join(row.name for row in found)[:200]
+
+
+async def check_convenor(ctx: Context, organisation: OrganisationRow, action: str) -> None:
+    """Raises NotAllowed unless the viewer may put motions for the organisation, and it may convene."""
+    about = {"community_id": organisation.community_id, "organisation_id": organisation.id}
+    if organisation.kind not in CONVENORS or not can_put_motions(ctx.viewer, organisation.id):
+        raise await audit.refuse(
+            ctx, action, "Only the owners' committee puts motions to the owners", **about
+        )
+    if organisation.kind is OrganisationKind.RESIDENTS_COMMITTEE and await owners_committee_sits(
+        organisation.community_id
+    ):
+        raise await audit.refuse(
+            ctx,
+            action,
+            "The residents' committee convenes only where no owners' committee sits",
+            **about,
+        )
+
+
+async def owners_committee_sits(community_id: UUID) -> bool:
+    """Whether there is an owners' committee in which somebody holds an office."""
+    return bool(
+        await execute(
+            "SELECT o.id FROM organisation o JOIN appointment a ON a.organisation_id = o.id"
+            " WHERE o.community_id = ? AND o.kind = ? AND a.revoked_at IS NULL LIMIT 1",
+            community_id,
+            OrganisationKind.OWNERS_COMMITTEE,
+        )
+    )
+
+
+async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str) -> MotionRow:
+    """Write a draft, which only its organisation sees. It pins the rules that are newest now."""
+    _ = ctx.account_id
+    organisation = await organisation_for(ctx, organisation_id)
+    await check_convenor(ctx, organisation, "createMotion")
+    draft = check_draft(draft)
+    label = await check_scope(organisation, draft)
+    motion_id = new_id()
+    async with ctx.unit_of_work():
+        earlier = await earlier_result(ctx, key, "createMotion", [organisation_id, told(draft)], motion_id)
+        if earlier is None:
+            under = await rules.newest_or_law(organisation.community_id)
+            await Motion.create(
+                id=motion_id,
+                community_id=organisation.community_id,
+                organisation_id=organisation.id,
+                author_id=ctx.account_id,
+                rules_id=under.id,
+                scope_kind=draft.scope_kind,
+                scope_ids=[str(id) for id in draft.scope_ids],
+                scope_label=label,
+                title=draft.title,
+                body=draft.body,
+                secret=draft.secret,
+                opens_at=draft.opens_at,
+                closes_at=draft.closes_at,
+                first_closes_at=draft.closes_at,
+            )
+            await write_items(motion_id, draft.items)
+            await record(ctx, "createMotion", organisation.community_id, organisation.id, motion_id)
+    return await reading.motion(earlier or motion_id)
+
+
+def told(draft: Draft) -> list[object]:
+    """What makes two calls the same call."""
+    return [
+        draft.title,
+        draft.body,
+        [[item.item_class, item.title, item.body] for item in draft.items],
+        draft.scope_kind,
+        list(draft.scope_ids),
+        draft.opens_at,
+        draft.closes_at,
+        draft.secret,
+    ]
+
+
+async def write_items(motion_id: UUID, items: Sequence[Item]) -> None:
+    at = now()
+    await insert_all(
+        "motion_item",
+        ("id", "created_at", "motion_id", "position", "item_class", "title", "body"),
+        [
+            (new_id(), at, motion_id, position, item.item_class, item.title, item.body)
+            for position, item in enumerate(items, 1)
+        ],
+    )
+
+
+async def record(
+    ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID, detail: str = ""
+) -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=community_id,
+        organisation_id=organisation_id,
+        subject_id=subject_id,
+        detail=detail,
+    )
+
+
+async def managed(ctx: Context, motion_id: UUID, action: str) -> tuple[MotionRow, OrganisationRow]:
+    """The motion and its organisation, for who may put motions there. Raises NotFound, NotAllowed."""
+    _ = ctx.account_id
+    motion = await reading.visible(ctx, motion_id)
+    organisation = await organisation_for(ctx, motion.organisation_id)
+    await check_convenor(ctx, organisation, action)
+    return motion, organisation
+
+
+async def update(ctx: Context, *, motion_id: UUID, version: int, draft: Draft) -> MotionRow:
+    """Rewrite a draft, under the rules that are newest now. Raises Conflict if it has changed meanwhile."""
+    motion, organisation = await managed(ctx, motion_id, "updateMotion")
+    draft = check_draft(draft)
+    label = await check_scope(organisation, draft)
+    async with ctx.unit_of_work():
+        under = await rules.newest_or_law(motion.community_id)
+        changed = await execute(
+            "UPDATE motion SET rules_id = ?, scope_kind = ?, scope_ids = ?, scope_label = ?,"
+            " title = ?, body = ?,"
+            " secret = ?, opens_at = ?, closes_at = ?, first_closes_at = ?, version = version + 1"
+            " WHERE id = ? AND version = ? AND status = ? RETURNING id",
+            under.id,
+            draft.scope_kind,
+            box.canonical([str(id) for id in draft.scope_ids]),
+            label,
+            draft.title,
+            draft.body,
+            draft.secret,
+            draft.opens_at,
+            draft.closes_at,
+            draft.closes_at,
+            motion.id,
+            version,
+            MotionStatus.DRAFT,
+        )
+        if not changed:
+            raise Conflict("It was changed or announced meanwhile", motion.id)
+        await execute("DELETE FROM motion_item WHERE motion_id = ? RETURNING id", motion.id)
+        await write_items(motion.id, draft.items)
+        await record(ctx, "updateMotion", motion.community_id, motion.organisation_id, motion.id)
+    return await reading.motion(motion.id)
+
+
+async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
+    """Put the motion to the owners: from here on nothing in it changes, and it opens at its hour.
+
+    Raises Conflict if it has changed meanwhile, InvalidInput if the notice period is too short.
+    """
+    motion, _ = await managed(ctx, motion_id, "announceMotion")
+    under = await rules.by_id(motion.rules_id)
+    if motion.opens_at < now() + timedelta(hours=under.notice_hours) - timedelta(minutes=1):
+        raise InvalidInput(
+            motionId=f"The rules ask for {under.notice_hours} hours between announcement and opening"
+        )
+    if motion.closes_at <= now():
+        raise InvalidInput(motionId="The close is in the past")
+    if not await electorate.homes_in_scope(motion):
+        raise InvalidInput(motionId="There is no home in its scope")
+    async with ctx.unit_of_work() as work:
+        announced = await execute(
+            "UPDATE motion SET status = ?, announced_at = ?, version = version + 1"
+            " WHERE id = ? AND version = ? AND status = ? RETURNING id",
+            MotionStatus.ANNOUNCED,
+            now(),
+            motion.id,
+            version,
+            MotionStatus.DRAFT,
+        )
+        if not announced:
+            raise Conflict("It was changed or announced meanwhile", motion.id)
+        await schedule(opening.OPEN_MOTION, motion.id, motion.opens_at)
+        await schedule(opening.CLOSE_MOTION, motion.id, motion.closes_at + opening.SETTLE)
+        await opening.publish(
+            work, ctx, motion, f"业主大会表决公告：{motion.title}", await announcement(motion)
+        )
+        work.record(opening.event(Kind.MOTION_ANNOUNCED, motion))
+        await record(ctx, "announceMotion", motion.community_id, motion.organisation_id, motion.id)
+    return await reading.motion(motion.id)
+
+
+async def announcement(motion: MotionRow) -> str:
+    (items,) = await reading.items([motion.id])
+    under = await rules.by_id(motion.rules_id)
+    kind = "本次表决具有法律约束力" if under.binding else "本次为意见征询，不具有法律约束力"
+    lines = [f"{item.position}. {item.title}（第 {item.item_class.number} 项）" for item in items]
+    return "\n".join(
+        [
+            f"表决时间：{written(motion.opens_at)} 至 {written(motion.closes_at)}（北京时间）。",
+            f"范围：{motion.scope_label}。{'无记名' if motion.secret else '记名'}表决，{kind}。",
+            *lines,
+            "",
+            motion.body[:3000],
+        ]
+    )
+
+
+def written(moment: datetime) -> str:
+    return (moment + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
+
+
+async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) -> MotionRow:
+    """Take a motion back before it opens; afterwards nobody can. Raises Conflict, NotAllowed."""
+    motion, _ = await managed(ctx, motion_id, "withdrawMotion")
+    reason = check_text("reason", reason, 500)
+    async with ctx.unit_of_work() as work:
+        at = await box.begun_at()
+        locked = await box.lock(motion.id)
+        if locked.status is MotionStatus.WITHDRAWN or locked.version != version:
+            raise Conflict("It was changed or announced meanwhile", motion.id)
+        if locked.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
+            locked.status is MotionStatus.ANNOUNCED and at >= locked.opens_at
+        ):
+            raise NotAllowed("A vote that has opened runs to its close")
+        await execute(
+            "UPDATE motion SET status = ?, withdraw_reason = ?, version = version + 1 WHERE id"
+            " = ? RETURNING id",
+            MotionStatus.WITHDRAWN,
+            reason,
+            motion.id,
+        )
+        await unschedule(motion.id, opening.OPEN_MOTION, opening.CLOSE_MOTION)
+        if locked.status is MotionStatus.ANNOUNCED:
+            await opening.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
+            work.record(opening.event(Kind.MOTION_WITHDRAWN, motion))
+            await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
+        await record(ctx, "withdrawMotion", motion.community_id, motion.organisation_id, motion.id, reason)
+    return await reading.motion(motion.id)

@@ -1,0 +1,446 @@
+"""Motions as the viewer may see them. Nothing here tells of a direction before the close."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from models.base import now
+from models.identity import BuildingRow, CommunityRow, HomeRow, NeighbourRow
+from models.motions import (
+    Choice,
+    ElectorHomeRow,
+    ElectorRow,
+    EntryKind,
+    EntryRow,
+    ItemRow,
+    MotionBuildingRow,
+    MotionPhase,
+    MotionRow,
+    MotionStatus,
+    PaperRow,
+    ProxyRow,
+    ProxyStatus,
+    RulesRow,
+    Via,
+    can_count,
+    visible_to,
+)
+from models.organisations import OrganisationRow
+from models.paging import OLDEST, Order, Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, select
+from resolvers import audit
+from resolvers.context import Context
+from resolvers.errors import NotAllowed, NotFound
+from resolvers.identity import (
+    buildings_by_id,
+    community_visible,
+    homes_by_id,
+    neighbours,
+    organisations_by_id,
+)
+from resolvers.motions.electorate import OWNERS
+from resolvers.paging import pages
+from subscriptions.events import Logged
+
+
+@dataclass(slots=True)
+class Identified:
+    id: UUID
+
+
+NUMBERS = Order("number", ("number",), descending=False)
+WALK = Order("walk", ("position",), descending=False)
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[MotionRow | None]:
+    rows = await select(
+        MotionRow,
+        f"SELECT {columns(MotionRow)} FROM motion t WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[MotionRow | None]:
+    return await by_ids(ids, visible_to(ctx.viewer))
+
+
+async def visible(ctx: Context, motion_id: UUID) -> MotionRow:
+    """Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [motion_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def motion(motion_id: UUID) -> MotionRow:
+    """The motion itself, for those who have asked before whether it may be seen."""
+    (row,) = await by_ids([motion_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[MotionRow | None]:
+    """The motion that each event is about, for those whom the event was for."""
+    return await by_ids([logged.event.subject for logged in events])
+
+
+async def motions_of_communities(
+    ctx: Context,
+    communities: Sequence[CommunityRow],
+    args: PageArgs,
+    statuses: frozenset[MotionStatus] | None,
+) -> list[Page[MotionRow]]:
+    """For each community its motions that the viewer may see, newest first."""
+    where = visible_to(ctx.viewer)
+    if statuses is not None:
+        where &= Where("t.status IN (?)", (statuses,))
+    return await pages(
+        MotionRow, "motion", [row.id for row in communities], by="community_id", args=args, where=where
+    )
+
+
+async def items_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[list[ItemRow]]:
+    return await items([row.id for row in motions])
+
+
+async def items(motion_ids: Sequence[UUID]) -> list[list[ItemRow]]:
+    rows = await select(
+        ItemRow,
+        f"SELECT {columns(ItemRow)} FROM motion_item t WHERE t.motion_id IN (?) ORDER BY t.position",
+        set(motion_ids),
+    )
+    found: dict[UUID, list[ItemRow]] = {}
+    for row in rows:
+        found.setdefault(row.motion_id, []).append(row)
+    return [found.get(id, []) for id in motion_ids]
+
+
+async def items_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ItemRow | None]:
+    """The items with these ids of motions that the viewer may see."""
+    rows = await select(ItemRow, f"SELECT {columns(ItemRow)} FROM motion_item t WHERE t.id IN (?)", set(ids))
+    seen = {row.id for row in await visible_by_ids(ctx, [row.motion_id for row in rows]) if row}
+    found = {row.id: row for row in rows if row.motion_id in seen}
+    return [found.get(id) for id in ids]
+
+
+async def rules_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[RulesRow]:
+    """The rules that each motion is under."""
+    rows = await select(
+        RulesRow,
+        f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id IN (?)",
+        {row.rules_id for row in motions},
+    )
+    found = {row.id: row for row in rows}
+    return [found[row.rules_id] for row in motions]
+
+
+async def organisations_of(ctx: Context, motions: Sequence[MotionRow]) -> list[OrganisationRow | None]:
+    return await organisations_by_id(ctx, [row.organisation_id for row in motions])
+
+
+async def buildings_of(
+    _ctx: Context, motions: Sequence[MotionRow], args: PageArgs
+) -> list[Page[MotionBuildingRow]]:
+    """Who has taken part in each building, in the order of a walk."""
+    return await pages(
+        MotionBuildingRow,
+        "motion_building",
+        [row.id for row in motions],
+        by="motion_id",
+        args=args,
+        order=WALK,
+    )
+
+
+async def buildings_around(ctx: Context, rows: Sequence[Any]) -> list[BuildingRow | None]:
+    return await buildings_by_id(ctx, [row.building_id for row in rows])
+
+
+async def homes_around(ctx: Context, rows: Sequence[Any]) -> list[HomeRow | None]:
+    return await homes_by_id(ctx, [row.home_id for row in rows])
+
+
+# The viewer's own vote
+
+
+@dataclass(slots=True)
+class OwnHead:
+    """A head for which the viewer may cast the ballot."""
+
+    elector: ElectorRow
+    motion: MotionRow
+    via: Via
+
+
+@dataclass(slots=True)
+class Cast:
+    """A ballot that the viewer cast, with its receipt and, in an open vote, what it says."""
+
+    entry: EntryRow
+    receipt: str | None
+
+    @property
+    def id(self) -> UUID:
+        return self.entry.id
+
+    @property
+    def choices(self) -> list[Choice] | None:
+        found = json.loads(self.entry.content).get("choices")
+        return None if found is None else [Choice(value) for value in found]
+
+
+@dataclass(slots=True)
+class Entitled:
+    motion_id: UUID
+    elector_id: UUID
+    via: Via
+
+
+async def entitlements(account_id: UUID, motion_ids: Sequence[UUID]) -> list[Entitled]:
+    """For which heads the account may cast, as one of the owners or by an approved proxy."""
+    rows = await select(
+        Entitled,
+        "SELECT v.motion_id, v.elector_id, 'OWNER' AS via FROM elector_voter v"
+        " WHERE v.account_id = ? AND v.motion_id IN (?)"
+        " UNION SELECT h.motion_id, h.elector_id, 'PROXY' AS via FROM vote_proxy p"
+        " JOIN elector_home h ON h.motion_id = p.motion_id AND h.home_id = p.home_id"
+        " WHERE p.account_id = ? AND p.motion_id IN (?) AND p.status = ?",
+        account_id,
+        set(motion_ids),
+        account_id,
+        set(motion_ids),
+        ProxyStatus.APPROVED,
+    )
+    # An owner needs no proxy.
+    owned = {row.elector_id for row in rows if row.via is Via.OWNER}
+    return [row for row in rows if row.via is Via.OWNER or row.elector_id not in owned]
+
+
+async def own_heads_of(ctx: Context, motions: Sequence[MotionRow]) -> list[list[OwnHead]]:
+    """For each motion the heads for which the viewer may vote; none before the opening."""
+    entitled = (
+        await entitlements(ctx.account_id, [row.id for row in motions]) if ctx.viewer.account_id else []
+    )
+    rows = await select(
+        ElectorRow,
+        f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.id IN (?) ORDER BY t.number",
+        {row.elector_id for row in entitled},
+    )
+    by_id = {row.id: row for row in motions}
+    via = {row.elector_id: row.via for row in entitled}
+    found: dict[UUID, list[OwnHead]] = {}
+    for row in rows:
+        found.setdefault(row.motion_id, []).append(OwnHead(row, by_id[row.motion_id], via[row.id]))
+    return [found.get(row.id, []) for row in motions]
+
+
+async def homes_of_heads(ctx: Context, heads: Sequence[OwnHead]) -> list[list[HomeRow]]:
+    return await homes_of_electors(ctx, [head.elector for head in heads])
+
+
+async def homes_of_electors(ctx: Context, electors: Sequence[ElectorRow]) -> list[list[HomeRow]]:
+    """The homes of each head."""
+    rows = await select(
+        ElectorHomeRow,
+        f"SELECT {columns(ElectorHomeRow)} FROM elector_home t WHERE t.elector_id IN (?) ORDER BY t.id",
+        {row.id for row in electors},
+    )
+    homes = await homes_by_id(ctx, [row.home_id for row in rows])
+    found: dict[UUID, list[HomeRow]] = {}
+    for row, home in zip(rows, homes, strict=True):
+        if home is not None:
+            found.setdefault(row.elector_id, []).append(home)
+    return [found.get(row.id, []) for row in electors]
+
+
+async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[Cast]]:
+    """The ballots that the viewer cast for each head, newest first."""
+    from resolvers.motions.receipts import code_of
+
+    rows = await select(
+        EntryRow,
+        f"SELECT {columns(EntryRow)} FROM box_entry t"
+        " WHERE t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ? ORDER BY t.number DESC",
+        ctx.account_id,
+        {head.motion.id for head in heads},
+        EntryKind.BALLOT,
+    )
+    secret = {head.motion.id for head in heads if head.motion.secret}
+    found: dict[UUID | None, list[Cast]] = {}
+    for row in rows:
+        receipt = None if row.motion_id in secret else code_of(ctx, row.id)
+        found.setdefault(row.elector_id, []).append(Cast(row, receipt))
+    return [found.get(head.elector.id, []) for head in heads]
+
+
+# The office's side: that a home has voted, never how
+
+
+async def check_may_count(ctx: Context, row: MotionRow) -> None:
+    """Raises NotAllowed, and keeps the attempt, unless the viewer may see who has voted."""
+    if not can_count(ctx.viewer, row):
+        raise await audit.refuse(
+            ctx,
+            "motion.roll",
+            "Only officers who count the ballots see who has voted",
+            community_id=row.community_id,
+            organisation_id=row.organisation_id,
+            subject_id=row.id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RollFilter:
+    voted: bool | None = None
+    disputed: bool | None = None
+
+    @property
+    def where(self) -> Where:
+        where = EVERYTHING
+        if self.voted is not None:
+            where &= Where("t.counted IS NOT NULL" if self.voted else "t.counted IS NULL")
+        if self.disputed is not None:
+            where &= Where("t.disputed IS NOT NULL" if self.disputed else "t.disputed IS NULL")
+        return where
+
+
+async def rolls_of(
+    _ctx: Context, motions: Sequence[MotionRow], args: PageArgs, wanted: RollFilter
+) -> list[Page[ElectorRow]]:
+    """The heads of each motion, by number."""
+    return await pages(
+        ElectorRow,
+        "elector",
+        [row.id for row in motions],
+        by="motion_id",
+        args=args,
+        where=wanted.where,
+        order=NUMBERS,
+    )
+
+
+async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> list[list[EntryRow]]:
+    """For each head in conflict its two ballots, the one that counts first."""
+    pairs = {
+        (row.motion_id, number)
+        for row in electors
+        if row.disputed is not None
+        for number in (row.counted, row.disputed)
+    }
+    rows = await select(
+        EntryRow,
+        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id IN (?) AND t.number IN (?)"
+        " ORDER BY t.number",
+        {motion_id for motion_id, _ in pairs},
+        {number for _, number in pairs},
+    )
+    found = {(row.motion_id, row.number): row for row in rows}
+    return [
+        [found[row.motion_id, number] for number in (row.counted, row.disputed) if number is not None]
+        if row.disputed is not None
+        else []
+        for row in electors
+    ]
+
+
+async def papers_of(_ctx: Context, motions: Sequence[MotionRow], args: PageArgs) -> list[Page[PaperRow]]:
+    return await pages(
+        PaperRow, "paper_ballot", [row.id for row in motions], by="motion_id", args=args, order=OLDEST
+    )
+
+
+async def proxies_of(
+    ctx: Context, motions: Sequence[MotionRow], args: PageArgs, status: ProxyStatus | None
+) -> list[Page[ProxyRow]]:
+    """The proxies asked for: all for who decides them, else by the viewer or for a home of theirs."""
+    counted = {row.id for row in motions if can_count(ctx.viewer, row)}
+    where = Where("t.motion_id IN (?)", (counted,)) | concerned(ctx)
+    if status is not None:
+        where &= Where("t.status = ?", (status,))
+    return await pages(
+        ProxyRow,
+        "vote_proxy",
+        [row.id for row in motions],
+        by="motion_id",
+        args=args,
+        where=where,
+        order=OLDEST,
+    )
+
+
+async def enterers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[NeighbourRow]:
+    return await neighbours(ctx, [(row.entered_by_id, row.community_id) for row in rows])
+
+
+async def confirmers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[NeighbourRow | None]:
+    known = [row for row in rows if row.confirmed_by_id]
+    faces = await neighbours(
+        ctx, [(row.confirmed_by_id, row.community_id) for row in known if row.confirmed_by_id]
+    )
+    found = {row.id: face for row, face in zip(known, faces, strict=True)}
+    return [found.get(row.id) for row in rows]
+
+
+async def proxy_holders_of(ctx: Context, rows: Sequence[ProxyRow]) -> list[NeighbourRow]:
+    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
+
+
+async def papers_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PaperRow | None]:
+    """The paper ballots with these ids, for who counts in their community."""
+    rows = await select(
+        PaperRow, f"SELECT {columns(PaperRow)} FROM paper_ballot t WHERE t.id IN (?)", set(ids)
+    )
+    motions = {row.id: row for row in await by_ids([row.motion_id for row in rows]) if row}
+    found = {row.id: row for row in rows if can_count(ctx.viewer, motions[row.motion_id])}
+    return [found.get(id) for id in ids]
+
+
+def concerned(ctx: Context) -> Where:
+    """The proxies (as ``t``) that the viewer asked for, or that are for a home that the viewer owns."""
+    return Where(
+        "t.account_id = ? OR t.home_id IN (SELECT r.home_id FROM residency r"
+        " WHERE r.account_id = ? AND r.until IS NULL AND r.relation IN (?))",
+        (ctx.viewer.account_id, ctx.viewer.account_id, OWNERS),
+    )
+
+
+async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | None]:
+    """The proxies with these ids that the viewer asked for, is represented by, or decides."""
+    if ctx.viewer.account_id is None:
+        return [None] * len(ids)
+    rows = await select(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id IN (?)", set(ids))
+    where = concerned(ctx)
+    own = await select(
+        Identified,
+        f"SELECT t.id FROM vote_proxy t WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    mine = {row.id for row in own}
+    motions = {row.id: row for row in await by_ids([row.motion_id for row in rows]) if row}
+    found = {row.id: row for row in rows if row.id in mine or can_count(ctx.viewer, motions[row.motion_id])}
+    return [found.get(id) for id in ids]
+
+
+async def followed(ctx: Context, community_id: UUID, motion_id: UUID | None) -> frozenset[UUID]:
+    """The scope that must be held as long as a stream of motions is open.
+
+    Raises Unauthenticated, NotFound, and NotAllowed for those who are not verified in the community.
+    """
+    _ = ctx.account_id
+    await community_visible(ctx, community_id)
+    if not ctx.viewer.belongs_to(community_id):
+        raise NotAllowed("Only verified residents and officers follow motions")
+    if motion_id is not None and (await visible(ctx, motion_id)).community_id != community_id:
+        raise NotFound
+    return frozenset({community_id})
+
+
+def phase(row: MotionRow) -> MotionPhase:
+    return row.phase_at(now())

@@ -1,0 +1,184 @@
+"""Receipts: what a voter checks the own ballot with, and what secret ballots are made of.
+
+In an open vote the server can write a receipt's code again at any time. In a secret vote it cannot: the code
+is a secret of the voter's, of which only digests are kept. The ballot lies in the box as a commitment, and
+its choices lie apart as pieces: one head, and the area in round pieces, each item by itself, under codes that
+only the secret connects. The sums are exact, and neither an area nor a pattern of answers gives a home away.
+"""
+
+import base64
+import json
+import random
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from models.bulk import insert_all
+from models.motions import Choice, EntryRow, MotionPhase, MotionRow, SecretChoiceRow, Standing
+from models.rows import columns, execute, select, select_one
+from resolvers.context import Context
+from resolvers.errors import InvalidInput
+from resolvers.motions import reading
+from resolvers.motions.box import canonical, digest
+
+# Codes carry at least 128 bits: 26 of 32 letters, or more digits.
+SECRET = re.compile(r"[A-Z0-9]{26,64}")
+# No piece of area is larger: a large owner leaves many pieces, and no rare one.
+LARGEST_PIECE = 1 << 19
+
+
+def normal(code: str) -> str:
+    return re.sub(r"[\s-]", "", code).upper()
+
+
+def shown(code: str) -> str:
+    """In groups of four, for people."""
+    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def code_of(ctx: Context, entry_id: UUID) -> str:
+    """The receipt's code of an open ballot."""
+    return shown(ctx.services.keys.index("ballot-receipt", entry_id.hex)[:32].upper())
+
+
+def new_secret() -> str:
+    return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def check_secret(given: str | None) -> str:
+    """The voter's secret, or a new one. Raises InvalidInput for what can be guessed."""
+    if given is None:
+        return new_secret()
+    code = normal(given)
+    if not SECRET.fullmatch(code) or len(set(code)) < 8:
+        raise InvalidInput(receiptSecret="26 to 64 random letters and digits")
+    return code
+
+
+def digest_of(code: str) -> str:
+    """What the box keeps of a receipt's code."""
+    return digest("receipt|" + normal(code))
+
+
+def commitment(secret: str, choices: list[Choice]) -> str:
+    """What binds a secret ballot to its choices without telling them."""
+    return digest(canonical({"choices": [choice.value for choice in choices], "secret": secret}))
+
+
+def piece_code(secret: str, motion_id: UUID, position: int, piece: int) -> str:
+    return digest(f"piece|{secret}|{motion_id.hex}|{position}|{piece}")
+
+
+def pieces_of(area: int) -> list[int]:
+    """The area in powers of two, none larger than LARGEST_PIECE: they sum up to it exactly."""
+    large, rest = divmod(area, LARGEST_PIECE)
+    return [LARGEST_PIECE] * large + [1 << bit for bit in range(19) if rest >> bit & 1]
+
+
+async def put_pieces(motion: MotionRow, secret: str, choices: list[Choice], area: int) -> None:
+    """Put a secret ballot's choices into the pool, in no order and at no time."""
+    rows = []
+    for position, choice in enumerate(choices, 1):
+        weights = [(1, 0), *((0, piece) for piece in pieces_of(area))]
+        for piece, (heads, size) in enumerate(weights):
+            rows.append((position, choice, heads, size, piece_code(secret, motion.id, position, piece)))
+    await write(motion, rows)
+
+
+async def write(motion: MotionRow, rows: list[tuple[int, Choice, int, int, str]]) -> None:
+    random.SystemRandom().shuffle(rows)
+    await insert_all(
+        "secret_choice",
+        ("id", "created_at", "motion_id", "position", "choice", "heads", "area_cm2", "code"),
+        [(uuid4(), motion.opens_at, motion.id, *row) for row in rows],
+    )
+
+
+async def pool(motion_id: UUID) -> list[SecretChoiceRow]:
+    """All pieces, ordered by their codes, which is no order at all."""
+    return await select(
+        SecretChoiceRow,
+        f"SELECT {columns(SecretChoiceRow)} FROM secret_choice t WHERE t.motion_id = ? ORDER BY t.code",
+        motion_id,
+    )
+
+
+async def reshuffle(motion: MotionRow) -> list[SecretChoiceRow]:
+    """The pool, written anew by lot, so that not even a place in the file tells of a ballot."""
+    rows = await pool(motion.id)
+    await execute("DELETE FROM secret_choice WHERE motion_id = ? RETURNING id", motion.id)
+    await write(motion, [(row.position, row.choice, row.heads, row.area_cm2, row.code) for row in rows])
+    return rows
+
+
+# Checking
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What a receipt's code shows to whoever holds it."""
+
+    motion: MotionRow
+    number: int
+    hash: str
+    previous_hash: str
+    cast_at: datetime
+    standing: Standing
+    # The own ballot's only: None for anybody else's.
+    choices: list[Choice] | None
+    # Whether, in a secret vote, every piece that belongs to the code is in the pool.
+    pieces_found: bool | None
+
+
+async def check(ctx: Context, *, motion_id: UUID, code: str) -> Receipt | None:
+    """The ballot of this receipt, as it lies in the box; None if there is none.
+
+    What it says is shown only to who cast it; in a secret vote to who holds the code.
+    """
+    _ = ctx.account_id
+    motion = await reading.visible(ctx, motion_id)
+    found = await select_one(
+        EntryRow,
+        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
+        motion.id,
+        digest_of(code[:200]),
+    )
+    if found is None or found.standing is None:
+        return None
+    content = json.loads(found.content)
+    choices: list[Choice] | None = None
+    pieces: bool | None = None
+    if motion.secret:
+        choices = await secret_choices(motion, normal(code))
+        pieces = content["commitment"] == commitment(normal(code), choices or [])
+        # Whoever entered a paper ballot knew its code; what it says is not shown again before the close.
+        if found.cast_by_id is None and reading.phase(motion) is not MotionPhase.CLOSED:
+            choices = None
+    elif found.cast_by_id == ctx.account_id:
+        choices = [Choice(value) for value in content["choices"]]
+    return Receipt(
+        motion=motion,
+        number=found.number,
+        hash=found.hash,
+        previous_hash=content["previous"],
+        cast_at=datetime.fromisoformat(content["at"]),
+        standing=found.standing,
+        choices=choices,
+        pieces_found=pieces,
+    )
+
+
+async def secret_choices(motion: MotionRow, secret: str) -> list[Choice] | None:
+    """What lies in the pool under this secret, one choice an item; None unless all are there."""
+    (items,) = await reading.items([motion.id])
+    codes = [piece_code(secret, motion.id, item.position, 0) for item in items]
+    rows = await select(
+        SecretChoiceRow,
+        f"SELECT {columns(SecretChoiceRow)} FROM secret_choice t WHERE t.motion_id = ? AND t.code IN (?)",
+        motion.id,
+        codes,
+    )
+    found = {row.code: row.choice for row in rows}
+    return [found[code] for code in codes] if len(found) == len(codes) else None

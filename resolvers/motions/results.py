@@ -1,0 +1,162 @@
+"""The close: extended where the rules say so, else counted, once and for all."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from models.base import now
+from models.deliberations import ExecutionKind
+from models.motions import (
+    Channel,
+    Choice,
+    ElectorRow,
+    EntryKind,
+    EntryRow,
+    ItemRow,
+    MotionRow,
+    MotionStatus,
+    PaperStatus,
+    RulesRow,
+)
+from models.rows import columns, execute, select
+from resolvers.context import Services
+from resolvers.deliberations import executions
+from resolvers.jobs import does, schedule
+from resolvers.motions import box, opening, reading, receipts, rules, tally
+from resolvers.motions.opening import CLOSE_MOTION, SETTLE
+from resolvers.motions.putting import written
+from resolvers.motions.tally import Counted, Outcome, Weight
+from subscriptions.events import Kind
+from subscriptions.work import Work
+
+SPOKEN = {
+    Outcome.ADOPTED: "通过",
+    Outcome.REJECTED: "未通过",
+    Outcome.FAILED_PARTICIPATION: "参与表决未达规定比例，未形成决定",
+}
+
+
+@does(CLOSE_MOTION)
+async def close_when_due(services: Services, work: Work, motion_id: UUID) -> None:
+    """Count, or extend. Whenever this runs, only ballots from before the close are in the box."""
+    motion = await box.lock(motion_id)
+    at = await box.begun_at()
+    if motion.status is MotionStatus.ANNOUNCED and at >= motion.closes_at:
+        motion = await opening.open_now(services, work, motion)
+    if motion.status is not MotionStatus.OPEN:
+        return
+    if at < motion.closes_at + SETTLE:
+        await schedule(CLOSE_MOTION, motion.id, motion.closes_at + SETTLE)
+        return
+    under = await rules.by_id(motion.rules_id)
+    total = Weight(motion.heads, motion.area_cm2)
+    participating = Weight(motion.heads_cast, motion.area_cast_cm2)
+    short = not all(
+        test.passed for test in tally.tests(rules.thresholds_of(under).quorum, participating, total)
+    )
+    if short and motion.extensions < under.most_extensions:
+        await extend(services, work, motion, under)
+    else:
+        await close(services, work, motion, under)
+
+
+async def extend(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
+    """Give the owners more time, tell them, and write it into the box."""
+    at = now()
+    # Who was told late, because no process ran at the close, has as long as everyone else.
+    begin = motion.closes_at if at - motion.closes_at < timedelta(minutes=1) else at
+    closes_at = begin + timedelta(hours=under.extension_hours)
+    content = {"at": box.iso(at), "closes_at": box.iso(closes_at)}
+    await box.append(motion, EntryKind.EXTENSION, content)
+    await execute(
+        "UPDATE motion SET closes_at = ?, extensions = extensions + 1, version = version + 1"
+        " WHERE id = ? RETURNING id",
+        closes_at,
+        motion.id,
+    )
+    await schedule(CLOSE_MOTION, motion.id, closes_at + SETTLE)
+    body = (
+        f"截至原定时间，参与表决的业主为 {motion.heads_cast}/{motion.heads} 人，"
+        f"专有部分面积 {square_metres(motion.area_cast_cm2)}/{square_metres(motion.area_cm2)}"
+        f" 平方米，未达规定比例。"
+        f"按本次表决规则（第 {under.version} 版）延期至 {written(closes_at)}（北京时间）。已投的票继续有效。"
+    )
+    await opening.publish(
+        work, opening.speaking_for(services, motion), motion, f"业主大会表决延期：{motion.title}", body
+    )
+    work.record(opening.event(Kind.MOTION_EXTENDED, motion))
+
+
+async def close(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
+    """Count the locked motion's ballots and publish the result."""
+    (items,) = await reading.items([motion.id])
+    result = await counted(motion, under, items)
+    await execute(
+        "UPDATE motion SET status = ?, closed_at = ?, result = ?, version = version + 1 WHERE"
+        " id = ? RETURNING id",
+        MotionStatus.CLOSED,
+        now(),
+        box.canonical(result),
+        motion.id,
+    )
+    # What two officers did not both enter in time is no ballot, and is not kept.
+    await execute("UPDATE paper_ballot SET choices_sealed = NULL WHERE motion_id = ? RETURNING id", motion.id)
+    lines = [
+        f"{item.position}. {item.title}：{SPOKEN[Outcome(found['outcome'])]}"
+        for item, found in zip(items, result["items"], strict=True)
+    ]
+    nature = "本结果具有法律约束力。" if under.binding else "本结果为意见征询，不具有法律约束力。"
+    await opening.publish(
+        work,
+        opening.speaking_for(services, motion),
+        motion,
+        f"业主大会表决结果：{motion.title}",
+        "\n".join([nature, *lines, f"票箱校验码：{motion.last_hash}"]),
+    )
+    work.record(opening.event(Kind.MOTION_CLOSED, motion))
+    await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
+
+
+async def counted(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> dict[str, Any]:
+    """The result: each head's ballot that counts, each test with its figures."""
+    electors = await select(
+        ElectorRow, f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.motion_id = ?", motion.id
+    )
+    numbers = [row.counted for row in electors if row.counted is not None]
+    contents = {row.number: json.loads(row.content) for row in await entries_of(motion, set(numbers))}
+    ballots = []
+    for elector in electors:
+        if elector.counted is not None:
+            content = contents[elector.counted]
+            choices = tuple(Choice(value) for value in content.get("choices", ()))
+            weight = Weight(1, elector.area_cm2)
+            ballots.append(Counted(weight, Channel(content["channel"]), choices))
+    secret = None
+    if motion.secret:
+        pieces = await receipts.reshuffle(motion)
+        secret = [(row.position, row.choice, Weight(row.heads, row.area_cm2)) for row in pieces]
+    total = Weight(len(electors), sum(row.area_cm2 for row in electors))
+    result = tally.count(
+        rules.thresholds_of(under), [item.item_class for item in items], total, ballots, secret
+    )
+    unconfirmed = await execute(
+        "SELECT count(*) AS n FROM paper_ballot WHERE motion_id = ? AND status = ?",
+        motion.id,
+        PaperStatus.ENTERED,
+    )
+    return {
+        **result,
+        "binding": under.binding,
+        "conflicts": sum(row.disputed is not None for row in electors),
+        "unconfirmed_papers": int(unconfirmed[0]["n"]),
+    }
+
+
+async def entries_of(motion: MotionRow, numbers: set[int]) -> list[EntryRow]:
+    """The box's entries with these numbers; there are more of them than a statement takes parameters."""
+    return [row for row in await box.entries(motion.id) if row.number in numbers]
+
+
+def square_metres(area_cm2: int) -> str:
+    return f"{area_cm2 // 10_000}.{area_cm2 % 10_000:04d}"

@@ -1,0 +1,194 @@
+"""The rules of voting, as versions: the law's own, and what the owners adopt within it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.base import new_id, now
+from models.identity import CommunityRow
+from models.motions import RulesRow, can_put_motions
+from models.paging import Page, PageArgs
+from models.rows import Where, columns, execute, select, select_one
+from resolvers import audit
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.motions.box import canonical
+from resolvers.motions.tally import (
+    STATUTORY_ORDINARY,
+    STATUTORY_QUORUM,
+    STATUTORY_SPECIAL,
+    Threshold,
+    Thresholds,
+)
+from resolvers.organisations import organisation_for
+from resolvers.paging import pages
+
+# Regulation on Property Management, article 14: 15 days before the meeting.
+STATUTORY_NOTICE_HOURS = 15 * 24
+LARGEST_DENOMINATOR = 1000
+LONGEST_HOURS = 24 * 366
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Rules to adopt. A binding vote's may be stricter than the law and never laxer."""
+
+    name: str = "民法典第二百七十八条"
+    binding: bool = True
+    quorum: Threshold = STATUTORY_QUORUM
+    ordinary: Threshold = STATUTORY_ORDINARY
+    special: Threshold = STATUTORY_SPECIAL
+    changes_allowed: bool = True
+    proxies_allowed: bool = True
+    notice_hours: int = STATUTORY_NOTICE_HOURS
+    most_extensions: int = 0
+    extension_hours: int = 0
+
+
+STATUTORY = Wanted()
+
+
+def thresholds_of(rules: RulesRow) -> Thresholds:
+    return Thresholds(Threshold.of(rules.quorum), Threshold.of(rules.ordinary), Threshold.of(rules.special))
+
+
+def check(wanted: Wanted) -> None:
+    """Raises InvalidInput naming what the law, or sense, does not allow."""
+    for field, threshold, law in (
+        ("quorum", wanted.quorum, STATUTORY_QUORUM),
+        ("ordinary", wanted.ordinary, STATUTORY_ORDINARY),
+        ("special", wanted.special, STATUTORY_SPECIAL),
+    ):
+        if not 0 < threshold.numerator <= threshold.denominator <= LARGEST_DENOMINATOR:
+            raise InvalidInput(
+                **{field: f"Must be a share above 0 and up to 1, in {LARGEST_DENOMINATOR}ths at most"}
+            )
+        if threshold.strict and threshold.numerator == threshold.denominator:
+            raise InvalidInput(**{field: "Nothing is more than all"})
+        if wanted.binding and not threshold.at_least_as_strict_as(law):
+            raise InvalidInput(**{field: "A binding vote cannot ask for less than the law"})
+    if wanted.binding and wanted.notice_hours < STATUTORY_NOTICE_HOURS:
+        raise InvalidInput(noticeHours="A binding vote is announced at least 15 days (360 hours) before")
+    for field, hours in (("noticeHours", wanted.notice_hours), ("extensionHours", wanted.extension_hours)):
+        if not 0 <= hours <= LONGEST_HOURS:
+            raise InvalidInput(**{field: f"From 0 to {LONGEST_HOURS}"})
+    if not 0 <= wanted.most_extensions <= 10:
+        raise InvalidInput(mostExtensions="From 0 to 10")
+    if (wanted.most_extensions > 0) != (wanted.extension_hours > 0):
+        raise InvalidInput(extensionHours="Extensions and their hours go together")
+
+
+async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wanted: Wanted) -> RulesRow:
+    """Make these the newest rules of the community; votes under older versions keep theirs.
+
+    Raises Conflict if `base_version` is not the newest (0 where there is none).
+    """
+    _ = ctx.account_id
+    organisation = await organisation_for(ctx, organisation_id)
+    name = check_text("name", wanted.name, 80)
+    check(wanted)
+    if not can_put_motions(ctx.viewer, organisation.id):
+        raise await audit.refuse(
+            ctx,
+            "adoptVoteRules",
+            "Only who puts motions to the owners may do this",
+            community_id=organisation.community_id,
+            organisation_id=organisation.id,
+        )
+    async with ctx.unit_of_work():
+        await lock(organisation.community_id)
+        newest = await newest_of(organisation.community_id)
+        if (newest.version if newest else 0) != base_version:
+            raise Conflict("Other rules were adopted meanwhile", newest.id if newest else None)
+        made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
+        await audit.record(
+            ctx,
+            "adoptVoteRules",
+            community_id=organisation.community_id,
+            organisation_id=organisation.id,
+            subject_id=made,
+            detail=f"version {base_version + 1}",
+        )
+    return await by_id(made)
+
+
+async def newest_or_law(community_id: UUID) -> RulesRow:
+    """The newest rules; the law's become version 1 where none were adopted. Call it in a transaction."""
+    await lock(community_id)
+    newest = await newest_of(community_id)
+    if newest is None:
+        return await by_id(await insert(community_id, 1, STATUTORY.name, STATUTORY, None))
+    return newest
+
+
+async def lock(community_id: UUID) -> None:
+    await execute("UPDATE community SET name = name WHERE id = ? RETURNING id", community_id)
+
+
+async def newest_of(community_id: UUID) -> RulesRow | None:
+    return await select_one(
+        RulesRow,
+        f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.community_id = ? ORDER BY"
+        f" t.version DESC LIMIT 1",
+        community_id,
+    )
+
+
+async def insert(community_id: UUID, version: int, name: str, wanted: Wanted, by: UUID | None) -> UUID:
+    rules_id = new_id()
+    await execute(
+        "INSERT INTO vote_rules (id, created_at, community_id, version, name, binding, quorum,"
+        " ordinary, special,"
+        " changes_allowed, proxies_allowed, notice_hours, most_extensions, extension_hours, adopted_by_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        rules_id,
+        now(),
+        community_id,
+        version,
+        name,
+        wanted.binding,
+        canonical(wanted.quorum.content()),
+        canonical(wanted.ordinary.content()),
+        canonical(wanted.special.content()),
+        wanted.changes_allowed,
+        wanted.proxies_allowed,
+        wanted.notice_hours,
+        wanted.most_extensions,
+        wanted.extension_hours,
+        by,
+    )
+    return rules_id
+
+
+async def by_id(rules_id: UUID) -> RulesRow:
+    row = await select_one(RulesRow, f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id = ?", rules_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RulesRow | None]:
+    """The rules with these ids in communities that the viewer belongs to."""
+    rows = await select(
+        RulesRow,
+        f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id IN (?) AND t.community_id IN (?)",
+        set(ids),
+        ctx.viewer.communities,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def rules_of_communities(
+    ctx: Context, communities: Sequence[CommunityRow], args: PageArgs
+) -> list[Page[RulesRow]]:
+    """The versions of each community's rules, newest first, for who belongs to it."""
+    return await pages(
+        RulesRow,
+        "vote_rules",
+        [row.id for row in communities],
+        by="community_id",
+        args=args,
+        where=Where("t.community_id IN (?)", (ctx.viewer.communities,)),
+    )

@@ -1,0 +1,243 @@
+"""Notices as the viewer may see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from models.base import now
+from models.identity import CommunityRow
+from models.notices import (
+    AudienceKind,
+    AudienceRow,
+    NoticeCategory,
+    NoticeRow,
+    NoticeStatus,
+    ReceiptRow,
+    Severity,
+    visible_to,
+)
+from models.organisations import OrganisationRow
+from models.paging import OLDEST, Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, select, select_one
+from resolvers.context import Context
+from resolvers.errors import NotAllowed, NotFound
+from resolvers.identity import community_visible, organisations_by_id
+from resolvers.paging import pages
+from subscriptions.events import Logged
+
+
+async def notice(notice_id: UUID) -> NoticeRow:
+    """The notice itself, for those who have asked before whether it may be seen."""
+    row = await select_one(NoticeRow, f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.id = ?", notice_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible(ctx: Context, notice_id: UUID) -> NoticeRow:
+    """Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [notice_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[NoticeRow | None]:
+    return await by_ids(ids, visible_to(ctx.viewer))
+
+
+async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[NoticeRow | None]:
+    rows = await select(
+        NoticeRow,
+        f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.id IN (?) AND {where.text}",
+        {notice_id for notice_id in ids if notice_id},
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(notice_id) if notice_id else None for notice_id in ids]
+
+
+async def current_of(row: NoticeRow) -> UUID:
+    """The newest notice in the chain of updates that `row` belongs to."""
+    (newest,) = await select(
+        NoticeRow,
+        f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.root_id = ? ORDER BY t.id DESC LIMIT 1",
+        row.root_id,
+    )
+    return newest.id
+
+
+async def check_may_follow(ctx: Context, community_id: UUID) -> None:
+    """Raises unless the viewer may follow the notices of the community.
+
+    Unauthenticated without an account; NotFound for those who know nothing of the community;
+    NotAllowed for those who are not verified in it.
+    """
+    _ = ctx.account_id
+    await community_visible(ctx, community_id)
+    if not ctx.viewer.belongs_to(community_id):
+        raise NotAllowed("Only verified residents and officers are sent notices")
+
+
+# Lists
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which notices are wanted; None for all."""
+
+    status: NoticeStatus | None = None
+    severities: frozenset[Severity] | None = None
+    category: NoticeCategory | None = None
+
+    @property
+    def where(self) -> Where:
+        where = EVERYTHING
+        if self.status is not None:
+            where &= Where("t.status = ?", (self.status,))
+        if self.severities is not None:
+            where &= Where("t.severity IN (?)", (self.severities,))
+        if self.category is not None:
+            where &= Where("t.category = ?", (self.category,))
+        return where
+
+
+def in_force() -> Where:
+    """Active notices whose time has come and is not over."""
+    at = now()
+    return Where(
+        "t.status = ? AND t.starts_at <= ? AND (t.ends_at IS NULL OR t.ends_at > ?)",
+        (NoticeStatus.ACTIVE, at, at),
+    )
+
+
+async def notices_of_communities(
+    ctx: Context, communities: Sequence[CommunityRow], args: PageArgs, filters: Filters
+) -> list[Page[NoticeRow]]:
+    """For each community its notices that the viewer may see, newest first."""
+    return await pages(
+        NoticeRow,
+        "notice",
+        [community.id for community in communities],
+        by="community_id",
+        args=args,
+        where=visible_to(ctx.viewer) & filters.where,
+    )
+
+
+async def notices_of_organisations(
+    ctx: Context, organisations: Sequence[OrganisationRow], args: PageArgs, filters: Filters
+) -> list[Page[NoticeRow]]:
+    """For each organisation the notices it published that the viewer may see, newest first."""
+    return await pages(
+        NoticeRow,
+        "notice",
+        [organisation.id for organisation in organisations],
+        by="organisation_id",
+        args=args,
+        where=visible_to(ctx.viewer) & filters.where,
+    )
+
+
+async def active(ctx: Context, community_id: UUID, args: PageArgs) -> Page[NoticeRow]:
+    """What is in force now for the viewer, newest first."""
+    (page,) = await pages(
+        NoticeRow,
+        "notice",
+        [community_id],
+        by="community_id",
+        args=args,
+        where=visible_to(ctx.viewer) & in_force(),
+    )
+    return page
+
+
+async def unacknowledged(
+    ctx: Context, community_id: UUID, severities: frozenset[Severity], args: PageArgs
+) -> Page[NoticeRow]:
+    """Active notices not yet over that went to a home of the viewer's and were not acknowledged there."""
+    open_receipt = Where(
+        "EXISTS (SELECT 1 FROM receipt r"
+        " WHERE r.notice_id = t.id AND r.home_id IN (?) AND r.acknowledged_at IS NULL)",
+        (ctx.viewer.homes,),
+    )
+    pending = Where(
+        "t.status = ? AND (t.ends_at IS NULL OR t.ends_at > ?) AND t.severity IN (?)",
+        (NoticeStatus.ACTIVE, now(), severities),
+    )
+    (page,) = await pages(
+        NoticeRow,
+        "notice",
+        [community_id],
+        by="community_id",
+        args=args,
+        where=visible_to(ctx.viewer) & pending & open_receipt,
+    )
+    return page
+
+
+# What belongs to a notice. Who may see the notice may see these: an update goes to the same audience.
+
+
+async def audiences_of(_ctx: Context, notices: Sequence[NoticeRow]) -> list[list[AudienceRow]]:
+    """For each notice the scopes it was sent to, without the offices that look on."""
+    rows = await select(
+        AudienceRow,
+        f"SELECT {columns(AudienceRow)} FROM notice_audience t"
+        " WHERE t.notice_id IN (?) AND t.kind <> ? ORDER BY t.id",
+        {row.id for row in notices},
+        AudienceKind.OFFICE,
+    )
+    found: dict[UUID, list[AudienceRow]] = {}
+    for row in rows:
+        found.setdefault(row.notice_id, []).append(row)
+    return [found.get(row.id, []) for row in notices]
+
+
+async def organisations_of(ctx: Context, notices: Sequence[NoticeRow]) -> list[OrganisationRow | None]:
+    """The organisation that published each notice."""
+    return await organisations_by_id(ctx, [row.organisation_id for row in notices])
+
+
+async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
+    """For each notice the one that it supersedes."""
+    return await by_ids([row.supersedes_id for row in notices])
+
+
+async def superseding(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
+    """For each notice the one by which it was superseded."""
+    rows = await select(
+        NoticeRow,
+        f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.supersedes_id IN (?)",
+        {row.id for row in notices},
+    )
+    found = {row.supersedes_id: row for row in rows}
+    return [found.get(row.id) for row in notices]
+
+
+async def histories_of(_ctx: Context, notices: Sequence[NoticeRow], args: PageArgs) -> list[Page[NoticeRow]]:
+    """For each notice the chain of updates that it belongs to, oldest first."""
+    return await pages(
+        NoticeRow, "notice", [row.root_id for row in notices], by="root_id", args=args, order=OLDEST
+    )
+
+
+async def viewers_receipts(ctx: Context, notices: Sequence[NoticeRow]) -> list[list[ReceiptRow]]:
+    """For each notice the receipts of the viewer's own homes."""
+    rows = await select(
+        ReceiptRow,
+        f"SELECT {columns(ReceiptRow)} FROM receipt t"
+        " WHERE t.notice_id IN (?) AND t.home_id IN (?) ORDER BY t.id",
+        {row.id for row in notices},
+        ctx.viewer.homes,
+    )
+    found: dict[UUID, list[ReceiptRow]] = {}
+    for row in rows:
+        found.setdefault(row.notice_id, []).append(row)
+    return [found.get(row.id, []) for row in notices]
+
+
+async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[Any]:
+    """The notice that each event is about, for those whom the event was for."""
+    return list(await by_ids([logged.event.subject for logged in events]))

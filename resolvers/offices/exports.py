@@ -1,0 +1,155 @@
+"""What offices take with them as CSV: figures and entries, and no person.
+
+An entry's actor is a pseudonym, the same one throughout a deployment: it shows what one person did and not
+who that is. What people wrote as their reason stays behind, since it may name somebody.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.audit import AuditRow, Wanted, can_see_audit_of
+from models.identity import CommunityRow
+from models.notices import NoticeCategory
+from models.organisations import OrganisationRow, Power
+from models.rows import Where, columns, select
+from models.settled import settled
+from resolvers import audit
+from resolvers.context import Context
+from resolvers.errors import InvalidInput
+from resolvers.identity.addresses import organisations_by_id
+from resolvers.notices.reach import inert
+from resolvers.offices.statistics import SUMS, OfficeStatistics, may_see, sent
+
+# More is asked for period by period.
+MOST_ENTRIES = 10_000
+
+AUDIT_HEADS = {
+    "zh": ["序号", "时间", "组织", "角色", "经办人代号", "操作", "结果", "对象", "哈希"],
+    "en": ["number", "at", "office", "roles", "actor", "action", "outcome", "subject", "hash"],
+}
+OUTCOMES = {"zh": {False: "完成", True: "被拒绝"}, "en": {False: "done", True: "refused"}}
+NOTICES_HEADS = {
+    "zh": ["类别", "小区", "楼栋", "通知数", "应达户数", "送达", "查看", "确认", "当面告知"],
+    "en": [
+        "category", "estate", "building", "notices", "targeted", "delivered", "seen", "acknowledged",
+        "inPerson",
+    ],
+}  # fmt: skip
+
+
+async def audit_of_communities(
+    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted
+) -> list[str]:
+    """The log of each community, the oldest first. Raises NotFound, NotAllowed, InvalidInput."""
+    await audit.check_may_read(ctx, communities)
+    return [await table_of(ctx, row.id, None, wanted, Where("t.chain = ?", (row.id,))) for row in communities]
+
+
+async def audit_of_organisations(
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted
+) -> list[str]:
+    """What each organisation did, the oldest first. Raises NotAllowed, InvalidInput."""
+    texts = []
+    for row in organisations:
+        if not can_see_audit_of(ctx.viewer, row.community_id, row.id):
+            raise await audit.refused_reading(ctx, row.community_id, row.id)
+        own = Where("t.organisation_id = ?", (row.id,))
+        texts.append(await table_of(ctx, row.community_id, row.id, wanted, own))
+    return texts
+
+
+async def table_of(
+    ctx: Context, community_id: UUID, organisation_id: UUID | None, wanted: Wanted, where: Where
+) -> str:
+    where &= wanted.where()
+    rows = await select(
+        AuditRow,
+        f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE {where.text}"
+        f" ORDER BY t.number LIMIT {MOST_ENTRIES + 1}",
+        *where.params,
+    )
+    if len(rows) > MOST_ENTRIES:
+        raise InvalidInput(until=f"More than {MOST_ENTRIES} entries; choose a shorter period")
+    offices = await organisations_by_id(ctx, [row.organisation_id for row in rows])
+    language = language_of(ctx)
+    # To take it away is an act of the office as well.
+    await settled(keep(ctx, community_id, organisation_id, f"{len(rows)} entries"))
+    return written(
+        AUDIT_HEADS[language],
+        (
+            [
+                row.number,
+                row.created_at.isoformat(timespec="microseconds"),
+                inert(office.name) if office else "",
+                row.roles,
+                audit.keyed(ctx, "audit-export", str(row.account_id) if row.account_id else None),
+                row.action,
+                OUTCOMES[language][row.refused],
+                row.subject_id or "",
+                row.hash,
+            ]
+            for row, office in zip(rows, offices, strict=True)
+        ),
+    )
+
+
+async def keep(ctx: Context, community_id: UUID, organisation_id: UUID | None, detail: str) -> None:
+    async with ctx.unit_of_work():
+        await audit.record(
+            ctx, "exportAuditLog", community_id=community_id, organisation_id=organisation_id, detail=detail
+        )
+
+
+@dataclass(slots=True)
+class Line:
+    organisation_id: UUID
+    category: NoticeCategory
+    estate: str
+    building: str
+    notices: int
+    targeted: int
+    delivered: int
+    seen: int
+    acknowledged: int
+    in_person: int
+
+
+async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[str | None]:
+    """Each office's figures by category and building, None for who may not see them."""
+    texts: list[str | None] = []
+    for parent in parents:
+        if not may_see(ctx, parent.organisation, Power.SEE_REACH):
+            texts.append(None)
+            continue
+        rows = await select(
+            Line,
+            f"WITH sent AS ({sent()}) SELECT s.organisation_id, s.category, e.name AS estate,"
+            f" g.name AS building, COUNT(DISTINCT s.id) AS notices, {SUMS} FROM sent s"
+            " JOIN building g ON g.id = s.building_id JOIN estate e ON e.id = g.estate_id"
+            " GROUP BY s.organisation_id, s.category, e.name, g.name, g.id ORDER BY s.category, g.id",
+            {parent.organisation.id},
+            parent.since,
+            parent.until,
+        )
+        texts.append(written(NOTICES_HEADS[language_of(ctx)], map(cells, rows)))
+    return texts
+
+
+def cells(row: Line) -> list[object]:
+    figures = (row.notices, row.targeted, row.delivered, row.seen, row.acknowledged, row.in_person)
+    return [row.category.value, inert(row.estate), inert(row.building), *figures]
+
+
+def language_of(ctx: Context) -> str:
+    return "en" if ctx.language.startswith("en") else "zh"
+
+
+def written(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,132 @@
+"""Organisations of a community: made by its residents' committee, renamed by it or by themselves."""
+
+from uuid import UUID
+
+from models.base import new_id, now
+from models.organisations import (
+    OrganisationKind,
+    OrganisationRow,
+    Power,
+    can_found,
+    can_rename,
+    office_with,
+)
+from models.rows import execute
+from resolvers import audit
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.identity.addresses import community_visible
+from resolvers.organisations import organisation_for, organisations_of_ids
+from resolvers.retries import earlier_result
+
+TAKEN = "There is one of this name already"
+LONGEST_NAME = 80
+
+
+async def create_organisation(
+    ctx: Context, *, community_id: UUID, kind: OrganisationKind, name: str, key: str
+) -> OrganisationRow:
+    """Make an organisation, which has no officers yet. Raises NotFound, NotAllowed, InvalidInput."""
+    _ = ctx.account_id
+    await community_visible(ctx, community_id)
+    if not can_found(ctx.viewer, community_id):
+        raise await audit.refuse(
+            ctx,
+            "createOrganisation",
+            "Only administrators of the residents' committee may do this",
+            community_id=community_id,
+        )
+    name = check_name(name)
+    if kind is OrganisationKind.RESIDENTS_COMMITTEE:
+        raise InvalidInput(kind="A community has one residents' committee")
+    organisation_id = new_id()
+    async with ctx.unit_of_work():
+        body = [community_id, kind, name]
+        earlier = await earlier_result(ctx, key, "createOrganisation", body, organisation_id)
+        if earlier is None:
+            made = await execute(
+                "INSERT INTO organisation (id, created_at, community_id, kind, name, version)"
+                " VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
+                organisation_id,
+                now(),
+                community_id,
+                kind,
+                name,
+            )
+            if not made:
+                raise InvalidInput(name=TAKEN)
+            await audit.record(
+                ctx,
+                "createOrganisation",
+                community_id=community_id,
+                organisation_id=office_with(ctx.viewer, community_id, Power.FOUND_OFFICES),
+                subject_id=organisation_id,
+                detail=f"{kind.value} {name}",
+            )
+    (row,) = await organisations_of_ids([earlier or organisation_id])
+    return row
+
+
+async def rename_organisation(
+    ctx: Context, *, organisation_id: UUID, version: int, name: str
+) -> OrganisationRow:
+    """Give an organisation another name. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
+    row = await organisation_for(ctx, organisation_id)
+    if not can_rename(ctx.viewer, row):
+        raise await audit.refuse(
+            ctx,
+            "renameOrganisation",
+            "Only an administrator of the organisation may do this",
+            community_id=row.community_id,
+            organisation_id=row.id,
+        )
+    name = check_name(name)
+    async with ctx.unit_of_work():
+        await lock_community(row.community_id)
+        await check_free("organisation", row.community_id, name, row.id)
+        await raised("organisation", row.id, version, name)
+        await audit.record(
+            ctx,
+            "renameOrganisation",
+            community_id=row.community_id,
+            organisation_id=row.id,
+            subject_id=row.id,
+            detail=name,
+        )
+    (after,) = await organisations_of_ids([row.id])
+    return after
+
+
+def check_name(name: str) -> str:
+    """A name on one line. Raises InvalidInput."""
+    kept = check_text("name", name, LONGEST_NAME)
+    if "\n" in kept or "\t" in kept:
+        raise InvalidInput(name="Must be one line")
+    return kept
+
+
+async def lock_community(community_id: UUID) -> None:
+    """The community's row lock: its names and its grids change one after the other."""
+    await execute("UPDATE community SET name = name WHERE id = ? RETURNING id", community_id)
+
+
+async def check_free(table: str, community_id: UUID, name: str, own: UUID) -> None:
+    """Raises InvalidInput if another row of `table` has the name. Call it behind the community's lock."""
+    if await execute(
+        f"SELECT id FROM {table} WHERE community_id = ? AND name = ? AND id <> ?", community_id, name, own
+    ):
+        raise InvalidInput(name=TAKEN)
+
+
+async def raised(table: str, id: UUID, version: int, name: str | None = None) -> None:
+    """Take the row from `version` to the next, with another name if one is given. Raises Conflict."""
+    changed = await execute(
+        f"UPDATE {table} SET version = version + 1, name = coalesce(?, name) WHERE id = ? AND version = ?"
+        " RETURNING id",
+        name,
+        id,
+        version,
+    )
+    if not changed:
+        raise Conflict("It has been changed meanwhile", id)

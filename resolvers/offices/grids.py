@@ -1,0 +1,250 @@
+"""Grids: which buildings are in each, and who looks after them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.base import new_id, now
+from models.identity import GridRow, HomeRow
+from models.organisations import AppointmentRow, Power, Role, can_manage_grids, office_with
+from models.rows import columns, execute, select
+from resolvers import audit
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.identity.addresses import community_visible, grids_by_id
+from resolvers.offices.founding import TAKEN, check_free, check_name, lock_community, raised
+from resolvers.organisations import appointment, lock, visible_appointments_by_id
+from resolvers.retries import earlier_result
+from subscriptions.events import STANDING, Event, Kind
+from subscriptions.work import Work
+
+MOST_BUILDINGS = 200
+
+
+async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) -> GridRow:
+    """Make a grid without buildings. Raises NotFound, NotAllowed, InvalidInput."""
+    _ = ctx.account_id
+    await community_visible(ctx, community_id)
+    if not can_manage_grids(ctx.viewer, community_id):
+        raise await refused(ctx, "createGrid", community_id)
+    name = check_name(name)
+    grid_id = new_id()
+    async with ctx.unit_of_work():
+        earlier = await earlier_result(ctx, key, "createGrid", [community_id, name], grid_id)
+        if earlier is None:
+            made = await execute(
+                "INSERT INTO grid (id, created_at, community_id, name, version) VALUES (?, ?, ?, ?, 1)"
+                " ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
+                grid_id,
+                now(),
+                community_id,
+                name,
+            )
+            if not made:
+                raise InvalidInput(name=TAKEN)
+            await audited(ctx, "createGrid", community_id, grid_id, name)
+    return await grid(ctx, earlier or grid_id)
+
+
+async def rename_grid(ctx: Context, *, grid_id: UUID, version: int, name: str) -> GridRow:
+    """Give a grid another name. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
+    row = await managed(ctx, grid_id, "renameGrid")
+    name = check_name(name)
+    async with ctx.unit_of_work():
+        await lock_community(row.community_id)
+        await check_free("grid", row.community_id, name, row.id)
+        await raised("grid", row.id, version, name)
+        await audited(ctx, "renameGrid", row.community_id, row.id, name)
+    return await grid(ctx, row.id)
+
+
+async def assign_buildings(
+    ctx: Context, *, grid_id: UUID, version: int, building_ids: Sequence[UUID]
+) -> GridRow:
+    """Put buildings into a grid, out of whichever they are in.
+
+    What their residents hold changes with it. Raises NotFound, NotAllowed, InvalidInput, Conflict.
+    """
+    row = await managed(ctx, grid_id, "assignBuildings")
+    ids = await check_buildings(row.community_id, building_ids)
+    async with ctx.unit_of_work() as work:
+        await lock_community(row.community_id)
+        await raised("grid", row.id, version)
+        # Whoever looks at the grids that lose them has seen something else.
+        await execute(
+            "UPDATE grid SET version = version + 1 WHERE id <> ? AND id IN"
+            " (SELECT grid_id FROM building WHERE id IN (?)) RETURNING id",
+            row.id,
+            ids,
+        )
+        moved = await execute(
+            "UPDATE building SET grid_id = ? WHERE id IN (?) AND (grid_id IS NULL OR grid_id <> ?)"
+            " RETURNING id",
+            row.id,
+            ids,
+            row.id,
+        )
+        await tell_residents(work, moved)
+        await audited(ctx, "assignBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+    return await grid(ctx, row.id)
+
+
+async def release_buildings(
+    ctx: Context, *, grid_id: UUID, version: int, building_ids: Sequence[UUID]
+) -> GridRow:
+    """Take buildings out of a grid. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
+    row = await managed(ctx, grid_id, "releaseBuildings")
+    ids = await check_buildings(row.community_id, building_ids)
+    async with ctx.unit_of_work() as work:
+        await lock_community(row.community_id)
+        await raised("grid", row.id, version)
+        moved = await execute(
+            "UPDATE building SET grid_id = NULL WHERE id IN (?) AND grid_id = ? RETURNING id", ids, row.id
+        )
+        await tell_residents(work, moved)
+        await audited(ctx, "releaseBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+    return await grid(ctx, row.id)
+
+
+async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, grid_id: UUID) -> AppointmentRow:
+    """Give a grid worker another grid. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
+    _ = ctx.account_id
+    (held,) = await visible_appointments_by_id(ctx, [appointment_id])
+    if held is None:
+        raise NotFound
+    if not can_manage_grids(ctx.viewer, held.community_id):
+        raise await refused(ctx, "assignWorker", held.community_id, held.id)
+    if held.role is not Role.GRID_WORKER:
+        raise InvalidInput(appointmentId="Only a grid worker has a grid")
+    (wanted,) = await grids_by_id(ctx, [grid_id])
+    if wanted is None or wanted.community_id != held.community_id:
+        raise InvalidInput(gridId="A grid worker has a grid of the community")
+    async with ctx.unit_of_work() as work:
+        await lock(held.organisation_id)
+        twice = await execute(
+            "SELECT id FROM appointment WHERE organisation_id = ? AND account_id = ? AND grid_id = ?"
+            " AND revoked_at IS NULL AND id <> ?",
+            held.organisation_id,
+            held.account_id,
+            grid_id,
+            held.id,
+        )
+        if twice:
+            raise Conflict("The worker looks after this grid already", UUID(str(twice[0]["id"])))
+        changed = await execute(
+            "UPDATE appointment SET grid_id = ?, version = version + 1"
+            " WHERE id = ? AND version = ? AND revoked_at IS NULL RETURNING id",
+            grid_id,
+            held.id,
+            version,
+        )
+        if not changed:
+            raise Conflict("It has been changed meanwhile", held.id)
+        work.record(Event(STANDING, Kind.STANDING_CHANGED, held.account_id))
+        await audited(ctx, "assignWorker", held.community_id, held.id, wanted.name)
+    return await appointment(held.id)
+
+
+async def managed(ctx: Context, grid_id: UUID, action: str) -> GridRow:
+    """The grid, for who may change it. Raises Unauthenticated, NotFound, NotAllowed."""
+    _ = ctx.account_id
+    row = await grid(ctx, grid_id)
+    if not can_manage_grids(ctx.viewer, row.community_id):
+        # The register of places is public, and so is the grid; who belongs elsewhere learns no more.
+        if not ctx.viewer.belongs_to(row.community_id):
+            raise NotFound
+        raise await refused(ctx, action, row.community_id, row.id)
+    return row
+
+
+async def grid(ctx: Context, grid_id: UUID) -> GridRow:
+    (row,) = await grids_by_id(ctx, [grid_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def refused(
+    ctx: Context, action: str, community_id: UUID, subject_id: UUID | None = None
+) -> NotAllowed:
+    return await audit.refuse(
+        ctx,
+        action,
+        "Only administrators of the residents' committee may do this",
+        community_id=community_id,
+        subject_id=subject_id,
+    )
+
+
+async def audited(ctx: Context, action: str, community_id: UUID, subject_id: UUID, detail: str) -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=community_id,
+        organisation_id=office_with(ctx.viewer, community_id, Power.MANAGE_GRIDS),
+        subject_id=subject_id,
+        detail=detail,
+    )
+
+
+async def check_buildings(community_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    """The buildings, each once. Raises InvalidInput unless all are in the community."""
+    wanted = list(dict.fromkeys(ids))
+    if not 1 <= len(wanted) <= MOST_BUILDINGS:
+        raise InvalidInput(buildingIds=f"From 1 to {MOST_BUILDINGS} buildings")
+    found = await execute(
+        "SELECT id FROM building WHERE community_id = ? AND id IN (?)", community_id, wanted
+    )
+    if len(found) < len(wanted):
+        raise InvalidInput(buildingIds="Holds a place that is not in the community")
+    return wanted
+
+
+@dataclass(slots=True)
+class Lives:
+    account_id: UUID
+
+
+async def tell_residents(work: Work, buildings: Sequence[dict[str, object]]) -> None:
+    """Have every process look again at who lives in these buildings: they hold another grid now."""
+    residents = await select(
+        Lives,
+        "SELECT DISTINCT r.account_id FROM residency r JOIN home h ON h.id = r.home_id"
+        " WHERE r.until IS NULL AND h.building_id IN (?)",
+        [building["id"] for building in buildings],
+    )
+    work.record(*(Event(STANDING, Kind.STANDING_CHANGED, row.account_id) for row in residents))
+
+
+# Reading
+
+
+async def workers_of(ctx: Context, grids: Sequence[GridRow]) -> list[list[AppointmentRow]]:
+    """Who looks after each grid now, for verified residents and officers of its community."""
+    return await workers(ctx, [row.id for row in grids])
+
+
+async def workers(ctx: Context, grids: Sequence[UUID | None]) -> list[list[AppointmentRow]]:
+    rows = await select(
+        AppointmentRow,
+        f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.grid_id IN (?)"
+        " AND t.revoked_at IS NULL AND t.community_id IN (?) ORDER BY t.id",
+        {grid_id for grid_id in grids if grid_id},
+        ctx.viewer.communities,
+    )
+    return [[row for row in rows if grid_id and row.grid_id == grid_id] for grid_id in grids]
+
+
+@dataclass(slots=True)
+class InGrid:
+    id: UUID
+    grid_id: UUID | None
+
+
+async def workers_of_homes(ctx: Context, homes: Sequence[HomeRow]) -> list[list[AppointmentRow]]:
+    """Who looks after the grid that each home is in, for verified residents and officers."""
+    buildings = await select(
+        InGrid, "SELECT id, grid_id FROM building WHERE id IN (?)", {home.building_id for home in homes}
+    )
+    grid_of = {row.id: row.grid_id for row in buildings}
+    return await workers(ctx, [grid_of.get(home.building_id) for home in homes])

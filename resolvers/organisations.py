@@ -1,0 +1,378 @@
+"""Organisations and who holds which office in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models import privacy
+from models.audit import Act
+from models.base import new_id, now
+from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
+from models.organisations import (
+    Appointment,
+    AppointmentRow,
+    OrganisationKind,
+    OrganisationRow,
+    Power,
+    Role,
+    can_appoint,
+    powers_of,
+)
+from models.paging import OLDEST, Page, PageArgs
+from models.rows import Where, columns, execute, select, select_one
+from resolvers import audit
+from resolvers.context import Context, Services
+from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
+from resolvers.identity.faces import neighbours, neighbours_by_id
+from resolvers.identity.sign_in import account_with, check_phone, stored
+from resolvers.limits import check_rate
+from resolvers.paging import pages
+from subscriptions.events import STANDING, Event, Kind
+from subscriptions.work import unit_of_work
+
+# Enough for founding an office, too few to learn who of a city has an account.
+PHONES_AN_HOUR = 30
+
+
+@dataclass(slots=True)
+class Count:
+    n: int
+
+
+async def visible_organisations_by_id(ctx: Context, ids: Sequence[UUID]) -> list[OrganisationRow | None]:
+    """The organisations with these ids in communities that the viewer may look into."""
+    return [
+        row if row and may_look_into(ctx.viewer, row.community_id) else None
+        for row in await organisations_by_id(ctx, ids)
+    ]
+
+
+async def organisation_for(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+    """The organisation, if the viewer may see it. Raises Unauthenticated, NotFound."""
+    if ctx.viewer.account_id is None:
+        raise Unauthenticated
+    (found,) = await visible_organisations_by_id(ctx, [organisation_id])
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def grant_role(
+    ctx: Context,
+    *,
+    organisation_id: UUID,
+    role: Role,
+    grid_id: UUID | None = None,
+    phone: str | None = None,
+    neighbour_id: UUID | None = None,
+) -> AppointmentRow:
+    """Appoint a neighbour, or the account with this phone, to an office.
+
+    Somebody who holds the role already keeps it as it is. Raises NotFound, NotAllowed, InvalidInput,
+    RateLimited.
+    """
+    organisation = await organisation_for(ctx, organisation_id)
+    if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
+        raise await audit.refuse(
+            ctx,
+            "grantRole",
+            "Only an administrator of the organisation may do this",
+            community_id=organisation.community_id,
+            organisation_id=organisation.id,
+        )
+    await check_grid(ctx, organisation, role, grid_id)
+    account_id = await account_meant(ctx, organisation, phone, neighbour_id)
+    async with ctx.unit_of_work() as work:
+        await lock(organisation.id)
+        # Asked again behind the lock: of two who name the first administrator one does.
+        if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
+            raise Conflict("The organisation has an administrator meanwhile", organisation.id)
+        appointment_id, new = await appoint(organisation, account_id, role, grid_id, ctx.account_id)
+        if new:
+            work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
+            await audit.record(
+                ctx,
+                "grantRole",
+                community_id=organisation.community_id,
+                organisation_id=organisation.id,
+                subject_id=appointment_id,
+                detail=role.value,
+            )
+    return await appointment(appointment_id)
+
+
+async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
+    """End an appointment; the holder's powers and open subscriptions end with it.
+
+    Revoking it again changes nothing. Raises NotFound, NotAllowed, and Conflict for the last
+    administrator's.
+    """
+    if ctx.viewer.account_id is None:
+        raise Unauthenticated
+    row = await appointment(appointment_id)
+    (organisation,) = await visible_organisations_by_id(ctx, [row.organisation_id])
+    if organisation is None:
+        raise NotFound
+    if not can_appoint(ctx.viewer, organisation, row.role, has_admin=True):
+        raise await audit.refuse(
+            ctx,
+            "revokeRole",
+            "Only an administrator of the organisation may do this",
+            community_id=row.community_id,
+            organisation_id=row.organisation_id,
+            subject_id=row.id,
+        )
+    async with ctx.unit_of_work() as work:
+        await lock(organisation.id)
+        ended = await execute(
+            "UPDATE appointment SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id",
+            now(),
+            row.id,
+        )
+        if ended and row.role is Role.ADMIN and not await has_admin(organisation.id):
+            raise Conflict("An organisation keeps at least one administrator", row.id)
+        if ended:
+            work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
+            await audit.record(
+                ctx,
+                "revokeRole",
+                community_id=row.community_id,
+                organisation_id=row.organisation_id,
+                subject_id=row.id,
+                detail=row.role.value,
+            )
+    return await appointment(row.id)
+
+
+async def create_admin(
+    services: Services,
+    *,
+    phone: str,
+    community: str,
+    organisation: str,
+    kind: OrganisationKind = OrganisationKind.RESIDENTS_COMMITTEE,
+    role: Role = Role.ADMIN,
+    display_name: str | None = None,
+) -> UUID:
+    """Make the account with this phone an administrator, and whatever that takes; returns its id.
+
+    For the operator's command line: community and organisation are named and made if there are
+    none; doing it again changes nothing. Raises InvalidInput for what is no phone number.
+    """
+    normal = check_phone("phone", phone)
+    async with unit_of_work(services.live) as work:
+        account_id = await account_with(services, normal, display_name)
+        community_id = await named("community", None, community)
+        organisation_id = await named("organisation", community_id, organisation, kind)
+        await lock(organisation_id)
+        (row,) = await organisations_of_ids([organisation_id])
+        appointment_id, new = await appoint(row, account_id, role, None, None)
+        if new:
+            work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
+            # By the operator, who is no account.
+            work.audit(
+                Act(
+                    action="createAdmin",
+                    community_id=row.community_id,
+                    organisation_id=row.id,
+                    subject_id=appointment_id,
+                    detail=role.value,
+                )
+            )
+    return account_id
+
+
+async def organisations_of_ids(ids: Sequence[UUID]) -> list[OrganisationRow]:
+    return await select(
+        OrganisationRow, f"SELECT {columns(OrganisationRow)} FROM organisation t WHERE t.id IN (?)", ids
+    )
+
+
+async def named(
+    table: str, community_id: UUID | None, name: str, kind: OrganisationKind | None = None
+) -> UUID:
+    """The id of the community or organisation with this name, made if there is none."""
+    if community_id is None:
+        made = await execute(
+            f"INSERT INTO {table} (id, created_at, name) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO NOTHING RETURNING id",
+            new_id(),
+            now(),
+            name,
+        ) or await execute(f"SELECT id FROM {table} WHERE name = ?", name)
+    else:
+        made = await execute(
+            f"INSERT INTO {table} (id, created_at, community_id, name, kind, version)"
+            " VALUES (?, ?, ?, ?, ?, 1)"
+            " ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
+            new_id(),
+            now(),
+            community_id,
+            name,
+            kind,
+        ) or await execute(f"SELECT id FROM {table} WHERE community_id = ? AND name = ?", community_id, name)
+    return UUID(str(made[0]["id"]))
+
+
+async def appoint(
+    organisation: OrganisationRow, account_id: UUID, role: Role, grid_id: UUID | None, by: UUID | None
+) -> tuple[UUID, bool]:
+    """The current appointment with this role and grid, and whether it is new. Call it behind the lock."""
+    held = await select(
+        AppointmentRow,
+        f"SELECT {columns(AppointmentRow)} FROM appointment t"
+        " WHERE t.organisation_id = ? AND t.account_id = ? AND t.revoked_at IS NULL",
+        organisation.id,
+        account_id,
+    )
+    for row in held:
+        if (row.role, row.grid_id) == (role, grid_id):
+            return row.id, False
+    made = await Appointment.create(
+        community_id=organisation.community_id,
+        organisation_id=organisation.id,
+        account_id=account_id,
+        role=role,
+        grid_id=grid_id,
+        granted_by_id=by,
+    )
+    return made.id, True
+
+
+async def lock(organisation_id: UUID) -> None:
+    """The organisation's row lock: its offices change one after the other."""
+    await execute("UPDATE organisation SET name = name WHERE id = ? RETURNING id", organisation_id)
+
+
+async def has_admin(organisation_id: UUID) -> bool:
+    found = await select_one(
+        Count,
+        "SELECT count(*) AS n FROM appointment"
+        " WHERE organisation_id = ? AND role = 'ADMIN' AND revoked_at IS NULL",
+        organisation_id,
+    )
+    return found is not None and found.n > 0
+
+
+async def check_grid(ctx: Context, organisation: OrganisationRow, role: Role, grid_id: UUID | None) -> None:
+    """Raises InvalidInput unless a grid worker has a grid of the community and nobody else has one."""
+    if role is not Role.GRID_WORKER:
+        if grid_id is not None:
+            raise InvalidInput(gridId="Only a grid worker has a grid")
+        return
+    (grid,) = await grids_by_id(ctx, [grid_id])
+    if grid is None or grid.community_id != organisation.community_id:
+        raise InvalidInput(gridId="A grid worker has a grid of the community")
+
+
+async def account_meant(
+    ctx: Context, organisation: OrganisationRow, phone: str | None, neighbour_id: UUID | None
+) -> UUID:
+    """The account with this phone, or of this neighbour in the organisation's community.
+
+    Raises InvalidInput, and RateLimited for who tries out phones: the answer tells whose have an account.
+    """
+    if (phone is None) == (neighbour_id is None):
+        raise InvalidInput(phone="Give either a phone or a neighbour")
+    if neighbour_id is not None:
+        (neighbour,) = await neighbours_by_id(ctx, [neighbour_id])
+        if neighbour is None or neighbour.community_id != organisation.community_id:
+            raise InvalidInput(neighbourId="There is no such neighbour")
+        return neighbour.account_id
+    index = ctx.services.keys.index(privacy.PHONE, check_phone("phone", phone or ""))
+    await check_rate(ctx, "grantRole", PHONES_AN_HOUR, 3600)
+    account = await stored(index)
+    if account is None:
+        raise InvalidInput(phone="Nobody has signed in with this phone yet")
+    return account.id
+
+
+async def appointment(appointment_id: UUID) -> AppointmentRow:
+    row = await select_one(
+        AppointmentRow, f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.id = ?", appointment_id
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible_appointments_by_id(ctx: Context, ids: Sequence[UUID]) -> list[AppointmentRow | None]:
+    """The appointments with these ids in communities that the viewer belongs to."""
+    rows = await select(
+        AppointmentRow,
+        f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.id IN (?) AND t.community_id IN (?)",
+        set(ids),
+        ctx.viewer.communities,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def organisations_of(
+    ctx: Context, communities: Sequence[CommunityRow], args: PageArgs
+) -> list[Page[OrganisationRow]]:
+    """The organisations of each community; none where the viewer may not look in."""
+    seen = {row.id for row in communities if may_look_into(ctx.viewer, row.id)}
+    return await pages(
+        OrganisationRow,
+        "organisation",
+        [row.id for row in communities],
+        by="community_id",
+        args=args,
+        where=Where("t.community_id IN (?)", (seen,)),
+        order=OLDEST,
+    )
+
+
+async def members_of(
+    ctx: Context, organisations: Sequence[OrganisationRow], args: PageArgs
+) -> list[Page[AppointmentRow]]:
+    """Who holds which office in each organisation now, for who belongs to the community."""
+    return await pages(
+        AppointmentRow,
+        "appointment",
+        [row.id for row in organisations],
+        by="organisation_id",
+        args=args,
+        where=Where("t.revoked_at IS NULL AND t.community_id IN (?)", (ctx.viewer.communities,)),
+        order=OLDEST,
+    )
+
+
+async def communities_around(ctx: Context, rows: Sequence[OrganisationRow]) -> list[CommunityRow | None]:
+    """The community of each."""
+    return await communities_by_id(ctx, [row.community_id for row in rows])
+
+
+async def offices_around(ctx: Context, rows: Sequence[AppointmentRow]) -> list[OrganisationRow | None]:
+    """The organisation of each appointment."""
+    return await organisations_by_id(ctx, [row.organisation_id for row in rows])
+
+
+async def holders_of(ctx: Context, rows: Sequence[AppointmentRow]) -> list[NeighbourRow]:
+    """Who holds each office, as neighbours know them."""
+    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
+
+
+async def grids_of_workers(ctx: Context, rows: Sequence[AppointmentRow]) -> list[GridRow | None]:
+    """The grid of each grid worker."""
+    return await grids_by_id(ctx, [row.grid_id for row in rows])
+
+
+def powers_held(ctx: Context, organisation_id: UUID) -> list[Power]:
+    """What the viewer may do in the name of the organisation, in the order of `Power`."""
+    office = ctx.viewer.offices.get(organisation_id)
+    held = powers_of(office) if office else frozenset()
+    return [power for power in Power if power in held]
+
+
+async def offices_held(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[AppointmentRow]]:
+    """The offices that each account holds now."""
+    rows = await select(
+        AppointmentRow,
+        f"SELECT {columns(AppointmentRow)} FROM appointment t"
+        " WHERE t.account_id IN (?) AND t.revoked_at IS NULL ORDER BY t.id",
+        {account.id for account in accounts},
+    )
+    return [[row for row in rows if row.account_id == account.id] for account in accounts]

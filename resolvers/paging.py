@@ -1,0 +1,34 @@
+"""Pages as use cases answer them: a cursor that is none is the client's mistake."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from models import paging
+from models.paging import NEWEST, BadPage, Order, Page, PageArgs
+from models.rows import EVERYTHING, Where
+from resolvers.errors import InvalidInput
+
+R = TypeVar("R")
+
+
+async def pages(
+    row: type[R],
+    table: str,
+    parents: Sequence[UUID],
+    *,
+    by: str,
+    args: PageArgs,
+    where: Where = EVERYTHING,
+    order: Order = NEWEST,
+) -> list[Page[R]]:
+    """As `models.paging.pages`. Raises InvalidInput for a cursor of another list."""
+    try:
+        return await paging.pages(row, table, parents, by=by, args=args, where=where, order=order)
+    except BadPage as error:
+        raise InvalidInput(str(error), **{error.field: str(error)}) from error
+
+
+def edge_cursor(order: Order, row: object) -> str:
+    """The cursor of `row` in lists of this order."""
+    return paging.cursor_of(order, row)

@@ -1,0 +1,259 @@
+"""How a case and its history are written, and who is told: one place for people and for the clock."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from uuid import UUID
+
+from models import requests
+from models.base import new_id
+from models.deliberations import ExecutionKind
+from models.notifications import NotificationKind
+from models.organisations import POWERS, OrganisationKind, Power, Role
+from models.posts import PostState
+from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
+from models.rows import Where, columns, execute, select
+from resolvers import notifications
+from resolvers import posts as feed
+from resolvers.context import Context
+from resolvers.deliberations import executions
+from resolvers.errors import NotFound
+from subscriptions.events import Event, Kind, community_topic
+from subscriptions.work import Work
+
+# What changes the case itself; every viewer of the case sees these.
+PRIVATE = frozenset({RequestAction.NOTE, RequestAction.REMIND})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a step says beside the states that it leads from and to."""
+
+    action: RequestAction
+    party: RequestParty
+    actor_id: UUID | None = None
+    office_id: UUID | None = None
+    note: str = ""
+    visibility: NoteVisibility = NoteVisibility.PUBLIC
+    to_office_id: UUID | None = None
+    assignee_id: UUID | None = None
+    linked_request_id: UUID | None = None
+    waiting_for: WaitingFor | None = None
+    rating: int | None = None
+
+
+async def locked(request_id: UUID) -> RequestRow:
+    """The case as it stands, behind its row lock until the transaction ends. Raises NotFound."""
+    rows = await select(
+        RequestRow,
+        "UPDATE service_request SET version = version WHERE id = ?"
+        f" RETURNING {columns(RequestRow, 'service_request')}",
+        request_id,
+    )
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+async def write(
+    work: Work, ctx: Context, before: RequestRow, after: RequestRow, told: Told, at: datetime, step_id: UUID
+) -> RequestRow:
+    """Write what has become of a locked case, with the step that made it so; returns the case."""
+    changed = told.action not in PRIVATE
+    after = replace(after, step_count=before.step_count + 1, version=before.version + (1 if changed else 0))
+    await save(before, after)
+    await add(work, ctx, before, after, told, at, step_id)
+    return after
+
+
+async def save(before: RequestRow, after: RequestRow) -> None:
+    """Write the columns in which the two differ."""
+    changes = {
+        field.name: getattr(after, field.name)
+        for field in fields(RequestRow)
+        if getattr(after, field.name) != getattr(before, field.name)
+    }
+    settings = ", ".join(f"{name} = ?" for name in changes)
+    await execute(
+        f"UPDATE service_request SET {settings} WHERE id = ? RETURNING id", *changes.values(), after.id
+    )
+
+
+async def add(
+    work: Work,
+    ctx: Context,
+    before: RequestRow | None,
+    after: RequestRow,
+    told: Told,
+    at: datetime,
+    step_id: UUID,
+) -> None:
+    """Append a step to a case's history, and tell whom it concerns."""
+    step = StepRow(
+        id=step_id,
+        created_at=at,
+        community_id=after.community_id,
+        request_id=after.id,
+        ordinal=after.step_count,
+        from_state=before.state if before else None,
+        to_state=after.state,
+        is_public=told.action not in PRIVATE or told.visibility is NoteVisibility.PUBLIC,
+        **asdict(told),
+    )
+    values = asdict(step)
+    await execute(
+        f"INSERT INTO request_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        " RETURNING id",
+        *values.values(),
+    )
+    work.record(event(before, after, step), *queued(before, after))
+    if before is not None and step.is_public:
+        await executions.link_changed(work, ExecutionKind.REQUEST, after.id)
+    await notifications.notify(
+        work,
+        ctx,
+        account_ids=await concerned(after, step),
+        community_id=after.community_id,
+        kind=NotificationKind.REQUEST,
+        subject_id=step.id,
+        actor_id=step.actor_id,
+    )
+
+
+def event(before: RequestRow | None, after: RequestRow, step: StepRow) -> Event:
+    """Of a case made of a post each step happens inside the post's thread."""
+    if step.is_public:
+        audience = requests.audience(after) | (requests.audience(before) if before else frozenset())
+    else:
+        audience = requests.readers(after, step.visibility)
+    return Event(
+        community_topic(after.community_id),
+        Kind.REQUEST_STEP,
+        step.id,
+        audience=audience,
+        thread=after.post_id or after.id,
+        facts={"request": str(after.id)},
+    )
+
+
+def queued(before: RequestRow | None, after: RequestRow) -> Iterable[Event]:
+    """Each office whose queue the case is in, or was in."""
+    concerned: set[UUID] = set()
+    for row in (before, after):
+        if row is not None:
+            concerned |= {office for office in (row.office_id, row.offered_to_id) if office}
+            concerned |= {row.overseer_id} if row.overseer_id and row.escalated_at else set()
+    for office in sorted(concerned):
+        yield Event(
+            community_topic(after.community_id),
+            Kind.REQUEST_QUEUED,
+            after.id,
+            audience=frozenset({office}),
+            thread=office,
+        )
+
+
+# Whose turn it is afterwards: the office of the case is told, and not only the reporter.
+FOR_OFFICE = frozenset(
+    {
+        RequestAction.SUBMIT,
+        RequestAction.HAND_OVER,
+        RequestAction.REFUSE,
+        RequestAction.RETURN,
+        RequestAction.ESCALATE,
+    }
+)
+
+
+def is_for_office(step: StepRow) -> bool:
+    match step.action:
+        case RequestAction.NOTE:
+            return step.party is RequestParty.REPORTER
+        case RequestAction.REMIND:
+            return step.visibility is NoteVisibility.OFFICES
+    return step.action in FOR_OFFICE
+
+
+async def concerned(after: RequestRow, step: StepRow) -> list[UUID]:
+    """Whose inbox the step goes into."""
+    told: list[UUID] = []
+    if step.visibility is not NoteVisibility.OFFICES or step.action not in PRIVATE:
+        told.append(after.reporter_id)
+    if step.is_public:
+        told += await followers(after)
+    if is_for_office(step):
+        told += [after.assignee_id] if after.assignee_id else await handlers(after.holder_id)
+    elif step.action is RequestAction.ASSIGN and after.assignee_id:
+        told.append(after.assignee_id)
+    if step.action is RequestAction.ESCALATE and after.overseer_id:
+        told += await handlers(after.overseer_id)
+    return told
+
+
+@dataclass(slots=True)
+class Follower:
+    account_id: UUID
+
+
+async def followers(row: RequestRow) -> list[UUID]:
+    """Who follows the case and still belongs to the community."""
+    if not row.follower_count:
+        return []
+    rows = await select(
+        Follower,
+        "SELECT f.account_id FROM request_follower f WHERE f.request_id = ? AND ("
+        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = f.account_id"
+        " AND r.community_id = f.community_id AND r.until IS NULL)"
+        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = f.account_id"
+        " AND a.community_id = f.community_id AND a.revoked_at IS NULL)) ORDER BY f.id",
+        row.id,
+    )
+    return [row.account_id for row in rows]
+
+
+@dataclass(slots=True)
+class Handler:
+    account_id: UUID
+    kind: OrganisationKind
+    role: Role
+
+
+async def handlers(organisation_id: UUID) -> list[UUID]:
+    """Who handles the cases of an office."""
+    rows = await select(
+        Handler,
+        "SELECT a.account_id, o.kind, a.role FROM appointment a JOIN organisation o"
+        " ON o.id = a.organisation_id WHERE o.id = ? AND a.revoked_at IS NULL ORDER BY a.id",
+        organisation_id,
+    )
+    return [
+        row.account_id for row in rows if Power.HANDLE_REQUESTS in POWERS[row.kind].get(row.role, frozenset())
+    ]
+
+
+async def settle_post(work: Work, row: RequestRow, state: PostState) -> None:
+    """Say of the complaint that a case was made of that its matter is settled, or open again."""
+    if row.post_id is None:
+        return
+    changed = await execute(
+        "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",
+        state,
+        row.post_id,
+        state,
+    )
+    if changed:
+        await tell_post(work, row.post_id)
+
+
+async def tell_post(work: Work, post_id: UUID) -> None:
+    """Those who follow the feed read the post anew."""
+    (post,) = await feed.by_ids([post_id], Where("t.deleted_at IS NULL"))
+    if post is not None:
+        work.record(feed.event(Kind.POST_CHANGED, post))
+
+
+async def add_step(
+    work: Work, ctx: Context, before: RequestRow, after: RequestRow, told: Told, at: datetime
+) -> RequestRow:
+    """As `write`, for a step that no client asked for."""
+    return await write(work, ctx, before, after, told, at, new_id())

@@ -1,0 +1,53 @@
+"""Calls that may be repeated: the same key and body give the same result, and no second effect."""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from models.base import new_id, now
+from models.rows import execute
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict
+
+# Longer than any client goes on repeating a call.
+KEPT = timedelta(days=7)
+
+
+async def earlier_result(ctx: Context, key: str, action: str, body: Any, result_id: UUID) -> UUID | None:
+    """Claim `key` for `result_id`, inside the transaction that makes the result.
+
+    Returns None if the claim is ours, or the id that the first call with this key made. `body` is
+    whatever makes two calls the same, as JSON can hold it. Raises Conflict if the key was used for
+    another action or body, InvalidInput for a key that is empty or longer than 64 characters.
+    """
+    key = check_text("idempotencyKey", key, 64)
+    digest = hashlib.sha256(json.dumps([action, body], sort_keys=True, default=str).encode()).hexdigest()
+    claimed = await execute(
+        "INSERT INTO idempotent_call (id, created_at, account_id, key, action, digest, result_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
+        new_id(),
+        now(),
+        ctx.account_id,
+        key,
+        action,
+        digest,
+        result_id,
+    )
+    if claimed:
+        return None
+    (first,) = await execute(
+        "SELECT digest, result_id FROM idempotent_call WHERE account_id = ? AND key = ?",
+        ctx.account_id,
+        key,
+    )
+    if first["digest"] != digest:
+        raise Conflict("This idempotency key was used for something else")
+    return UUID(str(first["result_id"]))
+
+
+async def sweep() -> None:
+    """Forget the keys of calls that nobody repeats any more."""
+    await execute("DELETE FROM idempotent_call WHERE created_at < ? RETURNING id", now() - KEPT)

@@ -1,0 +1,121 @@
+"""Whether the audit log is what was written: every chain walked from its beginning to its head."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.audit import NO_COMMUNITY, AuditRow, HeadRow, digest, genesis, missing_guards
+from models.rows import columns, select, select_one
+
+# Entries read at a time, so that a log of years needs no more memory than one of a day.
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A head that somebody noted: at that number the chain had that hash, and has it for ever."""
+
+    number: int
+    hash: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a walk found: how many entries fit, the last one's hash, and what does not fit, if anything."""
+
+    chain: UUID
+    name: str
+    entries: int
+    head: str
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Chain:
+    id: UUID
+    name: str | None
+
+
+async def verify(community: str | None = None, noted: Noted | None = None) -> AsyncIterator[Verdict]:
+    """Walk every chain, or that of one community. With `noted` the chain must hold that head as well."""
+    for chain in await chains(community):
+        yield await walk(chain, noted)
+
+
+async def chains(community: str | None) -> list[Chain]:
+    """The chains that have a head or an entry, whichever of the two is left."""
+    rows = await select(
+        Chain,
+        "SELECT c.id, m.name FROM (SELECT id FROM audit_chain UNION SELECT chain AS id FROM audit_entry) c"
+        " LEFT JOIN community m ON m.id = c.id ORDER BY m.name, c.id",
+    )
+    if community is None:
+        return rows
+    # A community whose chain is gone altogether is looked at too.
+    named = await select(Chain, "SELECT id, name FROM community WHERE name = ?", community)
+    return named + [row for row in rows if row.name is None and str(row.id) == community]
+
+
+async def walk(chain: Chain, noted: Noted | None = None) -> Verdict:
+    name = chain.name or ("(no community)" if chain.id == NO_COMMUNITY else str(chain.id))
+    verdict = Verdict(chain.id, name, 0, genesis(chain.id))
+    # An entry and its head are written together, so whatever the head counts must be there after it was read.
+    head: HeadRow | None = None
+    while verdict.fault is None:
+        rows = await page(chain.id, verdict.entries)
+        for row in rows:
+            verdict.fault = misfit(verdict, row)
+            if verdict.fault:
+                return verdict
+            verdict.entries, verdict.head = row.number, row.hash
+            if noted and row.number == noted.number and row.hash != noted.hash:
+                verdict.fault = f"entry {row.number} is not the one that was noted"
+                return verdict
+        if rows:
+            continue
+        if head is not None and head.number > verdict.entries:
+            missing = f"{verdict.entries + 1} to {head.number}"
+            verdict.fault = f"entries {missing} at the end are missing"
+        head = await select_one(
+            HeadRow, f"SELECT {columns(HeadRow)} FROM audit_chain t WHERE t.id = ?", chain.id
+        )
+        if verdict.fault is None and (head is None or head.number <= verdict.entries):
+            verdict.fault = at_end(verdict, head, noted)
+            break
+    return verdict
+
+
+async def page(chain: UUID, after: int) -> list[AuditRow]:
+    return await select(
+        AuditRow,
+        f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE t.chain = ? AND t.number > ?"
+        f" ORDER BY t.number LIMIT {PAGE}",
+        chain,
+        after,
+    )
+
+
+def misfit(before: Verdict, row: AuditRow) -> str | None:
+    """What is wrong with the entry behind those that fit, if anything."""
+    if row.number != before.entries + 1:
+        return f"entry {before.entries + 1} is missing"
+    if row.previous_hash != before.head:
+        return f"entry {row.number} does not follow the one before it"
+    if row.hash != digest(row):
+        return f"entry {row.number} says something else than what was written"
+    return None
+
+
+def at_end(verdict: Verdict, head: HeadRow | None, noted: Noted | None) -> str | None:
+    if head is None and verdict.entries:
+        return "the head is missing"
+    if head is not None and (head.number, head.hash) != (verdict.entries, verdict.head):
+        return f"the head is not entry {verdict.entries}"
+    if noted and noted.number > verdict.entries:
+        return f"entries {verdict.entries + 1} to {noted.number}, which was noted, are missing"
+    return None
+
+
+async def unguarded() -> list[str]:
+    """What the database should refuse and, without these triggers, does not."""
+    return sorted(await missing_guards())

@@ -1,0 +1,217 @@
+"""The audit log, as administrators read it and everybody can check it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from models.audit import AuditRow, Wanted
+from models.identity import CommunityRow, neighbour_key
+from models.organisations import OrganisationRow, Role
+from resolvers import audit
+from resolvers.context import Context
+from resolvers.offices import exports
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import FETCHERS, Node, fetched_by, key_of
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+ActorArg = Annotated[strawberry.ID | None, strawberry.argument(description="Only what this neighbour did.")]
+ActionArg = Annotated[
+    str | None, strawberry.argument(description="Only this action, as in `publishNotice` or `unmask`.")
+]
+RefusedArg = Annotated[
+    bool | None, strawberry.argument(description="Only refused attempts, or only what was done.")
+]
+SinceArg = Annotated[datetime | None, strawberry.argument(description="Only from this moment on.")]
+UntilArg = Annotated[datetime | None, strawberry.argument(description="Only before this moment.")]
+
+LOG = (
+    "the newest first. Null with an error for everyone else, whose asking is kept as well. An entry is never"
+    " changed or removed."
+)
+CSV = (
+    "as CSV, the oldest first, at most 10,000 entries: an actor is a pseudonym, and what people wrote is left"
+    " out. Taking it is an entry itself."
+)
+
+
+async def subjects_of(ctx: Context, rows: Sequence[AuditRow]) -> list[Any]:
+    """What each entry is about, as far as the viewer may see it; a constant number of statements."""
+    found: dict[UUID, Any] = {}
+    for fetch in FETCHERS.values():
+        missing = [id for id in dict.fromkeys(row.subject_id for row in rows) if id and id not in found]
+        if not missing:
+            break
+        fetched = zip(missing, await fetch(ctx, missing), strict=True)
+        found |= {id: subject for id, subject in fetched if subject is not None}
+    return [found.get(row.subject_id) if row.subject_id else None for row in rows]
+
+
+@fetched_by(audit.visible_by_ids)
+@strawberry.type(description="Something that an office did, or that was refused.")
+class AuditEntry(Node):
+    number: int = strawberry.field(description="Its place in the community's chain, from 1 without gaps.")
+    at: datetime = strawberry.field(
+        resolver=lambda root: root.created_at, description="When, to the microsecond."
+    )
+    actor: Neighbour | None = loaded(
+        audit.actors_of, description="Who, as neighbours know them; null for the operator of the deployment."
+    )
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] | None = loaded(
+        audit.offices_of, description="The actor's office; for who held none, the one that it was about."
+    )
+    action: str = strawberry.field(description="What, as in `publishNotice` or `unmask`.")
+    subject: Node | None = loaded(
+        subjects_of, description="What it was done to, as far as the viewer may see it.", viewer=True
+    )
+    refused: bool = strawberry.field(description="Whether it was refused; otherwise it was done.")
+    detail: str = strawberry.field(description="Why, or what exactly; may be empty.")
+    address: str = strawberry.field(
+        description="From where: a keyed hash of the network address, equal for equal ones."
+    )
+    device: str = strawberry.field(description="With what: a keyed hash of the client's name for itself.")
+    previous_hash: str = strawberry.field(description="The hash of the entry before it.")
+    hash: str = strawberry.field(
+        description="SHA-256 over all that the entry says and the hash before it, in hexadecimal digits."
+    )
+
+    @strawberry.field(description="What the actor was in the organisation at that moment.")
+    @staticmethod
+    def roles(root: strawberry.Parent[AuditRow]) -> list[Role]:
+        return [Role(role) for role in root.roles.split(",") if role]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, AuditRow)
+
+
+@strawberry.type(
+    description="Where a community's audit log stands. Whoever notes it can show later that nothing before it"
+    " was changed or removed."
+)
+class AuditHead:
+    number: int = strawberry.field(description="How many entries there are.")
+    hash: str = strawberry.field(description="The last entry's hash.")
+
+
+def wanted(
+    community_id: UUID,
+    actor_id: str | None,
+    action: str | None,
+    refused: bool | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Wanted:
+    neighbour = key_of("actorId", actor_id, "Neighbour") if actor_id else None
+    account_id = neighbour_key(community_id, neighbour) if neighbour else None
+    since, until = audit.check_moments(since=since, until=until)
+    return Wanted(account_id, action, refused, since, until)
+
+
+@strawberry.type
+class CommunityAudit:
+    """What the audit log adds to a community."""
+
+    @strawberry.field(
+        description="Where the community's audit log stands, for whoever may look into the community.",
+        metadata={"batch": audit.heads_of, **VIEWER},
+    )
+    @staticmethod
+    async def audit_head(root: strawberry.Parent[CommunityRow], info: Info) -> AuditHead | None:
+        return await load(info, audit.heads_of, root)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description=f"What all offices did, for administrators of the residents' committee, {LOG}",
+        metadata={"batch": audit.log_of_communities, **VIEWER},
+    )
+    @staticmethod
+    async def audit_log(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        actor_id: ActorArg = None,
+        action: ActionArg = None,
+        refused: RefusedArg = None,
+        since: SinceArg = None,
+        until: UntilArg = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[AuditEntry] | None:
+        which = wanted(root.id, actor_id, action, refused, since, until)
+        # Each on its own: a log that is refused does not take the others along.
+        await audit.check_may_read(info.context, [root])
+        args = page_args(first, after, last, before)
+        return await load(info, audit.log_of_communities, root, which, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description=f"What `auditLog` holds {CSV}",
+        metadata={"batch": exports.audit_of_communities, **VIEWER},
+    )
+    @staticmethod
+    async def audit_csv(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        actor_id: ActorArg = None,
+        action: ActionArg = None,
+        refused: RefusedArg = None,
+        since: SinceArg = None,
+        until: UntilArg = None,
+    ) -> str | None:
+        which = wanted(root.id, actor_id, action, refused, since, until)
+        # Each on its own: a log that is refused does not take the others along.
+        await audit.check_may_read(info.context, [root])
+        return await load(info, exports.audit_of_communities, root, which)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class OrganisationAudit:
+    """What the audit log adds to an organisation."""
+
+    @strawberry.field(
+        description="What its officers did and what was refused to them, for its administrators and the"
+        f" residents' committee's, {LOG}",
+        metadata={"batch": audit.log_of_organisations, **VIEWER},
+    )
+    @staticmethod
+    async def audit_log(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        actor_id: ActorArg = None,
+        action: ActionArg = None,
+        refused: RefusedArg = None,
+        since: SinceArg = None,
+        until: UntilArg = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[AuditEntry] | None:
+        which = wanted(root.community_id, actor_id, action, refused, since, until)
+        await audit.check_may_read_of(info.context, [root])
+        args = page_args(first, after, last, before)
+        return await load(info, audit.log_of_organisations, root, which, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description=f"What `auditLog` holds {CSV}",
+        metadata={"batch": exports.audit_of_organisations, **VIEWER},
+    )
+    @staticmethod
+    async def audit_csv(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        actor_id: ActorArg = None,
+        action: ActionArg = None,
+        refused: RefusedArg = None,
+        since: SinceArg = None,
+        until: UntilArg = None,
+    ) -> str | None:
+        which = wanted(root.community_id, actor_id, action, refused, since, until)
+        await audit.check_may_read_of(info.context, [root])
+        return await load(info, exports.audit_of_organisations, root, which)  # type: ignore[no-any-return]

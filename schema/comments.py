@@ -1,0 +1,364 @@
+"""Comments, as clients see them."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import strawberry
+
+from models import posts as rules
+from models.paging import Order
+from models.posts import NEWEST_COMMENTS, OLDEST_COMMENTS, CommentRow, SubjectKind
+from resolvers import comments as discussion
+from resolvers.paging import edge_cursor
+from schema.connections import After, Before, Connection, Edge, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.likes import CountersChanged, Liked, subject_of
+from schema.node import Node, fetched_by, key_of
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.requests import RequestStepAdded
+from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
+from subscriptions.events import Kind, Logged, community_topic
+from subscriptions.streams import Stream
+
+
+class CommentOrder(StrEnum):
+    OLDEST = "OLDEST"
+    NEWEST = "NEWEST"
+
+    @property
+    def by(self) -> Order:
+        return OLDEST_COMMENTS if self is CommentOrder.OLDEST else NEWEST_COMMENTS
+
+
+described(
+    CommentOrder,
+    "Which comments come first. A comment has the same cursor either way.",
+    OLDEST="As they were written.",
+    NEWEST="The latest first.",
+)
+
+CommentOrderArgument = Annotated[CommentOrder, strawberry.argument(description="Which come first.")]
+
+
+@fetched_by(discussion.visible_by_ids)
+@strawberry.type(
+    description="A comment below a post or a notice. A deleted one keeps its place in the thread, without"
+    " text or author."
+)
+class Comment(Liked):
+    created_at: datetime = strawberry.field(description="When it was written.")
+    edited_at: datetime | None = strawberry.field(description="When its text was last changed, if ever.")
+    deleted_at: datetime | None = strawberry.field(description="When it was deleted, if it was.")
+    reply_count: int = strawberry.field(description="Answers in the thread that it begins, tombstones aside.")
+    author: Neighbour | None = loaded(
+        discussion.authors_of, description="Who wrote it; null once it is deleted."
+    )
+    reply_to: Annotated["Comment", strawberry.lazy("schema.comments")] | None = loaded(
+        discussion.comments_answered, description="The comment that it answers, if any."
+    )
+    thread: Annotated["Comment", strawberry.lazy("schema.comments")] = loaded(
+        discussion.thread_heads_of, description="The comment that begins its thread, which may be itself."
+    )
+    subject: Annotated["Commented", strawberry.lazy("schema.comments")] | None = loaded(
+        discussion.subjects_of, description="The post or notice that it is below; null if that is gone."
+    )
+
+    @strawberry.field(description="The text, 1 to 2,000 characters; null once it is deleted.")
+    @staticmethod
+    def body(root: strawberry.Parent[CommentRow]) -> str | None:
+        return root.body if root.deleted_at is None else None
+
+    @strawberry.field(
+        description="The answers in the thread that it begins, tombstones included. Answers to answers are"
+        " among them; a comment inside a thread has none.",
+        metadata={"batch": discussion.replies_of},
+    )
+    @staticmethod
+    async def replies(
+        root: strawberry.Parent[CommentRow],
+        info: Info,
+        order: CommentOrderArgument = CommentOrder.OLDEST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated["Comment", strawberry.lazy("schema.comments")]]:
+        args = page_args(first, after, last, before)
+        return await load(info, discussion.replies_of, root, args, order.by)  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Whether the viewer may edit it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_edit(root: strawberry.Parent[CommentRow], info: Info) -> bool:
+        return rules.can_edit(info.context.viewer, root)
+
+    @strawberry.field(description="Whether the viewer may delete it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_delete(root: strawberry.Parent[CommentRow], info: Info) -> bool:
+        return rules.can_delete(info.context.viewer, root)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, CommentRow)
+
+
+@strawberry.interface(description="Something that is commented on.")
+class Commented(Node):
+    comment_count: int = loaded(
+        discussion.comment_counts_of, description="How many comments it has, tombstones aside."
+    )
+
+    @strawberry.field(
+        description="All its comments, answers included, tombstones too.",
+        metadata={"batch": discussion.comments_of},
+    )
+    @staticmethod
+    async def comments(
+        root: strawberry.Parent[Any],
+        info: Info,
+        order: CommentOrderArgument = CommentOrder.OLDEST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Comment]:
+        args = page_args(first, after, last, before)
+        return await load(info, discussion.comments_of, root, args, order.by)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="The comments that begin threads; their `replies` hold the rest.",
+        metadata={"batch": discussion.threads_of},
+    )
+    @staticmethod
+    async def threads(
+        root: strawberry.Parent[Any],
+        info: Info,
+        order: CommentOrderArgument = CommentOrder.OLDEST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Comment]:
+        args = page_args(first, after, last, before)
+        return await load(info, discussion.threads_of, root, args, order.by)  # type: ignore[no-any-return]
+
+
+# Writing
+
+COMMENT_ID = "The comment."
+COMMENTED = (SubjectKind.POST, SubjectKind.NOTICE, SubjectKind.DELIBERATION)
+
+
+@strawberry.input(description="A new comment.")
+class AddCommentInput:
+    subject_id: strawberry.ID = strawberry.field(
+        description="The post, notice or deliberation to comment on."
+    )
+    body: str = strawberry.field(
+        description="1 to 2,000 characters. Numbers of documents and bank cards in it are masked."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Chosen by the client, 1 to 64 characters: sent again with the same comment it gives the"
+        " same result, and nothing happens twice."
+    )
+    reply_to: strawberry.ID | None = strawberry.field(
+        default=None, description="The comment below the same subject that it answers."
+    )
+
+
+@strawberry.input(description="A new text for a comment.")
+class EditCommentInput:
+    comment_id: strawberry.ID = strawberry.field(description=COMMENT_ID)
+    body: str = strawberry.field(description="What it shall say, 1 to 2,000 characters.")
+
+
+@strawberry.input(description="Which comment to delete.")
+class DeleteCommentInput:
+    comment_id: strawberry.ID = strawberry.field(description=COMMENT_ID)
+
+
+@strawberry.type(description="The comment was added.")
+class AddCommentPayload:
+    comment_edge: Edge[Comment] = strawberry.field(description="The edge to put into lists of comments.")
+    subject: Commented = strawberry.field(description="What was commented on, with its new count.")
+
+
+@strawberry.type(description="The comment was edited.")
+class EditCommentPayload:
+    comment: Comment = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The comment was deleted.")
+class DeleteCommentPayload:
+    comment: Comment = strawberry.field(description="The tombstone that stays in the thread.")
+    subject: Commented | None = strawberry.field(description="What it was below, with its new count.")
+
+
+AddCommentResult = Annotated[
+    AddCommentPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
+    strawberry.union("AddCommentResult", description="What came of `addComment`."),
+]
+EditCommentResult = Annotated[
+    EditCommentPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
+    strawberry.union("EditCommentResult", description="What came of `editComment`."),
+]
+DeleteCommentResult = Annotated[
+    DeleteCommentPayload | InvalidInput | NotAllowed | NotFound,
+    strawberry.union("DeleteCommentResult", description="What came of `deleteComment`."),
+]
+
+
+@strawberry.type
+class CommentsMutation:
+    @strawberry.mutation(
+        description="Comment on a post, a notice or a deliberation. For verified residents and officers of"
+        " its"
+        " community."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def add_comment(
+        self,
+        info: Info,
+        input: Annotated[AddCommentInput, strawberry.argument(description="The comment.")],
+    ) -> AddCommentResult:
+        kind, key = subject_of("subjectId", input.subject_id, *COMMENTED)
+        row: Any = await discussion.add_comment(
+            info.context,
+            kind=kind,
+            subject_id=key,
+            body=input.body,
+            key=input.idempotency_key,
+            reply_to=key_of("replyTo", input.reply_to, "Comment") if input.reply_to else None,
+        )
+        (subject,) = await discussion.subjects_of(info.context, [row])
+        edge = Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row))
+        return AddCommentPayload(comment_edge=edge, subject=subject)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Replace the text of one's own comment; the old one goes into its history."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def edit_comment(
+        self,
+        info: Info,
+        input: Annotated[EditCommentInput, strawberry.argument(description="The new text.")],
+    ) -> EditCommentResult:
+        key = key_of("commentId", input.comment_id, "Comment")
+        row: Any = await discussion.edit_comment(info.context, comment_id=key, body=input.body)
+        return EditCommentPayload(comment=row)
+
+    @strawberry.mutation(
+        description="Delete one's own comment, or, with the power to moderate, another's. Deleting it again"
+        " changes nothing."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    async def delete_comment(
+        self,
+        info: Info,
+        input: Annotated[DeleteCommentInput, strawberry.argument(description="Which one.")],
+    ) -> DeleteCommentResult:
+        key = key_of("commentId", input.comment_id, "Comment")
+        row: Any = await discussion.delete_comment(info.context, comment_id=key)
+        (subject,) = await discussion.subjects_of(info.context, [row])
+        return DeleteCommentPayload(comment=row, subject=subject)  # type: ignore[arg-type]
+
+
+# Live
+
+SUBJECT = "The post or notice that it is below, with its new count; null if that is gone."
+
+
+@strawberry.type(description="A comment was added.")
+class CommentAdded:
+    is_type_of = of_kind(Kind.COMMENT_ADDED)
+    comment: Comment | None = loaded(
+        discussion.comments_of_events, description="The comment; null if its post is gone."
+    )
+
+    @strawberry.field(description="The edge to put into lists of comments; null if the post is gone.")
+    async def comment_edge(self, root: strawberry.Parent[Logged], info: Info) -> Edge[Comment] | None:
+        row = await load(info, discussion.comments_of_events, root)
+        return Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row)) if row else None
+
+    subject: Commented | None = loaded(discussion.subjects_of_events, description=SUBJECT)
+
+
+@strawberry.type(description="A comment's text was changed.")
+class CommentChanged:
+    is_type_of = of_kind(Kind.COMMENT_CHANGED)
+    comment: Comment | None = loaded(
+        discussion.comments_of_events, description="As it is now; null if its post is gone."
+    )
+
+
+@strawberry.type(description="A comment was deleted.")
+class CommentDeleted:
+    is_type_of = of_kind(Kind.COMMENT_DELETED)
+    comment: Comment | None = loaded(
+        discussion.comments_of_events, description="The tombstone; null if its post is gone."
+    )
+    subject: Commented | None = loaded(discussion.subjects_of_events, description=SUBJECT)
+
+
+CommentEvent = Annotated[
+    CommentAdded | CommentChanged | CommentDeleted | RequestStepAdded | StreamOpened | StreamReset,
+    strawberry.union(
+        "CommentEvent",
+        description="What happens to the comments of one subject, and to the service request that was made of"
+        " it.",
+    ),
+]
+CounterEvent = Annotated[
+    CountersChanged | StreamOpened | StreamReset,
+    strawberry.union("CounterEvent", description="What happens to the counters of one post."),
+]
+COMMENT_KINDS = frozenset({Kind.COMMENT_ADDED, Kind.COMMENT_CHANGED, Kind.COMMENT_DELETED})
+
+AfterCursor = Annotated[str | None, strawberry.argument(description=AFTER)]
+
+
+@strawberry.type
+class CommentsSubscription:
+    @strawberry.subscription(
+        description="The comments of a post, a notice or a deliberation, as they come and change."
+    )
+    async def comment_events(
+        self,
+        info: Info,
+        subject_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The post, notice or deliberation.")
+        ],
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[Envelope[CommentEvent], None]:
+        kind, key = subject_of("subjectId", subject_id, *COMMENTED)
+        subject = await discussion.followed_subject(info.context, kind, key)
+        stream = Stream(
+            topic=community_topic(subject.community_id),
+            kinds=COMMENT_KINDS | {Kind.REQUEST_STEP},
+            requires=subject.audience,
+            thread=subject.id,
+        )
+        return follow(stream, after)  # type: ignore[no-any-return]
+
+    @strawberry.subscription(
+        description="The counters of a post and of its comments: likes, and how many comments there are."
+    )
+    async def counter_events(
+        self,
+        info: Info,
+        post_id: Annotated[strawberry.ID, strawberry.argument(description="The post.")],
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[Envelope[CounterEvent], None]:
+        subject = await discussion.followed_subject(
+            info.context, SubjectKind.POST, key_of("postId", post_id, "Post")
+        )
+        stream = Stream(
+            topic=community_topic(subject.community_id),
+            kinds=frozenset({Kind.COUNTERS_CHANGED}),
+            requires=subject.audience,
+            thread=subject.id,
+        )
+        return follow(stream, after)  # type: ignore[no-any-return]

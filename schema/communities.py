@@ -1,0 +1,78 @@
+"""The objects that many domains add to: each contributes a mixin from its own module."""
+
+from typing import Any
+
+import strawberry
+
+from models.identity import AccountRow, CommunityRow
+from models.organisations import OrganisationKind, OrganisationRow
+from resolvers.identity.accounts import own_account_by_id
+from resolvers.identity.addresses import visible_communities_by_id
+from resolvers.organisations import visible_organisations_by_id
+from schema.audit import CommunityAudit, OrganisationAudit
+from schema.deliberations import CommunityDeliberations
+from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
+from schema.motions import CommunityMotions
+from schema.node import Node, fetched_by
+from schema.notices import CommunityNotices, OrganisationNotices, ViewerNotices
+from schema.notifications import ViewerInbox
+from schema.offices import (
+    OrganisationInvitations,
+    OrganisationStatistics,
+    OrganisationVersion,
+    ViewerInvitations,
+)
+from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.posts import CommunityPosts
+from schema.requests import CommunityRequests, OrganisationRequests
+
+
+@fetched_by(visible_communities_by_id)
+@strawberry.type(description="The area of one residents' committee, the boundary of all its data.")
+class Community(
+    Node,
+    CommunityRegister,
+    CommunityOrganisations,
+    CommunityNotices,
+    CommunityMotions,
+    CommunityPosts,
+    CommunityDeliberations,
+    CommunityRequests,
+    CommunityAudit,
+):
+    name: str = strawberry.field(description="Its name.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, CommunityRow)
+
+
+@fetched_by(visible_organisations_by_id)
+@strawberry.type(description="An organisation that takes part in a community.")
+class Organisation(
+    Node,
+    OrganisationMembers,
+    OrganisationApplications,
+    OrganisationNotices,
+    OrganisationRequests,
+    OrganisationVersion,
+    OrganisationAudit,
+    OrganisationInvitations,
+    OrganisationStatistics,
+):
+    kind: OrganisationKind = strawberry.field(description="What it is to the community.")
+    name: str = strawberry.field(description="Its name.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, OrganisationRow)
+
+
+@fetched_by(own_account_by_id)
+@strawberry.type(description="The signed-in account, as only its holder sees it.")
+class Viewer(
+    Node, ViewerAccount, ViewerResidencies, ViewerOffices, ViewerInvitations, ViewerNotices, ViewerInbox
+):
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, AccountRow)

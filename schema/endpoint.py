@@ -1,0 +1,293 @@
+"""GraphQL over HTTP: one operation a request.
+
+POST takes `application/json` and nothing else, which a page of another site cannot send without a CORS
+preflight. GET runs queries only, and only where a browser lends the request no authority of its own: without
+cookies and not from another site, or with a header that forces a preflight.
+
+Responses come as `application/graphql-response+json` to who asks for it: there a request that was refused
+before execution has status 400. As `application/json`, where older clients take anything but 200 for a
+failure of the network, only what is no well-formed GraphQL request has another status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import structlog
+from graphql import ExecutionResult, GraphQLError
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
+
+BODY_BYTES: Final = 1024 * 1024
+BODY_SECONDS: Final = 30.0
+
+GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
+JSON: Final = "application/json"
+
+# Browsers send these to another site only after a preflight, which the CORS policy answers.
+_PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class BadRequest(Exception):
+    """A request that is no well-formed GraphQL request, with the status and the code to answer."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str = "BAD_REQUEST",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a GraphQL request consists of, with each part of its proper type."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any] | None
+    extensions: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, body: object) -> Parameters:
+        """The parameters in a decoded body. Raises BadRequest."""
+        if isinstance(body, list):
+            raise BadRequest("Send one operation a request; batches are not supported.", code="NO_BATCHES")
+        if not isinstance(body, dict):
+            raise BadRequest("The body must be a JSON object.")
+        query = body.get("query")
+        if not isinstance(query, str):
+            raise BadRequest("The parameter 'query' must be a string.")
+        operation_name = body.get("operationName")
+        if operation_name is not None and not isinstance(operation_name, str):
+            raise BadRequest("The parameter 'operationName' must be a string.")
+        for name in ("variables", "extensions"):
+            if body.get(name) is not None and not isinstance(body[name], dict):
+                raise BadRequest(f"The parameter '{name}' must be an object.")
+        return cls(query, operation_name, body.get("variables"), body.get("extensions"))
+
+
+class GraphQLEndpoint:
+    """An ASGI application that answers GraphQL requests, for a Starlette Route.
+
+    `context_for` makes the context of one operation; it may raise one of the operations' expected errors, to
+    be answered with 401. The request's id is in `connection.state.request_id`, in every log line, in the
+    response's X-Request-Id, and is the id of masked errors.
+    """
+
+    def __init__(
+        self, operations: Operations, context_for: Callable[[HTTPConnection], Awaitable[Any]]
+    ) -> None:
+        self.operations = operations
+        self.context_for = context_for
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request.state.request_id = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                response = await self.respond(request)
+            except ClientDisconnect:
+                return
+        response.headers["x-request-id"] = request_id
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        """The response to a request. Never raises but for disconnection and cancellation."""
+        media_type = accepted(request.headers)
+        if media_type is None:
+            said = f"Responses are {GRAPHQL_RESPONSE} or {JSON}."
+            return _malformed(BadRequest(said, status=406, code="NOT_ACCEPTABLE"), JSON)
+        try:
+            return await self._answer(request, media_type)
+        except BadRequest as error:
+            return _malformed(error, media_type)
+        except Rejected as rejected:
+            return _response(rejected.result, media_type, _status(rejected.status, media_type))
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            return _response(Refusal([self.operations.masked(error)]), media_type, 500)
+
+    async def _answer(self, request: Request, media_type: str) -> Response:
+        if request.method == "POST":
+            parameters = await posted(request)
+        elif request.method == "GET":
+            parameters = queried(request)
+        else:
+            raise _not_allowed("Use POST, or GET for queries.", "GET, POST")
+        try:
+            context = await self.context_for(request)
+        except self.operations.expected as error:
+            shown = self.operations.domain_error(error, request)
+            extensions = {**((shown and shown.extensions) or {}), "code": "UNAUTHENTICATED"}
+            message = shown.message if shown else "Unauthenticated"
+            refusal = Refusal([GraphQLError(message, extensions=extensions)])
+            return _response(refusal, media_type, 401, {"www-authenticate": "Bearer"})
+        operation = self.operations.prepare(parameters.query, parameters.operation_name)
+        _check_kind(operation, request.method)
+        result = await self.operations.execute(operation, parameters.variables, context)
+        return _response(result, media_type, _status(400, media_type) if isinstance(result, Refusal) else 200)
+
+
+async def posted(request: Request) -> Parameters:
+    """The parameters of a POST request. Raises BadRequest."""
+    _check_content(request.headers)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise BadRequest("The body took too long to arrive.", status=408, code="TIMEOUT") from None
+    return Parameters.of(_json(bytes(body), "The body"))
+
+
+def queried(request: Request) -> Parameters:
+    """The parameters of a GET request that no other site can have forged. Raises BadRequest."""
+    headers = request.headers
+    if not any(headers.get(name) for name in _PREFLIGHTED) and _may_be_forged(headers):
+        raise BadRequest(
+            "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",
+            status=403,
+            code="PREFLIGHT_REQUIRED",
+        )
+    body: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if name in body:
+            body[name] = _json(body[name].encode(errors="replace"), f"The parameter '{name}'")
+    return Parameters.of(body)
+
+
+def accepted(headers: Headers) -> str | None:
+    """The media type to answer in, by the Accept header; None if it takes neither."""
+    header = ",".join(headers.getlist("accept")).strip()
+    if not header:
+        return JSON
+    best: tuple[float, int] = (0.0, 0)
+    chosen: str | None = None
+    for part in header.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = _quality(parameters)
+        if name == GRAPHQL_RESPONSE:
+            media_type, exactness = GRAPHQL_RESPONSE, 2
+        elif name in (JSON, "application/*", "*/*"):
+            media_type, exactness = JSON, 1
+        else:
+            continue
+        if quality > 0 and (quality, exactness) > best:
+            best, chosen = (quality, exactness), media_type
+    return chosen
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _check_content(headers: Headers) -> None:
+    content_type = headers.get("content-type", "").lower()
+    media_type, *parameters = (piece.strip() for piece in content_type.split(";"))
+    charsets = [parameter[8:].strip('"') for parameter in parameters if parameter.startswith("charset=")]
+    if media_type != JSON or any(charset not in ("utf-8", "utf8") for charset in charsets):
+        raise BadRequest(
+            "The body must be application/json in UTF-8.", status=415, code="UNSUPPORTED_MEDIA_TYPE"
+        )
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadRequest("The body must not be compressed.", status=415, code="UNSUPPORTED_MEDIA_TYPE")
+
+
+def _may_be_forged(headers: Headers) -> bool:
+    """Whether a page of another site could have made a browser send this, with the browser's authority."""
+    # No browser adds a bearer token by itself, and a page of another site may add one only after a preflight.
+    bearer = headers.get("authorization", "").lower().startswith("bearer ")
+    if headers.get("sec-fetch-site") == "same-origin" or (bearer and "cookie" not in headers):
+        return False
+    return (
+        "cookie" in headers
+        or "origin" in headers
+        or "authorization" in headers
+        or headers.get("sec-fetch-site", "none") != "none"
+    )
+
+
+def _check_kind(operation: Operation, method: str) -> None:
+    if operation.kind == "subscription":
+        raise BadRequest(
+            "Subscriptions are served over WebSocket (graphql-transport-ws), not over this path.",
+            code="SUBSCRIPTION_NEEDS_WEBSOCKET",
+        )
+    if operation.kind == "mutation" and method == "GET":
+        raise _not_allowed("Mutations need POST.", "POST")
+
+
+def _json(text: bytes, what: str) -> object:
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BadRequest(f"{what} must be well-formed JSON in UTF-8.") from None
+    return value
+
+
+def _not_allowed(message: str, allow: str) -> BadRequest:
+    return BadRequest(message, status=405, code="METHOD_NOT_ALLOWED", headers={"allow": allow})
+
+
+def _too_large() -> BadRequest:
+    return BadRequest(f"The body is larger than {BODY_BYTES} bytes.", status=413, code="BODY_TOO_LARGE")
+
+
+def _malformed(error: BadRequest, media_type: str) -> Response:
+    refusal = Refusal([GraphQLError(str(error), extensions={"code": error.code})])
+    return _response(refusal, media_type, error.status, error.headers)
+
+
+def _status(refused: int, media_type: str) -> int:
+    """The status of a well-formed request that was refused before execution."""
+    return refused if media_type == GRAPHQL_RESPONSE else 200
+
+
+def _response(
+    result: ExecutionResult, media_type: str, status: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        encode_bytes(result),
+        status,
+        headers={
+            "content-type": f"{media_type}; charset=utf-8",
+            # What is answered depends on who asks, and a shared cache must not keep it.
+            "cache-control": "no-store",
+            "vary": "accept",
+            "x-content-type-options": "nosniff",
+            **(headers or {}),
+        },
+    )

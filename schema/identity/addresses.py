@@ -1,0 +1,117 @@
+"""Estates, buildings, homes and grids: the register of places that any signed-in account may read."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
+from resolvers.identity import addresses
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import Info, load, loaded
+from schema.identity.residencies import HomeResidents
+from schema.node import Node, fetched_by
+from schema.workers import GridWorkers, HomeWorkers
+
+
+@fetched_by(addresses.visible_grids_by_id)
+@strawberry.type(description="A group of buildings with one named worker.")
+class Grid(Node, GridWorkers):
+    name: str = strawberry.field(description="Its name.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, GridRow)
+
+
+@fetched_by(addresses.visible_homes_by_id)
+@strawberry.type(description="A home: what one household lives in and an owner votes for.")
+class Home(Node, HomeResidents, HomeWorkers):
+    unit: str = strawberry.field(description="The unit, empty in a building without units.")
+    number: str = strawberry.field(description="The number inside the unit.")
+    area_cm2: int = strawberry.field(description="The exclusive area in square centimetres, exact.")
+    label: str = loaded(addresses.labels_of, description="Building, unit and number, as in `3-2-501`.")
+    building: Annotated["Building", strawberry.lazy("schema.identity")] = loaded(
+        addresses.buildings_around, description="The building it is in."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, HomeRow)
+
+
+@fetched_by(addresses.visible_buildings_by_id)
+@strawberry.type(description="A building of an estate.")
+class Building(Node):
+    name: str = strawberry.field(description="Its name, as in `3号楼`.")
+    estate: Annotated["Estate", strawberry.lazy("schema.identity")] = loaded(
+        addresses.estates_around, description="The estate it belongs to."
+    )
+    grid: Grid | None = loaded(addresses.grids_around, description="The grid it is in, if any.")
+
+    @strawberry.field(description="Its homes.", metadata={"batch": addresses.homes_of})
+    @staticmethod
+    async def homes(
+        root: strawberry.Parent[BuildingRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Home]:
+        return await load(info, addresses.homes_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, BuildingRow)
+
+
+@fetched_by(addresses.visible_estates_by_id)
+@strawberry.type(description="A housing estate inside a community.")
+class Estate(Node):
+    name: str = strawberry.field(description="Its name.")
+    address: str = strawberry.field(description="Where it is; may be empty.")
+
+    @strawberry.field(description="Its buildings.", metadata={"batch": addresses.buildings_of})
+    @staticmethod
+    async def buildings(
+        root: strawberry.Parent[EstateRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Building]:
+        return await load(info, addresses.buildings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, EstateRow)
+
+
+@strawberry.type
+class CommunityRegister:
+    """What the register adds to a community."""
+
+    @strawberry.field(description="Its estates.", metadata={"batch": addresses.estates_of})
+    @staticmethod
+    async def estates(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Estate]:
+        return await load(info, addresses.estates_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Its grids.", metadata={"batch": addresses.grids_of})
+    @staticmethod
+    async def grids(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Grid]:
+        return await load(info, addresses.grids_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]

@@ -1,0 +1,438 @@
+"""Residency: applications, decisions, the imported register, and moving out."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.identity import (
+    AccountRow,
+    ApplicationRow,
+    ApplicationStatus,
+    HomeRow,
+    HouseholdImportRow,
+    Relation,
+    ResidencyRow,
+)
+from models.organisations import OrganisationRow
+from resolvers.errors import InvalidInput as InvalidInputError
+from resolvers.identity import applications, register, unmasking
+from resolvers.identity import residencies as living
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity.neighbours import Neighbour
+from schema.messages import said
+from schema.node import Node, fetched_by, key_of, type_and_key
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+
+if TYPE_CHECKING:
+    from schema.identity.addresses import Home
+
+described(
+    Relation,
+    "How a person belongs to a home.",
+    OWNER="业主: owns it.",
+    CO_OWNER="共有人: owns it together with others.",
+    FAMILY="家属: lives there with the owner or tenant.",
+    TENANT="租户: rents it.",
+)
+described(
+    ApplicationStatus,
+    "How far an application for residency has come.",
+    PENDING="The committee has not decided yet.",
+    APPROVED="The applicant is a verified resident.",
+    REJECTED="The committee has said no, and why.",
+    WITHDRAWN="The applicant has taken it back.",
+)
+
+INPUT = strawberry.argument(description="What to do.")
+StatusArg = Annotated[ApplicationStatus | None, strawberry.argument(description="Only those so far.")]
+
+
+@fetched_by(living.residencies_by_id)
+@strawberry.type(description="That somebody lives or lived in a home; for the resident and the committee.")
+class Residency(Node):
+    home: Annotated["Home", strawberry.lazy("schema.identity.addresses")] = loaded(
+        living.homes_in, description="Where."
+    )
+    relation: Relation = strawberry.field(description="How the resident belongs to it.")
+    since: datetime = strawberry.field(description="Since when.")
+    until: datetime | None = strawberry.field(description="Until when; null for who lives there now.")
+    neighbour: Neighbour = loaded(living.persons_in, description="Who, as neighbours know them.")
+    masked_name: str | None = loaded(unmasking.masked_names, description="The real name, as in `张**`.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, ResidencyRow)
+
+
+@fetched_by(applications.applications_by_id)
+@strawberry.type(
+    description="That somebody asks to be known as living in a home; for the applicant and the committee."
+)
+class ResidencyApplication(Node):
+    home: Annotated["Home", strawberry.lazy("schema.identity.addresses")] = loaded(
+        living.homes_in, description="Where."
+    )
+    relation: Relation = strawberry.field(description="How the applicant says to belong to it.")
+    status: ApplicationStatus = strawberry.field(description="How far it has come.")
+    applicant: Neighbour = loaded(living.persons_in, description="Who, as neighbours know them.")
+    masked_name: str | None = loaded(
+        unmasking.masked_names, description="The real name, as in `张**`; null when it is known no more."
+    )
+    masked_document: str | None = loaded(
+        unmasking.masked_documents, description="The document's number, masked; null when known no more."
+    )
+    created_at: datetime = strawberry.field(description="When it was made.")
+    decided_at: datetime | None = strawberry.field(description="When it was decided or withdrawn.")
+    reason: str = strawberry.field(description="Why it was rejected; empty otherwise.")
+    version: int = strawberry.field(description="Pass it with a decision, so that none overwrites another.")
+
+    @strawberry.field(description="Whether evidence is kept with it. A decision deletes the evidence.")
+    @staticmethod
+    def has_evidence(root: strawberry.Parent[ApplicationRow]) -> bool:
+        return root.evidence_sealed is not None
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, ApplicationRow)
+
+
+@strawberry.type(description="A line of an imported file that could not be accepted.")
+class HouseholdImportProblem:
+    line: int = strawberry.field(description="Its number in the file; the header is line 1.")
+    column: str | None = strawberry.field(description="The column at fault.")
+    message: str = strawberry.field(description="What is wrong; never what is in the file.")
+
+
+@fetched_by(register.visible_imports_by_id)
+@strawberry.type(description="What became of an imported household register.")
+class HouseholdImport(Node):
+    rows_read: int = strawberry.field(description="Lines in the file, without header and empty ones.")
+    imported: int = strawberry.field(description="Lines that changed the register.")
+    unchanged: int = strawberry.field(description="Lines that the register had already.")
+    homes_added: int = strawberry.field(description="Homes that were not known before.")
+    approved: int = strawberry.field(description="Pending applications that the register now confirms.")
+    created_at: datetime = strawberry.field(description="When it was imported.")
+
+    @strawberry.field(description="The other lines, at most 1,000.")
+    @staticmethod
+    def problems(root: strawberry.Parent[HouseholdImportRow], info: Info) -> list[HouseholdImportProblem]:
+        return [
+            HouseholdImportProblem(
+                line=problem["line"],
+                column=problem["column"],
+                message=said(problem["message"], info.context.language),
+            )
+            for problem in root.problems
+        ]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, HouseholdImportRow)
+
+
+@strawberry.type
+class ViewerResidencies:
+    """What residency adds to the viewer."""
+
+    @strawberry.field(
+        description="Where the account lives and lived, the newest first.",
+        metadata={"batch": living.residencies_of},
+    )
+    @staticmethod
+    async def residencies(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Residency]:
+        return await load(info, living.residencies_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="What the account applied for, the newest first.",
+        metadata={"batch": applications.applications_of_accounts},
+    )
+    @staticmethod
+    async def residency_applications(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ResidencyApplication]:
+        args = page_args(first, after, last, before)
+        return await load(info, applications.applications_of_accounts, root, args)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class OrganisationApplications:
+    """What residency adds to an organisation."""
+
+    @strawberry.field(
+        description="The applications that wait for the residents' committee or that it decided, the oldest"
+        " first. For its officers; an error and null for everyone else, whose asking is kept in the audit"
+        " log.",
+        metadata={"batch": applications.applications_of, **VIEWER},
+    )
+    @staticmethod
+    async def residency_applications(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        status: StatusArg = ApplicationStatus.PENDING,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ResidencyApplication] | None:
+        args = page_args(first, after, last, before)
+        # Asked apart for each, so that one that is refused takes no other's list with it.
+        await applications.check_may_see(info.context, root)
+        return await load(info, applications.applications_of, root, args, status)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class HomeResidents:
+    """What residency adds to a home."""
+
+    @strawberry.field(
+        description="Who lives there now; null for everyone but officers of the residents' committee.",
+        metadata={"batch": living.residents_of, **VIEWER},
+    )
+    @staticmethod
+    async def residents(
+        root: strawberry.Parent[HomeRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Residency] | None:
+        return await load(info, living.residents_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Who asks to be known as living where.")
+class ApplyForResidencyInput:
+    home_id: strawberry.ID = strawberry.field(description="The home.")
+    relation: Relation = strawberry.field(description="How the applicant belongs to it.")
+    real_name: str = strawberry.field(description="The name in the document, 2 to 60 characters.")
+    document_number: str = strawberry.field(
+        description="A Chinese identity number, or another document's number of 5 to 20 letters and digits."
+    )
+    evidence: str = strawberry.field(
+        default="", description="What the committee can check, as a deed's number; up to 2,000 characters."
+    )
+    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+
+
+@strawberry.type(description="The application is with the committee, or already approved by its register.")
+class ApplyForResidencyPayload:
+    application: ResidencyApplication = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which application to take back.")
+class WithdrawApplicationInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+
+
+@strawberry.type(description="The application is taken back.")
+class WithdrawApplicationPayload:
+    application: ResidencyApplication = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which application to approve.")
+class ApproveResidencyInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+    version: int = strawberry.field(description="The version that was looked at.")
+
+
+@strawberry.type(description="The applicant is a verified resident.")
+class ApproveResidencyPayload:
+    application: ResidencyApplication = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which application to reject, and why.")
+class RejectResidencyInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+    version: int = strawberry.field(description="The version that was looked at.")
+    reason: str = strawberry.field(description="Why, for the applicant; up to 500 characters.")
+
+
+@strawberry.type(description="The application is rejected.")
+class RejectResidencyPayload:
+    application: ResidencyApplication = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Who has moved out.")
+class MoveOutInput:
+    residency_id: strawberry.ID = strawberry.field(description="The residency that ends.")
+
+
+@strawberry.type(description="The residency has ended, and the rights that came with it.")
+class MoveOutPayload:
+    residency: Residency = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Whose personal data to show, and what for.")
+class UnmaskInput:
+    subject_id: strawberry.ID = strawberry.field(description="An application's or a residency's id.")
+    reason: str = strawberry.field(description="Kept in the audit log; 4 to 300 characters.")
+
+
+@strawberry.type(description="Personal data in clear. Do not keep it.")
+class UnmaskPayload:
+    real_name: str | None = strawberry.field(description="The real name, if it is known.")
+    document_number: str | None = strawberry.field(description="The document's number, if it is known.")
+    phone: str | None = strawberry.field(description="The phone, if the account still exists.")
+    evidence: str | None = strawberry.field(description="The evidence, of an application not yet decided.")
+
+
+@strawberry.input(description="A household register to take in.")
+class ImportHouseholdsInput:
+    organisation_id: strawberry.ID = strawberry.field(description="The residents' committee.")
+    csv: str = strawberry.field(
+        description="CSV of at most 1 MiB with the columns 小区, 楼栋, 单元, 房号, 面积 (square metres, at"
+        " most four decimals), 姓名, 证件号, 手机号, 关系 (业主, 共有人, 家属, 租户), or estate, building,"
+        " unit, number, area, name, document, phone, relation. A home without name and document has no known"
+        " resident."
+    )
+    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+
+
+@strawberry.type(description="The good lines of the file are in the register.")
+class ImportHouseholdsPayload:
+    household_import: HouseholdImport = strawberry.field(description="What became of the lines.")
+
+
+ApplyForResidencyResult = Annotated[
+    ApplyForResidencyPayload | InvalidInput | NotFound | Conflict | RateLimited,
+    strawberry.union("ApplyForResidencyResult", description="What `applyForResidency` answers."),
+]
+WithdrawApplicationResult = Annotated[
+    WithdrawApplicationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("WithdrawApplicationResult", description="What `withdrawApplication` answers."),
+]
+ApproveResidencyResult = Annotated[
+    ApproveResidencyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("ApproveResidencyResult", description="What `approveResidency` answers."),
+]
+RejectResidencyResult = Annotated[
+    RejectResidencyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RejectResidencyResult", description="What `rejectResidency` answers."),
+]
+MoveOutResult = Annotated[
+    MoveOutPayload | InvalidInput | NotFound | NotAllowed,
+    strawberry.union("MoveOutResult", description="What `moveOut` answers."),
+]
+UnmaskResult = Annotated[
+    UnmaskPayload | InvalidInput | NotFound | NotAllowed,
+    strawberry.union("UnmaskResult", description="What `unmask` answers."),
+]
+ImportHouseholdsResult = Annotated[
+    ImportHouseholdsPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("ImportHouseholdsResult", description="What `importHouseholds` answers."),
+]
+
+
+@strawberry.type
+class ResidenciesMutation:
+    @strawberry.mutation(
+        description="Ask to be known as living in a home. The committee decides, or its register does."
+    )
+    @answering_problems(InvalidInput, NotFound, Conflict, RateLimited)
+    async def apply_for_residency(
+        self, info: Info, input: Annotated[ApplyForResidencyInput, INPUT]
+    ) -> ApplyForResidencyResult:
+        row: Any = await applications.apply(
+            info.context,
+            home_id=key_of("homeId", input.home_id, "Home"),
+            relation=input.relation,
+            real_name=input.real_name,
+            document_number=input.document_number,
+            evidence=input.evidence,
+            key=input.idempotency_key,
+        )
+        return ApplyForResidencyPayload(application=row)
+
+    @strawberry.mutation(description="Take an own application back before it is decided.")
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def withdraw_application(
+        self, info: Info, input: Annotated[WithdrawApplicationInput, INPUT]
+    ) -> WithdrawApplicationResult:
+        key = key_of("applicationId", input.application_id, "ResidencyApplication")
+        row: Any = await applications.withdraw(info.context, application_id=key)
+        return WithdrawApplicationPayload(application=row)
+
+    @strawberry.mutation(description="Verify an applicant. For officers of the residents' committee.")
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def approve_residency(
+        self, info: Info, input: Annotated[ApproveResidencyInput, INPUT]
+    ) -> ApproveResidencyResult:
+        key = key_of("applicationId", input.application_id, "ResidencyApplication")
+        row: Any = await applications.approve(info.context, application_id=key, version=input.version)
+        return ApproveResidencyPayload(application=row)
+
+    @strawberry.mutation(description="Reject an application. For officers of the residents' committee.")
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def reject_residency(
+        self, info: Info, input: Annotated[RejectResidencyInput, INPUT]
+    ) -> RejectResidencyResult:
+        row: Any = await applications.reject(
+            info.context,
+            application_id=key_of("applicationId", input.application_id, "ResidencyApplication"),
+            version=input.version,
+            reason=input.reason,
+        )
+        return RejectResidencyPayload(application=row)
+
+    @strawberry.mutation(
+        description="Record that a resident has moved out. For the resident and the residents' committee."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed)
+    async def move_out(self, info: Info, input: Annotated[MoveOutInput, INPUT]) -> MoveOutResult:
+        key = key_of("residencyId", input.residency_id, "Residency")
+        row: Any = await living.move_out(info.context, residency_id=key)
+        return MoveOutPayload(residency=row)
+
+    @strawberry.mutation(
+        description="Show the personal data of an applicant or a resident. For officers of the residents'"
+        " committee; each use and each refusal is kept in the audit log."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed)
+    async def unmask(self, info: Info, input: Annotated[UnmaskInput, INPUT]) -> UnmaskResult:
+        found = type_and_key(input.subject_id)
+        if found is None or found[0] not in ("ResidencyApplication", "Residency"):
+            raise InvalidInputError(subjectId="Is not the id of an application or a residency")
+        of_application = found[0] == "ResidencyApplication"
+        shown = await unmasking.unmask(
+            info.context,
+            application_id=found[1] if of_application else None,
+            residency_id=None if of_application else found[1],
+            reason=input.reason,
+        )
+        return UnmaskPayload(
+            real_name=shown.real_name,
+            document_number=shown.document_number,
+            phone=shown.phone,
+            evidence=shown.evidence,
+        )
+
+    @strawberry.mutation(
+        description="Take a household register in: good lines are imported, bad ones reported. For officers"
+        " of the residents' committee."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def import_households(
+        self, info: Info, input: Annotated[ImportHouseholdsInput, INPUT]
+    ) -> ImportHouseholdsResult:
+        row: Any = await register.import_households(
+            info.context,
+            organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
+            text=input.csv,
+            key=input.idempotency_key,
+        )
+        return ImportHouseholdsPayload(household_import=row)

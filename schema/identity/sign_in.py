@@ -1,0 +1,286 @@
+"""Signing in and out, sessions, and the account's own profile."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.identity import AccountRow, SessionRow
+from models.visibility import viewers
+from resolvers.identity import accounts, sessions, sign_in
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import VIEWER, Info, load, loaded
+from schema.node import Node, fetched_by, key_of
+from schema.problems import InvalidInput, NotFound, RateLimited, answering_problems
+
+if TYPE_CHECKING:
+    from schema.communities import Community, Viewer
+
+INPUT = strawberry.argument(description="What to do.")
+
+
+@fetched_by(sessions.visible_sessions_by_id)
+@strawberry.type(description="A sign-in on one device.")
+class Session(Node):
+    device: str = strawberry.field(description="What the device called itself; may be empty.")
+    created_at: datetime = strawberry.field(description="When it signed in.")
+    refreshed_at: datetime = strawberry.field(description="When it was last refreshed.")
+    ended_at: datetime | None = strawberry.field(description="When it was signed out, if it was.")
+
+    @strawberry.field(description="Whether it is the one that asks.", metadata=VIEWER)
+    @staticmethod
+    def is_current(root: strawberry.Parent[SessionRow], info: Info) -> bool:
+        return root.id == info.context.viewer.session_id
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, SessionRow)
+
+
+@strawberry.type
+class ViewerAccount:
+    """What signing in adds to the viewer."""
+
+    display_name: str = strawberry.field(description="The name that neighbours see.")
+    language: str = strawberry.field(description="The language of messages, as in `zh-Hans` or `en`.")
+    created_at: datetime = strawberry.field(description="When the account was made.")
+    masked_phone: str = loaded(accounts.masked_phones, description="The phone, as in `138****8000`.")
+    communities: list[Annotated["Community", strawberry.lazy("schema.communities")]] = loaded(
+        accounts.communities_of,
+        description="Where the account lives or holds office.",
+        viewer=True,
+    )
+
+    @strawberry.field(description="Whether a password is set.")
+    @staticmethod
+    def has_password(root: strawberry.Parent[AccountRow]) -> bool:
+        return root.password_hash is not None
+
+    @strawberry.field(
+        description="Where the account is signed in, the newest first.",
+        metadata={"batch": sessions.sessions_of},
+    )
+    @staticmethod
+    async def sessions(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Session]:
+        return await load(info, sessions.sessions_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Whom to send a code.")
+class RequestSignInCodeInput:
+    phone: str = strawberry.field(
+        description="With country code, as in `+8613800138000`; without one it is of mainland China."
+    )
+
+
+@strawberry.type(description="A code is on its way, whether or not the phone has an account.")
+class RequestSignInCodePayload:
+    expires_at: datetime = strawberry.field(description="Until when the code is good.")
+
+
+@strawberry.input(description="A code that was sent to a phone.")
+class SignInWithCodeInput:
+    phone: str = strawberry.field(description="The phone that it was sent to.")
+    code: str = strawberry.field(description="The six digits.")
+    display_name: str | None = strawberry.field(
+        default=None, description="The name to be seen under, for the first sign-in; up to 30 characters."
+    )
+
+
+@strawberry.input(description="A phone and its account's password.")
+class SignInWithPasswordInput:
+    phone: str = strawberry.field(description="The phone.")
+    password: str = strawberry.field(description="The password.")
+
+
+@strawberry.input(description="A refresh token, which works once.")
+class RefreshSessionInput:
+    refresh_token: str = strawberry.field(
+        description="The newest. A used one ends the session, but for 10 seconds on the same device, in case"
+        " the answer was lost."
+    )
+
+
+@strawberry.type(description="The credentials of a session. They are shown this once.")
+class Credentials:
+    access_token: str = strawberry.field(description="For the Authorization header: `Bearer …`.")
+    access_token_expires_at: datetime = strawberry.field(description="Until when it is good.")
+    refresh_token: str = strawberry.field(description="For `refreshSession`, once. Keep it secret.")
+
+
+@strawberry.type(description="Signed in.")
+class SignInPayload:
+    credentials: Credentials = strawberry.field(description="What to send from now on.")
+    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
+        description="The account."
+    )
+
+
+@strawberry.type(description="The session goes on.")
+class RefreshSessionPayload:
+    credentials: Credentials = strawberry.field(description="What to send from now on.")
+
+
+@strawberry.input(description="Which session to end.")
+class EndSessionInput:
+    session_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Without it, the one that asks."
+    )
+
+
+@strawberry.type(description="The session has ended, and its connections with it.")
+class EndSessionPayload:
+    session: Session = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="All sessions of the account have ended.")
+class SignOutEverywherePayload:
+    ended: int = strawberry.field(description="How many there were.")
+
+
+@strawberry.input(description="A new password.")
+class SetPasswordInput:
+    new_password: str = strawberry.field(description="8 to 128 characters.")
+    current_password: str | None = strawberry.field(
+        default=None, description="Needed unless the session began less than ten minutes ago."
+    )
+
+
+@strawberry.type(description="The password is set; the account's other sessions have ended.")
+class SetPasswordPayload:
+    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
+        description="The account."
+    )
+
+
+@strawberry.input(description="What to change; the rest stays.")
+class UpdateProfileInput:
+    display_name: str | None = strawberry.field(
+        default=None, description="The name that neighbours see, up to 30 characters."
+    )
+    language: str | None = strawberry.field(default=None, description="`zh-Hans` or `en`.")
+
+
+@strawberry.type(description="The profile is changed.")
+class UpdateProfilePayload:
+    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
+        description="The account."
+    )
+
+
+RequestSignInCodeResult = Annotated[
+    RequestSignInCodePayload | InvalidInput | RateLimited,
+    strawberry.union("RequestSignInCodeResult", description="What `requestSignInCode` answers."),
+]
+SignInWithCodeResult = Annotated[
+    SignInPayload | InvalidInput,
+    strawberry.union("SignInWithCodeResult", description="What `signInWithCode` answers."),
+]
+SignInWithPasswordResult = Annotated[
+    SignInPayload | InvalidInput | RateLimited,
+    strawberry.union("SignInWithPasswordResult", description="What `signInWithPassword` answers."),
+]
+EndSessionResult = Annotated[
+    EndSessionPayload | InvalidInput | NotFound,
+    strawberry.union("EndSessionResult", description="What `endSession` answers."),
+]
+SetPasswordResult = Annotated[
+    SetPasswordPayload | InvalidInput | RateLimited,
+    strawberry.union("SetPasswordResult", description="What `setPassword` answers."),
+]
+UpdateProfileResult = Annotated[
+    UpdateProfilePayload | InvalidInput,
+    strawberry.union("UpdateProfileResult", description="What `updateProfile` answers."),
+]
+
+
+def credentials_of(signed_in: sessions.SignedIn) -> Credentials:
+    return Credentials(
+        access_token=signed_in.access_token,
+        access_token_expires_at=signed_in.expires_at,
+        refresh_token=signed_in.refresh_token,
+    )
+
+
+async def welcome(info: Info, signed_in: sessions.SignedIn) -> Any:
+    """The payload of a sign-in, whose fields are read as the account that signed in."""
+    found = await viewers({signed_in.account.id: signed_in.session_id})
+    info.context.holder = found[signed_in.account.id]
+    account: Any = signed_in.account
+    return SignInPayload(credentials=credentials_of(signed_in), viewer=account)
+
+
+@strawberry.type
+class SignInMutation:
+    @strawberry.mutation(
+        description="Send a sign-in code to a phone. Once a minute and five times an hour for a phone."
+    )
+    @answering_problems(InvalidInput, RateLimited)
+    async def request_sign_in_code(
+        self, info: Info, input: Annotated[RequestSignInCodeInput, INPUT]
+    ) -> RequestSignInCodeResult:
+        return RequestSignInCodePayload(
+            expires_at=await sign_in.request_code(info.context, phone=input.phone)
+        )
+
+    @strawberry.mutation(description="Sign in with a code; the first time this makes the account.")
+    @answering_problems(InvalidInput)
+    async def sign_in_with_code(
+        self, info: Info, input: Annotated[SignInWithCodeInput, INPUT]
+    ) -> SignInWithCodeResult:
+        signed_in = await sign_in.with_code(
+            info.context, phone=input.phone, code=input.code, display_name=input.display_name
+        )
+        return await welcome(info, signed_in)  # type: ignore[no-any-return]
+
+    @strawberry.mutation(description="Sign in with a password.")
+    @answering_problems(InvalidInput, RateLimited)
+    async def sign_in_with_password(
+        self, info: Info, input: Annotated[SignInWithPasswordInput, INPUT]
+    ) -> SignInWithPasswordResult:
+        signed_in = await sign_in.with_password(info.context, phone=input.phone, password=input.password)
+        return await welcome(info, signed_in)  # type: ignore[no-any-return]
+
+    @strawberry.mutation(
+        description="Get a new access token and a new refresh token. A refresh token that is not good is an"
+        " UNAUTHENTICATED error: sign in again."
+    )
+    async def refresh_session(
+        self, info: Info, input: Annotated[RefreshSessionInput, INPUT]
+    ) -> RefreshSessionPayload:
+        signed_in = await sessions.refresh_session(info.context, token=input.refresh_token)
+        return RefreshSessionPayload(credentials=credentials_of(signed_in))
+
+    @strawberry.mutation(description="Sign out, or end another session of the account.")
+    @answering_problems(InvalidInput, NotFound)
+    async def end_session(self, info: Info, input: Annotated[EndSessionInput, INPUT]) -> EndSessionResult:
+        key = key_of("sessionId", input.session_id, "Session") if input.session_id else None
+        row: Any = await sessions.end_session(info.context, session_id=key)
+        return EndSessionPayload(session=row)
+
+    @strawberry.mutation(description="End all sessions of the account, the one that asks included.")
+    async def sign_out_everywhere(self, info: Info) -> SignOutEverywherePayload:
+        return SignOutEverywherePayload(ended=await sessions.sign_out_everywhere(info.context))
+
+    @strawberry.mutation(description="Set or change the password, and end the account's other sessions.")
+    @answering_problems(InvalidInput, RateLimited)
+    async def set_password(self, info: Info, input: Annotated[SetPasswordInput, INPUT]) -> SetPasswordResult:
+        await sign_in.set_password(info.context, new=input.new_password, current=input.current_password)
+        account: Any = await accounts.account_of(info.context)
+        return SetPasswordPayload(viewer=account)
+
+    @strawberry.mutation(description="Change the name that neighbours see, or the language.")
+    @answering_problems(InvalidInput)
+    async def update_profile(
+        self, info: Info, input: Annotated[UpdateProfileInput, INPUT]
+    ) -> UpdateProfileResult:
+        account: Any = await accounts.update_profile(
+            info.context, display_name=input.display_name, language=input.language
+        )
+        return UpdateProfilePayload(viewer=account)

@@ -1,0 +1,65 @@
+"""How a ballot is cast, and how a conflict of two is settled."""
+
+from typing import Annotated
+
+import strawberry
+
+from schema.motions.ballots import ItemChoiceInput
+from schema.motions.motions import Motion
+from schema.motions.terms import Standing
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
+
+
+@strawberry.input(description="A ballot.")
+class CastBallotInput:
+    motion_id: strawberry.ID = strawberry.field(description="In which vote.")
+    home_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Any home of the head; needed only by who votes for several heads. One"
+        " ballot is for all.",
+    )
+    choices: list[ItemChoiceInput] = strawberry.field(description="One for each item.")
+    receipt_secret: str | None = strawberry.field(
+        default=None,
+        description="For a secret vote: 26 to 64 random letters and digits that the client"
+        " makes and keeps. With"
+        " the same one a retry gives the same answer; without, the server makes one and tells it once.",
+    )
+    idempotency_key: str = strawberry.field(
+        description="The client's own; the same again makes no second. A secret vote goes by `receiptSecret`."
+    )
+
+
+@strawberry.input(description="Which of two ballots stands.")
+class SettleBallotConflictInput:
+    motion_id: strawberry.ID = strawberry.field(description="In which vote.")
+    home_id: strawberry.ID = strawberry.field(description="A home of the head.")
+    ballot_number: int = strawberry.field(description="The place in the box of the one that stands.")
+    reason: str = strawberry.field(description="Why; at most 500 characters.")
+
+
+@strawberry.type(description="The ballot is in the box.")
+class CastBallotPayload:
+    motion: Motion = strawberry.field(description="As it is now.")
+    number: int = strawberry.field(description="The ballot's place in the box.")
+    hash: str = strawberry.field(description="The ballot's hash in the chain.")
+    standing: Standing = strawberry.field(description="Whether it counts.")
+    receipt_code: str = strawberry.field(
+        description="For `ballotReceipt`. In a secret vote it is told this once: only with"
+        " it can it be checked."
+    )
+
+
+@strawberry.type(description="The conflict is settled.")
+class SettleBallotConflictPayload:
+    motion: Motion = strawberry.field(description="As it is now.")
+
+
+CastBallotResult = Annotated[
+    CastBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
+    strawberry.union("CastBallotResult", description="What `castBallot` answers."),
+]
+SettleBallotConflictResult = Annotated[
+    SettleBallotConflictPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("SettleBallotConflictResult", description="What `settleBallotConflict` answers."),
+]

@@ -1,0 +1,77 @@
+"""Ballots on paper, as the two officers who enter them see them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from models.motions import PaperRow
+from resolvers.motions import reading
+from schema.fields import loaded
+from schema.identity import Home, Neighbour
+from schema.motions.ballots import ItemChoiceInput
+from schema.motions.terms import Channel, PaperStatus, Standing
+from schema.node import Node, fetched_by
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
+
+
+@fetched_by(reading.papers_by_ids)
+@strawberry.type(description="A ballot on paper between its two officers. What it says is shown to nobody.")
+class PaperBallot(Node):
+    home: Home = loaded(reading.homes_around, description="The home that it is of.")
+    channel: Channel = strawberry.field(description="How it came.")
+    photo: str = strawberry.field(description="Where its photo is kept.")
+    status: PaperStatus = strawberry.field(description="How far it is.")
+    entered_by: Neighbour = loaded(reading.enterers_of, description="Who entered it.")
+    confirmed_by: Neighbour | None = loaded(reading.confirmers_of, description="Who entered it again.")
+    created_at: datetime = strawberry.field(description="When it was entered.")
+    decided_at: datetime | None = strawberry.field(description="When it was entered again.")
+    ballot_number: int | None = strawberry.field(
+        resolver=lambda root: root.entry_number, description="Its place in the box."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PaperRow)
+
+
+@strawberry.input(description="A ballot on paper, as the first officer reads it.")
+class EnterPaperBallotInput:
+    motion_id: strawberry.ID = strawberry.field(description="In which vote.")
+    home_id: strawberry.ID = strawberry.field(description="The home on the paper.")
+    channel: Channel = strawberry.field(description="PAPER or DOORSTEP.")
+    choices: list[ItemChoiceInput] = strawberry.field(
+        description="One for each item; what is left blank or spoilt is to abstain."
+    )
+    photo: str = strawberry.field(description="Where its photo is kept; at most 200 characters.")
+    idempotency_key: str = strawberry.field(description="The client's own; the same again makes no second.")
+
+
+@strawberry.input(description="A ballot on paper, as the second officer reads it.")
+class ConfirmPaperBallotInput:
+    paper_ballot_id: strawberry.ID = strawberry.field(description="Which.")
+    choices: list[ItemChoiceInput] = strawberry.field(description="One for each item.")
+
+
+@strawberry.type(description="The paper is entered once.")
+class EnterPaperBallotPayload:
+    paper_ballot: PaperBallot = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The paper was entered twice.")
+class ConfirmPaperBallotPayload:
+    paper_ballot: PaperBallot = strawberry.field(description="As it is now.")
+    standing: Standing | None = strawberry.field(
+        description="Whether its ballot counts; null if the two officers entered different things."
+    )
+    receipt_code: str | None = strawberry.field(description="To be printed for the voter.")
+
+
+EnterPaperBallotResult = Annotated[
+    EnterPaperBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("EnterPaperBallotResult", description="What `enterPaperBallot` answers."),
+]
+ConfirmPaperBallotResult = Annotated[
+    ConfirmPaperBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("ConfirmPaperBallotResult", description="What `confirmPaperBallot` answers."),
+]

@@ -1,0 +1,93 @@
+"""Who votes for the owners of a home, as clients see it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from models.motions import ProxyRow
+from resolvers.motions import reading
+from schema.fields import loaded
+from schema.identity import Home, Neighbour
+from schema.motions.terms import ProxyStatus
+from schema.node import Node, fetched_by
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
+
+
+@fetched_by(reading.proxies_by_ids)
+@strawberry.type(description="That somebody may, or would, vote for the owners of a home.")
+class VoteProxy(Node):
+    home: Home = loaded(reading.homes_around, description="A home of the head that is voted for.")
+    holder: Neighbour = loaded(reading.proxy_holders_of, description="Who votes for it.")
+    status: ProxyStatus = strawberry.field(description="What became of it.")
+    reason: str = strawberry.field(description="Why it was rejected; may be empty.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    decided_at: datetime | None = strawberry.field(description="When it was decided.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, ProxyRow)
+
+
+@strawberry.input(description="A proxy to ask for.")
+class RequestProxyInput:
+    motion_id: strawberry.ID = strawberry.field(description="In which vote.")
+    home_id: strawberry.ID = strawberry.field(description="A home of the owners who want it so.")
+    evidence: str = strawberry.field(description="What shows it; kept sealed. At most 2,000 characters.")
+    idempotency_key: str = strawberry.field(description="The client's own; the same again makes no second.")
+
+
+@strawberry.input(description="A decision about a proxy.")
+class DecideProxyInput:
+    proxy_id: strawberry.ID = strawberry.field(description="Which.")
+    approve: bool = strawberry.field(description="Whether the proxy may vote.")
+    reason: str = strawberry.field(default="", description="Why; needed to reject.")
+
+
+@strawberry.input(description="A proxy to end.")
+class RevokeProxyInput:
+    proxy_id: strawberry.ID = strawberry.field(description="Which.")
+
+
+@strawberry.input(description="Whose evidence to read.")
+class ReadProxyEvidenceInput:
+    proxy_id: strawberry.ID = strawberry.field(description="Which.")
+    reason: str = strawberry.field(description="Why; kept in the audit log.")
+
+
+@strawberry.type(description="The proxy is asked for.")
+class RequestProxyPayload:
+    proxy: VoteProxy = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The proxy is decided.")
+class DecideProxyPayload:
+    proxy: VoteProxy = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The proxy is ended.")
+class RevokeProxyPayload:
+    proxy: VoteProxy = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The evidence, in clear.")
+class ReadProxyEvidencePayload:
+    evidence: str = strawberry.field(description="As it was given.")
+
+
+RequestProxyResult = Annotated[
+    RequestProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RequestProxyResult", description="What `requestProxy` answers."),
+]
+DecideProxyResult = Annotated[
+    DecideProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("DecideProxyResult", description="What `decideProxy` answers."),
+]
+RevokeProxyResult = Annotated[
+    RevokeProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RevokeProxyResult", description="What `revokeProxy` answers."),
+]
+ReadProxyEvidenceResult = Annotated[
+    ReadProxyEvidencePayload | InvalidInput | NotFound | NotAllowed,
+    strawberry.union("ReadProxyEvidenceResult", description="What `readProxyEvidence` answers."),
+]

@@ -1,0 +1,104 @@
+"""Relay's Node: opaque ids that are unique over all types, and fetching by them."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.types.info import Info
+
+from resolvers.context import Context
+from resolvers.errors import InvalidInput
+
+Fetch = Callable[[Context, Sequence[UUID]], Awaitable[Sequence[Any]]]
+
+# Type name → who fetches rows of it that the viewer may see, None for each of the others.
+FETCHERS: dict[str, Fetch] = {}
+
+
+def global_id(type_name: str, key: UUID) -> strawberry.ID:
+    """The id that clients see."""
+    return strawberry.ID(base64.urlsafe_b64encode(f"{type_name}:{key.hex}".encode()).decode().rstrip("="))
+
+
+def type_and_key(value: str) -> tuple[str, UUID] | None:
+    """What `global_id` was made of, or None if it is no id of ours."""
+    try:
+        text = base64.urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4)).decode("ascii")
+        type_name, _, key = text.partition(":")
+        return type_name, UUID(key)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def key_of(field: str, value: str, *type_names: str) -> UUID:
+    """The key in a global id of one of `type_names`. Raises InvalidInput naming `field`."""
+    found = type_and_key(value)
+    if found is None or found[0] not in type_names:
+        raise InvalidInput(**{field: f"Is not the id of a {' or '.join(type_names)}"})
+    return found[1]
+
+
+def resolve_id(root: strawberry.Parent[Any], info: Info[Any, Any]) -> strawberry.ID:
+    return global_id(info._raw_info.parent_type.name, root.id)
+
+
+@strawberry.interface(description="An object with an id that is unique over all types.")
+class Node:
+    id: strawberry.ID = strawberry.field(
+        resolver=resolve_id, description="Opaque and stable; `node(id)` finds the object again."
+    )
+
+
+def fetched_by(fetch: Fetch) -> Callable[[type], type]:
+    """Decorate a Node type with the function by which `node(id)` and `nodes(ids)` fetch it."""
+
+    def register(cls: type) -> type:
+        FETCHERS[cls.__name__] = fetch
+        return cls
+
+    return register
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(
+        description="The object with this id, or null if there is none that the viewer may see.",
+        metadata={"viewer": True},
+    )
+    async def node(self, info: Info[Context, Any], id: strawberry.ID) -> Node | None:
+        found: list[Node | None] = await fetch_all(info.context, [id])
+        return found[0]
+
+    @strawberry.field(
+        description="The objects with these ids (at most 100), null for each that the viewer may not see.",
+        metadata={"viewer": True},
+    )
+    async def nodes(self, info: Info[Context, Any], ids: list[strawberry.ID]) -> list[Node | None]:
+        if len(ids) > 100:
+            raise InvalidInput(ids="At most 100")
+        return await fetch_all(info.context, ids)
+
+
+async def fetch_all(ctx: Context, ids: Sequence[str]) -> list[Any]:
+    """Rows in the order of `ids`, fetched with one call a type."""
+    keys = [type_and_key(value) for value in ids]
+    found: dict[tuple[str, UUID], Any] = {}
+    for type_name in dict.fromkeys(key[0] for key in keys if key):
+        if fetch := FETCHERS.get(type_name):
+            wanted = list(dict.fromkeys(key[1] for key in keys if key and key[0] == type_name))
+            for key, row in zip(wanted, await fetch(ctx, wanted), strict=True):
+                found[type_name, key] = row
+    return [found.get(key) if key else None for key in keys]
+
+
+async def fetch_any(ctx: Context, key: UUID | None) -> Any:
+    """The row with this key whatever its type, or None."""
+    if key is not None:
+        for fetch in FETCHERS.values():
+            (row,) = await fetch(ctx, [key])
+            if row is not None:
+                return row
+    return None

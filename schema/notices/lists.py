@@ -1,0 +1,122 @@
+"""The notices of a community, of an office and of the viewer."""
+
+from typing import Annotated
+
+import strawberry
+
+from models.identity import AccountRow, CommunityRow
+from models.organisations import OrganisationRow
+from resolvers.notices import reading
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import VIEWER, Info, load
+from schema.node import key_of
+from schema.notices.notices import Notice
+from schema.notices.terms import NoticeCategory, NoticeStatus, Severity
+
+StatusArg = Annotated[NoticeStatus | None, strawberry.argument(description="Only those with this status.")]
+SeveritiesArg = Annotated[
+    list[Severity] | None, strawberry.argument(description="Only those of these severities.")
+]
+CategoryArg = Annotated[
+    NoticeCategory | None, strawberry.argument(description="Only those of this category.")
+]
+CommunityArg = Annotated[strawberry.ID, strawberry.argument(description="The community's id.")]
+MinSeverityArg = Annotated[
+    Severity, strawberry.argument(description="Only those at least as urgent as this.")
+]
+
+
+def filters(
+    status: NoticeStatus | None, severities: list[Severity] | None, category: NoticeCategory | None
+) -> reading.Filters:
+    return reading.Filters(status, None if severities is None else frozenset(severities), category)
+
+
+@strawberry.type
+class CommunityNotices:
+    """What notices add to a community."""
+
+    @strawberry.field(
+        description="The notices that were sent to the viewer or an office of theirs, newest first.",
+        metadata={**VIEWER, "batch": reading.notices_of_communities},
+    )
+    @staticmethod
+    async def notices(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        status: StatusArg = None,
+        severities: SeveritiesArg = None,
+        category: CategoryArg = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Notice]:
+        args = page_args(first, after, last, before)
+        wanted = filters(status, severities, category)
+        return await load(info, reading.notices_of_communities, root, args, wanted)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class OrganisationNotices:
+    """What notices add to an organisation."""
+
+    @strawberry.field(
+        description="The notices that it published, as far as the viewer may see them, newest first.",
+        metadata={**VIEWER, "batch": reading.notices_of_organisations},
+    )
+    @staticmethod
+    async def notices(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        status: StatusArg = None,
+        severities: SeveritiesArg = None,
+        category: CategoryArg = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Notice]:
+        args = page_args(first, after, last, before)
+        wanted = filters(status, severities, category)
+        return await load(info, reading.notices_of_organisations, root, args, wanted)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class ViewerNotices:
+    """What notices add to the viewer."""
+
+    @strawberry.field(description="The notices in force for the viewer now, newest first.", metadata=VIEWER)
+    @staticmethod
+    async def active_notices(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        community_id: CommunityArg,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Notice]:
+        args = page_args(first, after, last, before)
+        community = key_of("communityId", community_id, "Community")
+        return await reading.active(info.context, community, args)  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="The standing notices to the viewer's homes that nobody there has acknowledged, newest"
+        " first: what a client that missed everything must show.",
+        metadata=VIEWER,
+    )
+    @staticmethod
+    async def unacknowledged_notices(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        community_id: CommunityArg,
+        min_severity: MinSeverityArg = Severity.INFORMATION,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Notice]:
+        args = page_args(first, after, last, before)
+        community = key_of("communityId", community_id, "Community")
+        return await reading.unacknowledged(info.context, community, min_severity.and_above(), args)  # type: ignore[return-value]

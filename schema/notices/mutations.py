@@ -1,0 +1,129 @@
+"""What can be done with notices."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers.notices import publishing, receipts
+from schema.fields import Info
+from schema.node import key_of
+from schema.notices.publishing import (
+    CancelNoticeInput,
+    CancelNoticePayload,
+    CancelNoticeResult,
+    PublishNoticeInput,
+    PublishNoticePayload,
+    PublishNoticeResult,
+    UpdateNoticeInput,
+    UpdateNoticePayload,
+    UpdateNoticeResult,
+    wanted_audience,
+)
+from schema.notices.receipts import (
+    AcknowledgeNoticeInput,
+    AcknowledgeNoticePayload,
+    AcknowledgeNoticeResult,
+    MarkNoticeSeenInput,
+    MarkNoticeSeenPayload,
+    MarkNoticeSeenResult,
+    RecordVisitInput,
+    RecordVisitPayload,
+    RecordVisitResult,
+)
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+
+INPUT = strawberry.argument(description="What to do.")
+
+
+@strawberry.type
+class NoticesMutation:
+    @strawberry.mutation(description="Send official word to everyone in an audience.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def publish_notice(
+        self, info: Info, input: Annotated[PublishNoticeInput, INPUT]
+    ) -> PublishNoticeResult:
+        notice = await publishing.publish(
+            info.context,
+            organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
+            draft=publishing.Draft(
+                category=input.category,
+                severity=input.severity,
+                title=input.title,
+                body=input.body,
+                starts_at=input.starts_at,
+                ends_at=input.ends_at,
+            ),
+            audience=[wanted_audience(given) for given in input.audience],
+            key=input.idempotency_key,
+        )
+        return PublishNoticePayload(notice=notice)  # type: ignore[arg-type]
+
+    @strawberry.mutation(description="Supersede a notice: everyone who was sent the one is sent the other.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def update_notice(
+        self, info: Info, input: Annotated[UpdateNoticeInput, INPUT]
+    ) -> UpdateNoticeResult:
+        notice = await publishing.update(
+            info.context,
+            notice_id=key_of("noticeId", input.notice_id, "Notice"),
+            version=input.version,
+            change=publishing.Change(
+                category=input.category,
+                severity=input.severity,
+                title=input.title,
+                body=input.body,
+                starts_at=input.starts_at,
+                ends_at=input.ends_at,
+                open_ended=input.open_ended,
+            ),
+            key=input.idempotency_key,
+        )
+        return UpdateNoticePayload(notice=notice)  # type: ignore[arg-type]
+
+    @strawberry.mutation(description="Take a notice back.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def cancel_notice(
+        self, info: Info, input: Annotated[CancelNoticeInput, INPUT]
+    ) -> CancelNoticeResult:
+        notice = await publishing.cancel(
+            info.context,
+            notice_id=key_of("noticeId", input.notice_id, "Notice"),
+            version=input.version,
+            reason=input.reason,
+        )
+        return CancelNoticePayload(notice=notice)  # type: ignore[arg-type]
+
+    @strawberry.mutation(description="Say that a notice was on the screen. Repeating it changes nothing.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    async def mark_notice_seen(
+        self, info: Info, input: Annotated[MarkNoticeSeenInput, INPUT]
+    ) -> MarkNoticeSeenResult:
+        notice_id = key_of("noticeId", input.notice_id, "Notice")
+        notice = await receipts.mark_seen(info.context, notice_id=notice_id)
+        return MarkNoticeSeenPayload(notice=notice)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Take note of a notice for all of the viewer's homes. Repeating it changes nothing."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def acknowledge_notice(
+        self, info: Info, input: Annotated[AcknowledgeNoticeInput, INPUT]
+    ) -> AcknowledgeNoticeResult:
+        notice_id = key_of("noticeId", input.notice_id, "Notice")
+        notice = await receipts.acknowledge(info.context, notice_id=notice_id)
+        return AcknowledgeNoticePayload(notice=notice)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Record that a household was told in person. The first record stands; another changes"
+        " nothing."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    async def record_visit(self, info: Info, input: Annotated[RecordVisitInput, INPUT]) -> RecordVisitResult:
+        receipt = await receipts.record_visit(
+            info.context,
+            notice_id=key_of("noticeId", input.notice_id, "Notice"),
+            home_id=key_of("homeId", input.home_id, "Home"),
+            how=input.how,
+            note=input.note,
+        )
+        return RecordVisitPayload(receipt=receipt)  # type: ignore[arg-type]

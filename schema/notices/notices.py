@@ -1,0 +1,128 @@
+"""Notices and whom they are for, as clients see them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.base import now
+from models.notices import AudienceRow, NoticeRow, can_see_reach
+from models.organisations import OrganisationKind, Role
+from resolvers import identity
+from resolvers.notices import reach as reaches
+from resolvers.notices import reading
+from schema.comments import Commented
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import fetched_by
+from schema.notices.reach import Reach, Receipt
+from schema.notices.terms import AudienceKind, NoticeCategory, NoticeStatus, Severity
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+
+@strawberry.type(description="A circle that a notice is for.")
+class NoticeAudience:
+    kind: AudienceKind = strawberry.field(description="What kind of circle.")
+    label: str = strawberry.field(
+        description="The name of the place when the notice was sent, as in `丰盛园 3号楼`; empty for a role."
+    )
+    organisation_kind: OrganisationKind | None = strawberry.field(
+        description="For a role: in organisations of this kind."
+    )
+    role: Role | None = strawberry.field(description="For a role: which.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, AudienceRow)
+
+
+@fetched_by(reading.visible_by_ids)
+@strawberry.type(
+    description="Official word to the residents. What was sent never changes: an update is a new notice that"
+    " supersedes, as in the Common Alerting Protocol."
+)
+class Notice(Commented):
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
+        reading.organisations_of, description="Who published it."
+    )
+    author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
+    category: NoticeCategory = strawberry.field(description="What it is about.")
+    severity: Severity = strawberry.field(description="How urgent it is.")
+    status: NoticeStatus = strawberry.field(description="What became of it.")
+    title: str = strawberry.field(description="At most 80 characters.")
+    body: str = strawberry.field(description="At most 5,000 characters.")
+    starts_at: datetime = strawberry.field(description="When it begins to hold.")
+    ends_at: datetime | None = strawberry.field(description="When it ends; null: until it is taken back.")
+    created_at: datetime = strawberry.field(description="When it was sent.")
+    cancelled_at: datetime | None = strawberry.field(description="When it was taken back.")
+    cancel_reason: str = strawberry.field(description="Why it was taken back; empty if it was not.")
+    version: int = strawberry.field(description="For `updateNotice` and `cancelNotice`.")
+    audience: list[NoticeAudience] = loaded(reading.audiences_of, description="Whom it is for.")
+    supersedes: Annotated["Notice", strawberry.lazy("schema.notices.notices")] | None = loaded(
+        reading.superseded_by, description="The notice that it took the place of."
+    )
+    superseded_by: Annotated["Notice", strawberry.lazy("schema.notices.notices")] | None = loaded(
+        reading.superseding, description="The update that took its place."
+    )
+    viewer_receipts: list[Receipt] = loaded(
+        reading.viewers_receipts, description="How far it came with each of the viewer's homes.", viewer=True
+    )
+
+    @strawberry.field(description="Whether it stands now: active, begun and not over.")
+    @staticmethod
+    def valid_now(root: strawberry.Parent[NoticeRow]) -> bool:
+        return root.valid_at(now())
+
+    @strawberry.field(
+        description="The whole chain of updates that it belongs to, oldest first.",
+        metadata={"batch": reading.histories_of},
+    )
+    @staticmethod
+    async def history(
+        root: strawberry.Parent[NoticeRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated["Notice", strawberry.lazy("schema.notices.notices")]]:
+        return await load(info, reading.histories_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Whether the viewer may see `reach`.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_see_reach(root: strawberry.Parent[NoticeRow], info: Info) -> bool:
+        return can_see_reach(info.context.viewer, root)
+
+    @strawberry.field(
+        description="Whom it reached. For the publisher and the residents' committee; an error and null for"
+        " everyone else.",
+        metadata={**VIEWER, "batch": reaches.reaches_of},
+    )
+    @staticmethod
+    async def reach(root: strawberry.Parent[NoticeRow], info: Info) -> Reach | None:
+        await reaches.check_may_see(info.context, root)
+        return await load(info, reaches.reaches_of, root)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="The households not reached yet in the grids that the viewer looks after, in walking"
+        " order. An error and null for those who may not see `reach`.",
+        metadata={**VIEWER, "batch": reaches.rounds_of},
+    )
+    @staticmethod
+    async def round(
+        root: strawberry.Parent[NoticeRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Receipt] | None:
+        await reaches.check_may_see(info.context, root)
+        return await load(info, reaches.rounds_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, NoticeRow)

@@ -1,0 +1,181 @@
+"""The inbox, as clients see it."""
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from models.identity import AccountRow
+from models.notifications import NotificationKind, NotificationRow
+from resolvers import identity, notifications
+from resolvers.context import Context
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import Node, fetch_all, fetched_by, global_id, key_of
+from schema.problems import InvalidInput, answering_problems
+from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
+from subscriptions.events import Kind, community_topic
+from subscriptions.streams import Stream
+
+described(
+    NotificationKind,
+    "What an entry of the inbox tells of.",
+    COMMENT="Somebody commented on what the viewer wrote.",
+    REPLY="Somebody replied to the viewer's comment.",
+    NOTICE="A notice was sent to a home or a role of the viewer's.",
+    RESIDENCY="The viewer's application for a home was decided.",
+    MOTION="A vote in which the viewer has a say has opened, or needs a look.",
+    DELIBERATION="A deliberation that the viewer takes part in has moved on.",
+    STATEMENT="A statement of the viewer's was hidden.",
+    REQUEST="A step in a service request that the viewer reported, follows or handles.",
+)
+
+# Of which type the subject of an entry is.
+SUBJECTS = {
+    NotificationKind.COMMENT: "Comment",
+    NotificationKind.REPLY: "Comment",
+    NotificationKind.NOTICE: "Notice",
+    NotificationKind.RESIDENCY: "ResidencyApplication",
+    NotificationKind.MOTION: "Motion",
+    NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.DELIBERATION: "DeliberationStep",
+    NotificationKind.STATEMENT: "Statement",
+}
+
+
+async def subjects_of(ctx: Context, rows: Sequence[NotificationRow]) -> list[Any]:
+    """What each entry is about, fetched by one call a type, None where the viewer may not see it."""
+    return await fetch_all(ctx, [global_id(SUBJECTS[row.kind], row.subject_id) for row in rows])
+
+
+@fetched_by(notifications.visible_by_ids)
+@strawberry.type(description="An entry of the viewer's inbox.")
+class Notification(Node):
+    kind: NotificationKind = strawberry.field(description="What it tells of.")
+    created_at: datetime = strawberry.field(description="When it happened.")
+    read_at: datetime | None = strawberry.field(description="When the viewer read it.")
+    actor: Neighbour | None = loaded(notifications.actors_of, description="Who did it, if somebody did.")
+    subject: Node | None = loaded(
+        subjects_of,
+        description="What it is about, as far as the viewer may still see it.",
+        viewer=True,
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, NotificationRow)
+
+
+@strawberry.type
+class ViewerInbox:
+    """What the inbox adds to the viewer."""
+
+    unread_count: int = loaded(
+        notifications.unread_counts_of,
+        description="How many entries of the inbox are not read.",
+        viewer=True,
+    )
+
+    @strawberry.field(
+        description="The inbox, newest first.", metadata={**VIEWER, "batch": notifications.inboxes_of}
+    )
+    @staticmethod
+    async def notifications(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        unread_only: Annotated[bool, strawberry.argument(description="Only what is not read.")] = False,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Notification]:
+        args = page_args(first, after, last, before)
+        return await load(info, notifications.inboxes_of, root, args, unread_only)  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="What was read: exactly one of the two.")
+class MarkNotificationsReadInput:
+    ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="These entries, 100 at most."
+    )
+    up_to: strawberry.ID | None = strawberry.field(
+        default=None, description="This entry and all that are older."
+    )
+
+
+@strawberry.type(description="The entries are read.")
+class MarkNotificationsReadPayload:
+    unread_count: int = strawberry.field(description="How many entries are still not read.")
+
+
+MarkNotificationsReadResult = Annotated[
+    MarkNotificationsReadPayload | InvalidInput,
+    strawberry.union("MarkNotificationsReadResult", description="What `markNotificationsRead` answers."),
+]
+
+
+@strawberry.type
+class NotificationsMutation:
+    @strawberry.mutation(description="Mark entries of the inbox as read. Repeating it changes nothing.")
+    @answering_problems(InvalidInput)
+    async def mark_notifications_read(
+        self,
+        info: Info,
+        input: Annotated[MarkNotificationsReadInput, strawberry.argument(description="What was read.")],
+    ) -> MarkNotificationsReadResult:
+        ids = None if input.ids is None else [key_of("ids", given, "Notification") for given in input.ids]
+        up_to = None if input.up_to is None else key_of("upTo", input.up_to, "Notification")
+        unread = await notifications.mark_read(info.context, ids=ids, up_to=up_to)
+        return MarkNotificationsReadPayload(unread_count=unread)
+
+
+@strawberry.type(description="The viewer's inbox has a new entry.")
+class NotificationAdded:
+    is_type_of = of_kind(Kind.NOTIFICATION_ADDED)
+
+    notification: Notification | None = loaded(
+        notifications.told_of,
+        description="The entry; null for those who see a notice without being told of it, as its author.",
+        viewer=True,
+    )
+    unread_count: int = loaded(
+        notifications.unread_counts_of, description="How many entries are not read.", viewer=True
+    )
+
+
+@strawberry.type(description="Entries were read, on this device or another.")
+class NotificationsRead:
+    is_type_of = of_kind(Kind.NOTIFICATIONS_READ)
+
+    unread_count: int = loaded(
+        notifications.unread_counts_of, description="How many entries are still not read.", viewer=True
+    )
+
+
+NotificationEvent = Annotated[
+    NotificationAdded | NotificationsRead | StreamOpened | StreamReset,
+    strawberry.union("NotificationEvent", description="What happens to the viewer's inbox."),
+]
+
+
+@strawberry.type
+class NotificationsSubscription:
+    @strawberry.subscription(description="What happens to the viewer's inbox, as far as one community goes.")
+    async def notification_events(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="The community's id.")],
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> AsyncGenerator[Envelope[NotificationEvent], None]:
+        account_id = info.context.account_id
+        community = key_of("communityId", community_id, "Community")
+        await identity.community_visible(info.context, community)
+        stream = Stream(
+            topic=community_topic(community),
+            kinds=frozenset({Kind.NOTIFICATION_ADDED, Kind.NOTIFICATIONS_READ}),
+            requires=frozenset({account_id}),
+        )
+        return follow(stream, after)  # type: ignore[no-any-return]

@@ -1,0 +1,116 @@
+"""The table of powers, and organisations made and renamed."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.organisations import OrganisationKind, OrganisationRow, Power, Role, can_rename, powers_in_order
+from resolvers.offices import founding
+from schema.fields import VIEWER, Info
+from schema.node import key_of
+from schema.organisations import INPUT
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+
+@strawberry.type(description="What one role may do in organisations of one kind.")
+class OfficePowers:
+    kind: OrganisationKind = strawberry.field(description="The kind of organisation.")
+    role: Role = strawberry.field(description="The role in it.")
+    powers: list[Power] = strawberry.field(description="What it may do; empty for a role without powers.")
+
+
+@strawberry.type
+class PowersQuery:
+    @strawberry.field(description="Who may do what: every kind of organisation and every role in it.")
+    @staticmethod
+    def powers_table() -> list[OfficePowers]:
+        return [OfficePowers(kind=kind, role=role, powers=powers) for kind, role, powers in powers_in_order()]
+
+
+@strawberry.type
+class OrganisationVersion:
+    """What is needed to rename an organisation."""
+
+    version: int = strawberry.field(description="Raised by every change of the organisation itself.")
+
+    @strawberry.field(description="Whether the viewer may rename it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_rename(root: strawberry.Parent[OrganisationRow], info: Info) -> bool:
+        return can_rename(info.context.viewer, root)
+
+
+@strawberry.input(description="An organisation to be made.")
+class CreateOrganisationInput:
+    community_id: strawberry.ID = strawberry.field(description="The community that it will take part in.")
+    kind: OrganisationKind = strawberry.field(description="What it is; not a second residents' committee.")
+    name: str = strawberry.field(description="Its name, up to 80 characters, the only one in the community.")
+    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+
+
+@strawberry.type(description="The organisation is there, without officers.")
+class CreateOrganisationPayload:
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = strawberry.field(
+        description="As it is now."
+    )
+
+
+@strawberry.input(description="Another name for an organisation.")
+class RenameOrganisationInput:
+    organisation_id: strawberry.ID = strawberry.field(description="The organisation.")
+    version: int = strawberry.field(description="The version that was looked at.")
+    name: str = strawberry.field(description="The new name, up to 80 characters.")
+
+
+@strawberry.type(description="The organisation has its new name.")
+class RenameOrganisationPayload:
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = strawberry.field(
+        description="As it is now."
+    )
+
+
+CreateOrganisationResult = Annotated[
+    CreateOrganisationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("CreateOrganisationResult", description="What `createOrganisation` answers."),
+]
+RenameOrganisationResult = Annotated[
+    RenameOrganisationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RenameOrganisationResult", description="What `renameOrganisation` answers."),
+]
+
+
+@strawberry.type
+class FoundingMutation:
+    @strawberry.mutation(
+        description="Make an organisation of a community. For administrators of the residents' committee, who"
+        " then invite its first administrator."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def create_organisation(
+        self, info: Info, input: Annotated[CreateOrganisationInput, INPUT]
+    ) -> CreateOrganisationResult:
+        row: Any = await founding.create_organisation(
+            info.context,
+            community_id=key_of("communityId", input.community_id, "Community"),
+            kind=input.kind,
+            name=input.name,
+            key=input.idempotency_key,
+        )
+        return CreateOrganisationPayload(organisation=row)
+
+    @strawberry.mutation(
+        description="Rename an organisation. For its administrators and the residents' committee's."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def rename_organisation(
+        self, info: Info, input: Annotated[RenameOrganisationInput, INPUT]
+    ) -> RenameOrganisationResult:
+        row: Any = await founding.rename_organisation(
+            info.context,
+            organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
+            version=input.version,
+            name=input.name,
+        )
+        return RenameOrganisationPayload(organisation=row)

@@ -1,0 +1,201 @@
+"""Offices offered to phones."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.identity import AccountRow
+from models.organisations import InvitationRow, InvitationStatus, OrganisationRow, Role
+from resolvers.offices import invitations
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Grid, Neighbour
+from schema.node import Node, fetched_by, key_of
+from schema.organisations import INPUT, Appointment
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+described(
+    InvitationStatus,
+    "What has become of an invitation.",
+    OPEN="It waits for an answer.",
+    ACCEPTED="The office is taken.",
+    DECLINED="The office is not wanted.",
+    REVOKED="It was taken back.",
+    EXPIRED="Nobody answered in time.",
+)
+
+
+@fetched_by(invitations.visible_by_ids)
+@strawberry.type(description="An office offered to whoever has a phone.")
+class OfficeInvitation(Node):
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
+        invitations.offices_of, description="Where."
+    )
+    role: Role = strawberry.field(description="What the holder will be there.")
+    grid: Grid | None = loaded(invitations.grids_of, description="A grid worker's grid.")
+    masked_phone: str | None = loaded(
+        invitations.masked_phones,
+        description="To whom, masked; null once it is decided, when it is forgotten.",
+    )
+    status: InvitationStatus = strawberry.field(description="What has become of it.")
+    invited_by: Neighbour = loaded(
+        invitations.inviters_of, description="Who invited, as neighbours know them."
+    )
+    created_at: datetime = strawberry.field(description="Since when.")
+    expires_at: datetime = strawberry.field(description="Until when it can be accepted.")
+    decided_at: datetime | None = strawberry.field(description="When it was decided, if it is.")
+    appointment: Appointment | None = loaded(invitations.appointments_of, description="What came of it.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, InvitationRow)
+
+
+@strawberry.type
+class OrganisationInvitations:
+    """What invitations add to an organisation."""
+
+    @strawberry.field(
+        description="Whom it has invited, the newest first; null for everyone but its administrators and the"
+        " residents' committee's.",
+        metadata={"batch": invitations.invitations_of, **VIEWER},
+    )
+    @staticmethod
+    async def invitations(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[OfficeInvitation] | None:
+        return await load(info, invitations.invitations_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class ViewerInvitations:
+    """What invitations add to the viewer."""
+
+    @strawberry.field(
+        description="The offices that the account's phone is offered now.",
+        metadata={"batch": invitations.offers_to, **VIEWER},
+    )
+    @staticmethod
+    async def invitations(root: strawberry.Parent[AccountRow], info: Info) -> list[OfficeInvitation]:
+        return await load(info, invitations.offers_to, root)  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Which office to offer to whom.")
+class InviteOfficerInput:
+    organisation_id: strawberry.ID = strawberry.field(description="Where.")
+    role: Role = strawberry.field(description="What the holder will be there.")
+    grid_id: strawberry.ID | None = strawberry.field(default=None, description="A grid worker's grid.")
+    phone: str = strawberry.field(description="A mobile phone, whose owner need not have signed in yet.")
+    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+
+
+@strawberry.type(description="The office is offered, and a message is on its way to the phone.")
+class InviteOfficerPayload:
+    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which offer to accept.")
+class AcceptInvitationInput:
+    invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
+
+
+@strawberry.type(description="The viewer holds the office.")
+class AcceptInvitationPayload:
+    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which offer to decline.")
+class DeclineInvitationInput:
+    invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
+
+
+@strawberry.type(description="The office is not taken.")
+class DeclineInvitationPayload:
+    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which offer to take back.")
+class RevokeInvitationInput:
+    invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
+
+
+@strawberry.type(description="The office is no longer offered.")
+class RevokeInvitationPayload:
+    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+
+
+InviteOfficerResult = Annotated[
+    InviteOfficerPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
+    strawberry.union("InviteOfficerResult", description="What `inviteOfficer` answers."),
+]
+AcceptInvitationResult = Annotated[
+    AcceptInvitationPayload | InvalidInput | NotFound | Conflict,
+    strawberry.union("AcceptInvitationResult", description="What `acceptInvitation` answers."),
+]
+DeclineInvitationResult = Annotated[
+    DeclineInvitationPayload | InvalidInput | NotFound | Conflict,
+    strawberry.union("DeclineInvitationResult", description="What `declineInvitation` answers."),
+]
+RevokeInvitationResult = Annotated[
+    RevokeInvitationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RevokeInvitationResult", description="What `revokeInvitation` answers."),
+]
+
+
+@strawberry.type
+class InvitationsMutation:
+    @strawberry.mutation(
+        description="Offer an office to whoever has a phone, for 7 days. For the organisation's"
+        " administrators; the residents' committee's may invite the first administrator of another"
+        " organisation."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
+    async def invite_officer(
+        self, info: Info, input: Annotated[InviteOfficerInput, INPUT]
+    ) -> InviteOfficerResult:
+        row: Any = await invitations.invite(
+            info.context,
+            organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
+            role=input.role,
+            grid_id=key_of("gridId", input.grid_id, "Grid") if input.grid_id else None,
+            phone=input.phone,
+            key=input.idempotency_key,
+        )
+        return InviteOfficerPayload(invitation=row)
+
+    @strawberry.mutation(description="Take an office that the viewer's phone is offered.")
+    @answering_problems(InvalidInput, NotFound, Conflict)
+    async def accept_invitation(
+        self, info: Info, input: Annotated[AcceptInvitationInput, INPUT]
+    ) -> AcceptInvitationResult:
+        key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
+        row: Any = await invitations.accept(info.context, invitation_id=key)
+        return AcceptInvitationPayload(invitation=row)
+
+    @strawberry.mutation(description="Decline an office that the viewer's phone is offered.")
+    @answering_problems(InvalidInput, NotFound, Conflict)
+    async def decline_invitation(
+        self, info: Info, input: Annotated[DeclineInvitationInput, INPUT]
+    ) -> DeclineInvitationResult:
+        key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
+        row: Any = await invitations.decline(info.context, invitation_id=key)
+        return DeclineInvitationPayload(invitation=row)
+
+    @strawberry.mutation(description="Take an open invitation back. For those who may invite.")
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def revoke_invitation(
+        self, info: Info, input: Annotated[RevokeInvitationInput, INPUT]
+    ) -> RevokeInvitationResult:
+        key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
+        row: Any = await invitations.revoke(info.context, invitation_id=key)
+        return RevokeInvitationPayload(invitation=row)

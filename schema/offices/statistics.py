@@ -1,0 +1,92 @@
+"""What offices achieve, in whole numbers."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from models.notices import NoticeCategory, Severity
+from models.organisations import OrganisationRow
+from resolvers.offices import exports, statistics
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Building
+
+SinceArg = Annotated[datetime, strawberry.argument(description="The beginning of the period.")]
+UntilArg = Annotated[
+    datetime, strawberry.argument(description="Its end, no longer part of it; at most three years later.")
+]
+
+
+@strawberry.type(
+    description="What became of an office's notices: of all of them, or of those that one of the first four"
+    " fields names. Households are counted once for each notice."
+)
+class ReachFigures:
+    category: NoticeCategory | None = strawberry.field(description="Those of this category.")
+    severity: Severity | None = strawberry.field(description="Those of this severity.")
+    building: Building | None = loaded(
+        statistics.buildings_of, description="Those to households of this building."
+    )
+    month: str | None = strawberry.field(description="Those sent in this month of China, as in `2026-11`.")
+    notices: int = strawberry.field(description="How many notices.")
+    targeted: int = strawberry.field(description="Households that they were for.")
+    delivered: int = strawberry.field(description="Households that they were delivered to.")
+    seen: int = strawberry.field(description="Households that saw them.")
+    acknowledged: int = strawberry.field(description="Households that acknowledged them.")
+    in_person: int = strawberry.field(
+        description="Households that were told in person and did not acknowledge."
+    )
+    reached: int = strawberry.field(description="`acknowledged` and `inPerson` together.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, statistics.ReachFigures)
+
+
+@strawberry.type(description="The reach of the notices that an office sent in a period.")
+class NoticesReach:
+    total: ReachFigures = strawberry.field(description="Of all.")
+    by_category: list[ReachFigures] = strawberry.field(description="By category.")
+    by_severity: list[ReachFigures] = strawberry.field(description="By severity.")
+    by_building: list[ReachFigures] = strawberry.field(description="By building.")
+    by_month: list[ReachFigures] = strawberry.field(description="By month, the oldest first.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, statistics.NoticesReach)
+
+
+@strawberry.type(description="What an office achieved in a period.")
+class OfficeStatistics:
+    since: datetime = strawberry.field(description="The beginning of the period.")
+    until: datetime = strawberry.field(description="Its end, no longer part of it.")
+    notices: NoticesReach | None = loaded(
+        statistics.notices_of,
+        description="How far its notices came; null for who may not see reach.",
+        viewer=True,
+    )
+    notices_csv: str | None = loaded(
+        exports.notices_of,
+        description="The same as CSV, by category and building; null for who may not see reach.",
+        viewer=True,
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, statistics.OfficeStatistics)
+
+
+@strawberry.type
+class OrganisationStatistics:
+    """What statistics add to an organisation."""
+
+    @strawberry.field(
+        description="What it achieved in a period. For its officers and the residents' committee; null with"
+        " an error for everyone else, whose asking is kept in the audit log.",
+        metadata={"batch": statistics.statistics_of, **VIEWER},
+    )
+    @staticmethod
+    async def statistics(
+        root: strawberry.Parent[OrganisationRow], info: Info, since: SinceArg, until: UntilArg
+    ) -> OfficeStatistics | None:
+        return await load(info, statistics.statistics_of, root, since, until)  # type: ignore[no-any-return]

@@ -1,0 +1,656 @@
+"""The one pipeline that every operation takes, over HTTP, WebSocket and SSE alike.
+
+    prepare   text → Operation: parsed, limited, validated, remembered; raises Rejected
+    execute   Operation, variables, context → ExecutionResult, for a query, a mutation or one event
+    subscribe Operation, variables, context → source events, or the result that says why there are none
+    encode    ExecutionResult → JSON text
+
+Whatever goes wrong comes out as a GraphQL error with `extensions.code`:
+
+    GRAPHQL_PARSE_FAILED           the text is no GraphQL document
+    GRAPHQL_VALIDATION_FAILED      the document does not fit the schema
+    TOO_COMPLEX                    it asks for more than `Limits` allow
+    OPERATION_RESOLUTION_FAILED    it is not clear which of its operations is meant
+    BAD_USER_INPUT                 the variables or arguments do not fit
+    (the code of a domain error)   the resolver refused, and the client may know
+    INTERNAL                       a fault of ours, masked; `extensions.id` is in the log
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import re
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from graphql.execution import (
+    Executor,
+    create_source_event_stream,
+    execute_root_selection_set,
+    execute_subscription_event,
+)
+from graphql.language import SKIP, VisitorAction
+from graphql.validation.rules import overlapping_fields_can_be_merged
+
+from schema import observability
+from schema.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
+
+Kind = Literal["query", "mutation", "subscription"]
+
+PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+UNRESOLVED: Final = "OPERATION_RESOLUTION_FAILED"
+BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+INTERNAL: Final = "INTERNAL"
+
+_KINDS: Final[dict[OperationType, Kind]] = {
+    OperationType.QUERY: "query",
+    OperationType.MUTATION: "mutation",
+    OperationType.SUBSCRIPTION: "subscription",
+}
+_NAME_SHOWN: Final = 64
+
+log = structlog.get_logger("linli.operations")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """An operation that has passed parsing, limits and validation: all that is known before the variables.
+
+    `digest` tells operations apart by text and name. `uses_viewer` is false only if every selected field is
+    the same for all who may see it. `resume_variable` is the variable that holds a subscription's cursor and
+    nothing else, so that operations which differ in it alone are the same.
+    """
+
+    document: DocumentNode
+    name: str | None
+    kind: Kind
+    digest: str
+    uses_viewer: bool
+    resume_variable: str | None
+    cost: Cost
+
+
+class Refusal(ExecutionResult):
+    """The result of a request that was refused before anything was executed: errors, and no `data` entry."""
+
+    __slots__ = ()
+
+    def __init__(self, errors: Iterable[GraphQLError]) -> None:
+        super().__init__(None, list(errors))
+
+
+class Rejected(Exception):
+    """No operation could be made of the request. `status` is the HTTP status that fits."""
+
+    def __init__(self, errors: Iterable[GraphQLError], status: int = 400) -> None:
+        self.errors = list(errors)
+        self.status = status
+        super().__init__("; ".join(error.message for error in self.errors))
+
+    @property
+    def result(self) -> Refusal:
+        return Refusal(self.errors)
+
+
+class Operations:
+    """All operations on one schema.
+
+    `expected` are the exceptions whose message and `code` clients may see; every other exception is masked
+    and logged. `worded` puts an expected error into the language of a context (or of a connection that has
+    none yet). `running` holds the mutations under way, which no disconnect and no `complete` can cancel.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits | None = None,
+        *,
+        introspection: bool,
+        expected: tuple[type[Exception], ...] = (),
+        worded: Callable[[Any, Any], Exception] = lambda error, _where: error,
+    ) -> None:
+        self.schema = schema
+        self.limits = limits or Limits()
+        self.expected = expected
+        self._worded = worded
+        self.running: set[asyncio.Task[ExecutionResult]] = set()
+        self._rules = [*specified_rules]
+        if not introspection:
+            self._rules.append(NoSchemaIntrospectionCustomRule)
+        self._sizes = page_sizes(schema, self.limits)
+        self._viewer_fields = _viewer_fields(schema)
+        self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
+        self._cached_bytes = 0
+        # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
+        overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
+
+    # Preparing
+
+    def prepare(self, query: str, operation_name: str | None = None) -> Operation:
+        """The operation of that name, or the only one, in `query`. Raises Rejected."""
+        key = (query, operation_name)
+        known = self._cache.get(key)
+        if known is not None:
+            self._cache.move_to_end(key)
+        else:
+            refused = self._check(query, operation_name)
+            if refused is not None:
+                observability.observe("unknown", "refused")
+                raise Rejected([refused])
+            try:
+                known = self._prepare(query, operation_name)
+            except Rejected as rejected:
+                known = rejected.errors
+            self._remember(key, known)
+        if isinstance(known, Operation):
+            return known
+        observability.observe("unknown", "refused")
+        raise Rejected(known)
+
+    def _check(self, query: str, operation_name: str | None) -> GraphQLError | None:
+        # These refusals are cheap, and what they refuse may be too large to remember.
+        for text in (query, operation_name or ""):
+            if not _is_unicode(text):
+                return _error("The query text has characters that are no Unicode text.", PARSE_FAILED)
+        if len(operation_name or "") > self.limits.text_bytes:
+            return _error("The operation's name is too long.", UNRESOLVED)
+        return check_text(query, self.limits)
+
+    def _prepare(self, query: str, operation_name: str | None) -> Operation:
+        try:
+            document = parse(query, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.comments)
+        except GraphQLSyntaxError as error:
+            raise Rejected([_coded(error, PARSE_FAILED)]) from None
+        definition = _definition(document, operation_name)
+        survey = Survey(document, definition, self.limits, self._sizes)
+        if survey.errors:
+            raise Rejected(survey.errors)
+        errors = validate(
+            self.schema,
+            document,
+            self._rules,
+            max_errors=self.limits.validation_errors,
+            hide_suggestions=True,
+        )
+        if errors:
+            raise Rejected([_coded(error, VALIDATION_FAILED) for error in errors])
+        name = definition.name.value if definition.name else None
+        return Operation(
+            document=document,
+            name=name,
+            kind=_KINDS[definition.operation],
+            digest=hashlib.sha256(f"{query}\0{name or ''}".encode()).hexdigest(),
+            uses_viewer=_uses_viewer(self.schema, self._viewer_fields, document, definition),
+            resume_variable=_resume_variable(document, definition),
+            cost=survey.cost,
+        )
+
+    def _remember(self, key: tuple[str, str | None], known: Operation | list[GraphQLError]) -> None:
+        self._cache[key] = known
+        self._cached_bytes += _weight(key)
+        while (
+            len(self._cache) > self.limits.cached_operations or self._cached_bytes > self.limits.cached_bytes
+        ):
+            oldest, _ = self._cache.popitem(last=False)
+            self._cached_bytes -= _weight(oldest)
+
+    # Executing
+
+    async def execute(
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any = None,
+    ) -> ExecutionResult:
+        """Execute a query, a mutation or, with `root` the event, a subscription's operation for one event.
+
+        Never raises but for cancellation. A mutation that has begun goes on to its end even if the caller is
+        cancelled: cancelled in the middle of opening a transaction it would leave the connection locked.
+        """
+        if operation.kind != "mutation":
+            return await self._execute(operation, variables, context, root)
+        task = asyncio.create_task(self._execute(operation, variables, context, root))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return await asyncio.shield(task)
+
+    async def subscribe(self, operation: Operation, variables: Mapping[str, Any] | None, context: Any) -> Any:
+        """What a subscription's resolver answered, or the result with the errors."""
+        started = time.perf_counter()
+        executor = self._executor(operation, variables, context, None)
+        result: Any
+        if isinstance(executor, list):
+            result = Refusal(executor)
+        else:
+            try:
+                stream = create_source_event_stream(executor)
+                result = await stream if inspect.isawaitable(stream) else stream
+            except Exception as error:
+                result = Refusal([GraphQLError(str(error), original_error=error)])
+            if isinstance(result, ExecutionResult):
+                result = Refusal(self._presentable(result.errors or [], context))
+        self._report(operation, "subscription", result, time.perf_counter() - started)
+        return result
+
+    async def drain(self) -> None:
+        """Wait until no mutation is under way."""
+        while self.running:
+            await asyncio.wait(self.running)
+
+    async def _execute(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
+    ) -> ExecutionResult:
+        started = time.perf_counter()
+        executor = self._executor(operation, variables, context, root)
+        result: ExecutionResult
+        if isinstance(executor, list):
+            result = Refusal(executor)
+        else:
+            run = (
+                execute_subscription_event if operation.kind == "subscription" else execute_root_selection_set
+            )
+            try:
+                running = run(executor)
+                result = await running if inspect.isawaitable(running) else running
+            except Exception as error:
+                result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+            if result.errors:
+                result.errors = self._presentable(result.errors, context)
+        kind = "event" if operation.kind == "subscription" else operation.kind
+        self._report(operation, kind, result, time.perf_counter() - started)
+        return result
+
+    def _executor(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
+    ) -> Executor[Any] | list[GraphQLError]:
+        if variables and root is None and (unfit := _unfit(variables)) is not None:
+            return [unfit]
+        executor = Executor.build(
+            self.schema,
+            operation.document,
+            root_value=root,
+            context_value=context,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation.name,
+            max_coercion_errors=self.limits.validation_errors,
+            hide_suggestions=True,
+        )
+        if isinstance(executor, list):
+            return [_without_value(error) for error in executor]
+        costly = check_cost(operation.cost, executor.variable_values.coerced, self.limits)
+        return executor if costly is None else [costly]
+
+    # Errors
+
+    def _presentable(self, errors: Iterable[GraphQLError], context: Any) -> list[GraphQLError]:
+        """What clients may see of these errors of execution; unexpected ones are logged, each cause once."""
+        shown: list[GraphQLError] = []
+        ids: dict[int, str] = {}
+        for error in errors:
+            origin = _origin(error)
+            if isinstance(origin, self.expected):
+                shown.append(self._domain(error, self._worded(origin, context)))
+            elif isinstance(origin, GraphQLError) and _is_meant_for_clients(origin):
+                shown.append(_coded(error, BAD_USER_INPUT))
+            else:
+                shown.append(self.masked(origin, error, ids))
+        return shown
+
+    def domain_error(self, error: Exception, where: Any) -> GraphQLError | None:
+        """The GraphQL error for a domain error raised outside of execution; None for any other exception."""
+        return self._domain(None, self._worded(error, where)) if isinstance(error, self.expected) else None
+
+    def _domain(self, located: GraphQLError | None, error: Exception) -> GraphQLError:
+        more = getattr(error, "extensions", None)
+        extensions = {
+            **(more() if callable(more) else {}),
+            "code": str(getattr(error, "code", BAD_USER_INPUT)),
+        }
+        return _located(located, str(error) or extensions["code"], extensions)
+
+    def masked(
+        self, error: Exception, located: GraphQLError | None = None, ids: dict[int, str] | None = None
+    ) -> GraphQLError:
+        """An error that says nothing but an id, under which `error` is in the log with its traceback."""
+        ids = {} if ids is None else ids
+        id_ = ids.get(id(error))
+        if id_ is None:
+            id_ = ids[id(error)] = observability.request_id() or uuid.uuid4().hex
+            path = ".".join(
+                part for part in (located.path if located else None) or () if isinstance(part, str)
+            )
+            log.error("internal_error", id=id_, path=path, exc_info=error)
+        return _located(located, "Internal error", {"code": INTERNAL, "id": id_})
+
+    def _report(
+        self,
+        operation: Operation,
+        kind: str,
+        result: ExecutionResult | AsyncIterable[Any],
+        seconds: float,
+    ) -> None:
+        errors = (result.errors or []) if isinstance(result, ExecutionResult) else []
+        codes = sorted({str((error.extensions or {}).get("code")) for error in errors})
+        if isinstance(result, Refusal):
+            outcome = "refused"
+        elif INTERNAL in codes:
+            outcome = "internal"
+        else:
+            outcome = "failed" if codes else "ok"
+        observability.observe(kind, outcome, seconds)
+        if kind == "event" and outcome == "ok":
+            return
+        log.info(
+            "operation",
+            kind=kind,
+            name=operation.name[:_NAME_SHOWN] if operation.name else None,
+            digest=operation.digest,
+            duration_ms=round(seconds * 1000, 2),
+            outcome=outcome,
+            codes=codes,
+        )
+
+
+# Encoding
+
+
+def encode(result: ExecutionResult) -> str:
+    """The JSON text of a result. A refused request has no `data` entry. Never raises."""
+    return encode_bytes(result).decode()
+
+
+def encode_bytes(result: ExecutionResult) -> bytes:
+    """The same, in UTF-8."""
+    body: dict[str, Any] = {}
+    if not isinstance(result, Refusal):
+        body["data"] = result.data
+    if result.errors:
+        body["errors"] = [error.formatted for error in result.errors]
+    if result.extensions:
+        body["extensions"] = result.extensions
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # A lone surrogate, or a scalar that is serialized to something JSON does not have.
+        id_ = observability.request_id() or uuid.uuid4().hex
+        log.exception("internal_error", id=id_, path="")
+        masked = {"message": "Internal error", "extensions": {"code": INTERNAL, "id": id_}}
+        return orjson.dumps({"errors": [masked]} | ({} if isinstance(result, Refusal) else {"data": None}))
+
+
+# Errors
+
+
+def _error(message: str, code: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"code": code})
+
+
+def _coded(error: GraphQLError, code: str) -> GraphQLError:
+    """The error with a code, unless it has one, and without the exceptions and frames it came from."""
+    return GraphQLError(
+        error.message,
+        error.nodes,
+        error.source,
+        error.positions,
+        error.path,
+        extensions={"code": code, **(error.extensions or {})},
+    )
+
+
+def _located(at: GraphQLError | None, message: str, extensions: dict[str, Any]) -> GraphQLError:
+    if at is None:
+        return GraphQLError(message, extensions=extensions)
+    return GraphQLError(message, at.nodes, at.source, at.positions, at.path, extensions=extensions)
+
+
+def _origin(error: GraphQLError) -> Exception:
+    """What was raised in the first place."""
+    origin: Exception = error
+    while isinstance(origin, GraphQLError) and origin.original_error is not None:
+        origin = origin.original_error
+    return origin
+
+
+def _is_meant_for_clients(origin: GraphQLError) -> bool:
+    # Errors about arguments know their place in the document, and resolvers give theirs a code. What has
+    # neither comes from serializing a value, whose message would show the value.
+    return bool(origin.nodes) or "code" in (origin.extensions or {})
+
+
+_INVALID: Final = re.compile(r"Variable '\$(\w+)' has invalid value(.*?): (.*)", re.DOTALL)
+_REASON: Final = re.compile(
+    r"Expected (?:a )?value of (?:non-null )?type '[^']+'"
+    r"(?: to be provided| not to be None| to be an object| to include required field '\w+'"
+    r"| not to include unknown field '[A-Za-z_]\w{0,63}'(?=,))?"
+    r"|(?:Int|Float|String|Boolean|ID) cannot represent [a-z0-9 -]+(?=[:.]|$)",
+    re.ASCII,
+)
+_ENUM: Final = re.compile(r"in '(\w+)' enum\.?$")
+
+
+def _without_value(error: GraphQLError) -> GraphQLError:
+    """An error about the variables, rid of the values that they were given: they may be personal."""
+    match = _INVALID.fullmatch(error.message)
+    message = error.message
+    if match is not None:
+        name, path, said = match.groups()
+        known = _REASON.match(said)
+        enum = _ENUM.search(said)
+        if known is not None:
+            reason = known.group().replace("not to be None", "not to be null")
+        elif enum is not None:
+            reason = f"Expected a value of the enum '{enum.group(1)}'"
+        else:
+            reason = "The value is not valid for its type"
+        message = f"Variable '${name}' has invalid value{path}: {reason}."
+    return GraphQLError(message, error.nodes, extensions={"code": BAD_USER_INPUT})
+
+
+def _unfit(variables: Mapping[str, Any]) -> GraphQLError | None:
+    """Refuse variables that nothing could store or answer with: lone surrogates, extreme nesting."""
+    try:
+        orjson.dumps(variables, default=_opaque)
+    except TypeError:
+        said = "The variables have characters that are no Unicode text, or are nested too deep."
+        return _error(said, BAD_USER_INPUT)
+    return None
+
+
+def _opaque(_value: Any) -> None:
+    """Uploads stand among the variables as objects."""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _weight(key: tuple[str, str | None]) -> int:
+    # A remembered operation is more than its text, however short that is.
+    return 500 + len(key[0]) + len(key[1] or "")
+
+
+# What can be known of an operation beforehand
+
+
+def _definition(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    definitions = [
+        definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)
+    ]
+    if name is not None:
+        definitions = [
+            definition for definition in definitions if definition.name and definition.name.value == name
+        ]
+    if not definitions:
+        said = (
+            "The document has no operation."
+            if name is None
+            else "The document has no operation of that name."
+        )
+        raise Rejected([_error(said, UNRESOLVED)])
+    if len(definitions) > 1 and name is None:
+        raise Rejected(
+            [_error("Must provide operation name if query contains multiple operations.", UNRESOLVED)]
+        )
+    return definitions[0]
+
+
+def _viewer_fields(schema: GraphQLSchema) -> frozenset[tuple[str, str]]:
+    """The fields whose value depends on who asks: (type, field); an interface's if those of its types do."""
+    marked = {
+        (type_.name, name)
+        for type_ in schema.type_map.values()
+        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType))
+        for name, field in type_.fields.items()
+        if getattr(field.extensions.get("strawberry-definition"), "metadata", {}).get("viewer")
+    }
+    for type_ in schema.type_map.values():
+        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
+            own = {name for owner, name in marked if owner == type_.name}
+            for interface in type_.interfaces:
+                marked |= {(interface.name, name) for name in own & interface.fields.keys()}
+    return frozenset(marked)
+
+
+class _Reach(Visitor):
+    """Collects, for each definition, the fragments it spreads and whether it selects a viewer field."""
+
+    def __init__(self, types: TypeInfo, viewer_fields: frozenset[tuple[str, str]]) -> None:
+        super().__init__()
+        self.spreads: dict[str, set[str]] = {}
+        self.viewer: set[str] = set()
+        self._types = types
+        self._viewer_fields = viewer_fields
+        self._inside = ""
+
+    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> VisitorAction:
+        # No fragment can have an empty name.
+        return self._enter("" if node.name is None else f"operation {node.name.value}")
+
+    def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> VisitorAction:
+        return self._enter(node.name.value)
+
+    def _enter(self, name: str) -> VisitorAction:
+        self._inside = name
+        self.spreads[name] = set()
+        return None
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> VisitorAction:
+        self.spreads[self._inside].add(node.name.value)
+        return None
+
+    def enter_field(self, node: FieldNode, *_: Any) -> VisitorAction:
+        parent = self._types.get_parent_type()
+        if parent is not None and (get_named_type(parent).name, node.name.value) in self._viewer_fields:
+            self.viewer.add(self._inside)
+        return None
+
+    def reached_from(self, name: str) -> set[str]:
+        """That definition and all fragments it spreads, directly or not."""
+        reached: set[str] = set()
+        open_ = [name]
+        while open_:
+            name = open_.pop()
+            if name not in reached:
+                reached.add(name)
+                open_.extend(self.spreads.get(name, ()))
+        return reached
+
+
+def _uses_viewer(
+    schema: GraphQLSchema,
+    viewer_fields: frozenset[tuple[str, str]],
+    document: DocumentNode,
+    definition: OperationDefinitionNode,
+) -> bool:
+    types = TypeInfo(schema)
+    reach = _Reach(types, viewer_fields)
+    visit(document, TypeInfoVisitor(types, reach))
+    start = "" if definition.name is None else f"operation {definition.name.value}"
+    return not reach.viewer.isdisjoint(reach.reached_from(start))
+
+
+class _Uses(Visitor):
+    """Counts how often each variable is used, leaving out definitions of variables and other operations."""
+
+    def __init__(self, definition: OperationDefinitionNode) -> None:
+        super().__init__()
+        self.counts: dict[str, int] = {}
+        self._definition = definition
+
+    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> VisitorAction:
+        return None if node is self._definition else SKIP
+
+    def enter_variable_definition(self, _node: VariableDefinitionNode, *_: Any) -> VisitorAction:
+        return SKIP
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> VisitorAction:
+        self.counts[node.name.value] = self.counts.get(node.name.value, 0) + 1
+        return None
+
+
+def _resume_variable(document: DocumentNode, definition: OperationDefinitionNode) -> str | None:
+    if definition.operation is not OperationType.SUBSCRIPTION:
+        return None
+    fragments = {
+        node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+    }
+    selections: list[SelectionNode] = list(definition.selection_set.selections)
+    roots: list[FieldNode] = []
+    while selections:
+        selection = selections.pop()
+        if isinstance(selection, FieldNode):
+            roots.append(selection)
+        elif isinstance(selection, InlineFragmentNode):
+            selections.extend(selection.selection_set.selections)
+        elif isinstance(selection, FragmentSpreadNode):
+            selections.extend(fragments[selection.name.value].selection_set.selections)
+    if len(roots) != 1:
+        return None
+    for argument in roots[0].arguments or ():
+        if argument.name.value == "after" and isinstance(argument.value, VariableNode):
+            uses = _Uses(definition)
+            visit(document, uses)
+            name = argument.value.name.value
+            return name if uses.counts[name] == 1 else None
+    return None

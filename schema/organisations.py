@@ -1,0 +1,195 @@
+"""Organisations, their members, and who appoints them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.identity import AccountRow, CommunityRow
+from models.organisations import AppointmentRow, OrganisationRow, Power, Role
+from resolvers import organisations
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Grid, Neighbour
+from schema.node import Node, fetched_by, key_of
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+
+if TYPE_CHECKING:
+    from schema.communities import Community, Organisation
+
+described(
+    Power,
+    "What an office may do beyond what every resident may.",
+    VERIFY_RESIDENTS="Approve and reject applications for residency, and record moving out.",
+    SEE_RESIDENTS="See who lives in which home, names masked.",
+    UNMASK="See personal data in clear, with a reason that is kept.",
+    IMPORT_REGISTER="Import the household register.",
+    PUBLISH_NOTICES="Publish notices.",
+    PUBLISH_EMERGENCIES="Publish notices of severity EMERGENCY.",
+    SEE_REACH="See whom a notice has reached.",
+    RECORD_VISITS="Record that a household was reached in person.",
+    PIN_POSTS="Pin posts above the feed.",
+    MODERATE="Hide and settle what breaks the rules.",
+    PUT_MOTIONS="Put motions to the owners, and adopt rules for their votes.",
+    COUNT_BALLOTS="See which homes have voted, enter paper ballots, decide proxies and conflicts.",
+    HANDLE_REQUESTS="Handle service requests.",
+    SEE_REQUEST_STATISTICS="See the statistics of service requests.",
+    SET_REQUEST_POLICIES="Set the categories and deadlines of service requests.",
+    CONVENE="Convene deliberations, move them on, and write their outcome.",
+    MANAGE_OFFICERS="Grant and revoke roles in the organisation.",
+    FOUND_OFFICES="Make organisations of the community, and name their first administrators.",
+    MANAGE_GRIDS="Make grids, and say which buildings are in them and who looks after them.",
+    SEE_AUDIT="Read the audit log: the own organisation's; the residents' committee, the community's.",
+)
+
+INPUT = strawberry.argument(description="What to do.")
+
+
+@fetched_by(organisations.visible_appointments_by_id)
+@strawberry.type(description="An office that somebody holds or held.")
+class Appointment(Node):
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
+        organisations.offices_around, description="Where."
+    )
+    role: Role = strawberry.field(description="What the holder is there.")
+    holder: Neighbour = loaded(organisations.holders_of, description="Who, as neighbours know them.")
+    grid: Grid | None = loaded(organisations.grids_of_workers, description="A grid worker's grid.")
+    created_at: datetime = strawberry.field(description="Since when.")
+    revoked_at: datetime | None = strawberry.field(description="Until when; null while it is held.")
+    version: int = strawberry.field(description="Raised by every change of the appointment.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, AppointmentRow)
+
+
+@strawberry.type
+class OrganisationMembers:
+    """What offices add to an organisation."""
+
+    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
+        organisations.communities_around, description="The community that it takes part in."
+    )
+
+    @strawberry.field(description="What the viewer may do in its name.", metadata=VIEWER)
+    @staticmethod
+    def viewer_powers(root: strawberry.Parent[OrganisationRow], info: Info) -> list[Power]:
+        return organisations.powers_held(info.context, root.id)
+
+    @strawberry.field(
+        description="Who holds which office now, for verified residents and officers of the community.",
+        metadata={"batch": organisations.members_of, **VIEWER},
+    )
+    @staticmethod
+    async def members(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Appointment]:
+        return await load(info, organisations.members_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class CommunityOrganisations:
+    """What organisations add to a community."""
+
+    @strawberry.field(
+        description="The organisations that take part, for those who may look at the community's content.",
+        metadata={"batch": organisations.organisations_of, **VIEWER},
+    )
+    @staticmethod
+    async def organisations(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated["Organisation", strawberry.lazy("schema.communities")]]:
+        args = page_args(first, after, last, before)
+        return await load(info, organisations.organisations_of, root, args)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class ViewerOffices:
+    """What offices add to the viewer."""
+
+    @strawberry.field(
+        description="The offices that the account holds.",
+        metadata={"batch": organisations.offices_held, **VIEWER},
+    )
+    @staticmethod
+    async def offices(root: strawberry.Parent[AccountRow], info: Info) -> list[Appointment]:
+        return await load(info, organisations.offices_held, root)  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Whom to appoint to what. Give either a phone or a neighbour.")
+class GrantRoleInput:
+    organisation_id: strawberry.ID = strawberry.field(description="Where.")
+    role: Role = strawberry.field(description="What the holder will be there.")
+    grid_id: strawberry.ID | None = strawberry.field(default=None, description="A grid worker's grid.")
+    phone: str | None = strawberry.field(
+        default=None, description="The phone of somebody who has signed in before."
+    )
+    neighbour_id: strawberry.ID | None = strawberry.field(
+        default=None, description="A neighbour of the same community."
+    )
+
+
+@strawberry.type(description="The office is held.")
+class GrantRolePayload:
+    appointment: Appointment = strawberry.field(description="As it is now.")
+
+
+@strawberry.input(description="Which office to end.")
+class RevokeRoleInput:
+    appointment_id: strawberry.ID = strawberry.field(description="The appointment.")
+
+
+@strawberry.type(description="The office is held no longer.")
+class RevokeRolePayload:
+    appointment: Appointment = strawberry.field(description="As it is now.")
+
+
+GrantRoleResult = Annotated[
+    GrantRolePayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
+    strawberry.union("GrantRoleResult", description="What `grantRole` answers."),
+]
+RevokeRoleResult = Annotated[
+    RevokeRolePayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("RevokeRoleResult", description="What `revokeRole` answers."),
+]
+
+
+@strawberry.type
+class OrganisationsMutation:
+    @strawberry.mutation(
+        description="Appoint somebody to an office. For the organisation's administrators; the residents'"
+        " committee's may name the first administrator of another organisation."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
+    async def grant_role(self, info: Info, input: Annotated[GrantRoleInput, INPUT]) -> GrantRoleResult:
+        row: Any = await organisations.grant_role(
+            info.context,
+            organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
+            role=input.role,
+            grid_id=key_of("gridId", input.grid_id, "Grid") if input.grid_id else None,
+            phone=input.phone,
+            neighbour_id=key_of("neighbourId", input.neighbour_id, "Neighbour")
+            if input.neighbour_id
+            else None,
+        )
+        return GrantRolePayload(appointment=row)
+
+    @strawberry.mutation(
+        description="End an appointment. For the organisation's administrators; the last one stays."
+    )
+    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    async def revoke_role(self, info: Info, input: Annotated[RevokeRoleInput, INPUT]) -> RevokeRoleResult:
+        key = key_of("appointmentId", input.appointment_id, "Appointment")
+        row: Any = await organisations.revoke_role(info.context, appointment_id=key)
+        return RevokeRolePayload(appointment=row)

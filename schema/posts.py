@@ -1,0 +1,440 @@
+"""The neighbour feed, as clients see it."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models import posts as rules
+from models.identity import CommunityRow, neighbour_key
+from models.paging import Order
+from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
+from models.visibility import public_of
+from resolvers import identity
+from resolvers import posts as feed
+from resolvers.paging import edge_cursor
+from resolvers.posts import OWN_ESTATE, Wanted
+from resolvers.requests import board
+from schema.comments import AfterCursor, Commented
+from schema.connections import After, Before, Connection, Edge, First, Last, page_args
+from schema.deliberations import PostDeliberations
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Estate, Neighbour
+from schema.likes import Liked
+from schema.node import fetched_by, global_id, key_of
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
+from subscriptions.events import Kind, Logged, community_topic
+from subscriptions.streams import Stream
+
+if TYPE_CHECKING:
+    from schema.communities import Community
+    from schema.requests import ServiceRequest
+
+described(
+    PostKind,
+    "What a post is about.",
+    TALK="闲聊: anything.",
+    LOST="寻物: something was lost.",
+    FOUND="招领: something was found.",
+    IDLE_GOODS="闲置: something to give away or to sell.",
+    HELP="互助: help is asked for or offered.",
+    COMPLAINT="投诉: something is wrong.",
+    ACTIVITY="活动: something to do together.",
+)
+described(
+    PostState,
+    "Whether the matter of a post is settled.",
+    OPEN="Not yet.",
+    RESOLVED="The licence is returned, the item given away, the problem fixed.",
+)
+described(
+    PostAudience,
+    "Who may see a post.",
+    NEIGHBOURS="Verified residents and officers of the community.",
+    PUBLIC="Also those who are not verified yet.",
+)
+
+
+class PostOrder(StrEnum):
+    LATEST = "LATEST"
+    HOT = "HOT"
+
+    @property
+    def by(self) -> Order:
+        return LATEST if self is PostOrder.LATEST else HOT
+
+
+described(
+    PostOrder,
+    "Which posts come first.",
+    LATEST="The newest.",
+    HOT="Those with many answers for their age: each doubling of likes and comments counts as four hours,"
+    " twelve times at most. The order changes while one reads; a client leaves out what it has already.",
+)
+
+
+@strawberry.type(description="What a text was before an edit.")
+class Revision:
+    body: str = strawberry.field(description="The text.")
+    created_at: datetime = strawberry.field(description="When it was replaced.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, RevisionRow)
+
+
+@fetched_by(feed.visible_by_ids)
+@strawberry.type(description="A post of the neighbour feed.")
+class Post(Commented, Liked, PostDeliberations):
+    kind: PostKind = strawberry.field(description="What it is about.")
+    state: PostState = strawberry.field(description="Whether the matter is settled.")
+    body: str = strawberry.field(description="The text, 1 to 5,000 characters.")
+    comment_count: int = strawberry.field(description="How many comments it has, tombstones aside.")
+    version: int = strawberry.field(description="Grows with each edit of the text; `editPost` asks for it.")
+    created_at: datetime = strawberry.field(description="When it was published.")
+    edited_at: datetime | None = strawberry.field(description="When its text was last changed, if ever.")
+    pinned_at: datetime | None = strawberry.field(description="When it was pinned, if it is.")
+    author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
+    estate: Estate | None = loaded(
+        feed.estates_of, description="The estate it is about; null for the whole community."
+    )
+    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
+        feed.communities_of, description="The community it belongs to."
+    )
+    request: Annotated["ServiceRequest", strawberry.lazy("schema.requests")] | None = loaded(
+        board.requests_of_posts,
+        viewer=True,
+        description="The service request that was made of it, as far as the viewer may see it.",
+    )
+
+    @strawberry.field(description="Who may see it.")
+    @staticmethod
+    def audience(root: strawberry.Parent[PostRow]) -> PostAudience:
+        public = root.scope_id == public_of(root.community_id)
+        return PostAudience.PUBLIC if public else PostAudience.NEIGHBOURS
+
+    @strawberry.field(
+        description="What it said before its edits, the latest first. For its author and for moderators;"
+        " empty for others.",
+        metadata={"batch": feed.revisions_of, "viewer": True},
+    )
+    @staticmethod
+    async def revisions(
+        root: strawberry.Parent[PostRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Revision]:
+        args = page_args(first, after, last, before)
+        return await load(info, feed.revisions_of, root, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Whether the viewer may edit it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_edit(root: strawberry.Parent[PostRow], info: Info) -> bool:
+        return rules.can_edit(info.context.viewer, root)
+
+    @strawberry.field(description="Whether the viewer may delete it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_delete(root: strawberry.Parent[PostRow], info: Info) -> bool:
+        return rules.can_delete(info.context.viewer, root)
+
+    @strawberry.field(description="Whether the viewer may settle or reopen it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_set_state(root: strawberry.Parent[PostRow], info: Info) -> bool:
+        return rules.can_set_state(info.context.viewer, root)
+
+    @strawberry.field(description="Whether the viewer may pin it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
+        return rules.can_pin(info.context.viewer, root.community_id)
+
+    @strawberry.field(description="Whether the viewer may comment on it and like it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_comment(root: strawberry.Parent[PostRow], info: Info) -> bool:
+        return rules.can_post(info.context.viewer, root.community_id)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PostRow)
+
+
+Kinds = Annotated[list[PostKind] | None, strawberry.argument(description="Only of these kinds.")]
+
+
+@strawberry.type
+class CommunityPosts:
+    """What the neighbour feed adds to a community."""
+
+    @strawberry.field(
+        description="Its posts that the viewer may see.", metadata={"batch": feed.feeds_of, "viewer": True}
+    )
+    @staticmethod
+    async def posts(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        kinds: Kinds = None,
+        states: Annotated[
+            list[PostState] | None, strawberry.argument(description="Only in these states.")
+        ] = None,
+        estate: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only about this estate.")
+        ] = None,
+        author: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only by this neighbour.")
+        ] = None,
+        order: Annotated[PostOrder, strawberry.argument(description="Which come first.")] = PostOrder.LATEST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Post]:
+        wanted = Wanted(
+            kinds=None if kinds is None else frozenset(kinds),
+            states=None if states is None else frozenset(states),
+            estate_id=None if estate is None else key_of("estate", estate, "Estate"),
+            author_id=None
+            if author is None
+            else neighbour_key(root.id, key_of("author", author, "Neighbour")),
+            order=order.by,
+        )
+        args = page_args(first, after, last, before)
+        return await load(info, feed.feeds_of, root, wanted, args)  # type: ignore[no-any-return]
+
+    pinned_posts: list[Post] = loaded(
+        feed.pinned_of, viewer=True, description="Its pinned posts, the latest pin first, 20 at most."
+    )
+
+    @strawberry.field(description="Whether the viewer may post, comment and like here.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_post(root: strawberry.Parent[CommunityRow], info: Info) -> bool:
+        return rules.can_post(info.context.viewer, root.id)
+
+
+# Writing
+
+POST_ID = "The post."
+
+
+@strawberry.input(description="A new post.")
+class CreatePostInput:
+    community_id: strawberry.ID = strawberry.field(description="Where to publish it.")
+    kind: PostKind = strawberry.field(description="What it is about.")
+    body: str = strawberry.field(
+        description="1 to 5,000 characters. Numbers of documents and bank cards in it are masked."
+    )
+    idempotency_key: str = strawberry.field(
+        description="Chosen by the client, 1 to 64 characters: sent again with the same post it gives the"
+        " same result, and nothing happens twice."
+    )
+    audience: PostAudience = strawberry.field(default=PostAudience.NEIGHBOURS, description="Who may see it.")
+    estate_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The estate it is about; null for the whole community. Left out, the author's own.",
+    )
+
+
+@strawberry.input(description="A new text for a post.")
+class EditPostInput:
+    post_id: strawberry.ID = strawberry.field(description=POST_ID)
+    body: str = strawberry.field(description="What it shall say, 1 to 5,000 characters.")
+    version: int = strawberry.field(description="The version that the author has read.")
+
+
+@strawberry.input(description="Which post to delete.")
+class DeletePostInput:
+    post_id: strawberry.ID = strawberry.field(description=POST_ID)
+
+
+@strawberry.input(description="Whether a post's matter is settled.")
+class SetPostStateInput:
+    post_id: strawberry.ID = strawberry.field(description=POST_ID)
+    state: PostState = strawberry.field(description="What it shall be.")
+
+
+@strawberry.input(description="Whether a post is pinned.")
+class SetPostPinnedInput:
+    post_id: strawberry.ID = strawberry.field(description=POST_ID)
+    pinned: bool = strawberry.field(description="True to pin it, false to take it down.")
+
+
+@strawberry.type(description="The post was published.")
+class CreatePostPayload:
+    post_edge: Edge[Post] = strawberry.field(description="The edge to put into the latest posts.")
+
+
+@strawberry.type(description="The post was edited.")
+class EditPostPayload:
+    post: Post = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The post was deleted.")
+class DeletePostPayload:
+    deleted_post_id: strawberry.ID = strawberry.field(description="The id that it had.")
+
+
+@strawberry.type(description="The post is in the state asked for.")
+class SetPostStatePayload:
+    post: Post = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The post is pinned, or not, as asked for.")
+class SetPostPinnedPayload:
+    post: Post = strawberry.field(description="As it is now.")
+
+
+CreatePostResult = Annotated[
+    CreatePostPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
+    strawberry.union("CreatePostResult", description="What came of `createPost`."),
+]
+EditPostResult = Annotated[
+    EditPostPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
+    strawberry.union("EditPostResult", description="What came of `editPost`."),
+]
+DeletePostResult = Annotated[
+    DeletePostPayload | InvalidInput | NotAllowed | NotFound,
+    strawberry.union("DeletePostResult", description="What came of `deletePost`."),
+]
+SetPostStateResult = Annotated[
+    SetPostStatePayload | InvalidInput | NotAllowed | NotFound | RateLimited,
+    strawberry.union("SetPostStateResult", description="What came of `setPostState`."),
+]
+SetPostPinnedResult = Annotated[
+    SetPostPinnedPayload | InvalidInput | NotAllowed | NotFound,
+    strawberry.union("SetPostPinnedResult", description="What came of `setPostPinned`."),
+]
+
+
+@strawberry.type
+class PostsMutation:
+    @strawberry.mutation(
+        description="Publish a post. For verified residents and officers of the community; 30 an hour."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def create_post(
+        self, info: Info, input: Annotated[CreatePostInput, strawberry.argument(description="The post.")]
+    ) -> CreatePostResult:
+        estate: Any = OWN_ESTATE
+        if input.estate_id is not strawberry.UNSET:
+            estate = None if input.estate_id is None else key_of("estateId", input.estate_id, "Estate")
+        row: Any = await feed.create_post(
+            info.context,
+            community_id=key_of("communityId", input.community_id, "Community"),
+            kind=input.kind,
+            body=input.body,
+            key=input.idempotency_key,
+            audience=input.audience,
+            estate_id=estate,
+        )
+        return CreatePostPayload(post_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
+
+    @strawberry.mutation(description="Replace the text of one's own post; the old one goes into its history.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def edit_post(
+        self, info: Info, input: Annotated[EditPostInput, strawberry.argument(description="The new text.")]
+    ) -> EditPostResult:
+        key = key_of("postId", input.post_id, "Post")
+        row: Any = await feed.edit_post(info.context, post_id=key, body=input.body, version=input.version)
+        return EditPostPayload(post=row)
+
+    @strawberry.mutation(description="Delete one's own post, or, with the power to moderate, another's.")
+    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    async def delete_post(
+        self, info: Info, input: Annotated[DeletePostInput, strawberry.argument(description="Which one.")]
+    ) -> DeletePostResult:
+        row = await feed.delete_post(info.context, post_id=key_of("postId", input.post_id, "Post"))
+        return DeletePostPayload(deleted_post_id=global_id("Post", row.id))
+
+    @strawberry.mutation(
+        description="Say that a post's matter is settled, or open again. For its author and for moderators."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
+    async def set_post_state(
+        self, info: Info, input: Annotated[SetPostStateInput, strawberry.argument(description="Which state.")]
+    ) -> SetPostStateResult:
+        key = key_of("postId", input.post_id, "Post")
+        row: Any = await feed.set_post_state(info.context, post_id=key, state=input.state)
+        return SetPostStatePayload(post=row)
+
+    @strawberry.mutation(
+        description="Pin a post above the feed, or take it down. For the residents' committee."
+    )
+    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    async def set_post_pinned(
+        self,
+        info: Info,
+        input: Annotated[SetPostPinnedInput, strawberry.argument(description="Pinned or not.")],
+    ) -> SetPostPinnedResult:
+        key = key_of("postId", input.post_id, "Post")
+        row: Any = await feed.set_post_pinned(info.context, post_id=key, pinned=input.pinned)
+        return SetPostPinnedPayload(post=row)
+
+
+# Live
+
+
+@strawberry.type(description="A post was published.")
+class PostCreated:
+    is_type_of = of_kind(Kind.POST_CREATED)
+    post: Post | None = loaded(feed.posts_of_events, description="The post; null if it is gone.")
+
+    @strawberry.field(description="The edge to put into the latest posts; null if the post is gone.")
+    async def post_edge(self, root: strawberry.Parent[Logged], info: Info) -> Edge[Post] | None:
+        row = await load(info, feed.posts_of_events, root)
+        return Edge(node=row, cursor=edge_cursor(LATEST, row)) if row else None
+
+
+@strawberry.type(description="A post was edited, settled, reopened, pinned or taken down.")
+class PostChanged:
+    is_type_of = of_kind(Kind.POST_CHANGED)
+    post: Post | None = loaded(feed.posts_of_events, description="As it is now; null if it is gone.")
+
+
+@strawberry.type(description="A post was deleted, with all its comments.")
+class PostDeleted:
+    is_type_of = of_kind(Kind.POST_DELETED)
+
+    @strawberry.field(description="The id that it had.")
+    @staticmethod
+    def deleted_post_id(root: strawberry.Parent[Logged]) -> strawberry.ID:
+        return global_id("Post", root.event.subject)
+
+
+PostEvent = Annotated[
+    PostCreated | PostChanged | PostDeleted | StreamOpened | StreamReset,
+    strawberry.union("PostEvent", description="What happens in a neighbour feed."),
+]
+POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED})
+
+
+@strawberry.type
+class PostsSubscription:
+    @strawberry.subscription(description="The posts of a community, as they come and change.")
+    async def post_events(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="The community.")],
+        kinds: Kinds = None,
+        estate_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only about this estate.")
+        ] = None,
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[Envelope[PostEvent], None]:
+        key = key_of("communityId", community_id, "Community")
+        filters = set()
+        if kinds is not None:
+            filters.add(("kind", frozenset(kind.value for kind in kinds)))
+        if estate_id is not None:
+            filters.add(("estate", frozenset({str(key_of("estateId", estate_id, "Estate"))})))
+        stream = Stream(
+            topic=community_topic(key),
+            kinds=POST_KINDS,
+            requires=await feed.followed_community(info.context, key),
+            filters=frozenset(filters),
+        )
+        return follow(stream, after)  # type: ignore[no-any-return]

@@ -1,0 +1,95 @@
+"""Refusals as data: what a mutation may answer instead of its payload.
+
+A mutation's result is a union of its payload and the problems that it can really return. A domain
+error whose problem is not in the union, and every error of a query, is a GraphQL error with the
+same code.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec
+
+import strawberry
+
+from resolvers import errors
+from schema.fields import Info
+from schema.messages import said
+from schema.node import Node, fetch_any
+
+P = ParamSpec("P")
+
+
+@strawberry.interface(description="Why a mutation did nothing.")
+class Problem:
+    code: str = strawberry.field(description="For programs: never changes, whatever the language.")
+    message: str = strawberry.field(description="For people.")
+
+
+@strawberry.type(description="What is wrong with one field of the input.")
+class FieldProblem:
+    name: str = strawberry.field(description="The field's name.")
+    message: str = strawberry.field(description="For people.")
+
+
+@strawberry.type(description="The input cannot be accepted.")
+class InvalidInput(Problem):
+    fields: list[FieldProblem] = strawberry.field(description="Which fields, and why.")
+
+
+@strawberry.type(description="There is no such thing, or the viewer may not know of it.")
+class NotFound(Problem):
+    pass
+
+
+@strawberry.type(description="The viewer sees it and may not do this with it.")
+class NotAllowed(Problem):
+    pass
+
+
+@strawberry.type(description="It has changed meanwhile, or the key was used for something else.")
+class Conflict(Problem):
+    current: Node | None = strawberry.field(description="What is there now, as far as the viewer may see.")
+
+
+@strawberry.type(description="Too often.")
+class RateLimited(Problem):
+    retry_after: int = strawberry.field(description="Seconds until it is worth trying again.")
+
+
+async def problem_of(info: Info, error: errors.DomainError) -> Problem | None:
+    """The problem that tells of `error`, or None if errors of its kind are GraphQL errors."""
+    error = error.in_words(lambda message: said(message, info.context.language))
+    told = {"code": error.code, "message": str(error)}
+    match error:
+        case errors.InvalidInput():
+            fields = [FieldProblem(name=name, message=message) for name, message in error.fields.items()]
+            return InvalidInput(**told, fields=fields)
+        case errors.NotFound():
+            return NotFound(**told)
+        case errors.NotAllowed():
+            return NotAllowed(**told)
+        case errors.Conflict():
+            return Conflict(**told, current=await fetch_any(info.context, error.current))
+        case errors.RateLimited():
+            return RateLimited(**told, retry_after=error.retry_after)
+    return None
+
+
+def answering_problems(*problems: type[Problem]) -> Callable[[Callable[P, Awaitable[Any]]], Any]:
+    """Decorate a mutation's resolver (which takes `info`): these problems are answers, not errors."""
+
+    def decorate(resolve: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
+        @functools.wraps(resolve)
+        async def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return await resolve(*args, **kwargs)
+            except errors.DomainError as error:
+                info: Any = kwargs["info"]
+                problem = await problem_of(info, error)
+                if problem is None or type(problem) not in problems:
+                    raise
+                return problem
+
+        return answer
+
+    return decorate

@@ -1,0 +1,106 @@
+"""What is done with a service request that is open."""
+
+from typing import Annotated
+
+import strawberry
+
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
+from schema.requests.opening import KEY
+from schema.requests.requests import RequestStep, ServiceRequest
+from schema.requests.terms import NoteVisibility, WaitingFor
+
+NOTE = "Up to 1,000 characters. Numbers of documents and bank cards in it are masked."
+
+
+@strawberry.input(description="Something to do with a service request.")
+class RequestActInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    version: int = strawberry.field(description="The version that the viewer has read.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    note: str = strawberry.field(default="", description=NOTE)
+    visibility: NoteVisibility | None = strawberry.field(
+        default=None,
+        description="Who reads the note; left out, everyone for an office's, the offices for the reporter's.",
+    )
+
+
+@strawberry.input(description="Something to do with a service request, and why.")
+class RequestReasonInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    version: int = strawberry.field(description="The version that the viewer has read.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    note: str = strawberry.field(description="Why, or what was done. " + NOTE)
+    visibility: NoteVisibility | None = strawberry.field(
+        default=None,
+        description="Who reads the note, the reporter always; left out, everyone for an office's, the offices"
+        " for the reporter's.",
+    )
+
+
+@strawberry.input(description="To whom a service request is given.")
+class AssignRequestInput(RequestActInput):
+    assignee_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The officer, a neighbour; left out, the viewer."
+    )
+
+
+@strawberry.input(description="What a service request waits for.")
+class WaitRequestInput(RequestReasonInput):
+    waiting_for: WaitingFor = strawberry.field(description="What it waits for.")
+
+
+@strawberry.input(description="To which office a service request is offered.")
+class HandOverRequestInput(RequestReasonInput):
+    office_id: strawberry.ID = strawberry.field(description="The office.")
+
+
+@strawberry.input(description="With which request a service request goes on.")
+class MergeRequestInput(RequestActInput):
+    into_id: strawberry.ID = strawberry.field(description="The request that takes it in.")
+
+
+@strawberry.input(description="A note on a service request.")
+class AddRequestNoteInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    note: str = strawberry.field(description="1 to 1,000 characters.")
+    visibility: NoteVisibility | None = strawberry.field(
+        default=None, description="Who reads it; left out, everyone for an office's, the offices for others'."
+    )
+
+
+@strawberry.input(description="How satisfied the reporter is.")
+class RateRequestInput:
+    request_id: strawberry.ID = strawberry.field(description="The request, confirmed.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    rating: int = strawberry.field(description="1 to 5.")
+    comment: str = strawberry.field(default="", description="For the offices; up to 500 characters.")
+
+
+@strawberry.type(description="It is done, and in the request's history.")
+class RequestActPayload:
+    request: ServiceRequest = strawberry.field(description="As it is now.")
+    step: RequestStep | None = strawberry.field(description="The step that was added.")
+
+
+RequestActResult = Annotated[
+    RequestActPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
+    strawberry.union("RequestActResult", description="What came of doing something with a service request."),
+]
+
+
+@strawberry.input(description="Whether a service request concerns the viewer as well.")
+class SetRequestFollowingInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    on: bool = strawberry.field(description="True to follow it, false to follow it no longer.")
+
+
+@strawberry.type(description="The viewer follows the request, or not, as asked for.")
+class SetRequestFollowingPayload:
+    request: ServiceRequest = strawberry.field(description="As it is now.")
+
+
+SetRequestFollowingResult = Annotated[
+    SetRequestFollowingPayload | InvalidInput | NotAllowed | NotFound | RateLimited,
+    strawberry.union("SetRequestFollowingResult", description="What came of `setRequestFollowing`."),
+]

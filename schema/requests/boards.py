@@ -1,0 +1,170 @@
+"""Where service requests are listed: a community's progress board, an office's queue."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from models import requests as rules
+from models.base import now
+from models.identity import CommunityRow
+from models.organisations import OrganisationRow
+from models.paging import PageArgs
+from resolvers.errors import InvalidInput as BadInput
+from resolvers.requests import board, policies, queues, statistics
+from resolvers.requests.board import Wanted
+from resolvers.requests.queues import QueueCounts
+from resolvers.requests.statistics import Period
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.fields import VIEWER, Info, load, loaded
+from schema.node import key_of
+from schema.requests.policies import RequestPolicy
+from schema.requests.requests import ServiceRequest
+from schema.requests.statistics import RequestStatistics
+from schema.requests.terms import RequestBucket, RequestState
+
+
+@strawberry.input(description="Which service requests; what is left out is any.")
+class RequestFilter:
+    states: list[RequestState] | None = strawberry.field(default=None, description="In one of these states.")
+    categories: list[str] | None = strawberry.field(default=None, description="In one of these categories.")
+    office: strawberry.ID | None = strawberry.field(default=None, description="That this office has.")
+    building: strawberry.ID | None = strawberry.field(default=None, description="About this building.")
+    estate: strawberry.ID | None = strawberry.field(default=None, description="About this estate.")
+    overdue: bool | None = strawberry.field(default=None, description="Overdue ones, or the others.")
+    open: bool | None = strawberry.field(default=None, description="Open ones, or closed ones.")
+    mine: bool = strawberry.field(default=False, description="Only those that the viewer reported.")
+    followed: bool = strawberry.field(default=False, description="Only those that the viewer follows.")
+
+    def wanted(self) -> Wanted:
+        """Raises InvalidInput."""
+        if self.categories is not None and len(self.categories) > MOST_CATEGORIES:
+            raise BadInput(categories=f"At most {MOST_CATEGORIES}")
+        return Wanted(
+            states=None if self.states is None else frozenset(self.states),
+            categories=None if self.categories is None else frozenset(self.categories),
+            office_id=key_of("office", self.office, "Organisation") if self.office else None,
+            building_id=key_of("building", self.building, "Building") if self.building else None,
+            estate_id=key_of("estate", self.estate, "Estate") if self.estate else None,
+            overdue=self.overdue,
+            open=self.open,
+            mine=self.mine,
+            followed=self.followed,
+        )
+
+
+MOST_CATEGORIES = 100
+
+
+@strawberry.type
+class CommunityRequests:
+    """What service requests add to a community."""
+
+    request_policies: list[RequestPolicy] = loaded(
+        policies.policies_of,
+        viewer=True,
+        description="The categories of service requests, each with the policy that holds for new ones.",
+    )
+
+    @strawberry.field(
+        description="The progress board: its service requests that the viewer may see, the newest first.",
+        metadata={"batch": board.board_of, **VIEWER},
+    )
+    @staticmethod
+    async def requests(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        filter: Annotated[
+            RequestFilter | None, strawberry.argument(description="Only these; left out, all.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ServiceRequest]:
+        args = page_args(first, after, last, before)
+        wanted = filter.wanted() if filter else Wanted()
+        return await load(info, board.board_of, root, wanted, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="Whether the viewer may report and follow service requests here.", metadata=VIEWER
+    )
+    @staticmethod
+    def viewer_can_report(root: strawberry.Parent[CommunityRow], info: Info) -> bool:
+        return rules.can_report(info.context.viewer, root.id)
+
+
+@strawberry.type(description="How many service requests are in each part of an office's queue.")
+class RequestCounts:
+    to_accept: int = strawberry.field(description="New ones, to accept or to hand over.")
+    handed_over_to_us: int = strawberry.field(description="Offered by another office.")
+    in_hand: int = strawberry.field(description="Accepted, assigned or in progress.")
+    waiting: int = strawberry.field(description="Waiting for the resident, for parts or for others.")
+    returned: int = strawberry.field(description="Returned by the reporter.")
+    overdue: int = strawberry.field(description="Past the deadline that runs now, in whichever state.")
+    handed_over: int = strawberry.field(description="Offered to another office, which has not answered.")
+    to_confirm: int = strawberry.field(description="Done, for the reporter to confirm.")
+    escalated: int = strawberry.field(description="Open ones of any office that were overdue.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, QueueCounts)
+
+
+@strawberry.type
+class OrganisationRequests:
+    """What service requests add to an organisation."""
+
+    request_counts: RequestCounts | None = loaded(
+        queues.counts_of,
+        viewer=True,
+        description="How long its queue is; null for those who do not handle its requests.",
+    )
+
+    @strawberry.field(
+        description="A part of its queue, the longest waiting first; empty for those who do not handle its"
+        " requests.",
+        metadata={"batch": queues.queue_of, **VIEWER},
+    )
+    @staticmethod
+    async def request_queue(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        bucket: Annotated[RequestBucket, strawberry.argument(description="Which part.")],
+        assigned_to_me: Annotated[
+            bool, strawberry.argument(description="Only those that the viewer is to do.")
+        ] = False,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ServiceRequest]:
+        args: PageArgs = page_args(first, after, last, before)
+        return await load(info, queues.queue_of, root, bucket, assigned_to_me, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="How it answers, resolves and satisfies; for its officers and the residents' committee,"
+        " null for others.",
+        metadata={"batch": statistics.statistics_of, **VIEWER},
+    )
+    @staticmethod
+    async def request_statistics(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        since: Annotated[datetime, strawberry.argument(description="Received from then on.")],
+        until: Annotated[
+            datetime | None, strawberry.argument(description="Received before then; left out, until now.")
+        ] = None,
+        building: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only about this building.")
+        ] = None,
+        category: Annotated[str | None, strawberry.argument(description="Only in this category.")] = None,
+    ) -> RequestStatistics | None:
+        for name, moment in (("since", since), ("until", until)):
+            if moment is not None and moment.tzinfo is None:
+                raise BadInput(**{name: "Needs a time zone"})
+        building_id = key_of("building", building, "Building") if building else None
+        # All that ask in one operation mean the same now.
+        until = until or info.context.memo.setdefault("request statistics until", now())
+        period = Period(since, until, building_id, category)
+        return await load(info, statistics.statistics_of, root, period)  # type: ignore[no-any-return]

@@ -1,0 +1,87 @@
+"""The roots of the schema, composed of what each domain contributes."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers.identity.accounts import account_of
+from resolvers.identity.addresses import communities
+from schema.comments import CommentsMutation, CommentsSubscription
+from schema.communities import Community, Viewer
+from schema.community_events import CommunitySubscription
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.fields import VIEWER, Info
+from schema.identity import ResidenciesMutation, SignInMutation
+from schema.likes import LikesMutation
+from schema.motions import MotionsMutation, MotionsQuery, MotionsSubscription
+from schema.node import NodeQuery
+from schema.notices import NoticesMutation, NoticesSubscription
+from schema.notifications import NotificationsMutation, NotificationsSubscription
+from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
+from schema.organisations import OrganisationsMutation
+from schema.posts import PostsMutation, PostsSubscription
+from schema.requests import RequestsMutation, RequestsSubscription
+
+NameHolds = Annotated[str | None, strawberry.argument(description="Only those whose name holds this.")]
+
+
+@strawberry.type
+class CommunitiesQuery:
+    @strawberry.field(description="Who is signed in, or null.", metadata=VIEWER)
+    async def viewer(self, info: Info) -> Viewer | None:
+        return await account_of(info.context) if info.context.viewer.account_id else None  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="The communities of this deployment, whose register any signed-in account may read.",
+        metadata=VIEWER,
+    )
+    async def communities(
+        self,
+        info: Info,
+        name: NameHolds = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Community]:
+        return await communities(info.context, page_args(first, after, last, before), name)  # type: ignore[return-value]
+
+
+@strawberry.type(description="What can be asked.")
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+    pass
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(
+    SignInMutation,
+    ResidenciesMutation,
+    OrganisationsMutation,
+    FoundingMutation,
+    GridsMutation,
+    InvitationsMutation,
+    NoticesMutation,
+    MotionsMutation,
+    NotificationsMutation,
+    PostsMutation,
+    CommentsMutation,
+    LikesMutation,
+    DeliberationsMutation,
+    RequestsMutation,
+):
+    pass
+
+
+@strawberry.type(description="What can be followed live.")
+class Subscription(
+    NoticesSubscription,
+    MotionsSubscription,
+    NotificationsSubscription,
+    PostsSubscription,
+    CommentsSubscription,
+    DeliberationsSubscription,
+    RequestsSubscription,
+    CommunitySubscription,
+):
+    pass

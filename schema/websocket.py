@@ -1,0 +1,415 @@
+"""GraphQL over WebSocket, the protocol graphql-transport-ws as graphql-ws 6 speaks it.
+
+A subscription is not iterated here: its resolver says what to follow, and the hub feeds the
+connection (subscriptions.hub). Malformed frames close the socket with 4400, as the protocol wants; a
+document that does not parse or validate ends its own operation only.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from graphql import ExecutionResult
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from models.visibility import Viewer
+from resolvers.context import Context
+from resolvers.errors import DomainError, NotAllowed
+from schema.endpoint import BadRequest, Parameters
+from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode
+from subscriptions.connection import LOOK_SECONDS, Close, Connection
+from subscriptions.hub import Hub, Subscriber, Unrendered
+from subscriptions.streams import Message, Request
+
+SUBPROTOCOL = "graphql-transport-ws"
+# Operations that one connection may have under way.
+OPERATIONS = 100
+ID_LENGTH = 128
+# How often an admission is repeated because somebody's rights changed in the meantime.
+ADMISSIONS = 10
+PING = '{"type":"ping"}'
+PONG = '{"type":"pong"}'
+GONE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom a connection speaks for. `expires_at` is the access token's end, in seconds of the epoch."""
+
+    viewer: Viewer
+    language: str
+    expires_at: float | None
+
+
+Admit = Callable[[WebSocket, dict[str, Any]], Awaitable[Admission]]
+ContextFor = Callable[[Connection, Admission, Viewer | None], Context]
+
+
+class WebSocketEndpoint:
+    """An ASGI application for a Starlette WebSocketRoute.
+
+    admit        makes of connection_init's payload whom the connection speaks for; may raise a DomainError
+    context_for  makes the context of one operation, or of one event executed for everyone (viewer None)
+    origins      pages of other sites that may connect; None admits any
+    most         connections admitted at once; further ones are told to try again later
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        hub: Hub,
+        admit: Admit,
+        context_for: ContextFor,
+        *,
+        origins: frozenset[str] | None,
+        most: int,
+    ) -> None:
+        self.operations = operations
+        self.hub = hub
+        self.admit = admit
+        self.context_for = context_for
+        self.origins = origins
+        self.most = most
+        self.handlers: set[Handler] = set()
+        # Mutations under way, which no connection's end ends.
+        self.mutations: set[asyncio.Task[None]] = set()
+        self.draining = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        websocket = WebSocket(scope, receive, send)
+        if not self._admits(websocket):
+            await websocket.close()
+            return
+        offered = SUBPROTOCOL in scope.get("subprotocols", [])
+        await websocket.accept(SUBPROTOCOL if offered else None)
+        if not offered:
+            await websocket.close(Close.BAD_PROTOCOL, "Subprotocol not acceptable")
+        elif self.draining or len(self.handlers) >= self.most:
+            await websocket.close(Close.TRY_AGAIN_LATER, "Too many connections; try again later")
+        else:
+            handler = Handler(self, websocket)
+            self.handlers.add(handler)
+            try:
+                await handler.serve()
+            finally:
+                self.handlers.discard(handler)
+
+    def _admits(self, websocket: WebSocket) -> bool:
+        # Apps send no origin, or their server's; a browser sends the page's.
+        origin = websocket.headers.get("origin")
+        return (
+            self.origins is None
+            or origin is None
+            or origin in self.origins
+            or urlsplit(origin).netloc == websocket.headers.get("host")
+        )
+
+    async def watch(self) -> None:
+        """Look after the deadlines of all connections, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for handler in list(self.handlers):
+                try:
+                    handler.connection.look(PING)
+                except Exception as error:
+                    # One connection's fault must not be the end of everybody's deadlines.
+                    self.operations.masked(error)
+
+    async def drain(self, seconds: float) -> None:
+        """Close all connections within `seconds`, a few at a time, so that they do not all return at
+        once; whoever has not gone by then is dropped. Then wait for the mutations under way."""
+        self.draining = True
+        handlers = list(self.handlers)
+        random.shuffle(handlers)
+        batch = max(50, len(handlers) // 20)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for start in range(0, len(handlers), batch):
+                    if start:
+                        await asyncio.sleep(seconds / 25)
+                    for handler in handlers[start : start + batch]:
+                        handler.connection.close(Close.SERVICE_RESTART, "Service restart")
+                await asyncio.gather(*(handler.finished.wait() for handler in handlers))
+        for handler in handlers:
+            if not handler.finished.is_set():
+                handler.connection.abort()
+        while self.mutations:
+            await asyncio.wait(self.mutations)
+
+
+class Handler:
+    """One connection's conversation."""
+
+    def __init__(self, endpoint: WebSocketEndpoint, websocket: WebSocket) -> None:
+        self.endpoint = endpoint
+        self.connection = Connection(websocket, self)
+        self.admission: Admission | None = None
+        self.initialising = False
+        self.finished = asyncio.Event()
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.followed: dict[str, Subscriber] = {}
+        self.mutations: set[asyncio.Task[None]] = set()
+
+    # What the connection asks of its owner
+
+    def subscriptions(self) -> Iterable[Subscriber]:
+        return list(self.followed.values())
+
+    def refuse(self, subscriber: Subscriber) -> None:
+        for id, followed in list(self.followed.items()):
+            if followed is subscriber:
+                self._stop(id)
+                error = self.endpoint.operations.domain_error(
+                    NotAllowed("You may no longer follow this"), self.admission
+                )
+                self._send(id, "error", [error.formatted if error else {}])
+
+    # The conversation
+
+    async def serve(self) -> None:
+        """Talk until the client or a deadline ends it; leaves nothing behind."""
+        connection = self.connection
+        connection.start()
+        self.endpoint.hub.sinks.add(connection)
+        try:
+            while (text := await self._next()) is not GONE:
+                connection.heard()
+                if not connection.closing:
+                    await self._receive(text)
+        except Exception as error:
+            self.endpoint.operations.masked(error)
+            connection.abort()
+        finally:
+            self.endpoint.hub.sinks.discard(connection)
+            for id in [*self.tasks, *self.followed]:
+                self._stop(id)
+            await connection.stop()
+            self.finished.set()
+
+    async def _next(self) -> Any:
+        """The text of the next frame, None if that is binary, GONE if there will be no more."""
+        try:
+            message = await self.connection.websocket.receive()
+        except (WebSocketDisconnect, RuntimeError):
+            return GONE
+        return message.get("text") if message["type"] == "websocket.receive" else GONE
+
+    async def _receive(self, text: str | None) -> None:
+        message = decoded(text)
+        if message is None:
+            self._bad("Messages are JSON objects in text frames")
+            return
+        match message.get("type"):
+            case "connection_init":
+                await self._init(message)
+            case "ping":
+                self._pong(message.get("payload"))
+            case "pong" if isinstance(message.get("payload"), dict | None):
+                pass
+            case "subscribe":
+                await self._subscribe(message)
+            case "complete" if isinstance(message.get("id"), str):
+                self._stop(message["id"])
+            case _:
+                self._bad("No such message")
+
+    def _pong(self, payload: Any) -> None:
+        if payload is None:
+            self.connection.reply(PONG)
+        elif not isinstance(payload, dict):
+            self._bad("ping's payload must be an object")
+        else:
+            try:
+                self.connection.reply(orjson.dumps({"type": "pong", "payload": payload}).decode())
+            except orjson.JSONEncodeError:
+                self._bad("ping's payload is nested too deep")
+
+    async def _init(self, message: dict[str, Any]) -> None:
+        if self.initialising:
+            self.connection.close(Close.TOO_MANY_INITS, "Too many initialisation requests")
+            return
+        payload = message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            self._bad("connection_init's payload must be an object")
+            return
+        self.initialising = self.connection.greeted = True
+        try:
+            admission = await self._admitted(payload or {})
+        except DomainError as error:
+            # 4403, not 4401: the client may come back with a fresh token.
+            self.connection.close(Close.FORBIDDEN, str(error))
+            return
+        except Exception as error:
+            self.endpoint.operations.masked(error)
+            self.connection.close(Close.TERMINATED, "Internal error")
+            return
+        if admission is None:
+            self.connection.close(Close.TRY_AGAIN_LATER, "Too busy; try again later")
+            return
+        self.admission = admission
+        self.connection.viewer = admission.viewer
+        self.connection.expires_at = admission.expires_at
+        self.connection.acknowledged = True
+        self.connection.reply('{"type":"connection_ack"}')
+
+    async def _admitted(self, payload: dict[str, Any]) -> Admission | None:
+        # Until it is told whose connection this is, the hub cannot tell it of changed rights.
+        for _ in range(ADMISSIONS):
+            standing = self.endpoint.hub.standing
+            admission = await self.endpoint.admit(self.connection.websocket, payload)
+            if self.endpoint.hub.standing == standing:
+                return admission
+        return None
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        if self.admission is None:
+            self.connection.close(Close.UNAUTHORIZED, "Unauthorized")
+            return
+        id = message.get("id")
+        if not isinstance(id, str) or not 0 < len(id) <= ID_LENGTH:
+            self._bad("subscribe needs an id")
+            return
+        if id in self.tasks or id in self.followed:
+            self.connection.close(Close.DUPLICATE_SUBSCRIBER, f"Subscriber for {id} already exists")
+            return
+        try:
+            parameters = Parameters.of(message.get("payload"))
+        except BadRequest as error:
+            self._bad(str(error))
+            return
+        if len(self.tasks) + len(self.followed) >= OPERATIONS:
+            error_ = {
+                "message": f"At most {OPERATIONS} operations at once",
+                "extensions": {"code": "RATE_LIMITED"},
+            }
+            self._send(id, "error", [error_])
+            return
+        try:
+            operation = self.endpoint.operations.prepare(parameters.query, parameters.operation_name)
+        except Rejected as rejected:
+            self._send(id, "error", [error.formatted for error in rejected.errors])
+            return
+        if operation.kind != "mutation":
+            self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
+            return
+        # Those whose client has lost interest go on; it is not heard while there are too many.
+        while len(self.mutations) >= OPERATIONS:
+            await asyncio.wait(self.mutations, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
+        self.tasks[id] = task
+        for mutations in (self.mutations, self.endpoint.mutations):
+            mutations.add(task)
+            task.add_done_callback(mutations.discard)
+
+    async def _operate(
+        self, id: str, operation: Operation, parameters: Parameters, admission: Admission
+    ) -> None:
+        task = asyncio.current_task()
+        # The task's own context: whatever is logged for this operation carries its id.
+        structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)
+        try:
+            if operation.kind == "subscription":
+                await self._follow(id, operation, parameters, admission)
+            else:
+                context = self.endpoint.context_for(self.connection, admission, self.connection.viewer)
+                result = await self.endpoint.operations.execute(operation, parameters.variables, context)
+                self._answer(id, task, result)
+        except Exception as error:
+            masked = self.endpoint.operations.masked(error)
+            self._answer(id, task, Refusal([masked]))
+        finally:
+            if self.tasks.get(id) is task:
+                del self.tasks[id]
+
+    async def _follow(
+        self, id: str, operation: Operation, parameters: Parameters, admission: Admission
+    ) -> None:
+        operations, connection = self.endpoint.operations, self.connection
+        context = self.endpoint.context_for(connection, admission, connection.viewer)
+        request = await operations.subscribe(operation, parameters.variables, context)
+        if not isinstance(request, Request):
+            self._send(id, "error", [error.formatted for error in request.errors or []])
+            return
+
+        async def render(message: Message, viewer: Viewer) -> str:
+            holder = viewer if operation.uses_viewer else None
+            context = self.endpoint.context_for(connection, admission, holder)
+            result = await operations.execute(operation, parameters.variables, context, message)
+            if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):
+                # The database may be away for a moment, and the event would be lost on the client.
+                raise Unrendered(encode(result))
+            return encode(result)
+
+        subscriber = await self.endpoint.hub.follow(
+            connection,
+            request,
+            key=group_key(operation, parameters.variables, admission.language, connection.viewer),
+            render=render,
+            opening=f'{{"id":{orjson.dumps(id).decode()},"type":"next","payload":',
+            closing="}",
+        )
+        if self.tasks.get(id) is asyncio.current_task() and not connection.closing:
+            self.followed[id] = subscriber
+            # Rights may have been lost between the check and the registration.
+            if not connection.viewer.may_see(request.stream.requires):
+                self.refuse(subscriber)
+        else:
+            self.endpoint.hub.leave(subscriber)
+
+    def _answer(self, id: str, task: asyncio.Task[Any] | None, result: ExecutionResult) -> None:
+        if self.tasks.get(id) is not task:
+            return
+        del self.tasks[id]
+        if isinstance(result, Refusal):
+            self._send(id, "error", [error.formatted for error in result.errors or ()])
+        else:
+            opening = f'{{"id":{orjson.dumps(id).decode()},"type":"next","payload":'
+            self.connection.reply(f"{opening}{encode(result)}}}")
+            self._send(id, "complete")
+
+    def _stop(self, id: str) -> None:
+        task = self.tasks.pop(id, None)
+        # A mutation that was sent is done, even if nobody wants its answer.
+        if task is not None and task not in self.mutations:
+            task.cancel()
+        subscriber = self.followed.pop(id, None)
+        if subscriber is not None:
+            self.endpoint.hub.leave(subscriber)
+
+    def _send(self, id: str, type: str, payload: Any = None) -> None:
+        message = {"id": id, "type": type} | ({} if payload is None else {"payload": payload})
+        self.connection.reply(orjson.dumps(message).decode())
+
+    def _bad(self, reason: str) -> None:
+        self.connection.close(Close.BAD_MESSAGE, reason)
+
+
+def decoded(text: str | None) -> dict[str, Any] | None:
+    """The object in a text frame, or None if there is none."""
+    if text is None:
+        return None
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def group_key(
+    operation: Operation, variables: dict[str, Any] | None, language: str, viewer: Viewer
+) -> tuple[Any, ...]:
+    """What must be equal for two subscriptions to share their executions."""
+    shared = {name: value for name, value in (variables or {}).items() if name != operation.resume_variable}
+    return (
+        operation.digest,
+        orjson.dumps(shared, option=orjson.OPT_SORT_KEYS),
+        language,
+        viewer.account_id if operation.uses_viewer else None,
+    )

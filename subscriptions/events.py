@@ -1,0 +1,105 @@
+"""What can happen, as the event log keeps it and streams select it.
+
+An event says that something happened to a subject; it carries no text and no person, since what a
+subscriber receives is read, with permission, when it is delivered.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    POST_CREATED = "POST_CREATED"
+    POST_CHANGED = "POST_CHANGED"
+    POST_DELETED = "POST_DELETED"
+    COUNTERS_CHANGED = "COUNTERS_CHANGED"
+    COMMENT_ADDED = "COMMENT_ADDED"
+    COMMENT_CHANGED = "COMMENT_CHANGED"
+    COMMENT_DELETED = "COMMENT_DELETED"
+    NOTICE_PUBLISHED = "NOTICE_PUBLISHED"
+    NOTICE_UPDATED = "NOTICE_UPDATED"
+    NOTICE_CANCELLED = "NOTICE_CANCELLED"
+    REACH_CHANGED = "REACH_CHANGED"
+    MOTION_ANNOUNCED = "MOTION_ANNOUNCED"
+    MOTION_OPENED = "MOTION_OPENED"
+    MOTION_EXTENDED = "MOTION_EXTENDED"
+    MOTION_CLOSED = "MOTION_CLOSED"
+    MOTION_WITHDRAWN = "MOTION_WITHDRAWN"
+    PARTICIPATION_CHANGED = "PARTICIPATION_CHANGED"
+    BALLOT_CONFLICT = "BALLOT_CONFLICT"
+    REQUEST_STEP = "REQUEST_STEP"
+    REQUEST_FOLLOWED = "REQUEST_FOLLOWED"
+    REQUEST_QUEUED = "REQUEST_QUEUED"
+    DELIBERATION_STEP = "DELIBERATION_STEP"
+    DELIBERATION_EDITED = "DELIBERATION_EDITED"
+    DELIBERATION_PARTICIPATION = "DELIBERATION_PARTICIPATION"
+    STATEMENT_ADDED = "STATEMENT_ADDED"
+    STATEMENT_CHANGED = "STATEMENT_CHANGED"
+    OPINIONS_ANALYSED = "OPINIONS_ANALYSED"
+    EXECUTION_CHECKED = "EXECUTION_CHECKED"
+    NOTIFICATION_ADDED = "NOTIFICATION_ADDED"
+    NOTIFICATIONS_READ = "NOTIFICATIONS_READ"
+    # Not for clients: they tell every process to look at its connections again.
+    STANDING_CHANGED = "STANDING_CHANGED"
+    SESSION_ENDED = "SESSION_ENDED"
+
+
+# Of these only the newest about a subject matters: it is read anew at delivery.
+CONFLATED = frozenset(
+    {
+        Kind.PARTICIPATION_CHANGED,
+        Kind.COUNTERS_CHANGED,
+        Kind.REACH_CHANGED,
+        Kind.REQUEST_FOLLOWED,
+        Kind.DELIBERATION_PARTICIPATION,
+        Kind.OPINIONS_ANALYSED,
+        Kind.EXECUTION_CHECKED,
+    }
+)
+
+# The topic of STANDING_CHANGED and SESSION_ENDED, which every process follows.
+STANDING = "standing"
+
+
+def community_topic(community_id: UUID) -> str:
+    """The one sequence of all that happens in a community, but for reach."""
+    return f"community:{community_id}"
+
+
+def reach_topic(notice_id: UUID) -> str:
+    """A sequence of its own, so that thousands of acknowledgements delay no comment."""
+    return f"reach:{notice_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    topic     the sequence it belongs to
+    subject   the id of what it happened to
+    audience  scope ids: whoever holds one of them may know of it (models.visibility)
+    thread    the post or notice below which it happened, for streams of one thread
+    facts     what streams filter by: names to strings, never personal
+    """
+
+    topic: str
+    kind: Kind
+    subject: UUID
+    audience: frozenset[UUID] = frozenset()
+    thread: UUID | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event at its place in its topic."""
+
+    seq: int
+    at: datetime
+    event: Event
+
+    def fact(self, name: str) -> Any:
+        return self.event.facts.get(name)

@@ -1,0 +1,582 @@
+"""The hub: reads the log once per process and topic, and hands each event to whom it is for.
+
+    bus or commit ──► Feed (one a topic: reads the log in order)
+                        └─► Group (identical operations: executed once per event, encoded once)
+                              └─► Subscriber (one client's: cursor, live or catching up)
+
+A subscriber is either *live*, fed by its topic's feed, or *catching up*, fed from the log at its own
+pace: at the start, and whenever its connection's buffer overflowed. It goes live in the moment in
+which its cursor has reached the feed's position, with no await in between, so that it misses nothing;
+whatever is at or before its cursor is dropped, so that it gets nothing twice.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from models.base import now
+from models.rows import Where
+from models.visibility import Viewer, viewers
+from subscriptions import log
+from subscriptions.bus import Bus, Gap, Hint
+from subscriptions.events import CONFLATED, STANDING, Kind, Logged
+from subscriptions.streams import Message, Opened, Request, Reset, ResetReason, Stream, position_of
+
+# Events read from the log at once, by a feed and by a subscriber that catches up.
+PAGE = 200
+# Payloads that a group keeps for those who catch up: a reconnect storm asks for the same ones. Not for
+# long, since what they tell may be withdrawn, and not many, since thousands of groups keep them.
+RECENT = 128
+RECENT_SECONDS = 5.0
+# A payload is made within this time, or its making has failed.
+RENDER_SECONDS = 10.0
+# How often a payload is tried while the log can be read.
+RENDER_TRIES = 5
+# Accounts whose standing is read at once.
+ACCOUNTS = 1_000
+RETRY_SECONDS = 0.1
+LONGEST_RETRY_SECONDS = 5.0
+POLL_SECONDS = 5.0
+POLL_SECONDS_WITHOUT_BUS = 0.5
+
+SUBSCRIBERS = Gauge("linli_subscribers", "Open subscriptions of this process.")
+GROUPS = Gauge("linli_groups", "Groups of identical subscriptions, each executed once per event.")
+CATCHING_UP = Gauge("linli_subscribers_catching_up", "Subscriptions that are being fed from the log.")
+FRAMES = Counter("linli_frames_total", "Event frames handed to connections.")
+OVERFLOWS = Counter("linli_overflows_total", "Times that a connection's buffer was full.")
+LAG = Histogram(
+    "linli_delivery_lag_seconds",
+    "From an event's recording to its hand-over to the connections, for live subscribers.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+
+logger = structlog.get_logger("linli.hub")
+
+NOTICES = frozenset({Kind.NOTICE_PUBLISHED, Kind.NOTICE_UPDATED})
+
+Render = Callable[[Message, Viewer], Awaitable[str]]
+T = TypeVar("T")
+
+
+class Unrendered(Exception):
+    """A payload could not be made whole. `payload` tells the client so, if trying again does not help."""
+
+    def __init__(self, payload: str) -> None:
+        super().__init__("the payload has an internal error")
+        self.payload = payload
+
+
+class Sink(Protocol):
+    """A client's connection, as the hub sees it."""
+
+    viewer: Viewer
+
+    def offer(self, frame: str, written: Callable[[], None] | None = None) -> bool:
+        """Take `frame` into the buffer, or answer False if that is full. Calls `written` when the
+        frame has been written to the socket."""
+        ...
+
+    async def room(self) -> None:
+        """Return once the buffer has room again."""
+        ...
+
+    def subscriptions(self) -> Iterable["Subscriber"]: ...
+
+    def refuse(self, subscriber: "Subscriber") -> None:
+        """End a subscription whose viewer may no longer follow its stream."""
+        ...
+
+    def session_ended(self) -> None:
+        """Close the connection: its session has ended."""
+        ...
+
+    def lost(self) -> None:
+        """Close the connection so that the client comes back with its cursors."""
+        ...
+
+
+class HandedOver(Protocol):
+    """Told of every notice that has been written to a household's client."""
+
+    def handed_over(self, notice_id: UUID, homes: frozenset[UUID]) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class Subscriber:
+    """One client's subscription. `opening` and `closing` frame a payload for it."""
+
+    sink: Sink
+    opening: str
+    closing: str
+    group: "Group"
+    cursor: int
+    live: bool = False
+    # Payloads that failed one after the other.
+    failures: int = 0
+    task: asyncio.Task[None] | None = None
+
+    def frame(self, payload: str) -> str:
+        return f"{self.opening}{payload}{self.closing}"
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """Subscribers whose operations are identical, so that one execution serves them all."""
+
+    key: Hashable
+    stream: Stream
+    render: Render
+    spawn: "Callable[[Coroutine[Any, Any, str]], asyncio.Task[str]]"
+    subscribers: set[Subscriber] = field(default_factory=set)
+    recent: "OrderedDict[int, tuple[float, asyncio.Task[str]]]" = field(default_factory=OrderedDict)
+
+    async def payload(self, event: Logged, viewer: Viewer) -> str:
+        """The operation's result for `event`; executed once, however many ask."""
+        self.forget()
+        made = self.recent.get(event.seq)
+        if made is None:
+            made = self.recent[event.seq] = (time.monotonic(), self.spawn(self._made(event, viewer)))
+            while len(self.recent) > RECENT:
+                self.recent.popitem(last=False)
+        _, task = made
+        if not task.done():
+            # One who leaves meanwhile does not take the payload from the others.
+            await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is None:
+            return task.result()
+        if self.recent.get(event.seq) is made:
+            del self.recent[event.seq]
+        if task.cancelled():
+            # An error to us: the one who asked has not been cancelled.
+            raise RuntimeError("the payload's making was cancelled")
+        return task.result()
+
+    async def _made(self, event: Logged, viewer: Viewer) -> str:
+        async with asyncio.timeout(RENDER_SECONDS):
+            return await self.render(event, viewer)
+
+    def forget(self) -> None:
+        """Keep no payload for longer than RECENT_SECONDS."""
+        oldest = time.monotonic() - RECENT_SECONDS
+        while self.recent and next(iter(self.recent.values()))[0] < oldest:
+            self.recent.popitem(last=False)
+
+
+class Feed:
+    """The reader of one topic. `position` is the last event it has taken from the log."""
+
+    def __init__(
+        self, topic: str, position: int, dispatch: "Callable[[Feed, Sequence[Logged], bool], Awaitable[None]]"
+    ) -> None:
+        self.topic = topic
+        self.position = position
+        self.groups: dict[Hashable, Group] = {}
+        self._dispatch = dispatch
+        self._woken = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    def wake(self) -> None:
+        """There may be something new in the log."""
+        self._woken.set()
+
+    def stop(self) -> asyncio.Task[None]:
+        """Read no more. Returns the task that ends."""
+        self._task.cancel()
+        return self._task
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                while await self._advance():
+                    pass
+                failures = 0
+            except Exception as error:
+                # The database is away; the log keeps what is missed meanwhile.
+                failures += 1
+                logger.warning("feed_failed", error=type(error).__name__)
+                await asyncio.sleep(pause(failures))
+                self._woken.set()
+
+    async def _advance(self) -> bool:
+        events = await log.read(self.topic, self.position, PAGE)
+        if not events:
+            return False
+        # Sequences have no holes: a hole means that the log was trimmed before it was read here.
+        whole = events[0].seq == self.position + 1
+        self.position = events[-1].seq
+        await self._dispatch(self, newest(events), whole)
+        return True
+
+
+def newest(events: Sequence[Logged]) -> list[Logged]:
+    """`events` without those that a later one about the same subject makes superfluous."""
+    last = {sameness(e): e.seq for e in events if e.event.kind in CONFLATED}
+    return [e for e in events if e.event.kind not in CONFLATED or last[sameness(e)] == e.seq]
+
+
+def sameness(logged: Logged) -> Hashable:
+    # With what decides who gets it: the later one must reach everyone whom the earlier would.
+    event = logged.event
+    return event.kind, event.subject, event.thread, event.audience, frozenset(event.facts.items())
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    longest = min(RETRY_SECONDS * 2.0 ** min(failures, 10), LONGEST_RETRY_SECONDS)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+class Hub:
+    """All live delivery of one process."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.deliveries: HandedOver | None = None
+        self.sinks: set[Sink] = set()
+        self._feeds: dict[str, Feed] = {}
+        self._opening = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._poller: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Follow the log. The database is open; the bus may be unreachable."""
+        position = (await log.positions([STANDING]))[STANDING].seq
+        self._feeds[STANDING] = Feed(STANDING, position, self._review)
+        await self.bus.start(self._hear)
+        self._poller = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        """End all feeds and tasks; connections are the protocol's to close."""
+        ending = [feed.stop() for feed in self._feeds.values()]
+        for feed in list(self._feeds.values()):
+            for subscriber in [s for group in feed.groups.values() for s in group.subscribers]:
+                self.leave(subscriber)
+        self._feeds.clear()
+        if self._poller:
+            self._poller.cancel()
+            ending.append(self._poller)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*ending, *self._tasks, return_exceptions=True)
+        await self.bus.stop()
+
+    @property
+    def standing(self) -> int:
+        """How far this process has heard of changed standings. A viewer that was read before this
+        rose may be out of date, unless its sink was among `sinks` with the account already."""
+        feed = self._feeds.get(STANDING)
+        return feed.position if feed else 0
+
+    # Hearing of events
+
+    def committed(self, hints: Sequence[Hint]) -> None:
+        """A transaction of this process has committed; tell our feeds and the other processes."""
+        for hint in hints:
+            self._hear(hint)
+        self._spawn(self.bus.publish(hints))
+
+    def _hear(self, hint: Hint | Gap) -> None:
+        if isinstance(hint, Gap):
+            for each in self._feeds.values():
+                each.wake()
+            return
+        feed = self._feeds.get(hint.topic)
+        if feed is not None and hint.seq > feed.position:
+            feed.wake()
+
+    async def _poll(self) -> None:
+        """Hints may be lost; the log is asked now and then, and often while the bus is away."""
+        while True:
+            await self._poll_pause()
+            for feed in self._feeds.values():
+                for group in feed.groups.values():
+                    group.forget()
+            try:
+                for topic, position in (await log.positions(self._feeds)).items():
+                    self._hear(Hint(topic, position.seq))
+            except Exception as error:
+                logger.warning("poll_failed", error=type(error).__name__)
+
+    async def _poll_pause(self) -> None:
+        if not self.bus.healthy:
+            await asyncio.sleep(POLL_SECONDS_WITHOUT_BUS)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self.bus.until(healthy=False)
+
+    # Subscribing
+
+    async def follow(
+        self, sink: Sink, request: Request, *, key: Hashable, render: Render, opening: str, closing: str
+    ) -> Subscriber:
+        """Feed `sink` with what `request` selects, from its cursor or from now on.
+
+        `render` makes an event's payload; subscriptions with equal `key` and stream share it. The
+        first frame says that the stream is open, or that the cursor is older than the log.
+        """
+        topic = request.stream.topic
+        after = None if request.after is None else position_of(topic, request.after)
+        at = (await log.positions([topic]))[topic]
+        feed = await self._feed(topic)
+        # No await from here to the registration: the feed may end with its last subscriber.
+        cursor = at.seq if after is None else after
+        greeting: Opened | Reset
+        if cursor < at.trimmed:
+            greeting = Reset(topic, at.seq, ResetReason.LOG_TRIMMED)
+        elif cursor > at.seq:
+            greeting = Reset(topic, at.seq, ResetReason.CURSOR_AHEAD)
+        else:
+            greeting = Opened(topic, cursor)
+        group_key = (key, request.stream)
+        group = feed.groups.get(group_key)
+        if group is None:
+            group = feed.groups[group_key] = Group(group_key, request.stream, render, self._spawn)
+            GROUPS.inc()
+        subscriber = Subscriber(sink, opening, closing, group, greeting.seq)
+        group.subscribers.add(subscriber)
+        SUBSCRIBERS.inc()
+        subscriber.task = self._spawn(self._open(feed, subscriber, greeting))
+        return subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Stop feeding a subscriber; a topic that nobody follows any more is no longer read."""
+        group = subscriber.group
+        if subscriber not in group.subscribers:
+            return
+        group.subscribers.discard(subscriber)
+        # Whatever is being delivered at the moment is not for it any more.
+        subscriber.live = False
+        SUBSCRIBERS.dec()
+        if subscriber.task:
+            subscriber.task.cancel()
+        feed = self._feeds.get(group.stream.topic)
+        if feed is None or group.subscribers:
+            return
+        feed.groups.pop(group.key, None)
+        GROUPS.dec()
+        for _, task in group.recent.values():
+            task.cancel()
+        group.recent.clear()
+        if not feed.groups:
+            del self._feeds[feed.topic]
+            feed.stop()
+
+    async def _feed(self, topic: str) -> Feed:
+        # Two first subscribers of a topic must not open two feeds.
+        async with self._opening:
+            feed = self._feeds.get(topic)
+            if feed is None:
+                position = (await log.positions([topic]))[topic].seq
+                feed = self._feeds[topic] = Feed(topic, position, self._deliver)
+            return feed
+
+    # Delivering
+
+    async def _deliver(self, feed: Feed, events: Sequence[Logged], whole: bool) -> None:
+        if not whole:
+            for group in list(feed.groups.values()):
+                for subscriber in list(group.subscribers):
+                    self._fall_back(feed, subscriber, reset=True)
+            return
+        await asyncio.gather(*(self._deliver_to(feed, group, events) for group in list(feed.groups.values())))
+
+    async def _deliver_to(self, feed: Feed, group: Group, events: Sequence[Logged]) -> None:
+        for event in events:
+            if not group.stream.wants(event.event):
+                continue
+            waiting = [s for s in group.subscribers if self._is_due(s, event)]
+            if not waiting:
+                continue
+            try:
+                payload = await group.payload(event, waiting[0].sink.viewer)
+            except Exception as error:
+                # A group that everybody has left meanwhile has failed nobody.
+                if group.subscribers:
+                    logger.warning("render_failed", kind=event.event.kind, error=type(error).__name__)
+                payload = None
+            else:
+                LAG.observe(max(0.0, (now() - event.at).total_seconds()))
+            for subscriber in waiting:
+                # Once more: it may have left, or gone on by itself, while the payload was made.
+                if not self._is_due(subscriber, event):
+                    continue
+                if payload is not None and self._offer(subscriber, event, payload):
+                    subscriber.cursor = event.seq
+                else:
+                    # It has had, or was not meant to have, all before.
+                    subscriber.cursor = event.seq - 1
+                    self._fall_back(feed, subscriber)
+
+    @staticmethod
+    def _is_due(subscriber: Subscriber, event: Logged) -> bool:
+        return (
+            subscriber.live
+            and subscriber.cursor < event.seq
+            and subscriber.sink.viewer.may_see(event.event.audience)
+        )
+
+    def _offer(self, subscriber: Subscriber, event: Logged, payload: str) -> bool:
+        written = None
+        sink = subscriber.sink
+        if self.deliveries is not None and event.event.kind in NOTICES and sink.viewer.homes:
+            written = partial(self.deliveries.handed_over, event.event.subject, sink.viewer.homes)
+
+        taken = sink.offer(subscriber.frame(payload), written)
+        (FRAMES if taken else OVERFLOWS).inc()
+        return taken
+
+    def _fall_back(self, feed: Feed, subscriber: Subscriber, *, reset: bool = False) -> None:
+        """Feed a subscriber from the log from now on, since it could not take what was live."""
+        if not subscriber.live:
+            return
+        subscriber.live = False
+        greeting = Reset(feed.topic, feed.position, ResetReason.LOG_TRIMMED) if reset else None
+        subscriber.task = self._spawn(self._open(feed, subscriber, greeting))
+
+    async def _open(self, feed: Feed, subscriber: Subscriber, greeting: Opened | Reset | None) -> None:
+        """Greet a subscriber and feed it from the log, until it has all that the feed has read."""
+        CATCHING_UP.inc()
+        failures = 0
+        try:
+            while greeting is not None or subscriber.cursor < feed.position:
+                try:
+                    if greeting is not None:
+                        await self._greet(subscriber, greeting)
+                        greeting = None
+                    else:
+                        await self._read_page(feed, subscriber)
+                    failures = 0
+                except Exception as error:
+                    failures += 1
+                    logger.warning("catch_up_failed", error=type(error).__name__)
+                    await asyncio.sleep(pause(failures))
+            subscriber.live = True
+        finally:
+            CATCHING_UP.dec()
+
+    async def _greet(self, subscriber: Subscriber, greeting: Opened | Reset) -> None:
+        await self._hand(subscriber, await self._rendered(subscriber, greeting), None)
+        subscriber.cursor = greeting.seq
+
+    async def _read_page(self, feed: Feed, subscriber: Subscriber) -> None:
+        group, until = subscriber.group, feed.position
+        events = await log.read(
+            feed.topic, subscriber.cursor, PAGE, until=until, where=selection(group.stream)
+        )
+        at = (await log.positions([feed.topic]))[feed.topic]
+        if subscriber.cursor < at.trimmed:
+            # Trimmed while it was being read: what is missing cannot be told from what was read.
+            await self._greet(subscriber, Reset(feed.topic, at.seq, ResetReason.LOG_TRIMMED))
+            return
+        for event in newest(events):
+            if group.stream.wants(event.event) and subscriber.sink.viewer.may_see(event.event.audience):
+                await self._hand(subscriber, await self._rendered(subscriber, event), event)
+            subscriber.cursor = event.seq
+        subscriber.cursor = events[-1].seq if len(events) == PAGE else until
+
+    async def _rendered(self, subscriber: Subscriber, message: Message) -> str:
+        """The payload, once it could be made; after RENDER_TRIES the one that tells of an error."""
+        group, viewer = subscriber.group, subscriber.sink.viewer
+        try:
+            if isinstance(message, Logged):
+                payload = await group.payload(message, viewer)
+            else:
+                payload = await group.render(message, viewer)
+        except Exception as error:
+            subscriber.failures += 1
+            if subscriber.failures < RENDER_TRIES:
+                raise
+            if not isinstance(error, Unrendered):
+                logger.exception("render_given_up")
+                subscriber.sink.lost()
+                raise
+            payload = error.payload
+        subscriber.failures = 0
+        return payload
+
+    async def _hand(self, subscriber: Subscriber, payload: str, event: Logged | None) -> None:
+        while True:
+            if event is not None:
+                taken = self._offer(subscriber, event, payload)
+            else:
+                taken = subscriber.sink.offer(subscriber.frame(payload))
+            if taken:
+                return
+            await subscriber.sink.room()
+            # Rights may have gone while there was no room.
+            if event is not None and not subscriber.sink.viewer.may_see(event.event.audience):
+                return
+
+    # Standing
+
+    async def _review(self, _feed: Feed, events: Sequence[Logged], whole: bool) -> None:
+        """Rights have changed or sessions have ended: look at the connections concerned again."""
+        if not whole:
+            # Nobody knows whose; whoever comes back is looked at anew.
+            for sink in list(self.sinks):
+                sink.lost()
+            return
+        changed = {e.event.subject for e in events if e.event.kind is Kind.STANDING_CHANGED}
+        ended = {e.event.subject for e in events if e.event.kind is Kind.SESSION_ENDED}
+        concerned: dict[UUID, list[Sink]] = {}
+        for sink in list(self.sinks):
+            if sink.viewer.session_id in ended:
+                sink.session_ended()
+            if sink.viewer.account_id in changed:
+                concerned.setdefault(sink.viewer.account_id, []).append(sink)
+        accounts = list(concerned)
+        for start in range(0, len(accounts), ACCOUNTS):
+            for account_id, viewer in (await self._standings(accounts[start : start + ACCOUNTS])).items():
+                for sink in concerned[account_id]:
+                    self._restand(sink, viewer)
+
+    async def _standings(self, accounts: Sequence[UUID]) -> Mapping[UUID, Viewer]:
+        failures = 0
+        while True:
+            try:
+                return await viewers(dict.fromkeys(accounts))
+            except Exception as error:
+                # Nobody may keep rights because the database was away when they ended.
+                failures += 1
+                logger.warning("review_failed", error=type(error).__name__)
+                await asyncio.sleep(pause(failures))
+
+    @staticmethod
+    def _restand(sink: Sink, viewer: Viewer) -> None:
+        sink.viewer = replace(viewer, session_id=sink.viewer.session_id)
+        for subscriber in list(sink.subscriptions()):
+            # What was made with the former rights.
+            subscriber.group.recent.clear()
+            if not sink.viewer.may_see(subscriber.group.stream.requires):
+                sink.refuse(subscriber)
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it
+
+
+def selection(stream: Stream) -> Where:
+    """The part of `Stream.wants` that the log's indexes can answer."""
+    kinds = Where("t.kind IN (?)", (sorted(stream.kinds),))
+    return kinds if stream.thread is None else kinds & Where("t.thread_id = ?", (stream.thread,))

@@ -1,0 +1,71 @@
+"""What the tests stand on: real databases, a real Redis, and a small world to act in."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from models import database
+from tests.services import PostgresServer, RedisServer
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> Path:
+    """A migrated SQLite database, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "linli.db"
+    await database.migrate(f"sqlite://{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres: PostgresServer, anyio_backend: str) -> str:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    await database.migrate(postgres.create_database("template_linli"))
+    return "template_linli"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of the test's own: each test runs on both kinds."""
+    if request.param == "sqlite":
+        path = tmp_path / "linli.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite://{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
+    server.drop_database(name)
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    """A world on an open database, in this process."""
+    async with opened(database_url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[World]:
+    async with database.database(url):
+        yield World()

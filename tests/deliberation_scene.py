@@ -1,0 +1,134 @@
+"""An estate that deliberates, for the tests of deliberation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from uuid import UUID
+
+from models.base import now
+from models.deliberations import (
+    DeliberationPhase,
+    DeliberationRow,
+    DeliberationStepRow,
+    StatementChoice,
+    StatementRow,
+)
+from models.identity import Account, Building, Community, Estate
+from models.jobs import Job
+from models.organisations import Organisation, OrganisationKind
+from models.paging import PageArgs
+from resolvers.deliberations import phases, statements, steps, topics
+from resolvers.deliberations.topics import UNPLANNED, Plan, Topic
+from resolvers.jobs import Worker
+from subscriptions.events import Kind, community_topic
+from tests.world import World
+
+keys = count(1)
+
+
+@dataclass
+class Estates:
+    world: World
+    community: Community
+    estate: Estate
+    building: Building
+    committee: Organisation
+    owners: Organisation
+    property: Organisation
+    clerk: Account
+    colleague: Account
+    chair: Account
+    manager: Account
+    residents: list[Account]
+
+    async def convene(
+        self,
+        by: Account | None = None,
+        *,
+        organisation: Organisation | None = None,
+        estate: bool = False,
+        post_id: UUID | None = None,
+        plan: Plan = UNPLANNED,
+        key: str | None = None,
+    ) -> DeliberationRow:
+        return await topics.convene(
+            await self.world.context(by or self.clerk),
+            organisation_id=(organisation or self.committee).id,
+            topic=Topic("遛狗怎么管", "怎么才能都满意？", self.estate.id if estate else None, post_id),
+            key=key or f"key {next(keys)}",
+            plan=plan,
+        )
+
+    async def propose(self, by: Account, organisation: Organisation | None = None) -> DeliberationRow:
+        return await topics.propose(
+            await self.world.context(by),
+            organisation_id=(organisation or self.committee).id,
+            topic=Topic("加装电梯", "一楼也要同意"),
+            key=f"key {next(keys)}",
+        )
+
+    async def move(
+        self, row: DeliberationRow, phase: DeliberationPhase, reason: str = "", by: Account | None = None
+    ) -> DeliberationRow:
+        row = await topics.by_id(row.id)
+        return await phases.move(
+            await self.world.context(by or self.clerk),
+            deliberation_id=row.id,
+            phase=phase,
+            version=row.version,
+            reason=reason,
+        )
+
+    async def voting(self, *, estate: bool = False) -> DeliberationRow:
+        return await self.move(await self.convene(estate=estate), DeliberationPhase.STATEMENTS)
+
+    async def say(
+        self, row: DeliberationRow, body: str, by: Account | None = None, key: str | None = None
+    ) -> StatementRow:
+        return await statements.add(
+            await self.world.context(by or self.residents[0]),
+            deliberation_id=row.id,
+            body=body,
+            key=key or f"key {next(keys)}",
+        )
+
+    async def vote(self, by: Account, statement: StatementRow, choice: StatementChoice) -> StatementRow:
+        return await statements.vote(await self.world.context(by), statement_id=statement.id, choice=choice)
+
+    async def kinds(self) -> list[Kind]:
+        return [it.event.kind for it in await self.world.events(community_topic(self.community.id))]
+
+    async def steps(self, row: DeliberationRow) -> Sequence[DeliberationStepRow]:
+        (page,) = await steps.steps_of(await self.world.context(), [row], PageArgs(first=100))
+        assert [step.ordinal for step in page.items] == list(range(1, len(page.items) + 1))
+        return page.items
+
+    async def tick(self, at: datetime | None = None) -> None:
+        """Do what is scheduled until `at`, as if it were due now."""
+        await Job.filter(done_at=None, due_at__lte=at or now()).update(due_at=now())
+        while await Worker(self.world.services).work():
+            pass
+
+
+async def estates(world: World, residents: int = 3) -> Estates:
+    community = await world.community()
+    estate = await world.estate(community)
+    building = await world.building(estate)
+    committee = await world.organisation(community)
+    owners = await world.organisation(community, OrganisationKind.OWNERS_COMMITTEE)
+    company = await world.organisation(community, OrganisationKind.PROPERTY_COMPANY)
+    return Estates(
+        world,
+        community,
+        estate,
+        building,
+        committee,
+        owners,
+        company,
+        clerk=await world.officer(committee),
+        colleague=await world.officer(committee),
+        chair=await world.officer(owners),
+        manager=await world.officer(company),
+        residents=[await world.resident(await world.home(building)) for _ in range(residents)],
+    )

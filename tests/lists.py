@@ -1,0 +1,1090 @@
+"""What is behind each list of the schema: how its parent and its rows are made, many at once."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tortoise.models import Model
+
+from models import privacy
+from models.audit import Act, append
+from models.base import new_id, now
+from models.deliberations import (
+    Deliberation,
+    DeliberationAction,
+    DeliberationPhase,
+    DeliberationStep,
+    ExecutionItem,
+    ExecutionKind,
+    ExecutionState,
+    OpinionAnalysis,
+    OutcomeCitation,
+    Statement,
+)
+from models.identity import (
+    Account,
+    Building,
+    Community,
+    Estate,
+    Grid,
+    Home,
+    Relation,
+    Residency,
+    ResidencyApplication,
+    Session,
+)
+from models.motions import (
+    BoxEntry,
+    Channel,
+    Elector,
+    ElectorHome,
+    ElectorKind,
+    ElectorVoter,
+    EntryKind,
+    ItemClass,
+    Motion,
+    MotionBuilding,
+    MotionItem,
+    MotionStatus,
+    PaperBallot,
+    ScopeKind,
+    Standing,
+    Via,
+    VoteProxy,
+    VoteRules,
+)
+from models.notices import (
+    AudienceKind,
+    BuildingReach,
+    Notice,
+    NoticeAudience,
+    NoticeCategory,
+    NoticeStatus,
+    ReachedHow,
+    Receipt,
+    Severity,
+)
+from models.notifications import Notification, NotificationKind
+from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.posts import Comment, Post, PostKind, Revision, SubjectKind
+from models.requests import (
+    NoteVisibility,
+    RequestAction,
+    RequestParty,
+    RequestPolicy,
+    RequestState,
+    RequestStep,
+    ServiceRequest,
+)
+from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
+from schema.node import global_id
+from tests.world import World
+
+M = TypeVar("M", bound=Model)
+DAY = timedelta(days=1)
+
+numbers = count(1)
+
+
+async def insert(rows: Sequence[M]) -> Sequence[M]:
+    if rows:
+        await type(rows[0]).bulk_create(rows, batch_size=100)
+    return rows
+
+
+@dataclass
+class Household:
+    """Places and a person of their own, so that no row of a list shares with another what it refers to."""
+
+    estate: Estate
+    grid: Grid
+    building: Building
+    home: Home
+    account: Account
+    office: Organisation
+
+
+class Town:
+    """A community in which `asker` lives and administers each of the offices that handle things."""
+
+    def __init__(self, world: World, community: Community, asker: Account) -> None:
+        self.world = world
+        self.community = community
+        self.asker = asker
+        self.households: list[Household] = []
+        self.offices: dict[OrganisationKind, Organisation] = {}
+
+    @property
+    def home(self) -> Home:
+        """The asker's."""
+        return self.households[0].home
+
+    @property
+    def committee(self) -> Organisation:
+        return self.offices[OrganisationKind.RESIDENTS_COMMITTEE]
+
+    @property
+    def company(self) -> Organisation:
+        return self.offices[OrganisationKind.PROPERTY_COMPANY]
+
+    async def some(self, span: range) -> list[Household]:
+        """The neighbours numbered so."""
+        await grow([self], span.stop + 1)
+        # The first household is the asker's.
+        return self.households[span.start + 1 : span.stop + 1]
+
+
+async def towns(world: World, asker: Account, wanted: int) -> list[Town]:
+    """Communities that the asker belongs to, by as few statements as one."""
+    made = [
+        Town(world, community, asker)
+        for community in await insert([Community(name=f"社区 {next(numbers)}") for _ in range(wanted)])
+    ]
+    kinds = (
+        OrganisationKind.RESIDENTS_COMMITTEE,
+        OrganisationKind.PROPERTY_COMPANY,
+        OrganisationKind.OWNERS_COMMITTEE,
+    )
+    offices: list[Organisation] = []
+    for town in made:
+        for kind in kinds:
+            office = Organisation(community_id=town.community.id, kind=kind, name=kind.value)
+            town.offices[kind] = office
+            offices.append(office)
+    await insert(offices)
+    await insert([appointment(office, asker, Role.ADMIN) for office in offices])
+    await grow(made, 1)
+    return made
+
+
+async def grow(made: Sequence[Town], size: int) -> None:
+    """See that each town has so many households, the asker's the first."""
+    new: list[Household] = []
+    for town in made:
+        for number in range(len(town.households), size):
+            of = {"community_id": town.community.id}
+            estate = Estate(**of, name=f"小区 {number}")
+            grid = Grid(**of, name=f"网格 {number}")
+            building = Building(**of, estate_id=estate.id, grid_id=grid.id, name=f"{number}号楼")
+            home = Home(**of, building_id=building.id, unit="1", number="101", area_cm2=900_000)
+            office = Organisation(**of, kind=OrganisationKind.PROPERTY_COMPANY, name=f"物业 {number}")
+            account = stranger(town.world) if number else town.asker
+            household = Household(estate, grid, building, home, account, office)
+            town.households.append(household)
+            new.append(household)
+    for rows in (
+        [it.estate for it in new],
+        [it.grid for it in new],
+        [it.building for it in new],
+        [it.home for it in new],
+        [it.office for it in new],
+        [it.account for it in new if not it.account._saved_in_db],
+        [residency(it.home, it.account) for it in new],
+    ):
+        await insert(rows)
+
+
+def stranger(world: World) -> Account:
+    phone = f"+86139{next(numbers):08d}"
+    keys = world.services.keys
+    return Account(
+        phone_index=keys.index(privacy.PHONE, phone),
+        phone_sealed=keys.seal(privacy.PHONE, phone),
+        real_name_sealed=keys.seal(privacy.REAL_NAME, "张三丰"),
+        display_name=f"邻居 {next(numbers)}",
+    )
+
+
+def residency(home: Home, account: Account, **more: Any) -> Residency:
+    of = {"community_id": home.community_id, "home_id": home.id, "account_id": account.id}
+    return Residency(**{**of, "relation": Relation.OWNER, **more})
+
+
+def appointment(office: Organisation, account: Account, role: Role, grid: Grid | None = None) -> Appointment:
+    return Appointment(
+        community_id=office.community_id,
+        organisation_id=office.id,
+        account_id=account.id,
+        role=role,
+        grid_id=grid.id if grid else None,
+    )
+
+
+# Parents
+
+Parent = Callable[[Town], Awaitable[UUID]]
+Rows = Callable[[Town, UUID, range], Awaitable[object]]
+
+
+async def the_community(town: Town) -> UUID:
+    return town.community.id
+
+
+async def the_asker(town: Town) -> UUID:
+    return town.asker.id
+
+
+async def the_committee(town: Town) -> UUID:
+    return town.committee.id
+
+
+async def the_company(town: Town) -> UUID:
+    return town.company.id
+
+
+async def an_organisation(town: Town) -> UUID:
+    (made,) = await insert(
+        [
+            Organisation(
+                community_id=town.community.id, kind=OrganisationKind.MERCHANT, name=f"商户 {next(numbers)}"
+            )
+        ]
+    )
+    return made.id
+
+
+async def an_estate(town: Town) -> UUID:
+    return (await Estate.create(community_id=town.community.id, name=f"空 {next(numbers)}")).id
+
+
+async def a_building(town: Town) -> UUID:
+    made = await Building.create(
+        community_id=town.community.id,
+        estate_id=town.households[0].estate.id,
+        grid_id=town.households[0].grid.id,
+        name=f"空 {next(numbers)}",
+    )
+    return made.id
+
+
+async def a_home(town: Town) -> UUID:
+    made = await Home.create(
+        community_id=town.community.id,
+        building_id=town.households[0].building.id,
+        unit="2",
+        number=str(next(numbers)),
+        area_cm2=900_000,
+    )
+    return made.id
+
+
+async def a_post(town: Town) -> UUID:
+    return (await insert([post(town, town.households[0])]))[0].id
+
+
+async def a_comment(town: Town) -> UUID:
+    return (await insert([comment(town, await a_post(town), town.households[0])]))[0].id
+
+
+async def a_notice(town: Town) -> UUID:
+    (made,) = await put_notices(town, town.households[:1])
+    return made.id
+
+
+async def a_request(town: Town) -> UUID:
+    (made,) = await put_requests(town, town.households[:1])
+    return made.id
+
+
+async def a_motion(town: Town) -> UUID:
+    (made,) = await put_motions(town, town.households[:1])
+    return made.id
+
+
+async def a_deliberation(town: Town) -> UUID:
+    (made,) = await put_deliberations(town, town.households[:1])
+    return made.id
+
+
+# Rows: people and places
+
+
+async def communities(town: Town, _parent: UUID, span: range) -> None:
+    made = await insert([Community(name=f"{town.community.name} 之 {n}") for n in span])
+    kind = OrganisationKind.RESIDENTS_COMMITTEE
+    offices = await insert(
+        [Organisation(community_id=it.id, kind=kind, name="居委会") for it in made],
+    )
+    await insert([appointment(office, town.asker, Role.ADMIN) for office in offices])
+
+
+async def sessions(town: Town, account_id: UUID, span: range) -> None:
+    await insert(
+        [
+            Session(
+                account_id=account_id,
+                device=f"手机 {n}",
+                refresh_digest=f"{account_id} {n}",
+                expires_at=now() + DAY,
+            )
+            for n in span
+        ]
+    )
+
+
+async def former_residencies(town: Town, _account_id: UUID, span: range) -> None:
+    await insert([residency(it.home, town.asker, until=now()) for it in await town.some(span)])
+
+
+async def residents(town: Town, home_id: UUID, span: range) -> None:
+    await insert([residency(it.home, it.account, home_id=home_id) for it in await town.some(span)])
+
+
+def application(town: Town, home: Home, account: Account) -> ResidencyApplication:
+    keys = town.world.services.keys
+    return ResidencyApplication(
+        community_id=town.community.id,
+        account_id=account.id,
+        home_id=home.id,
+        relation=Relation.OWNER,
+        real_name_sealed=keys.seal(privacy.REAL_NAME, "张三丰"),
+        document_sealed=keys.seal(privacy.DOCUMENT, "11010519491231002X"),
+        evidence_sealed=keys.seal(privacy.EVIDENCE, "房产证"),
+    )
+
+
+async def own_applications(town: Town, _account_id: UUID, span: range) -> None:
+    await insert([application(town, it.home, town.asker) for it in await town.some(span)])
+
+
+async def applications(town: Town, _organisation_id: UUID, span: range) -> None:
+    await insert([application(town, it.home, it.account) for it in await town.some(span)])
+
+
+async def households(town: Town, _community_id: UUID, span: range) -> None:
+    await town.some(span)
+
+
+async def buildings(town: Town, estate_id: UUID, span: range) -> None:
+    await insert(
+        [
+            Building(
+                community_id=town.community.id, estate_id=estate_id, grid_id=it.grid.id, name=it.building.name
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+async def homes(town: Town, building_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "building_id": building_id}
+    await insert([Home(**of, unit="1", number=str(n), area_cm2=900_000) for n in span])
+
+
+async def members(town: Town, organisation_id: UUID, span: range) -> None:
+    (office,) = await Organisation.filter(id=organisation_id)
+    await insert([appointment(office, it.account, Role.GRID_WORKER, it.grid) for it in await town.some(span)])
+
+
+async def invitations(town: Town, organisation_id: UUID, span: range) -> None:
+    await insert(
+        [
+            Invitation(
+                community_id=town.community.id,
+                organisation_id=organisation_id,
+                role=Role.GRID_WORKER,
+                grid_id=it.grid.id,
+                phone_index=it.account.phone_index,
+                phone_sealed=it.account.phone_sealed,
+                invited_by_id=it.account.id,
+                expires_at=now() + DAY,
+                appointment_id=accepted.id,
+            )
+            for it, accepted in await appointed(town, span)
+        ]
+    )
+
+
+async def appointed(town: Town, span: range) -> list[tuple[Household, Appointment]]:
+    """Neighbours and their offices, which are none of the asker's."""
+    neighbours = await town.some(span)
+    made = await insert([appointment(it.office, it.account, Role.OFFICER) for it in neighbours])
+    return list(zip(neighbours, made, strict=True))
+
+
+async def acts(town: Town, parent: UUID, span: range) -> None:
+    """Entries of the audit log: of the organisation `parent`, or of the committee."""
+    await append(
+        [
+            Act(
+                action="createGrid",
+                community_id=town.community.id,
+                organisation_id=town.committee.id if parent == town.community.id else parent,
+                account_id=it.account.id,
+                subject_id=it.grid.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+# Rows: the feed
+
+
+def post(town: Town, by: Household) -> Post:
+    return Post(
+        community_id=town.community.id,
+        scope_id=town.community.id,
+        author_id=by.account.id,
+        estate_id=by.estate.id,
+        kind=PostKind.COMPLAINT,
+        body="楼道灯坏了",
+    )
+
+
+def comment(
+    town: Town,
+    subject_id: UUID,
+    by: Household,
+    thread_id: UUID | None = None,
+    kind: SubjectKind = SubjectKind.POST,
+) -> Comment:
+    return Comment(
+        community_id=town.community.id,
+        subject_kind=kind,
+        subject_id=subject_id,
+        author_id=by.account.id,
+        reply_to_id=thread_id,
+        parent_id=thread_id or subject_id,
+        body="我家也是",
+    )
+
+
+async def posts(town: Town, _community_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    made = await insert([post(town, it) for it in neighbours])
+    await insert([comment(town, row.id, it) for row, it in zip(made, neighbours, strict=True)])
+    await insert([revision(row.id) for row in made])
+
+
+async def post_comments(town: Town, post_id: UUID, span: range) -> None:
+    await put_comments(town, post_id, span, SubjectKind.POST)
+
+
+async def notice_comments(town: Town, notice_id: UUID, span: range) -> None:
+    await put_comments(town, notice_id, span, SubjectKind.NOTICE)
+
+
+async def put_comments(town: Town, subject_id: UUID, span: range, kind: SubjectKind) -> None:
+    await insert([comment(town, subject_id, it, kind=kind) for it in await town.some(span)])
+
+
+async def replies(town: Town, comment_id: UUID, span: range) -> None:
+    (thread,) = await Comment.filter(id=comment_id)
+    await insert([comment(town, thread.subject_id, it, thread_id=comment_id) for it in await town.some(span)])
+
+
+def revision(post_id: UUID) -> Revision:
+    return Revision(subject_kind=SubjectKind.POST, subject_id=post_id, body="灯坏了")
+
+
+async def revisions(_town: Town, post_id: UUID, span: range) -> None:
+    await insert([revision(post_id) for _ in span])
+
+
+# Rows: notices
+
+
+def notice(town: Town, by: Household, **more: Any) -> Notice:
+    key = new_id()
+    return Notice(
+        **{
+            "id": key,
+            "community_id": town.community.id,
+            "organisation_id": town.committee.id,
+            "author_id": by.account.id,
+            "root_id": key,
+            "category": NoticeCategory.OUTAGE,
+            "severity": Severity.IMPORTANT,
+            "title": "停水",
+            "body": "明早八点起停水",
+            "starts_at": now() - DAY,
+            **more,
+        }
+    )
+
+
+async def put_notices(town: Town, by: Sequence[Household], root_id: UUID | None = None) -> Sequence[Notice]:
+    """Notices to the whole community, each of which took the place of another and has made way for a third.
+
+    Those two were sent to nobody, so that they are in no list.
+    """
+    before = await insert([notice(town, it, status=NoticeStatus.SUPERSEDED) for it in by])
+    root = {"root_id": root_id} if root_id else {}
+    made = await insert(
+        [notice(town, it, supersedes_id=old.id, **root) for it, old in zip(by, before, strict=True)]
+    )
+    await insert([notice(town, it, supersedes_id=row.id) for it, row in zip(by, made, strict=True)])
+    await insert(
+        [
+            NoticeAudience(
+                notice_id=row.id, kind=AudienceKind.COMMUNITY, scope_id=town.community.id, label="全社区"
+            )
+            for row in made
+        ]
+    )
+    await insert([receipt(town, row.id, town.households[0]) for row in made])
+    await insert([reach(row.id, town.households[0]) for row in made])
+    return made
+
+
+async def notices(town: Town, _parent: UUID, span: range) -> None:
+    await put_notices(town, await town.some(span))
+
+
+async def updates(town: Town, notice_id: UUID, span: range) -> None:
+    await put_notices(town, await town.some(span), root_id=notice_id)
+
+
+def receipt(town: Town, notice_id: UUID, of: Household, **more: Any) -> Receipt:
+    return Receipt(
+        community_id=town.community.id,
+        notice_id=notice_id,
+        home_id=of.home.id,
+        building_id=of.building.id,
+        **more,
+    )
+
+
+def reach(notice_id: UUID, of: Household) -> BuildingReach:
+    return BuildingReach(notice_id=notice_id, building_id=of.building.id, targeted=1)
+
+
+async def receipts(town: Town, notice_id: UUID, span: range) -> None:
+    await insert([receipt(town, notice_id, it) for it in await town.some(span)])
+
+
+async def round_in_own_grids(town: Town, notice_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    await insert([appointment(town.committee, town.asker, Role.GRID_WORKER, it.grid) for it in neighbours])
+    await insert([receipt(town, notice_id, it) for it in neighbours])
+
+
+async def visits(town: Town, notice_id: UUID, span: range) -> None:
+    told = {"reached_at": now(), "reached_how": ReachedHow.DOORSTEP, "reached_note": "已告知"}
+    await insert(
+        [receipt(town, notice_id, it, **told, reached_by_id=it.account.id) for it in await town.some(span)]
+    )
+
+
+async def reached_buildings(town: Town, notice_id: UUID, span: range) -> None:
+    await insert([reach(notice_id, it) for it in await town.some(span)])
+
+
+async def notifications(town: Town, account_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    post_id = await a_post(town)
+    made = await insert([comment(town, post_id, it) for it in neighbours])
+    await insert(
+        [
+            Notification(
+                community_id=town.community.id,
+                account_id=account_id,
+                kind=NotificationKind.COMMENT,
+                subject_id=row.id,
+                actor_id=it.account.id,
+            )
+            for row, it in zip(made, neighbours, strict=True)
+        ]
+    )
+
+
+# Rows: service requests
+
+
+def request(town: Town, by: Household, policy: RequestPolicy, **more: Any) -> ServiceRequest:
+    return ServiceRequest(
+        **{
+            "community_id": town.community.id,
+            "number": next(numbers),
+            "scope_id": town.community.id,
+            "reporter_id": by.account.id,
+            "category": policy.code,
+            "policy_id": policy.id,
+            "title": "电梯有异响",
+            "body": "从三楼往上一直响",
+            "estate_id": by.estate.id,
+            "building_id": by.building.id,
+            "home_id": by.home.id,
+            "state": RequestState.IN_PROGRESS,
+            "office_id": town.company.id,
+            "holder_id": town.company.id,
+            "offered_to_id": by.office.id,
+            "overseer_id": town.committee.id,
+            "assignee_id": by.account.id,
+            "tenure_id": new_id(),
+            "accept_by": now() + DAY,
+            "resolve_by": now() + DAY,
+            "due_at": now() + DAY,
+            **more,
+        }
+    )
+
+
+def policy(community_id: UUID) -> RequestPolicy:
+    seconds = {
+        f"{name}_seconds": 3600
+        for name in ("accept", "resolve", "remind", "confirm", "confirm_remind", "reopen")
+    }
+    return RequestPolicy(
+        community_id=community_id,
+        code=f"种类 {next(numbers)}",
+        version=1,
+        name="报修",
+        office_kind=OrganisationKind.PROPERTY_COMPANY,
+        on_board=True,
+        **seconds,
+    )
+
+
+async def put_requests(
+    town: Town, by: Sequence[Household], original_id: UUID | None = None
+) -> Sequence[ServiceRequest]:
+    """Cases, each made of a post, gone on in another, with a step. The others are of another community."""
+    elsewhere = await Community.create(name=f"别处 {next(numbers)}")
+    policies = await insert([policy(town.community.id) for _ in by])
+    others = await insert([policy(elsewhere.id) for _ in by])
+    complaints = await insert([post(town, it) for it in by])
+    originals = await insert(
+        [
+            request(
+                town, it, other, community_id=elsewhere.id, office_id=it.office.id, holder_id=it.office.id
+            )
+            for it, other in zip(by, others, strict=True)
+        ]
+    )
+    made = await insert(
+        [
+            request(town, it, under, post_id=complaint.id, duplicate_of_id=original_id or original.id)
+            for it, under, complaint, original in zip(by, policies, complaints, originals, strict=True)
+        ]
+    )
+    await insert([step(town, row.id, 1, it) for row, it in zip(made, by, strict=True)])
+    return made
+
+
+async def requests(town: Town, _parent: UUID, span: range) -> None:
+    await put_requests(town, await town.some(span))
+
+
+async def duplicates(town: Town, request_id: UUID, span: range) -> None:
+    await put_requests(town, await town.some(span), original_id=request_id)
+
+
+def step(town: Town, request_id: UUID, ordinal: int, by: Household) -> RequestStep:
+    return RequestStep(
+        community_id=town.community.id,
+        request_id=request_id,
+        ordinal=ordinal,
+        action=RequestAction.HAND_OVER,
+        from_state=RequestState.ACCEPTED,
+        to_state=RequestState.HANDED_OVER,
+        party=RequestParty.OFFICE,
+        actor_id=by.account.id,
+        office_id=town.company.id,
+        to_office_id=by.office.id,
+        assignee_id=by.account.id,
+        linked_request_id=request_id,
+        note="请看一下",
+        visibility=NoteVisibility.PUBLIC,
+        is_public=True,
+    )
+
+
+async def steps(town: Town, request_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    # The first step is there already.
+    await insert([step(town, request_id, n + 2, it) for n, it in zip(span, neighbours, strict=True)])
+
+
+# Rows: the owners' vote
+
+
+def rules(town: Town) -> VoteRules:
+    return VoteRules(
+        community_id=town.community.id,
+        version=next(numbers),
+        name="表决规则",
+        binding=True,
+        quorum=STATUTORY_QUORUM.content(),
+        ordinary=STATUTORY_ORDINARY.content(),
+        special=STATUTORY_SPECIAL.content(),
+        changes_allowed=True,
+        proxies_allowed=True,
+        notice_hours=360,
+        most_extensions=0,
+        extension_hours=0,
+    )
+
+
+async def vote_rules(town: Town, _community_id: UUID, span: range) -> None:
+    await insert([rules(town) for _ in span])
+
+
+def motion(town: Town, by: Household, under: VoteRules, at: datetime) -> Motion:
+    return Motion(
+        community_id=town.community.id,
+        organisation_id=by.office.id,
+        author_id=by.account.id,
+        rules_id=under.id,
+        scope_kind=ScopeKind.COMMUNITY,
+        title="更换物业",
+        body="合同到期",
+        status=MotionStatus.OPEN,
+        opens_at=at - DAY,
+        closes_at=at + DAY,
+        first_closes_at=at + DAY,
+        announced_at=at - DAY,
+        opened_at=at - DAY,
+        heads=1,
+        area_cm2=900_000,
+    )
+
+
+async def put_motions(town: Town, by: Sequence[Household]) -> Sequence[Motion]:
+    """Open motions with an item each, in which the asker has voted for one head."""
+    under = await insert([rules(town) for _ in by])
+    made = await insert([motion(town, it, rule, now()) for it, rule in zip(by, under, strict=True)])
+    await insert(
+        [
+            MotionItem(motion_id=row.id, position=1, item_class=ItemClass.PROPERTY_MANAGER, title="选聘")
+            for row in made
+        ]
+    )
+    heads = await insert([elector(town, row.id, 0, town.households[0]) for row in made])
+    await insert([elector_home(row.id, head, town.home) for row, head in zip(made, heads, strict=True)])
+    await insert(
+        [
+            ElectorVoter(motion_id=row.id, elector_id=head.id, account_id=town.asker.id)
+            for row, head in zip(made, heads, strict=True)
+        ]
+    )
+    await insert(
+        [ballot(town, row.id, n, head) for row, head in zip(made, heads, strict=True) for n in (1, 2)]
+    )
+    return made
+
+
+def elector(town: Town, motion_id: UUID, number: int, of: Household) -> Elector:
+    """A head in conflict."""
+    return Elector(
+        community_id=town.community.id,
+        motion_id=motion_id,
+        number=number,
+        kind=ElectorKind.OWNER,
+        building_id=of.building.id,
+        area_cm2=900_000,
+        counted=2 * number + 1,
+        disputed=2 * number + 2,
+        channel=Channel.ONLINE,
+    )
+
+
+def elector_home(motion_id: UUID, head: Elector, home: Home) -> ElectorHome:
+    return ElectorHome(
+        motion_id=motion_id,
+        elector_id=head.id,
+        home_id=home.id,
+        building_id=home.building_id,
+        number=head.number,
+        area_cm2=900_000,
+    )
+
+
+def ballot(town: Town, motion_id: UUID, number: int, head: Elector) -> BoxEntry:
+    return BoxEntry(
+        community_id=town.community.id,
+        motion_id=motion_id,
+        number=number,
+        kind=EntryKind.BALLOT,
+        content='{"choices":["YES"]}',
+        hash="0" * 64,
+        elector_id=head.id,
+        channel=Channel.ONLINE,
+        via=Via.OWNER,
+        cast_by_id=town.asker.id,
+        standing=Standing.COUNTED,
+    )
+
+
+async def motions(town: Town, _community_id: UUID, span: range) -> None:
+    await put_motions(town, await town.some(span))
+
+
+async def roll(town: Town, motion_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    # The asker's head is there already.
+    heads = await insert(
+        [elector(town, motion_id, n + 1, it) for n, it in zip(span, neighbours, strict=True)]
+    )
+    await insert([elector_home(motion_id, head, it.home) for head, it in zip(heads, neighbours, strict=True)])
+    await insert([ballot(town, motion_id, 2 * head.number + n, head) for head in heads for n in (1, 2)])
+
+
+async def paper_ballots(town: Town, motion_id: UUID, span: range) -> None:
+    await insert(
+        [
+            PaperBallot(
+                community_id=town.community.id,
+                motion_id=motion_id,
+                elector_id=new_id(),
+                home_id=it.home.id,
+                channel=Channel.PAPER,
+                entered_by_id=it.account.id,
+                confirmed_by_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+async def proxies(town: Town, motion_id: UUID, span: range) -> None:
+    await insert(
+        [
+            VoteProxy(
+                community_id=town.community.id,
+                motion_id=motion_id,
+                home_id=it.home.id,
+                account_id=it.account.id,
+                evidence_sealed="",
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+async def voting_buildings(town: Town, motion_id: UUID, span: range) -> None:
+    await insert(
+        [
+            MotionBuilding(
+                motion_id=motion_id, building_id=it.building.id, position=n, heads=1, area_cm2=900_000
+            )
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+
+
+# Rows: deliberation
+
+
+async def put_deliberations(
+    town: Town, by: Sequence[Household], post_id: UUID | None = None
+) -> Sequence[Deliberation]:
+    """Deliberations that began with a post, each with a map and an outcome that cites a statement."""
+    complaints = await insert([post(town, it) for it in by])
+    made = await insert(
+        [
+            Deliberation(
+                community_id=town.community.id,
+                scope_id=town.community.id,
+                estate_id=it.estate.id,
+                organisation_id=it.office.id,
+                overseer_id=town.committee.id,
+                author_id=it.account.id,
+                post_id=post_id or complaint.id,
+                phase=DeliberationPhase.OUTCOME,
+                phase_since=now(),
+                title="遛狗不牵绳",
+                body="怎么办？",
+                outcome="牵绳。",
+                outcome_by_id=it.account.id,
+                outcome_published_at=now(),
+                outcome_version=1,
+            )
+            for it, complaint in zip(by, complaints, strict=True)
+        ]
+    )
+    cited = await insert([statement(town, row.id, 1, it) for row, it in zip(made, by, strict=True)])
+    await insert(
+        [
+            OutcomeCitation(
+                deliberation_id=row.id,
+                statement_id=said.id,
+                position=1,
+                agree_count=7,
+                disagree_count=0,
+                pass_count=0,
+            )
+            for row, said in zip(made, cited, strict=True)
+        ]
+    )
+    await insert([opinions(row) for row in made])
+    return made
+
+
+def opinions(row: Deliberation) -> OpinionAnalysis:
+    nothing: dict[str, list[int]] = {"points": [], "groups": [], "statements": [], "consensus": []}
+    return OpinionAnalysis(
+        community_id=row.community_id,
+        deliberation_id=row.id,
+        version=1,
+        computed_at=now(),
+        participant_count=7,
+        vote_count=49,
+        result=json.dumps({"silhouette": 0, "explained": [1, 0], **nothing}),
+    )
+
+
+def statement(town: Town, deliberation_id: UUID, number: int, by: Household) -> Statement:
+    return Statement(
+        community_id=town.community.id,
+        deliberation_id=deliberation_id,
+        number=number,
+        author_id=by.account.id,
+        body=f"说法 {number}",
+        fingerprint=f"{deliberation_id} {number}",
+        agree_count=7,
+        vote_count=7,
+    )
+
+
+async def deliberations(town: Town, _community_id: UUID, span: range) -> None:
+    await put_deliberations(town, await town.some(span))
+
+
+async def deliberations_on(town: Town, post_id: UUID, span: range) -> None:
+    await put_deliberations(town, await town.some(span), post_id=post_id)
+
+
+async def deliberation_comments(town: Town, deliberation_id: UUID, span: range) -> None:
+    await put_comments(town, deliberation_id, span, SubjectKind.DELIBERATION)
+
+
+async def statements(town: Town, deliberation_id: UUID, span: range) -> None:
+    await insert(
+        [
+            statement(town, deliberation_id, n + 2, it)
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+
+
+def execution_item(town: Town, deliberation_id: UUID, by: Household, subject_id: UUID) -> ExecutionItem:
+    return ExecutionItem(
+        community_id=town.community.id,
+        deliberation_id=deliberation_id,
+        kind=ExecutionKind.REQUEST,
+        subject_id=subject_id,
+        title="装遛狗围栏",
+        organisation_id=by.office.id,
+        state=ExecutionState.PLANNED,
+    )
+
+
+async def execution(town: Town, deliberation_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    cases = await put_requests(town, neighbours)
+    await insert(
+        [
+            execution_item(town, deliberation_id, it, case.id)
+            for it, case in zip(neighbours, cases, strict=True)
+        ]
+    )
+
+
+async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    items = await insert([execution_item(town, deliberation_id, it, new_id()) for it in neighbours])
+    await insert(
+        [
+            DeliberationStep(
+                community_id=town.community.id,
+                deliberation_id=deliberation_id,
+                ordinal=n,
+                action=DeliberationAction.EXECUTION_ADDED,
+                actor_id=it.account.id,
+                item_id=item.id,
+                note="",
+            )
+            for n, it, item in zip(span, neighbours, items, strict=True)
+        ]
+    )
+
+
+# The table
+
+
+@dataclass(frozen=True)
+class Listed:
+    """How to make what is behind one list, and how to ask for it."""
+
+    parent: Parent
+    rows: Rows
+    # What the list holds before any row is made.
+    already: int = 0
+    arguments: Callable[[Town], str] = lambda _town: ""
+    # The parent's node, and the way from there, where the parent is no node itself.
+    within: tuple[str, ...] = ()
+    # One parent a community: the community itself, or an office that there is one of.
+    one_a_town: bool = False
+
+
+def here(town: Town) -> str:
+    return f'communityId: "{global_id("Community", town.community.id)}"'
+
+
+IN_A_NOTICE = ("Notice", "reach")
+
+LISTS: dict[str, Listed] = {
+    "Query.communities": Listed(
+        the_community, communities, already=1, arguments=lambda town: f'name: "{town.community.name}"'
+    ),
+    "Viewer.sessions": Listed(the_asker, sessions),
+    "Viewer.residencies": Listed(the_asker, former_residencies, already=1),
+    "Viewer.residencyApplications": Listed(the_asker, own_applications),
+    "Viewer.activeNotices": Listed(the_asker, notices, arguments=here),
+    "Viewer.unacknowledgedNotices": Listed(the_asker, notices, arguments=here),
+    "Viewer.notifications": Listed(the_asker, notifications),
+    "Community.estates": Listed(the_community, households, already=1, one_a_town=True),
+    "Community.grids": Listed(the_community, households, already=1, one_a_town=True),
+    # A household has an office of its own here.
+    "Community.organisations": Listed(the_community, households, already=4, one_a_town=True),
+    "Community.notices": Listed(the_community, notices, one_a_town=True),
+    "Community.motions": Listed(the_community, motions, one_a_town=True),
+    "Community.voteRules": Listed(the_community, vote_rules, one_a_town=True),
+    "Community.posts": Listed(the_community, posts, one_a_town=True),
+    "Community.requests": Listed(the_community, requests, one_a_town=True),
+    "Community.auditLog": Listed(the_community, acts, one_a_town=True),
+    "Estate.buildings": Listed(an_estate, buildings),
+    "Building.homes": Listed(a_building, homes),
+    "Home.residents": Listed(a_home, residents),
+    "Organisation.members": Listed(an_organisation, members),
+    "Organisation.invitations": Listed(an_organisation, invitations),
+    "Organisation.auditLog": Listed(an_organisation, acts),
+    "Organisation.residencyApplications": Listed(the_committee, applications, one_a_town=True),
+    "Organisation.notices": Listed(the_committee, notices, one_a_town=True),
+    "Organisation.requestQueue": Listed(
+        the_company, requests, arguments=lambda _town: "bucket: IN_HAND", one_a_town=True
+    ),
+    "Notice.comments": Listed(a_notice, notice_comments),
+    "Notice.threads": Listed(a_notice, notice_comments),
+    "Notice.history": Listed(a_notice, updates, already=1),
+    "Notice.round": Listed(a_notice, round_in_own_grids),
+    "Reach.byBuilding": Listed(a_notice, reached_buildings, already=1, within=IN_A_NOTICE),
+    "Reach.unreached": Listed(a_notice, receipts, already=1, within=IN_A_NOTICE),
+    "Reach.visits": Listed(a_notice, visits, within=IN_A_NOTICE),
+    "Post.comments": Listed(a_post, post_comments),
+    "Post.threads": Listed(a_post, post_comments),
+    "Post.revisions": Listed(a_post, revisions),
+    "Post.deliberations": Listed(a_post, deliberations_on),
+    "Comment.replies": Listed(a_comment, replies),
+    "ServiceRequest.steps": Listed(a_request, steps, already=1),
+    "ServiceRequest.duplicates": Listed(a_request, duplicates),
+    "Motion.roll": Listed(a_motion, roll, already=1),
+    "Motion.paperBallots": Listed(a_motion, paper_ballots),
+    "Motion.proxies": Listed(a_motion, proxies),
+    "Community.deliberations": Listed(the_community, deliberations, one_a_town=True),
+    "Deliberation.comments": Listed(a_deliberation, deliberation_comments),
+    "Deliberation.threads": Listed(a_deliberation, deliberation_comments),
+    "Deliberation.statements": Listed(a_deliberation, statements, already=1),
+    "Deliberation.nextStatements": Listed(a_deliberation, statements, already=1),
+    "Deliberation.steps": Listed(a_deliberation, deliberation_steps),
+    "Deliberation.execution": Listed(a_deliberation, execution),
+    # The post is there already.
+    "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
+}

@@ -1,0 +1,1 @@
+"""The acceptance stories, played by real clients against really running servers."""

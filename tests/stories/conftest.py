@@ -1,0 +1,38 @@
+"""Deployments for the stories: one process on SQLite, and two on PostgreSQL with Redis between them."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.neighbourhood import Neighbourhood as Neighbourhood
+from tests.neighbourhood import deployment_of, prepared, running
+from tests.nursery import Nursery
+from tests.servers import Deployment
+
+
+# Not async: such a fixture cannot ask for async ones by name, and only one of the databases is wanted.
+@pytest.fixture(params=["sqlite", "postgres"])
+def undeployed(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
+    """A deployment of each kind that does not serve yet."""
+    return deployment_of(request.param, request, tmp_path)
+
+
+@pytest.fixture
+async def deployment(undeployed: Deployment) -> AsyncIterator[Deployment]:
+    """A deployment that serves, of each kind."""
+    async with running(undeployed) as made:
+        yield made
+
+
+@pytest.fixture
+async def neighbourhood(deployment: Deployment) -> AsyncIterator[Neighbourhood]:
+    async with prepared(deployment) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Starts servers at once, for stories that start many."""
+    with Nursery() as made:
+        yield made

@@ -1,0 +1,239 @@
+"""Signing in by code or password, and how often either may be tried."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import pytest
+
+from models.base import now
+from models.identity import Account, OneTimeCode, RateCount, Session, SessionEnd
+from models.visibility import viewers
+from resolvers.context import Context
+from resolvers.errors import InvalidInput, RateLimited, Unauthenticated
+from resolvers.identity import sign_in
+from resolvers.identity.accounts import account_of, masked_phones, update_profile
+from resolvers.identity.sessions import open_session, viewer_of
+from subscriptions.events import STANDING, Kind
+from tests.world import World
+
+PHONE = "13900001111"
+
+
+@pytest.fixture
+async def ctx(world: World) -> Context:
+    """Nobody, at a device with an address."""
+    made = await world.context()
+    made.address, made.device = "192.0.2.1", "phone"
+    return made
+
+
+def sent_code(world: World) -> str:
+    found = re.search(r"\d{6}", world.sms.sent[-1][1])
+    assert found
+    return found[0]
+
+
+async def signed_in(world: World, account: Account) -> Context:
+    """The account in a real session, which may be ended."""
+    made = await open_session(world.services, account.id, "phone")
+    return Context(world.services, (await viewers({account.id: made.session_id}))[account.id])
+
+
+async def test_a_code_makes_an_account_once(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    assert world.sms.sent[-1][0] == "+86" + PHONE
+    code = sent_code(world)
+    first = await sign_in.with_code(ctx, phone="+86 " + PHONE, code=code, display_name=" 小王 ")
+    assert first.account.display_name == "小王"
+    viewer, _ = await viewer_of(world.services, first.access_token)
+    assert viewer.account_id == first.account.id
+    with pytest.raises(InvalidInput):
+        await sign_in.with_code(ctx, phone=PHONE, code=code)
+    await RateCount.all().delete()
+    await sign_in.request_code(ctx, phone=PHONE)
+    again = await sign_in.with_code(ctx, phone=PHONE, code=sent_code(world), display_name="别人")
+    assert again.account.id == first.account.id
+    assert again.account.display_name == "小王"
+    assert await Account.all().count() == 1
+
+
+async def test_neither_phone_nor_code_is_kept_in_clear(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    code = sent_code(world)
+    kept = await OneTimeCode.get()
+    assert code not in f"{kept.digest} {kept.phone_index}"
+    made = await sign_in.with_code(ctx, phone=PHONE, code=code)
+    account = await Account.get()
+    assert PHONE not in f"{account.phone_sealed} {account.phone_index} {account.display_name}"
+    assert await masked_phones(ctx, [made.account]) == ["139****1111"]
+
+
+async def test_a_code_is_worthless_after_five_guesses(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    code = sent_code(world)
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    guesses = [sign_in.with_code(ctx, phone=PHONE, code=wrong) for _ in range(5)]
+    results = await asyncio.gather(*guesses, return_exceptions=True)
+    assert all(isinstance(result, InvalidInput) for result in results)
+    with pytest.raises(InvalidInput):
+        await sign_in.with_code(ctx, phone=PHONE, code=code)
+    assert await Account.all().count() == 0
+
+
+async def test_a_code_is_worthless_after_five_minutes_and_after_a_newer_one(
+    world: World, ctx: Context
+) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    old = sent_code(world)
+    await RateCount.all().delete()
+    await sign_in.request_code(ctx, phone=PHONE)
+    new = sent_code(world)
+    if old != new:
+        with pytest.raises(InvalidInput):
+            await sign_in.with_code(ctx, phone=PHONE, code=old)
+    await OneTimeCode.all().update(expires_at=now() - timedelta(seconds=1))
+    with pytest.raises(InvalidInput):
+        await sign_in.with_code(ctx, phone=PHONE, code=new)
+    assert await Account.all().count() == 0
+
+
+async def test_of_two_uses_of_one_code_one_signs_in(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    uses = [sign_in.with_code(ctx, phone=PHONE, code=sent_code(world)) for _ in range(2)]
+    results = await asyncio.gather(*uses, return_exceptions=True)
+    assert sum(isinstance(result, InvalidInput) for result in results) == 1
+    assert await Session.all().count() == 1
+
+
+async def test_codes_are_limited_by_phone_and_by_address(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    with pytest.raises(RateLimited) as error:
+        await sign_in.request_code(ctx, phone=PHONE)
+    assert 1 <= error.value.retry_after <= 120
+    assert len(world.sms.sent) == 1
+    for number in range(18):
+        await sign_in.request_code(ctx, phone=f"139000022{number:02}")
+    with pytest.raises(RateLimited):
+        await sign_in.request_code(ctx, phone="13900003333")
+    ctx.address = "192.0.2.2"
+    await sign_in.request_code(ctx, phone="13900003333")
+    assert len(world.sms.sent) == 20
+
+
+async def test_what_is_no_phone_is_refused(world: World, ctx: Context) -> None:
+    with pytest.raises(InvalidInput) as error:
+        await sign_in.request_code(ctx, phone="12345")
+    assert list(error.value.fields) == ["phone"]
+    assert world.sms.sent == []
+
+
+async def test_an_unreachable_gateway_changes_no_answer(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_phone: str, _text: str) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr(world.sms, "send", fail)
+    assert await sign_in.request_code(ctx, phone=PHONE) > now()
+
+
+async def test_a_password_signs_in(world: World, ctx: Context) -> None:
+    account = await world.account()
+    phone = world.services.keys.open("phone", account.phone_sealed)
+    own = await signed_in(world, account)
+    other = await signed_in(world, account)
+    await sign_in.set_password(own, new="correct horse")
+    assert (await Account.get()).password_hash != "correct horse"
+    ended = [event.event.subject for event in await world.events(STANDING)]
+    assert ended == [other.viewer.session_id]
+    assert (await Session.get(id=other.viewer.session_id)).end is SessionEnd.PASSWORD_CHANGED
+    assert (await Session.get(id=own.viewer.session_id)).ended_at is None
+    made = await sign_in.with_password(ctx, phone=phone, password="correct horse")
+    assert made.account.id == account.id
+
+
+async def test_a_wrong_password_and_an_unknown_phone_answer_the_same(world: World, ctx: Context) -> None:
+    account = await world.account()
+    phone = world.services.keys.open("phone", account.phone_sealed)
+    await sign_in.set_password(await signed_in(world, account), new="correct horse")
+    sessions = await Session.all().count()
+    answers = set()
+    for number, word in ((phone, "wrong horse"), (PHONE, "correct horse")):
+        with pytest.raises(InvalidInput) as error:
+            await sign_in.with_password(ctx, phone=number, password=word)
+        answers.add(str(error.value.fields))
+    assert len(answers) == 1
+    assert await Session.all().count() == sessions
+
+
+async def test_passwords_cannot_be_tried_without_end(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def quickly(_hashed: str | None, _password: str) -> bool:
+        return False
+
+    monkeypatch.setattr(sign_in, "is_password", quickly)
+    for _ in range(10):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_password(ctx, phone=PHONE, password="x")
+    with pytest.raises(RateLimited):
+        await sign_in.with_password(ctx, phone=PHONE, password="x")
+
+
+async def test_an_old_session_needs_the_current_password(world: World) -> None:
+    account = await world.account()
+    ctx = await signed_in(world, account)
+    await sign_in.set_password(ctx, new="correct horse")
+    await Session.all().update(created_at=now() - timedelta(hours=1))
+    before = (await Account.get()).password_hash
+    for current in (None, "wrong horse"):
+        with pytest.raises(InvalidInput) as error:
+            await sign_in.set_password(ctx, new="battery staple", current=current)
+        assert list(error.value.fields) == ["currentPassword"]
+    assert (await Account.get()).password_hash == before
+    await sign_in.set_password(ctx, new="battery staple", current="correct horse")
+    assert (await Account.get()).password_hash != before
+
+
+async def test_a_short_password_is_refused(world: World) -> None:
+    ctx = await signed_in(world, await world.account())
+    with pytest.raises(InvalidInput) as error:
+        await sign_in.set_password(ctx, new="1234567")
+    assert list(error.value.fields) == ["newPassword"]
+    assert (await Account.get()).password_hash is None
+
+
+async def test_a_profile_changes_in_part(world: World) -> None:
+    ctx = await signed_in(world, await world.account("老名字"))
+    changed = await update_profile(ctx, display_name="新名字")
+    assert (changed.display_name, changed.language) == ("新名字", "zh-Hans")
+    changed = await update_profile(ctx, language="en")
+    assert (changed.display_name, changed.language) == ("新名字", "en")
+    for wrong in ({"display_name": "两\n行"}, {"display_name": "长" * 31}, {"language": "tlh"}):
+        with pytest.raises(InvalidInput):
+            await update_profile(ctx, **wrong)
+    assert await account_of(ctx) == changed
+
+
+async def test_nobody_has_no_profile(ctx: Context) -> None:
+    with pytest.raises(Unauthenticated):
+        await update_profile(ctx, display_name="名字")
+    with pytest.raises(Unauthenticated):
+        await sign_in.set_password(ctx, new="correct horse")
+
+
+async def test_old_codes_are_forgotten(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    await sign_in.sweep()
+    assert await OneTimeCode.all().count() == 1
+    await OneTimeCode.all().update(expires_at=now() - timedelta(seconds=1))
+    await sign_in.sweep()
+    assert await OneTimeCode.all().count() == 0
+
+
+async def test_signing_in_for_the_first_time_is_no_change_of_standing(world: World, ctx: Context) -> None:
+    await sign_in.request_code(ctx, phone=PHONE)
+    await sign_in.with_code(ctx, phone=PHONE, code=sent_code(world))
+    kinds = [event.event.kind for event in await world.events(STANDING)]
+    assert Kind.SESSION_ENDED not in kinds

@@ -1,0 +1,201 @@
+"""The server as its operator meets it: settings, plain routes, commands."""
+
+import base64
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from main import Application, BadSettings, Settings
+from models import database
+from subscriptions import log
+from tests.servers import ROOT, throwaway_secrets
+
+GRAPHQL = "http://linli/graphql"
+
+
+def production(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {
+        "LINLI_MODE": "production",
+        "LINLI_DATA_DIR": str(tmp_path),
+        "LINLI_SMS_URL": "https://sms.example/send",
+        **throwaway_secrets(),
+        **more,
+    }
+
+
+def client(application: Application) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(application.asgi()), base_url="http://linli")
+
+
+@pytest.mark.parametrize("name", ["LINLI_KEYS", "LINLI_INDEX_KEY", "LINLI_TOKEN_KEY", "LINLI_SMS_URL"])
+def test_production_has_no_default_secret(tmp_path: Path, name: str) -> None:
+    env = production(tmp_path)
+    del env[name]
+    with pytest.raises(BadSettings, match=name):
+        Settings.from_environment(env)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LINLI_KEYS", "nonsense"),
+        ("LINLI_KEYS", "a:" + base64.b64encode(b"short").decode()),
+        ("LINLI_INDEX_KEY", "?"),
+        ("LINLI_TOKEN_KEY", "short"),
+        ("LINLI_PORT", "web"),
+        ("LINLI_MODE", "test"),
+        ("LINLI_DATABASE_URL", "mysql://host/db"),
+        ("LINLI_BROADCAST_URL", "kafka://host"),
+    ],
+)
+def test_bad_settings_name_the_variable_and_not_its_value(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        Settings.from_environment(production(tmp_path, **{name: value}))
+    assert name in str(refused.value)
+    assert len(value) < 6 or value not in str(refused.value)
+
+
+def test_several_processes_need_a_bus_between_them(tmp_path: Path) -> None:
+    env = production(tmp_path, LINLI_PROCESSES="2")
+    with pytest.raises(BadSettings, match="memory://"):
+        Settings.from_environment(env)
+    assert Settings.from_environment({**env, "LINLI_BROADCAST_URL": "redis://localhost"}).production
+
+
+def test_a_demo_keeps_the_secrets_of_its_first_start(tmp_path: Path) -> None:
+    env = {"LINLI_DATA_DIR": str(tmp_path)}
+    first = Settings.from_environment(env)
+    again = Settings.from_environment(env)
+    sealed = first.keys.seal("phone", "+8613800000001")
+    assert again.keys.open("phone", sealed) == "+8613800000001"
+    assert (tmp_path / "demo-secrets.env").stat().st_mode & 0o077 == 0
+
+
+async def test_production_shows_neither_graphiql_nor_its_schema(tmp_path: Path) -> None:
+    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
+        assert (await http.get("/graphiql/")).status_code == 404
+        answer = await http.post("/graphql", json={"query": "{ __schema { queryType { name } } }"})
+        assert "introspection" in answer.json()["errors"][0]["message"].lower()
+        assert "data" not in answer.json()
+        misspelt = await http.post("/graphql", json={"query": "{ viewr { displayName } }"})
+        assert "Did you mean" not in misspelt.text
+
+
+async def test_the_demo_ships_its_own_graphiql(tmp_path: Path) -> None:
+    application = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    async with client(application) as http:
+        assert (await http.get("/")).headers["location"] == "/graphiql/"
+        page = await http.get("/graphiql/")
+        assert page.status_code == 200
+        assert "http://" not in page.text
+        assert "https://" not in page.text
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert (await http.get("/graphiql/graphiql.js")).status_code == 200
+        assert (await http.get("/graphiql/../../../main.py")).status_code == 404
+
+
+async def test_readiness_is_the_databases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)})
+    await database.migrate(settings.database_url)
+    application = Application(settings)
+    async with client(application) as http, application.lifespan(None):  # type: ignore[arg-type]
+        assert (await http.get("/healthz")).json() == {"status": "ok"}
+        assert (await http.get("/readyz")).json() == {"ready": True, "database": "ok", "bus": "ok"}
+        application.websocket.draining = True
+        assert (await http.get("/readyz")).status_code == 503
+        application.websocket.draining = False
+
+        async def away(_topics: object) -> None:
+            raise OSError("the database is away")
+
+        monkeypatch.setattr(log, "positions", away)
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()["database"]) == (503, "unreachable")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_metrics_are_served(tmp_path: Path) -> None:
+    application = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    async with client(application) as http:
+        await http.post("/graphql", json={"query": "{ __typename }"})
+        text = (await http.get("/metrics")).text
+    for name in (
+        'linli_operations_total{kind="query",outcome="ok"}',
+        "linli_operation_seconds_bucket",
+        "linli_connections",
+        "linli_delivery_lag_seconds",
+        "linli_buffered_frames",
+        "linli_log_events",
+        "linli_bus_healthy",
+    ):
+        assert name in text
+
+
+async def test_only_listed_origins_may_call_from_a_browser(tmp_path: Path) -> None:
+    settings = Settings.from_environment(
+        {"LINLI_DATA_DIR": str(tmp_path), "LINLI_ORIGINS": "https://app.example, https://screen.example"}
+    )
+    async with client(Application(settings)) as http:
+
+        async def preflight(origin: str) -> httpx.Response:
+            return await http.options(
+                "/graphql",
+                headers={
+                    "origin": origin,
+                    "access-control-request-method": "POST",
+                    "access-control-request-headers": "authorization,content-type",
+                },
+            )
+
+        allowed = await preflight("https://screen.example")
+        assert allowed.headers["access-control-allow-origin"] == "https://screen.example"
+        refused = await preflight("https://elsewhere.example")
+        assert "access-control-allow-origin" not in refused.headers
+
+
+def command(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "main.py", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LINLI_DATA_DIR": str(tmp_path), **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_printed_schema_is_the_repositorys(tmp_path: Path) -> None:
+    printed = command(tmp_path, "schema")
+    assert printed.returncode == 0
+    assert printed.stdout == (ROOT / "schema.graphql").read_text()
+
+
+def test_seeding_twice_makes_one_community(tmp_path: Path) -> None:
+    assert command(tmp_path, "migrate").returncode == 0
+    assert command(tmp_path, "migrate").returncode == 0
+    assert "ready" in command(tmp_path, "seed").stdout
+    assert "nothing added" in command(tmp_path, "seed").stdout
+    assert command(tmp_path, "token", "13900000001").stdout.count(".") == 2
+
+
+def test_demo_commands_refuse_production(tmp_path: Path) -> None:
+    env = production(tmp_path)
+    for name in ("seed", "token", "scenario"):
+        arguments = [name, "13900000001"] if name == "token" else [name]
+        refused = command(tmp_path, *arguments, **env)
+        assert refused.returncode == 2
+        assert "demo" in refused.stderr
+
+
+def test_secrets_in_the_environment_never_reach_the_screen(tmp_path: Path) -> None:
+    secret = secrets.token_hex(4)
+    refused = command(tmp_path, **production(tmp_path, LINLI_TOKEN_KEY=secret))
+    assert refused.returncode == 2
+    assert secret not in refused.stdout + refused.stderr

@@ -1,0 +1,208 @@
+"""An estate of owners, a committee that puts motions to them, and a clock that can be moved."""
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from models import base
+from models.base import new_id
+from models.identity import Account, Building, Community, Estate, Home, Relation, Residency
+from models.motions import Channel, Choice, ItemClass, MotionRow, ScopeKind
+from models.organisations import Organisation, OrganisationKind, Role
+from resolvers import jobs
+from resolvers.context import Context
+from resolvers.jobs import Worker
+from resolvers.motions import ballots, box, opening, paper, putting, reading, results, rules, simulator
+from resolvers.motions.rules import Wanted
+from tests.world import World
+
+YES, NO, ABSTAIN = Choice.YES, Choice.NO, Choice.ABSTAIN
+M2 = 10_000
+SURVEY = Wanted(name="意见征询", binding=False, notice_hours=0)
+numbers = count(1)
+
+
+class Clock:
+    """The time of the owners' vote and of scheduled work, as far ahead as the test likes."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return base.now() + self.ahead
+
+    async def begun_at(self) -> datetime:
+        return self.now()
+
+    def forward(self, **by: float) -> None:
+        self.ahead += timedelta(**by)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (box, putting, reading, results, opening, simulator, jobs):
+        monkeypatch.setattr(module, "now", made.now)
+    monkeypatch.setattr(box, "begun_at", made.begun_at)
+    return made
+
+
+class Street:
+    """An estate with owners, and officers of its owners' committee."""
+
+    community: Community
+    estate: Estate
+    building: Building
+    committee: Organisation
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self.world = world
+        self.clock = clock
+        self.officers: list[Account] = []
+
+    @classmethod
+    async def built(cls, world: World, clock: Clock) -> "Street":
+        street = cls(world, clock)
+        street.community = await world.community()
+        street.estate = await world.estate(street.community)
+        street.building = await world.building(street.estate)
+        street.committee = await world.organisation(street.community, OrganisationKind.OWNERS_COMMITTEE)
+        street.officers = [await world.officer(street.committee, Role.OFFICER) for _ in range(3)]
+        return street
+
+    async def home(self, square_metres: int, building: Building | None = None) -> Home:
+        building = building or self.building
+        return await Home.create(
+            community_id=building.community_id,
+            building_id=building.id,
+            unit="1",
+            number=str(next(numbers)),
+            area_cm2=square_metres * M2,
+        )
+
+    async def owner(self, *square_metres: int) -> Account:
+        """Somebody who alone owns a home of each of these sizes."""
+        account = await self.world.account()
+        for size in square_metres:
+            await self.own(account, await self.home(size))
+        return account
+
+    async def own(self, account: Account, home: Home, relation: Relation = Relation.OWNER) -> None:
+        await Residency.create(
+            community_id=home.community_id, account_id=account.id, home_id=home.id, relation=relation
+        )
+
+    async def ctx(self, account: Account) -> Context:
+        return await self.world.context(account)
+
+    async def officer(self, number: int = 0) -> Context:
+        return await self.ctx(self.officers[number])
+
+    async def adopt(self, wanted: Wanted) -> None:
+        ctx = await self.officer()
+        newest = await rules.newest_of(self.community.id)
+        await rules.adopt(
+            ctx,
+            organisation_id=self.committee.id,
+            base_version=newest.version if newest else 0,
+            wanted=wanted,
+        )
+
+    def draft(self, *classes: ItemClass, now: datetime, hours: float = 24, **more: Any) -> putting.Draft:
+        items = tuple(putting.Item(item_class=it, title=f"事项 {it.number}") for it in classes)
+        return putting.Draft(
+            **{
+                "title": "更换物业服务企业",
+                "body": "现有合同年底到期。",
+                "items": items or (putting.Item(item_class=ItemClass.PROPERTY_MANAGER, title="选聘新物业"),),
+                "scope_kind": ScopeKind.ESTATE,
+                "scope_ids": (self.estate.id,),
+                "opens_at": now,
+                "closes_at": now + timedelta(hours=hours),
+                **more,
+            }
+        )
+
+    async def announced(self, *classes: ItemClass, under: Wanted = SURVEY, **more: Any) -> "Vote":
+        await self.adopt(under)
+        now = self.clock.now()
+        if under.notice_hours:
+            now += timedelta(hours=under.notice_hours)
+        ctx = await self.officer()
+        row = await putting.create(
+            ctx,
+            organisation_id=self.committee.id,
+            draft=self.draft(*classes, now=now, **more),
+            key=str(new_id()),
+        )
+        await putting.announce(ctx, motion_id=row.id, version=row.version)
+        return Vote(self, row.id, [item.id for item in (await reading.items([row.id]))[0]])
+
+    async def opened(self, *classes: ItemClass, under: Wanted = SURVEY, **more: Any) -> "Vote":
+        vote = await self.announced(*classes, under=under, **more)
+        await vote.work()
+        return vote
+
+
+class Vote:
+    """An announced motion."""
+
+    def __init__(self, street: Street, id: UUID, items: list[UUID]) -> None:
+        self.street = street
+        self.id = id
+        self.items = items
+
+    async def work(self) -> None:
+        """Let scheduled work be done that is due."""
+        worker = Worker(self.street.world.services)
+        while await worker.work():
+            pass
+
+    async def row(self) -> MotionRow:
+        return await reading.motion(self.id)
+
+    def choices(self, *choices: Choice) -> dict[UUID, Choice]:
+        return dict(zip(self.items, choices, strict=True))
+
+    async def cast(
+        self, account: Account, *choices: Choice, home: Home | None = None, **more: Any
+    ) -> ballots.Done:
+        return await ballots.cast(
+            await self.street.ctx(account),
+            motion_id=self.id,
+            home_id=home.id if home else None,
+            choices=self.choices(*choices),
+            **{"key": str(new_id()), **more},
+        )
+
+    async def enter(self, home: Home, *choices: Choice, by: int = 0, channel: Channel = Channel.PAPER) -> Any:
+        return await paper.enter(
+            await self.street.officer(by),
+            motion_id=self.id,
+            home_id=home.id,
+            channel=channel,
+            choices=self.choices(*choices),
+            photo="照片 17",
+            key=str(new_id()),
+        )
+
+    async def confirm(self, paper_id: UUID, *choices: Choice, by: int = 1) -> Any:
+        return await paper.confirm(
+            await self.street.officer(by), paper_id=paper_id, choices=self.choices(*choices)
+        )
+
+    async def on_paper(self, home: Home, *choices: Choice, channel: Channel = Channel.PAPER) -> Any:
+        entered = await self.enter(home, *choices, channel=channel)
+        return await self.confirm(entered.id, *choices)
+
+    async def closed(self) -> dict[str, Any]:
+        """The result, after the close."""
+        row = await self.row()
+        self.street.clock.ahead = row.closes_at - base.now() + opening.SETTLE + timedelta(seconds=1)
+        await self.work()
+        result = (await self.row()).result
+        assert result is not None
+        return result
