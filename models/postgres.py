@@ -1,12 +1,14 @@
 """Tortoise's asyncpg client, whose transactions give their connection back whatever happens.
 
 Tortoise keeps the connection when BEGIN fails or is cancelled: after as many such accidents as the
-pool has connections, every later query waits for ever.
+pool has connections, every later query waits for ever. And a server that restarts leaves a pool of
+connections of which only the first use shows that they are dead.
 """
 
 from contextlib import suppress
 from typing import Any
 
+from asyncpg.exceptions import InternalClientError
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     TransactionalDBClient,
@@ -14,6 +16,7 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+from tortoise.exceptions import DBConnectionError
 
 from models.settled import settled
 
@@ -21,15 +24,27 @@ from models.settled import settled
 class PooledTransactionContext(TransactionContextPooled):
     async def __aenter__(self) -> TransactionalDBClient:
         await self.ensure_connection()
+        dead = 0
+        while not await self._began():
+            dead += 1
+            if dead > self.client._parent._pool.get_max_size():
+                raise DBConnectionError("Every connection of the pool is dead")
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def _began(self) -> bool:
+        """Whether BEGIN went through; where not, it has done nothing and another connection can have it."""
         client = self.client
         client._connection = await client._parent._pool.acquire()
         try:
             await settled(client.begin())
-        except BaseException:
+        except BaseException as error:
+            dead = isinstance(error, InternalClientError) or client._connection.is_closed()
             await self._release()
+            if dead and isinstance(error, Exception):
+                return False
             raise
-        self.token = get_connections().set(self.connection_name, client)
-        return client
+        return True
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         try:

@@ -213,8 +213,9 @@ async def test_a_lock_that_is_not_to_be_had_is_an_error_and_no_end(
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_a_server_that_comes_back_is_used_again(world: World) -> None:
     await usable()
+    # Waits, up to 20 s each, until they are gone.
     await execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         " AND datname = current_database()"
     )
     for _ in range(20):
