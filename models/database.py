@@ -20,6 +20,7 @@ APP = "linli"
 MODULES = [
     "models.identity",
     "models.organisations",
+    "models.memberships",
     "models.posts",
     "models.notices",
     "models.motions",

@@ -50,6 +50,19 @@ class Power(StrEnum):
     SEE_REQUEST_STATISTICS = auto()
     SET_REQUEST_POLICIES = auto()
     CONVENE = auto()
+    # Hold activities in the name of the own organisation.
+    HOST_ACTIVITIES = auto()
+    # Say in the directory what the own organisation offers.
+    KEEP_DIRECTORY = auto()
+    # Check the licences of merchants, and decide about their entries.
+    LICENSE_MERCHANTS = auto()
+    # Take members into the party branch, and end their membership: its secretary.
+    MANAGE_PARTY_MEMBERS = auto()
+    PUBLISH_PARTY_CONTENT = auto()
+    # Say who answers a member's opinion and until when, and see the figures: the secretary.
+    ASSIGN_OPINIONS = auto()
+    ANSWER_OPINIONS = auto()
+    LOG_HOME_VISITS = auto()
     # Grant and revoke roles in the own organisation.
     MANAGE_OFFICERS = auto()
     # Make another organisation of the community, and name its first administrator.
@@ -63,29 +76,39 @@ class Power(StrEnum):
 NO_POWERS: frozenset[Power] = frozenset()
 ADMINISTERING = frozenset({Power.MANAGE_OFFICERS, Power.SEE_AUDIT})
 VOTING = frozenset({Power.PUT_MOTIONS, Power.COUNT_BALLOTS})
+BRANCH = frozenset({Power.PUBLISH_PARTY_CONTENT, Power.ANSWER_OPINIONS, Power.LOG_HOME_VISITS})
+LEADING_BRANCH = BRANCH | {Power.MANAGE_PARTY_MEMBERS, Power.ASSIGN_OPINIONS}
+OFFERING = frozenset({Power.HOST_ACTIVITIES, Power.KEEP_DIRECTORY})
 HANDLING_REQUESTS = frozenset({Power.HANDLE_REQUESTS, Power.SEE_REQUEST_STATISTICS})
 
 # Who may do what. What is not here nobody may do.
 POWERS: dict[OrganisationKind, dict[Role, frozenset[Power]]] = {
     OrganisationKind.RESIDENTS_COMMITTEE: {
-        Role.ADMIN: frozenset(Power),
+        Role.ADMIN: frozenset(Power) - LEADING_BRANCH,
         Role.OFFICER: frozenset(Power)
+        - LEADING_BRANCH
         - ADMINISTERING
         - {Power.FOUND_OFFICES, Power.MANAGE_GRIDS, Power.SET_REQUEST_POLICIES},
         Role.GRID_WORKER: frozenset({Power.SEE_REACH, Power.RECORD_VISITS, Power.HANDLE_REQUESTS}),
     },
     OrganisationKind.PROPERTY_COMPANY: {
-        Role.ADMIN: ADMINISTERING | {Power.PUBLISH_NOTICES, Power.SEE_REACH} | HANDLING_REQUESTS,
-        Role.OFFICER: frozenset({Power.PUBLISH_NOTICES, Power.SEE_REACH}) | HANDLING_REQUESTS,
+        Role.ADMIN: ADMINISTERING | {Power.PUBLISH_NOTICES, Power.SEE_REACH} | HANDLING_REQUESTS | OFFERING,
+        Role.OFFICER: frozenset({Power.PUBLISH_NOTICES, Power.SEE_REACH}) | HANDLING_REQUESTS | OFFERING,
     },
     OrganisationKind.OWNERS_COMMITTEE: {
-        Role.ADMIN: ADMINISTERING | {Power.CONVENE} | VOTING | HANDLING_REQUESTS,
-        Role.OFFICER: frozenset({Power.CONVENE}) | VOTING | HANDLING_REQUESTS,
+        Role.ADMIN: ADMINISTERING | {Power.CONVENE} | VOTING | HANDLING_REQUESTS | OFFERING,
+        Role.OFFICER: frozenset({Power.CONVENE}) | VOTING | HANDLING_REQUESTS | OFFERING,
     },
-    OrganisationKind.PARTY_BRANCH: {Role.ADMIN: ADMINISTERING},
-    OrganisationKind.MERCHANT: {Role.ADMIN: ADMINISTERING},
-    OrganisationKind.INTERMEDIARY: {Role.ADMIN: ADMINISTERING},
-    OrganisationKind.GOVERNMENT: {Role.ADMIN: ADMINISTERING},
+    OrganisationKind.PARTY_BRANCH: {
+        Role.ADMIN: ADMINISTERING | LEADING_BRANCH | {Power.HOST_ACTIVITIES},
+        Role.OFFICER: BRANCH | {Power.HOST_ACTIVITIES},
+    },
+    OrganisationKind.MERCHANT: {
+        Role.ADMIN: ADMINISTERING | {Power.KEEP_DIRECTORY},
+        Role.OFFICER: frozenset({Power.KEEP_DIRECTORY}),
+    },
+    OrganisationKind.INTERMEDIARY: {Role.ADMIN: ADMINISTERING | OFFERING, Role.OFFICER: OFFERING},
+    OrganisationKind.GOVERNMENT: {Role.ADMIN: ADMINISTERING | OFFERING, Role.OFFICER: OFFERING},
 }
 
 # Notices of which categories a kind of organisation may publish; the residents' committee, of all.

@@ -2,8 +2,8 @@
 
 Everything that may be seen has an *audience*, a set of scope ids. A viewer *holds* a set of scope
 ids: the account itself, its homes, their buildings, estates, grids and communities, the
-organisations it holds office in. A viewer may see a thing if the two sets meet. Queries ask that
-in SQL, streams in memory; a test holds the two together.
+organisations it holds office in, the groups and party branches it is a member of. A viewer may see a
+thing if the two sets meet. Queries ask that in SQL, streams in memory; a test holds the two together.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
+from models.memberships import MemberRole, members_of
 from models.organisations import OrganisationKind, Role
 from models.rows import Where, select
 
@@ -49,6 +50,8 @@ class Viewer:
     # Communities where the account is a verified resident or an officer.
     communities: frozenset[UUID] = NO_ONE
     offices: Mapping[UUID, Office] = field(default_factory=dict)
+    # The groups and party branches that the account belongs to.
+    memberships: Mapping[UUID, MemberRole] = field(default_factory=dict)
 
     def may_see(self, audience: frozenset[UUID]) -> bool:
         return not audience.isdisjoint(self.scopes)
@@ -94,13 +97,21 @@ class HeldRole:
 
 
 @dataclass(slots=True)
+class HeldMembership:
+    account_id: UUID
+    community_id: UUID
+    host_id: UUID
+    role: MemberRole
+
+
+@dataclass(slots=True)
 class Known:
     account_id: UUID
     community_id: UUID
 
 
 async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
-    """Each account (mapped to its session) as it stands now, by three statements for all."""
+    """Each account (mapped to its session) as it stands now, by four statements for all."""
     ids = list(accounts)
     homes = await select(
         HeldHome,
@@ -116,6 +127,12 @@ async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
         " WHERE a.revoked_at IS NULL AND a.account_id IN (?)",
         ids,
     )
+    memberships = await select(
+        HeldMembership,
+        "SELECT account_id, community_id, host_id, role FROM membership"
+        " WHERE left_at IS NULL AND account_id IN (?)",
+        ids,
+    )
     known = await select(
         Known,
         "SELECT account_id, community_id FROM residency WHERE account_id IN (?)"
@@ -125,16 +142,24 @@ async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
     )
     homes_of: defaultdict[UUID, list[HeldHome]] = defaultdict(list)
     roles_of: defaultdict[UUID, list[HeldRole]] = defaultdict(list)
+    memberships_of: defaultdict[UUID, list[HeldMembership]] = defaultdict(list)
     known_to: defaultdict[UUID, set[UUID]] = defaultdict(set)
     for home in homes:
         homes_of[home.account_id].append(home)
     for role in roles:
         roles_of[role.account_id].append(role)
+    for membership in memberships:
+        memberships_of[membership.account_id].append(membership)
     for row in known:
         known_to[row.account_id].add(row.community_id)
     return {
         account_id: standing(
-            account_id, session_id, homes_of[account_id], roles_of[account_id], known_to[account_id]
+            account_id,
+            session_id,
+            homes_of[account_id],
+            roles_of[account_id],
+            memberships_of[account_id],
+            known_to[account_id],
         )
         for account_id, session_id in accounts.items()
     }
@@ -145,6 +170,7 @@ def standing(
     session_id: UUID | None,
     homes: Iterable[HeldHome],
     roles: Iterable[HeldRole],
+    memberships: Iterable[HeldMembership],
     known: set[UUID],
 ) -> Viewer:
     scopes = {account_id}
@@ -164,7 +190,12 @@ def standing(
             (before.grids if before else NO_ONE) | ({held.grid_id} if held.grid_id else NO_ONE),
         )
         scopes |= {held.organisation_id, role_of(held.community_id, held.kind, held.role)}
+        # Who leads a branch sees what its members see.
+        scopes |= {members_of(held.organisation_id)} if held.kind is OrganisationKind.PARTY_BRANCH else set()
         communities.add(held.community_id)
+    # Of no account once it has left the community.
+    joined = [membership for membership in memberships if membership.community_id in communities]
+    scopes |= {members_of(membership.host_id) for membership in joined}
     scopes |= communities | {public_of(community_id) for community_id in communities | known}
     return Viewer(
         account_id=account_id,
@@ -173,4 +204,5 @@ def standing(
         homes=frozenset(home.home_id for home in homes),
         communities=frozenset(communities),
         offices=offices,
+        memberships={membership.host_id: membership.role for membership in joined},
     )

@@ -3,6 +3,7 @@ from tortoise.migrations import operations as ops
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
 from models.identity import ApplicationStatus, Relation, SessionEnd
+from models.memberships import MemberRole
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
@@ -454,6 +455,21 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'event', 'app': 'linli', 'unique_together': (('topic', 'seq'),), 'indexes': [Index(fields=['topic', 'thread_id', 'seq']), Index(fields=['at'])], 'pk_attr': 'id'},
             bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Membership',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('host_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField(db_index=True)),
+                ('role', fields.CharEnumField(default=MemberRole.MEMBER, description='OWNER: OWNER\nMODERATOR: MODERATOR\nMEMBER: MEMBER', enum_type=MemberRole, max_length=12)),
+                ('joined_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'membership', 'app': 'linli', 'unique_together': (('host_id', 'account_id'),), 'indexes': [Index(fields=['host_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One row for each account and host: whoever comes back gets the same one again.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='Motion',

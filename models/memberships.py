@@ -1,0 +1,49 @@
+"""Who belongs to what somebody may join: the members of an interest group, of a party branch."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from tortoise import fields
+
+from models.base import CommunityTable, now
+
+
+class MemberRole(StrEnum):
+    """What a member is to the host. A branch has members only; its offices are appointments."""
+
+    OWNER = "OWNER"
+    MODERATOR = "MODERATOR"
+    MEMBER = "MEMBER"
+
+
+def members_of(host_id: UUID) -> UUID:
+    """The scope of everyone who belongs to a group or a party branch."""
+    return uuid5(host_id, "members")
+
+
+class Membership(CommunityTable):
+    """One row for each account and host: whoever comes back gets the same one again."""
+
+    host_id = fields.UUIDField()
+    account_id = fields.UUIDField(db_index=True)
+    role = fields.CharEnumField(MemberRole, max_length=12, default=MemberRole.MEMBER)
+    joined_at = fields.DatetimeField(default=now)
+    left_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "membership"
+        unique_together = (("host_id", "account_id"),)
+        indexes = (("host_id", "id"),)
+
+
+@dataclass(slots=True)
+class MembershipRow:
+    id: UUID
+    community_id: UUID
+    host_id: UUID
+    account_id: UUID
+    role: MemberRole
+    joined_at: datetime
+    left_at: datetime | None
