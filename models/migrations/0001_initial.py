@@ -909,7 +909,7 @@ class Migration(migrations.Migration):
                 ('number', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('id', fields.UUIDField(unique=True)),
                 ('community_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE', enum_type=SearchKind, max_length=16)),
+                ('kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nDELIBERATION: DELIBERATION', enum_type=SearchKind, max_length=16)),
                 ('bigrams', fields.TextField(unique=False)),
             ],
             options={'table': 'search_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'kind', 'id'])], 'pk_attr': 'number', 'table_description': 'The bigrams of one thing, whose id the entry has.'},
