@@ -14,6 +14,8 @@ from models.paging import PageArgs
 from models.posts import PostAudience, PostKind, PostRow
 from models.search import SearchAudience, SearchEntry, SearchKind, bigrams
 from resolvers import posts
+from resolvers.deliberations import topics
+from resolvers.deliberations.topics import Topic
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.notices import publishing
 from resolvers.notices.audiences import Place
@@ -164,6 +166,31 @@ async def test_of_superseded_notices_the_latest_is_found(street: Street) -> None
     )
     assert await street.found("停电通知") == [update.id]
     assert await street.found("十七") == []
+
+
+async def test_a_proposal_is_found_by_its_author_and_the_office_until_it_is_accepted(street: Street) -> None:
+    world = street.world
+    row = await topics.propose(
+        await world.context(street.author),
+        organisation_id=street.committee.id,
+        topic=Topic("加装电梯", "一楼也要同意"),
+        key="p",
+    )
+    for account, found in ((street.author, [row.id]), (street.officer, [row.id]), (street.neighbour, [])):
+        assert await street.found("装电梯", by=account) == found
+    opened = await topics.accept(
+        await world.context(street.officer), deliberation_id=row.id, version=row.version
+    )
+    assert await street.found("装电梯") == [row.id]
+    await topics.edit(
+        await world.context(street.officer),
+        deliberation_id=row.id,
+        version=opened.version,
+        title="加装扶梯",
+        body="一楼也要同意",
+    )
+    assert await street.found("装电梯") == []
+    assert await street.found("扶梯") == [row.id]
 
 
 async def test_kinds_narrow_the_search(street: Street) -> None:

@@ -17,6 +17,7 @@ from resolvers.errors import InvalidInput
 from resolvers.notices import reading
 from resolvers.paging import pages
 
+SHORTEST_WORD = 2
 LONGEST_WORDS = 100
 
 Fetch = Callable[[Context, Sequence[UUID]], Awaitable[Sequence[Any]]]
@@ -41,7 +42,7 @@ async def found_in(
     """
     wanted = search.bigrams(check_text("words", words, LONGEST_WORDS))
     if not wanted:
-        raise InvalidInput(words="At least 2 characters")
+        raise InvalidInput(words=f"At least {SHORTEST_WORD} characters")
     where = search.visible_to(ctx.viewer) & search.holding(wanted)
     if kinds is not None:
         where &= being("t.kind", kinds)
