@@ -11,6 +11,7 @@ Two comparisons:
 """
 
 import dataclasses
+import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ from schema.execution.completion import complete
 from schema.operations import Operation, Operations, Refusal
 
 TIMES = 3
+DATABASES = ("models.sqlite", "models.postgres")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -76,6 +78,8 @@ def _watched_complete(blocks: Any) -> Any:
 
 
 def _watch_writes() -> None:
+    for module in DATABASES:
+        importlib.import_module(module)
     for kind in _all_subclasses(BaseDBAsyncClient):
         for name in ("execute_query", "execute_query_dict", "execute_insert", "execute_many"):
             if name in vars(kind):
