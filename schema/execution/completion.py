@@ -25,6 +25,8 @@ def complete(blocks: list["Block"]) -> Completed:
     for block in blocks:
         places = [(block, index) for index in range(len(block.parents))]
         block.link.update(zip(block.ids, places, strict=True))
+        for link, identity, error in block.refused:
+            link[identity] = error
     completion = Completion()
     try:
         data = completion.object(blocks[0], 0, None)

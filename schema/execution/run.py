@@ -60,7 +60,7 @@ async def execute(plans: Plans, variables: VariableValues, context: Any, root: A
 class Block:
     """The objects of one shape below one field, each once."""
 
-    __slots__ = ("columns", "ids", "link", "links", "parents", "shape")
+    __slots__ = ("columns", "ids", "link", "links", "parents", "refused", "shape")
 
     def __init__(
         self, shape: Shape, parents: Sequence[Any], ids: Sequence[int], link: dict[int, Any]
@@ -68,10 +68,12 @@ class Block:
         self.shape = shape
         self.parents = parents
         self.ids = ids
-        # From the identity of each object that the field led to, to its response, or to why there is none.
+        # From the identity of each object that the field led to, to its response.
         self.link = link
         self.columns: list[Any] = [None] * len(shape.steps)
         self.links: list[dict[int, Any]] = [{} for _ in shape.steps]
+        # Why there is no response for some of the objects that a field of these led to.
+        self.refused: list[tuple[dict[int, Any], int, Exception]] = []
 
 
 class Resolving:
@@ -237,7 +239,7 @@ class Run:
                 if group is None:
                     group = groups[type_.name] = asked.of(type_), [], []
             except Exception as error:
-                link[identity] = error
+                block.refused.append((link, identity, error))
                 continue
             group[1].append(item)
             group[2].append(identity)
