@@ -21,6 +21,11 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    MENTION = "MENTION"
+    GROUP_POST = "GROUP_POST"
+    GROUP_JOIN = "GROUP_JOIN"
+    GROUP_INVITE = "GROUP_INVITE"
+    GROUP_STEP = "GROUP_STEP"
 
 
 class Notification(CommunityTable):

@@ -11,6 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -36,6 +37,7 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
     CommunityAudit,
@@ -71,7 +73,14 @@ class Organisation(
 @fetched_by(own_account_by_id)
 @strawberry.type(description="The signed-in account, as only its holder sees it.")
 class Viewer(
-    Node, ViewerAccount, ViewerResidencies, ViewerOffices, ViewerInvitations, ViewerNotices, ViewerInbox
+    Node,
+    ViewerAccount,
+    ViewerResidencies,
+    ViewerOffices,
+    ViewerInvitations,
+    ViewerNotices,
+    ViewerInbox,
+    ViewerGroups,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -21,6 +21,7 @@ from schema.deliberations import (
     StatementChanged,
 )
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -69,6 +70,9 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -81,6 +85,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | GROUP_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

@@ -30,6 +30,11 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    MENTION="A comment in a group mentions the viewer.",
+    GROUP_POST="A post in a group of the viewer's, who wants to know of all or is mentioned.",
+    GROUP_JOIN="Somebody asks to join a group of the viewer's, or the viewer's request is decided.",
+    GROUP_INVITE="The viewer is invited into a group.",
+    GROUP_STEP="Something was done in a group that concerns the viewer.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -43,6 +48,11 @@ SUBJECTS = {
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.MENTION: "Comment",
+    NotificationKind.GROUP_POST: "Post",
+    NotificationKind.GROUP_JOIN: "JoinRequest",
+    NotificationKind.GROUP_INVITE: "GroupInvitation",
+    NotificationKind.GROUP_STEP: "GroupStep",
 }
 
 

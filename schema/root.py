@@ -12,6 +12,7 @@ from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
 from schema.fields import VIEWER, Info
+from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
 from schema.motions import MotionsMutation, MotionsQuery, MotionsSubscription
@@ -68,6 +69,7 @@ class Mutation(
     CommentsMutation,
     LikesMutation,
     DeliberationsMutation,
+    GroupsMutation,
     RequestsMutation,
 ):
     pass
@@ -81,6 +83,7 @@ class Subscription(
     PostsSubscription,
     CommentsSubscription,
     DeliberationsSubscription,
+    GroupsSubscription,
     RequestsSubscription,
     CommunitySubscription,
 ):

@@ -29,7 +29,7 @@ from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
-from tests.stories import deliberating
+from tests.stories import deliberating, groups
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -200,6 +200,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await gather(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -254,6 +255,20 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
 
 
+async def gather(made: Furnished, done: Doing, secret: str) -> None:
+    """A group that somebody wants to join and somebody is invited into, with a post and a step."""
+    about = {"name": f"{secret} group", "description": f"{secret} fun", "access": "APPROVAL"}
+    more = {"rules": f"{secret} rules", "questions": [f"{secret} question"], "idempotencyKey": "group"}
+    group = (await done("resident", groups.FOUND, communityId=made.id, **about, **more))["group"]["id"]
+    await done("neighbour", groups.JOIN, groupId=group, answers=[f"{secret} answer"])
+    admin = global_id("Neighbour", neighbour_key(made.community.id, made.people["admin"].id))
+    await done("resident", groups.INVITE, groupId=group, neighbourId=admin)
+    for archived in (True, False):
+        await done("resident", groups.ARCHIVE, groupId=group, archived=archived)
+    post = {"communityId": made.id, "groupId": group, "kind": "TALK", "body": f"{secret} group post"}
+    await done("resident", POST, **post, idempotencyKey="group post")
+
+
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
     """An id of each type, by the rows of the tables that are called like the types."""
     ids: dict[str, list[str]] = {}
@@ -266,6 +281,11 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             keys = [neighbour_key(furnished.community.id, account) for account in accounts[:1]]
         elif type_name == "Viewer":
             keys = accounts[:1]
+        elif type_name == "Group":
+            rows = await execute(
+                "SELECT id FROM interest_group WHERE community_id = ?", furnished.community.id
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "MotionItem":
             rows = await execute(
                 "SELECT i.id FROM motion_item i JOIN motion m ON m.id = i.motion_id WHERE m.community_id = ?",
