@@ -6,14 +6,17 @@ FOUND = f"""mutation Found($input: FoundGroupInput!) {{ foundGroup(input: $input
   ... on FoundGroupPayload {{ {GROUP} }} {PROBLEM} }} }}"""
 EDIT = f"""mutation Edit($input: EditGroupInput!) {{ editGroup(input: $input) {{ __typename
   ... on EditGroupPayload {{ {GROUP} }} {PROBLEM} ... on Conflict {{ current {{ id }} }} }} }}"""
-ARCHIVE = f"""mutation Archive($input: SetGroupArchivedInput!) {{ setGroupArchived(input: $input) {{ __typename
+ARCHIVE = f"""mutation Archive($input: SetGroupArchivedInput!) {{ setGroupArchived(input: $input) {{
+  __typename
   ... on SetGroupArchivedPayload {{ {GROUP} }} {PROBLEM} }} }}"""
 DISSOLVE = f"""mutation Dissolve($input: DissolveGroupInput!) {{ dissolveGroup(input: $input) {{ __typename
   ... on DissolveGroupPayload {{ dissolvedGroupId }} {PROBLEM} }} }}"""
 JOIN = f"""mutation Join($input: JoinGroupInput!) {{ joinGroup(input: $input) {{ __typename
   ... on JoinGroupPayload {{ {GROUP} joinRequest {{ id status }} }} {PROBLEM} }} }}"""
-DECIDE = f"""mutation Decide($input: DecideJoinRequestInput!) {{ decideJoinRequest(input: $input) {{ __typename
-  ... on DecideJoinRequestPayload {{ joinRequest {{ id status reason answers {{ answer }} }} }} {PROBLEM} }} }}"""
+DECIDE = f"""mutation Decide($input: DecideJoinRequestInput!) {{ decideJoinRequest(input: $input) {{
+  __typename
+  ... on DecideJoinRequestPayload {{ joinRequest {{ id status reason answers {{ answer }} }} }}
+  {PROBLEM} }} }}"""
 INVITE = f"""mutation Invite($input: InviteToGroupInput!) {{ inviteToGroup(input: $input) {{ __typename
   ... on InviteToGroupPayload {{ invitation {{ id status }} }} {PROBLEM} }} }}"""
 ANSWER = f"""mutation Answer($input: AnswerGroupInvitationInput!) {{ answerGroupInvitation(input: $input) {{
@@ -21,7 +24,8 @@ ANSWER = f"""mutation Answer($input: AnswerGroupInvitationInput!) {{ answerGroup
   {PROBLEM} }} }}"""
 LEAVE = f"""mutation Leave($input: LeaveGroupInput!) {{ leaveGroup(input: $input) {{ __typename
   ... on LeaveGroupPayload {{ leftGroupId group {{ id }} }} {PROBLEM} }} }}"""
-REMOVE = f"""mutation Remove($input: RemoveGroupMemberInput!) {{ removeGroupMember(input: $input) {{ __typename
+REMOVE = f"""mutation Remove($input: RemoveGroupMemberInput!) {{ removeGroupMember(input: $input) {{
+  __typename
   ... on RemoveGroupMemberPayload {{ group {{ memberCount }} }} {PROBLEM} }} }}"""
 FOLLOW = """subscription Follow($id: ID!, $after: String) { groupEvents(groupId: $id, after: $after) { cursor
   event { __typename
