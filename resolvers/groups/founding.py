@@ -9,7 +9,7 @@ from models.base import new_id, now
 from models.groups import Group, GroupAccess, GroupAction, GroupRow
 from models.memberships import MemberRole
 from models.rows import execute
-from resolvers import identity, limits
+from resolvers import identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
@@ -140,6 +140,7 @@ async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:
             now(),
             group_id,
         )
+        await search.forget_posts(group_id)
         ended = await execute(
             "UPDATE interest_group SET dissolved_at = ?, member_count = 0, request_count = 0,"
             " version = version + 1 WHERE id = ? AND dissolved_at IS NULL RETURNING id",
