@@ -21,6 +21,8 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    PARTY_ENTRY = "PARTY_ENTRY"
+    PARTY_MEMBER = "PARTY_MEMBER"
 
 
 class Notification(CommunityTable):

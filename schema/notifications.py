@@ -30,6 +30,8 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    PARTY_MEMBER="The viewer's membership in a party branch has changed.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -43,6 +45,8 @@ SUBJECTS = {
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.PARTY_ENTRY: "PartyApplication",
+    NotificationKind.PARTY_MEMBER: "PartyMember",
 }
 
 
