@@ -27,6 +27,7 @@ MODULES = [
     "models.requests",
     "models.deliberations",
     "models.party.members",
+    "models.party.lessons",
     "models.notifications",
     "models.audit",
     "models.retries",

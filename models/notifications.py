@@ -23,6 +23,7 @@ class NotificationKind(StrEnum):
     STATEMENT = "STATEMENT"
     PARTY_ENTRY = "PARTY_ENTRY"
     PARTY_MEMBER = "PARTY_MEMBER"
+    PARTY_LESSON = "PARTY_LESSON"
 
 
 class Notification(CommunityTable):

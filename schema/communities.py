@@ -23,6 +23,7 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
@@ -61,6 +62,7 @@ class Organisation(
     OrganisationInvitations,
     OrganisationStatistics,
     OrganisationPartyMembers,
+    OrganisationPartyLessons,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")

@@ -111,6 +111,23 @@ CHINESE: dict[str, str] = {
     ),
     "You belong to this branch already": "您已经是本支部的成员",
     "You have applied to this branch already": "您已经申请过加入本支部",
+    "Holds an item that is not of this lesson": "含有不属于本课程的内容",
+    "A lesson has at least one required item": "课程至少要有一项必修内容",
+    "An item keeps its kind": "内容的类型不能更改",
+    "A quiz is finished by passing it": "测验通过后才算完成",
+    "Is no quiz": "不是测验",
+    "Must answer each question": "每道题都要作答",
+    "Holds an option that cannot be chosen": "含有不能选择的选项",
+    "You have passed this quiz already": "您已经通过这次测验",
+    "No attempt is left": "答题次数已用完",
+    "Only published lessons are learnt, by who belongs to the community": (
+        "只有已发布的课程可以学习,且仅限本社区的实名居民和工作人员"
+    ),
+    "Is not a link": "不是有效的链接",
+    "Must be an https link to a public host": "必须是指向公网地址的 https 链接",
+    "Videos of this host are not allowed": "不允许使用该网站的视频",
+    "Holds an option twice": "有重复的选项",
+    "A question has one right option, or several where it says so": "每道题要有一个正确选项,多选题可以有多个",
     "The applicant does not live in this community any more": "申请人已不在本社区居住",
     # The feed
     "There is no such estate in this community": "本社区没有这个小区",

@@ -20,6 +20,9 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.lesson_mutations import PartyLessonsMutation
+from schema.party.lessons import PartyLessonsQuery
+from schema.party.member_events import PartyMembersSubscription
 from schema.party.members import PartyMembersMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
@@ -50,7 +53,7 @@ class CommunitiesQuery:
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessonsQuery):
     pass
 
 
@@ -71,6 +74,7 @@ class Mutation(
     DeliberationsMutation,
     RequestsMutation,
     PartyMembersMutation,
+    PartyLessonsMutation,
 ):
     pass
 
@@ -84,6 +88,7 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    PartyMembersSubscription,
     CommunitySubscription,
 ):
     pass

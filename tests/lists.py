@@ -70,6 +70,16 @@ from models.notices import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.party.lessons import (
+    PartyLesson,
+    PartyLessonAudience,
+    PartyLessonCompletion,
+    PartyLessonItem,
+    PartyLessonItemKind,
+    PartyLessonProgress,
+    PartyLessonState,
+    PartyQuizAttempt,
+)
 from models.party.members import PartyApplication, PartyMember
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
@@ -1035,6 +1045,67 @@ async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
     )
 
 
+QUESTIONS = json.dumps(
+    [
+        {
+            "text": "?",
+            "multiple": False,
+            "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
+        }
+    ]
+)
+
+
+async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLesson]:
+    """Lessons with a quiz that the asker has tried and a certificate."""
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyLesson(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                audience=PartyLessonAudience.MEMBERS,
+                state=PartyLessonState.PUBLISHED,
+                title="学习",
+            )
+            for it in by
+        ]
+    )
+    quiz = {"kind": PartyLessonItemKind.QUIZ, "title": "测验", "questions": QUESTIONS, "attempts": 1}
+    items = await insert([PartyLessonItem(**of, lesson_id=row.id, position=1, **quiz) for row in made])
+    own = {**of, "account_id": town.asker.id}
+    await insert([PartyLessonProgress(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
+    tried = {"number": 1, "revision": 1, "answers": "[]", "score": 0, "total": 1, "passed": False}
+    await insert([PartyQuizAttempt(**own, item_id=it.id, **tried) for it in items])
+    await insert([completion(town, row, town.asker) for row in made])
+    return made
+
+
+def completion(town: Town, lesson: PartyLesson, account: Account) -> PartyLessonCompletion:
+    return PartyLessonCompletion(
+        community_id=town.community.id,
+        branch_id=lesson.branch_id,
+        lesson_id=lesson.id,
+        account_id=account.id,
+        number=f"{next(numbers)}",
+    )
+
+
+async def party_lessons(town: Town, branch_id: UUID, span: range) -> None:
+    await put_lessons(town, branch_id, await town.some(span))
+
+
+async def a_lesson(town: Town) -> UUID:
+    return (await put_lessons(town, await a_branch(town), town.households[:1]))[0].id
+
+
+async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
+    (lesson,) = await PartyLesson.filter(id=lesson_id)
+    await insert([completion(town, lesson, it.account) for it in await town.some(span)])
+
+
 # The table
 
 
@@ -1092,6 +1163,8 @@ LISTS: dict[str, Listed] = {
     ),
     "Organisation.partyMembers": Listed(a_branch, party_members),
     "Organisation.partyApplications": Listed(a_branch, party_applications),
+    "Organisation.partyLessons": Listed(a_branch, party_lessons),
+    "PartyLesson.completions": Listed(a_lesson, party_completions, already=1),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),
     "Notice.history": Listed(a_notice, updates, already=1),

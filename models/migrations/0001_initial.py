@@ -8,6 +8,7 @@ from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, M
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
+from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
 from models.party.members import PartyApplicationStatus, PartyFunction
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
@@ -587,7 +588,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -707,6 +708,75 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='PartyLesson',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='MEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyLessonAudience, max_length=8)),
+                ('state', fields.CharEnumField(default=PartyLessonState.DRAFT, description='DRAFT: DRAFT\nPUBLISHED: PUBLISHED\nWITHDRAWN: WITHDRAWN', enum_type=PartyLessonState, max_length=10)),
+                ('title', fields.CharField(max_length=80)),
+                ('summary', fields.CharField(default='', max_length=500)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_lesson', 'app': 'linli', 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonCompletion',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('lesson_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('number', fields.CharField(unique=True, max_length=20)),
+                ('name_shown', fields.BooleanField(default=False)),
+            ],
+            options={'table': 'party_lesson_completion', 'app': 'linli', 'unique_together': (('lesson_id', 'account_id'),), 'indexes': [Index(fields=['lesson_id', 'id'])], 'pk_attr': 'id', 'table_description': 'That somebody has finished a lesson, with the number of the certificate.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonItem',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('lesson_id', fields.UUIDField(db_index=True)),
+                ('position', fields.IntField()),
+                ('kind', fields.CharEnumField(description='TEXT: TEXT\nDOCUMENT: DOCUMENT\nVIDEO: VIDEO\nQUIZ: QUIZ', enum_type=PartyLessonItemKind, max_length=8)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(default='', unique=False)),
+                ('url', fields.CharField(default='', max_length=500)),
+                ('required', fields.BooleanField(default=True)),
+                ('pass_percent', fields.IntField(default=0)),
+                ('attempts', fields.IntField(default=0)),
+                ('questions', fields.TextField(default='[]', unique=False)),
+                ('revision', fields.IntField(default=1)),
+                ('removed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'party_lesson_item', 'app': 'linli', 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonProgress',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('lesson_id', fields.UUIDField()),
+                ('item_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'party_lesson_progress', 'app': 'linli', 'unique_together': (('item_id', 'account_id'),), 'indexes': [Index(fields=['lesson_id', 'account_id'])], 'pk_attr': 'id', 'table_description': 'That somebody has finished an item.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='PartyMember',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -720,6 +790,24 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'party_member', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'One membership from its beginning to its end. The rights that go with it are in `membership`.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyQuizAttempt',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('item_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('number', fields.IntField()),
+                ('revision', fields.IntField()),
+                ('answers', fields.TextField(unique=False)),
+                ('score', fields.IntField()),
+                ('total', fields.IntField()),
+                ('passed', fields.BooleanField()),
+            ],
+            options={'table': 'party_quiz_attempt', 'app': 'linli', 'unique_together': (('item_id', 'account_id', 'number'),), 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(

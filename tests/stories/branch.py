@@ -14,6 +14,14 @@ APPLY = """mutation Apply($input: ApplyToPartyBranchInput!) { applyToPartyBranch
 APPROVE = """mutation Approve($input: ApprovePartyApplicationInput!) {
   approvePartyApplication(input: $input) { __typename
   ... on PartyApplicationPayload { application { status } } ... on Problem { code message } } }"""
+LESSON = """mutation Lesson($input: CreatePartyLessonInput!) { createPartyLesson(input: $input) { __typename
+  ... on PartyLessonPayload { lesson { id version items { id kind revision } } }
+  ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
+PUBLISH = """mutation Publish($input: PartyLessonVersionInput!) { publishPartyLesson(input: $input) {
+  __typename ... on PartyLessonPayload { lesson { id state } } ... on Problem { code message } } }"""
+FINISH = """mutation Finish($input: FinishPartyLessonItemInput!) { finishPartyLessonItem(input: $input) {
+  __typename ... on FinishPartyLessonItemPayload { item { viewerDone } }
+  ... on Problem { code message } } }"""
 END = """mutation End($input: EndPartyMembershipInput!) { endPartyMembership(input: $input) { __typename
   ... on PartyMemberPayload { member { endedAt } } ... on Problem { code message } } }"""
 
@@ -27,4 +35,12 @@ async def furnish(neighbourhood: Neighbourhood, made: Any, done: Doing, secret: 
     given = {"branchId": global_id("Organisation", branch.id), "statement": f"{secret} statement"}
     application = await done("resident", APPLY, **given, idempotencyKey="party")
     await done("secretary", APPROVE, applicationId=application["application"]["id"], version=1)
+    items = [{"kind": "TEXT", "title": f"{secret} item", "body": f"{secret} text"}]
+    draft = {"title": f"{secret} lesson", "audience": "MEMBERS", "items": items}
+    branch_id = given["branchId"]
+    lesson = (await done("secretary", LESSON, branchId=branch_id, draft=draft, idempotencyKey="lesson"))[
+        "lesson"
+    ]
+    await done("secretary", PUBLISH, lessonId=lesson["id"], version=1)
+    await done("resident", FINISH, itemId=lesson["items"][0]["id"])
     await done("neighbour", APPLY, **given, idempotencyKey="party")
