@@ -28,6 +28,8 @@ MODULES = [
     "models.deliberations",
     "models.party.members",
     "models.party.lessons",
+    "models.party.opinions",
+    "models.party.visits",
     "models.notifications",
     "models.audit",
     "models.retries",

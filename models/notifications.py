@@ -24,6 +24,7 @@ class NotificationKind(StrEnum):
     PARTY_ENTRY = "PARTY_ENTRY"
     PARTY_MEMBER = "PARTY_MEMBER"
     PARTY_LESSON = "PARTY_LESSON"
+    OPINION = "OPINION"
 
 
 class Notification(CommunityTable):

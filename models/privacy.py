@@ -35,6 +35,7 @@ DOCUMENT = "document"
 EVIDENCE = "evidence"
 BALLOT = "ballot"
 PARTY = "party"
+VISIT = "visit"
 
 # Every column that holds sealed text, with its purpose.
 SEALED_COLUMNS = (
@@ -51,6 +52,7 @@ SEALED_COLUMNS = (
     ("party_application", "statement_sealed", PARTY),
     ("party_application", "reason_sealed", PARTY),
     ("party_member", "end_reason_sealed", PARTY),
+    ("home_visit", "notes_sealed", VISIT),
 )
 BATCH = 500
 

@@ -25,6 +25,8 @@ from schema.offices import (
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
 from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 
@@ -63,6 +65,8 @@ class Organisation(
     OrganisationStatistics,
     OrganisationPartyMembers,
     OrganisationPartyLessons,
+    OrganisationPartyOpinions,
+    OrganisationVisits,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")

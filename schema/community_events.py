@@ -43,6 +43,7 @@ from schema.party.member_events import (
     PartyLessonWithdrawn,
 )
 from schema.party.members import PartyApplicationChanged, PartyMemberChanged
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -83,6 +84,8 @@ CommunityEvent = Annotated[
     | PartyLessonChanged
     | PartyLessonWithdrawn
     | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
     | NotificationAdded
     | NotificationsRead
     | StreamOpened

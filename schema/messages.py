@@ -128,6 +128,17 @@ CHINESE: dict[str, str] = {
     "Videos of this host are not allowed": "不允许使用该网站的视频",
     "Holds an option twice": "有重复的选项",
     "A question has one right option, or several where it says so": "每道题要有一个正确选项,多选题可以有多个",
+    "Only members learn whose an opinion is": "只有面向党员公开的意见可以署名",
+    "Must be within the coming year": "必须在未来一年之内",
+    "Is no officer of the branch who answers opinions": "不是本支部可以答复意见的工作人员",
+    "Only its owner and who assigns opinions may answer this one": "只有承办人和支部书记可以答复这条意见",
+    "The member does not want it to go so far": "超出了提出人同意的公开范围",
+    "Must be within the past year": "必须在过去一年之内",
+    "Without consent only the fact is kept": "未经住户同意只能登记走访事实",
+    "Holds somebody who is neither officer nor member of the branch": (
+        "含有既不是本支部工作人员也不是党员的人"
+    ),
+    "There is a case of this visit already": "这次走访已经转为诉求",
     "The applicant does not live in this community any more": "申请人已不在本社区居住",
     # The feed
     "There is no such estate in this community": "本社区没有这个小区",

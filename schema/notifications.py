@@ -31,6 +31,7 @@ described(
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
     PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
     PARTY_LESSON="A party branch of the viewer's has a new lesson.",
     PARTY_MEMBER="The viewer's membership in a party branch has changed.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
@@ -49,6 +50,7 @@ SUBJECTS = {
     NotificationKind.PARTY_ENTRY: "PartyApplication",
     NotificationKind.PARTY_MEMBER: "PartyMember",
     NotificationKind.PARTY_LESSON: "PartyLesson",
+    NotificationKind.OPINION: "PartyOpinionStep",
 }
 
 

@@ -24,6 +24,8 @@ from schema.party.lesson_mutations import PartyLessonsMutation
 from schema.party.lessons import PartyLessonsQuery
 from schema.party.member_events import PartyMembersSubscription
 from schema.party.members import PartyMembersMutation
+from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -75,6 +77,8 @@ class Mutation(
     RequestsMutation,
     PartyMembersMutation,
     PartyLessonsMutation,
+    PartyOpinionsMutation,
+    VisitsMutation,
 ):
     pass
 

@@ -81,6 +81,15 @@ from models.party.lessons import (
     PartyQuizAttempt,
 )
 from models.party.members import PartyApplication, PartyMember
+from models.party.opinions import (
+    PartyOpinion,
+    PartyOpinionAction,
+    PartyOpinionReach,
+    PartyOpinionState,
+    PartyOpinionStep,
+    PartyOpinionTopic,
+)
+from models.party.visits import HomeVisit, HomeVisitor
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
     NoteVisibility,
@@ -1106,6 +1115,59 @@ async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
     await insert([completion(town, lesson, it.account) for it in await town.some(span)])
 
 
+async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyOpinion(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                year=2026,
+                number=n,
+                topic=PartyOpinionTopic.SAFETY,
+                title="楼道堆物",
+                body="请清理",
+                reach=PartyOpinionReach.PRIVATE,
+                state=PartyOpinionState.ASSIGNED,
+                owner_id=it.account.id,
+            )
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+    step = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
+    await insert(
+        [
+            PartyOpinionStep(
+                **of, opinion_id=row.id, officer_id=row.author_id, owner_id=row.author_id, **step
+            )
+            for row in made
+        ]
+    )
+
+
+async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    cases = await put_requests(town, neighbours)
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            HomeVisit(
+                **of,
+                branch_id=branch_id,
+                home_id=it.home.id,
+                visited_at=now(),
+                recorded_by_id=it.account.id,
+                consented=False,
+                request_id=case.id,
+            )
+            for it, case in zip(neighbours, cases, strict=True)
+        ]
+    )
+    await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
+
+
 # The table
 
 
@@ -1164,6 +1226,8 @@ LISTS: dict[str, Listed] = {
     "Organisation.partyMembers": Listed(a_branch, party_members),
     "Organisation.partyApplications": Listed(a_branch, party_applications),
     "Organisation.partyLessons": Listed(a_branch, party_lessons),
+    "Organisation.partyOpinions": Listed(a_branch, party_opinions),
+    "Organisation.homeVisits": Listed(a_branch, home_visits),
     "PartyLesson.completions": Listed(a_lesson, party_completions, already=1),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),

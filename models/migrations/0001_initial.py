@@ -10,6 +10,7 @@ from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
 from models.party.members import PartyApplicationStatus, PartyFunction
+from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOpinionState, PartyOpinionTopic
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
 from orjson import loads
@@ -345,6 +346,36 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='HomeVisit',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('home_id', fields.UUIDField(db_index=True)),
+                ('visited_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('recorded_by_id', fields.UUIDField()),
+                ('consented', fields.BooleanField()),
+                ('notes_sealed', fields.TextField(null=True, unique=False)),
+                ('request_id', fields.UUIDField(null=True)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'home_visit', 'app': 'linli', 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='HomeVisitor',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('visit_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'home_visitor', 'app': 'linli', 'unique_together': (('visit_id', 'account_id'),), 'pk_attr': 'id', 'table_description': 'Who went there.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='HouseholdEntry',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -588,7 +619,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -790,6 +821,66 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'party_member', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'One membership from its beginning to its end. The rights that go with it are in `membership`.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinion',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField(db_index=True)),
+                ('year', fields.IntField()),
+                ('number', fields.IntField()),
+                ('topic', fields.CharEnumField(description='PARTY_WORK: PARTY_WORK\nLIVELIHOOD: LIVELIHOOD\nENVIRONMENT: ENVIRONMENT\nSAFETY: SAFETY\nSERVICES: SERVICES\nCULTURE: CULTURE\nOTHER: OTHER', enum_type=PartyOpinionTopic, max_length=12)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('reach', fields.CharEnumField(description='PRIVATE: PRIVATE\nMEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyOpinionReach, max_length=8)),
+                ('named', fields.BooleanField(default=False)),
+                ('state', fields.CharEnumField(default=PartyOpinionState.SUBMITTED, description='SUBMITTED: SUBMITTED\nASSIGNED: ASSIGNED\nANSWERED: ANSWERED\nWITHDRAWN: WITHDRAWN', enum_type=PartyOpinionState, max_length=10)),
+                ('owner_id', fields.UUIDField(null=True)),
+                ('due_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reminded_for', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('escalated_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('answer', fields.TextField(default='', unique=False)),
+                ('answered_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('corrected_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('published', fields.CharEnumField(null=True, description='PRIVATE: PRIVATE\nMEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyOpinionReach, max_length=8)),
+                ('step_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_opinion', 'app': 'linli', 'unique_together': (('branch_id', 'year', 'number'),), 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinionNumber',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('year', fields.IntField()),
+                ('last_number', fields.IntField()),
+            ],
+            options={'table': 'party_opinion_number', 'app': 'linli', 'unique_together': (('branch_id', 'year'),), 'pk_attr': 'id', 'table_description': 'The last number that a branch has given in a year.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinionStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('opinion_id', fields.UUIDField()),
+                ('ordinal', fields.IntField()),
+                ('action', fields.CharEnumField(description='SUBMIT: SUBMIT\nASSIGN: ASSIGN\nANSWER: ANSWER\nCORRECT: CORRECT\nWITHDRAW: WITHDRAW\nREMIND: REMIND\nESCALATE: ESCALATE', enum_type=PartyOpinionAction, max_length=10)),
+                ('officer_id', fields.UUIDField(null=True)),
+                ('owner_id', fields.UUIDField(null=True)),
+                ('due_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'party_opinion_step', 'app': 'linli', 'unique_together': (('opinion_id', 'ordinal'),), 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(

@@ -11,6 +11,7 @@ from resolvers.party.lessons import completing, reading
 from schema.fields import Info, loaded
 from schema.node import global_id, key_of
 from schema.party.lessons import PartyLesson, PartyLessonCompletion
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
 from subscriptions.streams import Stream
@@ -51,6 +52,8 @@ PartyMemberEvent = Annotated[
     | PartyLessonChanged
     | PartyLessonWithdrawn
     | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
     | StreamOpened
     | StreamReset,
     strawberry.union("PartyMemberEvent", description="What happens in a party branch, for its members."),
@@ -61,6 +64,8 @@ PARTY_MEMBER_KINDS = frozenset(
         Kind.PARTY_LESSON_CHANGED,
         Kind.PARTY_LESSON_WITHDRAWN,
         Kind.PARTY_LESSON_COMPLETED,
+        Kind.PARTY_OPINION_STEP,
+        Kind.PARTY_OPINION_ANSWERED,
     }
 )
 

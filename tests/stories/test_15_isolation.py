@@ -74,6 +74,8 @@ SAMPLES = Samples(
         "language": "en",
         "scopeKind": "BUILDINGS",
         "closesAt": "2099-02-01T00:00:00Z",
+        "visitedAt": now().isoformat(),
+        "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
     },
@@ -99,6 +101,9 @@ SAMPLES = Samples(
         "lessonId": ["PartyLesson"],
         "itemId": ["MotionItem", "PartyLessonItem"],
         "completionId": ["PartyLessonCompletion"],
+        "visitId": ["HomeVisit"],
+        "visitorIds": ["Neighbour"],
+        "opinionId": ["PartyOpinion"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
