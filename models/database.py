@@ -26,6 +26,8 @@ MODULES = [
     "models.motions",
     "models.requests",
     "models.deliberations",
+    "models.directory.entries",
+    "models.directory.licences",
     "models.notifications",
     "models.audit",
     "models.retries",

@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    LICENCE = "LICENCE"
 
 
 class Notification(CommunityTable):

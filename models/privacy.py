@@ -34,6 +34,7 @@ REAL_NAME = "real-name"
 DOCUMENT = "document"
 EVIDENCE = "evidence"
 BALLOT = "ballot"
+LICENCE = "licence"
 
 # Every column that holds sealed text, with its purpose.
 SEALED_COLUMNS = (
@@ -47,6 +48,7 @@ SEALED_COLUMNS = (
     ("office_invitation", "phone_sealed", PHONE),
     ("paper_ballot", "choices_sealed", BALLOT),
     ("vote_proxy", "evidence_sealed", EVIDENCE),
+    ("merchant_licence", "number_sealed", LICENCE),
 )
 BATCH = 500
 

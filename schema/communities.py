@@ -11,6 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -38,6 +39,7 @@ class Community(
     CommunityPosts,
     CommunityDeliberations,
     CommunityRequests,
+    CommunityDirectory,
     CommunityAudit,
 ):
     name: str = strawberry.field(description="Its name.")
@@ -55,6 +57,7 @@ class Organisation(
     OrganisationApplications,
     OrganisationNotices,
     OrganisationRequests,
+    OrganisationDirectory,
     OrganisationVersion,
     OrganisationAudit,
     OrganisationInvitations,
@@ -71,7 +74,14 @@ class Organisation(
 @fetched_by(own_account_by_id)
 @strawberry.type(description="The signed-in account, as only its holder sees it.")
 class Viewer(
-    Node, ViewerAccount, ViewerResidencies, ViewerOffices, ViewerInvitations, ViewerNotices, ViewerInbox
+    Node,
+    ViewerAccount,
+    ViewerResidencies,
+    ViewerHomes,
+    ViewerOffices,
+    ViewerInvitations,
+    ViewerNotices,
+    ViewerInbox,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

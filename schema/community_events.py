@@ -20,6 +20,13 @@ from schema.deliberations import (
     StatementAdded,
     StatementChanged,
 )
+from schema.directory import (
+    DIRECTORY_KINDS,
+    EntryChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    LicenceStepAdded,
+)
 from schema.fields import Info
 from schema.likes import CountersChanged
 from schema.motions import (
@@ -69,6 +76,10 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | EntryPublished
+    | EntryChanged
+    | EntryWithdrawn
+    | LicenceStepAdded
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -81,12 +92,14 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | DIRECTORY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,
         Kind.NOTICE_UPDATED,
         Kind.NOTICE_CANCELLED,
         Kind.REQUEST_QUEUED,
+        Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -30,6 +30,7 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -41,6 +42,7 @@ SUBJECTS = {
     NotificationKind.RESIDENCY: "ResidencyApplication",
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.LICENCE: "LicenceStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
 }

@@ -11,6 +11,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
@@ -69,6 +70,7 @@ class Mutation(
     LikesMutation,
     DeliberationsMutation,
     RequestsMutation,
+    DirectoryMutation,
 ):
     pass
 
@@ -82,6 +84,7 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    DirectorySubscription,
     CommunitySubscription,
 ):
     pass

@@ -2,6 +2,8 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
+from models.directory.entries import DirectoryCategory
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.identity import ApplicationStatus, Relation, SessionEnd
 from models.memberships import MemberRole
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
@@ -224,6 +226,35 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='DirectoryEntry',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+                ('needs_licence', fields.BooleanField()),
+                ('category', fields.CharEnumField(description='GOVERNMENT_AFFAIRS: GOVERNMENT_AFFAIRS\nGRID: GRID\nPROPERTY: PROPERTY\nCONVENIENCE: CONVENIENCE\nNEARBY: NEARBY', enum_type=DirectoryCategory, max_length=20)),
+                ('name', fields.CharField(max_length=80)),
+                ('summary', fields.TextField(unique=False)),
+                ('place', fields.CharField(default='', max_length=120)),
+                ('estate_id', fields.UUIDField(null=True)),
+                ('building_id', fields.UUIDField(null=True)),
+                ('grid_id', fields.UUIDField(null=True)),
+                ('phone', fields.CharField(default='', max_length=24)),
+                ('hours', fields.TextField(unique=False)),
+                ('steps', fields.TextField(unique=False)),
+                ('documents', fields.TextField(unique=False)),
+                ('links', fields.TextField(unique=False)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('rating_sum', fields.IntField(default=0)),
+                ('rating_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'directory_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'category', 'id']), Index(fields=['organisation_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='Elector',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -429,6 +460,21 @@ class Migration(migrations.Migration):
             bases=['Table'],
         ),
         ops.CreateModel(
+            name='LicenceStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('licence_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('action', fields.CharEnumField(description='SUBMIT: SUBMIT\nAPPROVE: APPROVE\nREJECT: REJECT\nREVOKE: REVOKE\nREMIND: REMIND\nEXPIRE: EXPIRE', enum_type=LicenceAction, max_length=8)),
+                ('actor_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=300)),
+            ],
+            options={'table': 'licence_step', 'app': 'linli', 'indexes': [Index(fields=['licence_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What was done with a licence: append-only.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='Like',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -469,6 +515,22 @@ class Migration(migrations.Migration):
                 ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'membership', 'app': 'linli', 'unique_together': (('host_id', 'account_id'),), 'indexes': [Index(fields=['host_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One row for each account and host: whoever comes back gets the same one again.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='MerchantLicence',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='BUSINESS: BUSINESS\nFOOD: FOOD\nHYGIENE: HYGIENE\nMEDICAL: MEDICAL\nEDUCATION: EDUCATION\nOTHER: OTHER', enum_type=LicenceKind, max_length=12)),
+                ('number_sealed', fields.TextField(unique=False)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('state', fields.CharEnumField(default=LicenceState.PENDING, description='PENDING: PENDING\nAPPROVED: APPROVED\nREJECTED: REJECTED\nREVOKED: REVOKED', enum_type=LicenceState, max_length=12)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'merchant_licence', 'app': 'linli', 'indexes': [Index(fields=['organisation_id', 'state', 'expires_at']), Index(fields=['community_id', 'state', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -586,7 +648,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nLICENCE: LICENCE', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
