@@ -284,7 +284,7 @@ CHINESE: dict[str, str] = {
     "Only who keeps the organisation's entries may do this": "只有负责本组织服务目录的人员可以这样做",
     "Only merchants need a licence": "只有商户需要许可证",
     "Must have 6 to 40 letters, digits and hyphens": "必须是6到40位字母、数字和连字符",
-    "Must be today or later, within fifty years": "必须是今天或以后,五十年以内",
+    "Must be today or later, within a hundred years": "必须是今天或以后,一百年以内",
     "A licence is being checked already": "已有一份许可证正在审核",
     "The licence has been decided or has changed meanwhile": "许可证已被处理,或刚刚有变动",
     "Only the residents' committee checks licences": "只有居委会审核许可证",

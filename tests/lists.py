@@ -25,6 +25,8 @@ from models.deliberations import (
     OutcomeCitation,
     Statement,
 )
+from models.directory.entries import DirectoryCategory, DirectoryEntry
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
 from models.identity import (
     Account,
     Building,
@@ -80,6 +82,7 @@ from models.requests import (
     RequestStep,
     ServiceRequest,
 )
+from models.visibility import public_of
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
 from schema.node import global_id
 from tests.world import World
@@ -297,6 +300,11 @@ async def a_motion(town: Town) -> UUID:
 
 async def a_deliberation(town: Town) -> UUID:
     (made,) = await put_deliberations(town, town.households[:1])
+    return made.id
+
+
+async def a_licence(town: Town) -> UUID:
+    (made,) = await put_licences(town, town.households[:1], town.company.id)
     return made.id
 
 
@@ -1005,6 +1013,89 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: local services
+
+
+async def put_entries(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[DirectoryEntry]:
+    """Published entries of licensed organisations."""
+    if organisation_id is None:
+        await put_licences(town, by)
+    return await insert(
+        [
+            DirectoryEntry(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                scope_id=public_of(town.community.id),
+                needs_licence=organisation_id is None,
+                category=DirectoryCategory.NEARBY,
+                name=f"面馆 {next(numbers)}",
+                summary="手擀面",
+                estate_id=it.estate.id,
+                building_id=it.building.id,
+                grid_id=it.grid.id,
+                hours='{"weekly": {"1": [[540, 1020]]}}',
+                steps='["下单"]',
+                documents="[]",
+                links='[["菜单", "https://example.org"]]',
+                published_at=now(),
+            )
+            for it in by
+        ]
+    )
+
+
+async def put_licences(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[MerchantLicence]:
+    sealed = town.world.services.keys.seal(privacy.LICENCE, "JY13301060123456")
+    return await insert(
+        [
+            MerchantLicence(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                kind=LicenceKind.FOOD,
+                number_sealed=sealed,
+                expires_at=now() + DAY,
+                state=LicenceState.APPROVED,
+            )
+            for it in by
+        ]
+    )
+
+
+async def directory(town: Town, _community_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span))
+
+
+async def offered_entries(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span), organisation_id)
+
+
+async def licences_here(town: Town, _community_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span))
+
+
+async def licences(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span), organisation_id)
+
+
+async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
+    await insert(
+        [
+            LicenceStep(
+                community_id=town.community.id,
+                licence_id=licence_id,
+                organisation_id=town.company.id,
+                action=LicenceAction.REMIND,
+                actor_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
 # The table
 
 
@@ -1086,5 +1177,10 @@ LISTS: dict[str, Listed] = {
     "Deliberation.execution": Listed(a_deliberation, execution),
     # The post is there already.
     "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Community.directory": Listed(the_community, directory, one_a_town=True),
+    "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
+    "Organisation.entries": Listed(an_organisation, offered_entries),
+    "Organisation.licences": Listed(an_organisation, licences),
+    "MerchantLicence.steps": Listed(a_licence, licence_steps),
     "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
 }

@@ -50,7 +50,7 @@ from subscriptions.work import Work
 NUMBER = re.compile(r"[A-Z0-9][A-Z0-9\-]{4,38}[A-Z0-9]")
 LONGEST_REASON = 300
 SUBMISSIONS_A_DAY = 10
-LONGEST = timedelta(days=50 * 366)
+LONGEST = timedelta(days=100 * 366)
 REMIND_BEFORE = timedelta(days=30)
 
 INSTANT = timedelta(microseconds=1)
@@ -112,7 +112,7 @@ async def decide(
 ) -> LicenceRow:
     """Approve or reject what a merchant has submitted; audited.
 
-    Raises InvalidInput (a rejection without a reason), NotFound, NotAllowed, and Conflict for what is decided.
+    Raises InvalidInput (a rejection without a reason), NotFound, NotAllowed, Conflict (it is decided).
     """
     action = LicenceAction.APPROVE if approve else LicenceAction.REJECT
     return await move(ctx, licence_id, version, LicenceState.PENDING, action, reason)
@@ -216,7 +216,7 @@ def check_number(number: str) -> str:
 def check_last_day(day: date) -> date:
     today = now().astimezone(CHINA).date()
     if not today <= day <= today + LONGEST:
-        raise InvalidInput(validUntil="Must be today or later, within fifty years")
+        raise InvalidInput(validUntil="Must be today or later, within a hundred years")
     return day
 
 

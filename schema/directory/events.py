@@ -61,7 +61,8 @@ LicenceEvent = Annotated[
 @strawberry.type
 class DirectorySubscription:
     @strawberry.subscription(
-        description="What happens in a community's directory, or to one entry, as far as the viewer may see it."
+        description="What happens in a community's directory, or to one entry, as far as the viewer may see"
+        " it."
     )
     async def directory_events(
         self,

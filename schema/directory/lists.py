@@ -95,7 +95,7 @@ class OrganisationDirectory:
         return await load(info, listing.entries_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     @strawberry.field(
-        description="The licences that it has submitted, the newest first; for itself and for who checks them.",
+        description="The licences that it has submitted, the newest first; for itself and who checks them.",
         metadata={"batch": licences.licences_of_merchants, **VIEWER},
     )
     @staticmethod

@@ -31,7 +31,7 @@ class EntryInput:
     category: DirectoryCategory = strawberry.field(description="What kind of service it is.")
     name: str = strawberry.field(description="What it is called, 1 to 80 characters.")
     summary: str = strawberry.field(
-        description="What it does, 1 to 1,000 characters. Numbers of documents and bank cards in it are masked."
+        description="What it does, 1 to 1,000 characters. Numbers of documents and bank cards are masked."
     )
     place: str = strawberry.field(default="", description="Where, in words; up to 120 characters.")
     place_id: strawberry.ID | None = strawberry.field(
