@@ -21,6 +21,7 @@ from tests.world import World
 
 keys = count(1)
 PAGE = PageArgs(first=100)
+ANY = Wanted()
 NOODLES = Draft(DirectoryCategory.NEARBY, "老张面馆", "手擀面,早七点开门", place="南门外")
 
 
@@ -104,14 +105,12 @@ class Scene:
         await self.decide(await self.submit())
         return await self.publish(await self.create(**more))
 
-    async def directory(
-        self, by: Account, wanted: Wanted = Wanted(), args: PageArgs = PAGE
-    ) -> list[EntryRow]:
+    async def directory(self, by: Account, wanted: Wanted = ANY, args: PageArgs = PAGE) -> list[EntryRow]:
         ctx = await self.world.context(by)
         (page,) = await listing.directory_of(ctx, [self.community_row], wanted, args)
         return page.items
 
-    async def names(self, by: Account, wanted: Wanted = Wanted()) -> list[str]:
+    async def names(self, by: Account, wanted: Wanted = ANY) -> list[str]:
         return [row.name for row in await self.directory(by, wanted)]
 
     async def work(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from models.audit import AuditEntry
 from models.base import now
-from models.directory.entries import DirectoryCategory, DirectoryEntry
+from models.directory.entries import OFFERED, DirectoryCategory, DirectoryEntry
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
 from models.identity import HomeRow
 from models.organisations import OrganisationKind, Role
@@ -195,7 +195,7 @@ async def test_nobody_offers_what_is_not_theirs(scene: Scene, kind: Organisation
             offered.add(category)
         except (InvalidInput, NotAllowed):
             pass
-    assert offered == entries.OFFERED.get(kind, set())
+    assert offered == OFFERED.get(kind, set())
     assert (DirectoryCategory.GOVERNMENT_AFFAIRS in offered) == (
         kind in (OrganisationKind.RESIDENTS_COMMITTEE, OrganisationKind.GOVERNMENT)
     )
