@@ -26,6 +26,7 @@ from schema.offices import (
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
+from schema.search import CommunitySearch
 
 
 @fetched_by(visible_communities_by_id)
@@ -41,6 +42,7 @@ class Community(
     CommunityRequests,
     CommunityDirectory,
     CommunityAudit,
+    CommunitySearch,
 ):
     name: str = strawberry.field(description="Its name.")
 
