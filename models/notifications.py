@@ -25,6 +25,7 @@ class NotificationKind(StrEnum):
     PARTY_MEMBER = "PARTY_MEMBER"
     PARTY_LESSON = "PARTY_LESSON"
     OPINION = "OPINION"
+    LICENCE = "LICENCE"
 
 
 class Notification(CommunityTable):

@@ -11,6 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -29,6 +30,7 @@ from schema.party.opinions import OrganisationPartyOpinions
 from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
+from schema.search import CommunitySearch
 
 
 @fetched_by(visible_communities_by_id)
@@ -42,7 +44,9 @@ class Community(
     CommunityPosts,
     CommunityDeliberations,
     CommunityRequests,
+    CommunityDirectory,
     CommunityAudit,
+    CommunitySearch,
 ):
     name: str = strawberry.field(description="Its name.")
 
@@ -59,6 +63,7 @@ class Organisation(
     OrganisationApplications,
     OrganisationNotices,
     OrganisationRequests,
+    OrganisationDirectory,
     OrganisationVersion,
     OrganisationAudit,
     OrganisationInvitations,
@@ -82,6 +87,7 @@ class Viewer(
     Node,
     ViewerAccount,
     ViewerResidencies,
+    ViewerHomes,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,

@@ -20,6 +20,13 @@ from schema.deliberations import (
     StatementAdded,
     StatementChanged,
 )
+from schema.directory import (
+    DIRECTORY_KINDS,
+    EntryChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    LicenceStepAdded,
+)
 from schema.fields import Info
 from schema.likes import CountersChanged
 from schema.motions import (
@@ -86,6 +93,10 @@ CommunityEvent = Annotated[
     | PartyLessonCompleted
     | PartyOpinionStepped
     | PartyOpinionAnswered
+    | EntryPublished
+    | EntryChanged
+    | EntryWithdrawn
+    | LicenceStepAdded
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -99,6 +110,7 @@ KINDS = (
     | MOTION_KINDS
     | REQUEST_KINDS
     | PARTY_MEMBER_KINDS
+    | DIRECTORY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,
@@ -107,6 +119,7 @@ KINDS = (
         Kind.REQUEST_QUEUED,
         Kind.PARTY_APPLICATION_CHANGED,
         Kind.PARTY_MEMBER_CHANGED,
+        Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -34,6 +34,7 @@ described(
     OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
     PARTY_LESSON="A party branch of the viewer's has a new lesson.",
     PARTY_MEMBER="The viewer's membership in a party branch has changed.",
+    LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -45,6 +46,7 @@ SUBJECTS = {
     NotificationKind.RESIDENCY: "ResidencyApplication",
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.LICENCE: "LicenceStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
     NotificationKind.PARTY_ENTRY: "PartyApplication",

@@ -11,6 +11,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
@@ -79,6 +80,7 @@ class Mutation(
     PartyLessonsMutation,
     PartyOpinionsMutation,
     VisitsMutation,
+    DirectoryMutation,
 ):
     pass
 
@@ -93,6 +95,7 @@ class Subscription(
     DeliberationsSubscription,
     RequestsSubscription,
     PartyMembersSubscription,
+    DirectorySubscription,
     CommunitySubscription,
 ):
     pass

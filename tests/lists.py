@@ -25,6 +25,8 @@ from models.deliberations import (
     OutcomeCitation,
     Statement,
 )
+from models.directory.entries import DirectoryCategory, DirectoryEntry
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
 from models.identity import (
     Account,
     Building,
@@ -100,6 +102,8 @@ from models.requests import (
     RequestStep,
     ServiceRequest,
 )
+from models.search import SearchAudience, SearchEntry, SearchKind
+from models.visibility import public_of
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
 from schema.node import global_id
 from tests.world import World
@@ -320,6 +324,11 @@ async def a_deliberation(town: Town) -> UUID:
     return made.id
 
 
+async def a_licence(town: Town) -> UUID:
+    (made,) = await put_licences(town, town.households[:1], town.company.id)
+    return made.id
+
+
 async def a_branch(town: Town) -> UUID:
     """A party branch of its own, which the asker leads."""
     made = Organisation(
@@ -489,6 +498,13 @@ async def posts(town: Town, _community_id: UUID, span: range) -> None:
     made = await insert([post(town, it) for it in neighbours])
     await insert([comment(town, row.id, it) for row, it in zip(made, neighbours, strict=True)])
     await insert([revision(row.id) for row in made])
+
+
+async def found_posts(town: Town, _community_id: UUID, span: range) -> None:
+    made = await insert([post(town, it) for it in await town.some(span)])
+    of = {"community_id": town.community.id, "kind": SearchKind.POST, "bigrams": "停水"}
+    await insert([SearchEntry(id=row.id, **of) for row in made])
+    await insert([SearchAudience(entry_id=row.id, scope_id=row.scope_id) for row in made])
 
 
 async def post_comments(town: Town, post_id: UUID, span: range) -> None:
@@ -1035,6 +1051,89 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: local services
+
+
+async def put_entries(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[DirectoryEntry]:
+    """Published entries of licensed organisations."""
+    if organisation_id is None:
+        await put_licences(town, by)
+    return await insert(
+        [
+            DirectoryEntry(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                scope_id=public_of(town.community.id),
+                needs_licence=organisation_id is None,
+                category=DirectoryCategory.NEARBY,
+                name=f"面馆 {next(numbers)}",
+                summary="手擀面",
+                estate_id=it.estate.id,
+                building_id=it.building.id,
+                grid_id=it.grid.id,
+                hours='{"weekly": {"1": [[540, 1020]]}}',
+                steps='["下单"]',
+                documents="[]",
+                links='[["菜单", "https://example.org"]]',
+                published_at=now(),
+            )
+            for it in by
+        ]
+    )
+
+
+async def put_licences(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[MerchantLicence]:
+    sealed = town.world.services.keys.seal(privacy.LICENCE, "JY13301060123456")
+    return await insert(
+        [
+            MerchantLicence(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                kind=LicenceKind.FOOD,
+                number_sealed=sealed,
+                expires_at=now() + DAY,
+                state=LicenceState.APPROVED,
+            )
+            for it in by
+        ]
+    )
+
+
+async def directory(town: Town, _community_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span))
+
+
+async def offered_entries(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span), organisation_id)
+
+
+async def licences_here(town: Town, _community_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span))
+
+
+async def licences(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span), organisation_id)
+
+
+async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
+    await insert(
+        [
+            LicenceStep(
+                community_id=town.community.id,
+                licence_id=licence_id,
+                organisation_id=town.company.id,
+                action=LicenceAction.REMIND,
+                actor_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
 # Rows: the party branch
 
 
@@ -1210,6 +1309,9 @@ LISTS: dict[str, Listed] = {
     "Community.motions": Listed(the_community, motions, one_a_town=True),
     "Community.voteRules": Listed(the_community, vote_rules, one_a_town=True),
     "Community.posts": Listed(the_community, posts, one_a_town=True),
+    "Community.search": Listed(
+        the_community, found_posts, arguments=lambda _town: 'words: "停水"', one_a_town=True
+    ),
     "Community.requests": Listed(the_community, requests, one_a_town=True),
     "Community.auditLog": Listed(the_community, acts, one_a_town=True),
     "Estate.buildings": Listed(an_estate, buildings),
@@ -1255,5 +1357,10 @@ LISTS: dict[str, Listed] = {
     "Deliberation.execution": Listed(a_deliberation, execution),
     # The post is there already.
     "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Community.directory": Listed(the_community, directory, one_a_town=True),
+    "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
+    "Organisation.entries": Listed(an_organisation, offered_entries),
+    "Organisation.licences": Listed(an_organisation, licences),
+    "MerchantLicence.steps": Listed(a_licence, licence_steps),
     "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
 }

@@ -2,6 +2,8 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
+from models.directory.entries import DirectoryCategory
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.identity import ApplicationStatus, Relation, SessionEnd
 from models.memberships import MemberRole
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
@@ -13,6 +15,7 @@ from models.party.members import PartyApplicationStatus, PartyFunction
 from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOpinionState, PartyOpinionTopic
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
+from models.search import SearchKind
 from orjson import loads
 from tortoise.fields.data import JSON_DUMPS
 from uuid import uuid4
@@ -224,6 +227,35 @@ class Migration(migrations.Migration):
                 ('note', fields.TextField(unique=False)),
             ],
             options={'table': 'deliberation_step', 'app': 'linli', 'unique_together': (('deliberation_id', 'ordinal'),), 'indexes': [Index(fields=['deliberation_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One step of a deliberation: append-only, numbered without gaps.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='DirectoryEntry',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+                ('needs_licence', fields.BooleanField()),
+                ('category', fields.CharEnumField(description='GOVERNMENT_AFFAIRS: GOVERNMENT_AFFAIRS\nGRID: GRID\nPROPERTY: PROPERTY\nCONVENIENCE: CONVENIENCE\nNEARBY: NEARBY', enum_type=DirectoryCategory, max_length=20)),
+                ('name', fields.CharField(max_length=80)),
+                ('summary', fields.TextField(unique=False)),
+                ('place', fields.CharField(default='', max_length=120)),
+                ('estate_id', fields.UUIDField(null=True)),
+                ('building_id', fields.UUIDField(null=True)),
+                ('grid_id', fields.UUIDField(null=True)),
+                ('phone', fields.CharField(default='', max_length=24)),
+                ('hours', fields.TextField(unique=False)),
+                ('steps', fields.TextField(unique=False)),
+                ('documents', fields.TextField(unique=False)),
+                ('links', fields.TextField(unique=False)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('rating_sum', fields.IntField(default=0)),
+                ('rating_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'directory_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'category', 'id']), Index(fields=['organisation_id', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -462,6 +494,21 @@ class Migration(migrations.Migration):
             bases=['Table'],
         ),
         ops.CreateModel(
+            name='LicenceStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('licence_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('action', fields.CharEnumField(description='SUBMIT: SUBMIT\nAPPROVE: APPROVE\nREJECT: REJECT\nREVOKE: REVOKE\nREMIND: REMIND\nEXPIRE: EXPIRE', enum_type=LicenceAction, max_length=8)),
+                ('actor_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=300)),
+            ],
+            options={'table': 'licence_step', 'app': 'linli', 'indexes': [Index(fields=['licence_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What was done with a licence: append-only.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='Like',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -502,6 +549,22 @@ class Migration(migrations.Migration):
                 ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'membership', 'app': 'linli', 'unique_together': (('host_id', 'account_id'),), 'indexes': [Index(fields=['host_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One row for each account and host: whoever comes back gets the same one again.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='MerchantLicence',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='BUSINESS: BUSINESS\nFOOD: FOOD\nHYGIENE: HYGIENE\nMEDICAL: MEDICAL\nEDUCATION: EDUCATION\nOTHER: OTHER', enum_type=LicenceKind, max_length=12)),
+                ('number_sealed', fields.TextField(unique=False)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('state', fields.CharEnumField(default=LicenceState.PENDING, description='PENDING: PENDING\nAPPROVED: APPROVED\nREJECTED: REJECTED\nREVOKED: REVOKED', enum_type=LicenceState, max_length=12)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'merchant_licence', 'app': 'linli', 'indexes': [Index(fields=['organisation_id', 'state', 'expires_at']), Index(fields=['community_id', 'state', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -619,7 +682,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -1104,6 +1167,29 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'revision', 'app': 'linli', 'indexes': [Index(fields=['subject_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What the text of a post or a comment was before an edit.'},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='SearchAudience',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('entry_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+            ],
+            options={'table': 'search_audience', 'app': 'linli', 'unique_together': (('entry_id', 'scope_id'),), 'pk_attr': 'id', 'table_description': 'A scope whose holders may find an entry.'},
+            bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='SearchEntry',
+            fields=[
+                ('number', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('id', fields.UUIDField(unique=True)),
+                ('community_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nDELIBERATION: DELIBERATION', enum_type=SearchKind, max_length=16)),
+                ('bigrams', fields.TextField(unique=False)),
+            ],
+            options={'table': 'search_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'kind', 'id'])], 'pk_attr': 'number', 'table_description': 'The bigrams of one thing, whose id the entry has.'},
+            bases=['Model'],
         ),
         ops.CreateModel(
             name='SecretChoice',
