@@ -26,6 +26,11 @@ class NotificationKind(StrEnum):
     GROUP_JOIN = "GROUP_JOIN"
     GROUP_INVITE = "GROUP_INVITE"
     GROUP_STEP = "GROUP_STEP"
+    PARTY_ENTRY = "PARTY_ENTRY"
+    PARTY_MEMBER = "PARTY_MEMBER"
+    PARTY_LESSON = "PARTY_LESSON"
+    OPINION = "OPINION"
+    LICENCE = "LICENCE"
 
 
 class Notification(CommunityTable):

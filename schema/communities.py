@@ -11,6 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
 from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
@@ -24,6 +25,10 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.lessons import OrganisationPartyLessons
+from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 from schema.search import CommunitySearch
@@ -41,6 +46,7 @@ class Community(
     CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
+    CommunityDirectory,
     CommunityAudit,
     CommunitySearch,
 ):
@@ -59,10 +65,15 @@ class Organisation(
     OrganisationApplications,
     OrganisationNotices,
     OrganisationRequests,
+    OrganisationDirectory,
     OrganisationVersion,
     OrganisationAudit,
     OrganisationInvitations,
     OrganisationStatistics,
+    OrganisationPartyMembers,
+    OrganisationPartyLessons,
+    OrganisationPartyOpinions,
+    OrganisationVisits,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
@@ -78,11 +89,13 @@ class Viewer(
     Node,
     ViewerAccount,
     ViewerResidencies,
+    ViewerHomes,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
     ViewerGroups,
+    ViewerParty,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

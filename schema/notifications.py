@@ -35,6 +35,11 @@ described(
     GROUP_JOIN="Somebody asks to join a group of the viewer's, or the viewer's request is decided.",
     GROUP_INVITE="The viewer is invited into a group.",
     GROUP_STEP="Something was done in a group that concerns the viewer.",
+    PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
+    PARTY_LESSON="A party branch of the viewer's has a new lesson.",
+    PARTY_MEMBER="The viewer's membership in a party branch has changed.",
+    LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -46,6 +51,7 @@ SUBJECTS = {
     NotificationKind.RESIDENCY: "ResidencyApplication",
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.LICENCE: "LicenceStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
     NotificationKind.MENTION: "Comment",
@@ -53,6 +59,10 @@ SUBJECTS = {
     NotificationKind.GROUP_JOIN: "JoinRequest",
     NotificationKind.GROUP_INVITE: "GroupInvitation",
     NotificationKind.GROUP_STEP: "GroupStep",
+    NotificationKind.PARTY_ENTRY: "PartyApplication",
+    NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_LESSON: "PartyLesson",
+    NotificationKind.OPINION: "PartyOpinionStep",
 }
 
 
