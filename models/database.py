@@ -26,6 +26,7 @@ MODULES = [
     "models.motions",
     "models.requests",
     "models.deliberations",
+    "models.activities",
     "models.notifications",
     "models.audit",
     "models.retries",

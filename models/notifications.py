@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    ACTIVITY = "ACTIVITY"
 
 
 class Notification(CommunityTable):

@@ -9,6 +9,14 @@ from typing import Annotated
 import strawberry
 
 from resolvers import posts
+from schema.activities import (
+    ACTIVITY_KINDS,
+    ActivityCancelled,
+    ActivityChanged,
+    ActivityCountersChanged,
+    ActivityPublished,
+    ActivitySignUpChanged,
+)
 from schema.comments import COMMENT_KINDS, AfterCursor, CommentAdded, CommentChanged, CommentDeleted
 from schema.deliberations import (
     DELIBERATION_KINDS,
@@ -69,6 +77,11 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | ActivityPublished
+    | ActivityChanged
+    | ActivityCancelled
+    | ActivityCountersChanged
+    | ActivitySignUpChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -81,6 +94,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

@@ -30,6 +30,7 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -43,6 +44,7 @@ SUBJECTS = {
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.ACTIVITY: "ActivityUpdate",
 }
 
 

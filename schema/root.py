@@ -6,6 +6,7 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
+from schema.activities import ActivitiesSubscription, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
@@ -69,6 +70,8 @@ class Mutation(
     LikesMutation,
     DeliberationsMutation,
     RequestsMutation,
+    OrganisingMutation,
+    SigningUpMutation,
 ):
     pass
 
@@ -82,6 +85,7 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    ActivitiesSubscription,
     CommunitySubscription,
 ):
     pass
