@@ -84,11 +84,16 @@ def timed(draft: Draft, at: datetime, *, begins: bool) -> Draft:
         )
     return replace(
         draft,
-        starts_at=draft.starts_at.astimezone(UTC).replace(microsecond=0),
-        ends_at=draft.ends_at.astimezone(UTC).replace(microsecond=0),
-        sign_up_opens_at=opens.astimezone(UTC),
-        sign_up_closes_at=closes.astimezone(UTC),
+        starts_at=to_the_second(draft.starts_at),
+        ends_at=to_the_second(draft.ends_at),
+        sign_up_opens_at=to_the_second(opens),
+        sign_up_closes_at=to_the_second(closes),
     )
+
+
+def to_the_second(moment: datetime) -> datetime:
+    """In UTC, and as exactly as calendars and rules of recurrence tell time."""
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def seated(draft: Draft) -> Draft:

@@ -30,6 +30,7 @@ from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import deliberating
+from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -95,6 +96,9 @@ SAMPLES = Samples(
         "officeId": ["Organisation"],
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
+        "hostId": ["Organisation"],
+        "host": ["Organisation"],
+        "signUpId": ["ActivitySignUp"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -200,6 +204,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await hold(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -252,6 +257,25 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     outcome = {"body": f"{secret} outcome", "citedStatementIds": [statement], "version": 0}
     await done("admin", deliberating.PUBLISH, **key, **outcome)
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
+
+
+async def hold(made: Furnished, done: Doing, secret: str) -> None:
+    """A series of activities, with a resident who comes to the first, which is elsewhere then."""
+    held = await done(
+        "admin",
+        CREATE_ACTIVITY,
+        hostId=global_id("Organisation", made.committee.id),
+        kind="CULTURE",
+        title=f"{secret} activity",
+        place=f"{secret} place",
+        startsAt=(now() + timedelta(days=3)).isoformat(),
+        endsAt=(now() + timedelta(days=3, hours=1)).isoformat(),
+        repeats={"frequency": "WEEKLY", "count": 2},
+        idempotencyKey="activity",
+    )
+    key = {"activityId": held["activity"]["id"]}
+    await done("resident", SIGN_UP, **key, idempotencyKey="sign up")
+    await done("admin", EDIT_ACTIVITY, **key, version=1, place=f"{secret} hall")
 
 
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
