@@ -12,6 +12,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
@@ -21,6 +22,12 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.lesson_mutations import PartyLessonsMutation
+from schema.party.lessons import PartyLessonsQuery
+from schema.party.member_events import PartyMembersSubscription
+from schema.party.members import PartyMembersMutation
+from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -50,7 +57,7 @@ class CommunitiesQuery:
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessonsQuery):
     pass
 
 
@@ -70,6 +77,11 @@ class Mutation(
     LikesMutation,
     DeliberationsMutation,
     RequestsMutation,
+    PartyMembersMutation,
+    PartyLessonsMutation,
+    PartyOpinionsMutation,
+    VisitsMutation,
+    DirectoryMutation,
     OrganisingMutation,
     SigningUpMutation,
 ):
@@ -85,6 +97,8 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    PartyMembersSubscription,
+    DirectorySubscription,
     ActivitiesSubscription,
     CommunitySubscription,
 ):

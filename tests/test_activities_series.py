@@ -7,10 +7,11 @@ import pytest
 
 from models.activities import Activity, ActivityStatus
 from models.base import now
+from models.directory.hours import Weekday
 from models.jobs import Job
 from resolvers.activities import organising, recurring, signing_up
 from resolvers.activities.organising import Extent
-from resolvers.activities.recurring import Frequency, Recurrence, Weekday
+from resolvers.activities.recurring import Frequency, Recurrence
 from resolvers.errors import Conflict, InvalidInput
 from tests.activity_scene import DAY, HOUR, Scene, scene_in
 from tests.world import World
@@ -38,7 +39,7 @@ def starts(recurrence: Recurrence, first: datetime) -> list[str]:
 def test_weeks_and_months_are_those_of_shanghai() -> None:
     # Wednesday the 6th at half past midnight there, still Tuesday in UTC.
     first = datetime(2027, 1, 5, 16, 30, tzinfo=UTC)
-    assert starts(Recurrence(WEEKLY, 2, (Weekday.FR, Weekday.WE), count=3), first) == [
+    assert starts(Recurrence(WEEKLY, 2, (Weekday.FRIDAY, Weekday.WEDNESDAY), count=3), first) == [
         "2027-01-05T16:30",
         "2027-01-07T16:30",
         "2027-01-19T16:30",
@@ -65,8 +66,8 @@ def test_weeks_and_months_are_those_of_shanghai() -> None:
         ("count", Recurrence(WEEKLY, count=54)),
         ("count", Recurrence(WEEKLY, count=1)),
         ("until", Recurrence(WEEKLY, until=datetime(2027, 1, 1))),  # noqa: DTZ001
-        ("weekdays", Recurrence(MONTHLY, 1, (Weekday.MO,), count=2)),
-        ("weekdays", Recurrence(WEEKLY, 1, (Weekday.MO,), count=2)),
+        ("weekdays", Recurrence(MONTHLY, 1, (Weekday.MONDAY,), count=2)),
+        ("weekdays", Recurrence(WEEKLY, 1, (Weekday.MONDAY,), count=2)),
         ("repeats", Recurrence(MONTHLY, 6, count=10)),
         ("repeats", Recurrence(WEEKLY, until=datetime(2030, 1, 1, tzinfo=UTC))),
         ("repeats", Recurrence(WEEKLY, until=datetime(2027, 1, 7, tzinfo=UTC))),

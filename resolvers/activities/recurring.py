@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import MONTHLY, WEEKLY, rrule, rrulestr
 
+from models.directory.hours import Weekday
 from resolvers.errors import InvalidInput
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -21,16 +22,6 @@ class Frequency(StrEnum):
 
     WEEKLY = "WEEKLY"
     MONTHLY = "MONTHLY"
-
-
-class Weekday(StrEnum):
-    MO = "MO"
-    TU = "TU"
-    WE = "WE"
-    TH = "TH"
-    FR = "FR"
-    SA = "SA"
-    SU = "SU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +45,8 @@ def rule_of(recurrence: Recurrence, starts_at: datetime) -> str:
         raise InvalidInput(count="Is out of range")
     if recurrence.until is not None and recurrence.until.tzinfo is None:
         raise InvalidInput(until="Needs a time zone")
-    days = list(Weekday)
-    weekdays = sorted({days.index(day) for day in recurrence.weekdays})
+    # Monday is dateutil's 0.
+    weekdays = sorted({day.value - 1 for day in recurrence.weekdays})
     if weekdays and recurrence.frequency is Frequency.MONTHLY:
         raise InvalidInput(weekdays="Only what recurs by weeks has weekdays")
     rule = rrule(

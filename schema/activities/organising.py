@@ -10,7 +10,8 @@ from resolvers.activities.drafts import Draft
 from resolvers.activities.recurring import Recurrence
 from schema.activities.activities import Activity, ActivitySignUp
 from schema.activities.lists import HOSTS
-from schema.activities.terms import ActivityAudience, ActivityKind, Extent, Frequency, Weekday
+from schema.activities.terms import ActivityAudience, ActivityKind, Extent, Frequency
+from schema.directory.terms import Weekday
 from schema.fields import Info
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems

@@ -9,7 +9,7 @@ from models.activities import (
     SignUpState,
 )
 from resolvers.activities.organising import Extent
-from resolvers.activities.recurring import Frequency, Weekday
+from resolvers.activities.recurring import Frequency
 from schema.enums import described
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Extent",
     "Frequency",
     "SignUpState",
-    "Weekday",
 ]
 
 described(
@@ -82,15 +81,4 @@ described(
     "How an activity recurs.",
     WEEKLY="By weeks.",
     MONTHLY="By months, on the same day of each month that has it.",
-)
-described(
-    Weekday,
-    "A day of the week.",
-    MO="Monday.",
-    TU="Tuesday.",
-    WE="Wednesday.",
-    TH="Thursday.",
-    FR="Friday.",
-    SA="Saturday.",
-    SU="Sunday.",
 )
