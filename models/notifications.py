@@ -21,6 +21,12 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    PARTY_ENTRY = "PARTY_ENTRY"
+    PARTY_MEMBER = "PARTY_MEMBER"
+    PARTY_LESSON = "PARTY_LESSON"
+    OPINION = "OPINION"
+    LICENCE = "LICENCE"
+    ACTIVITY = "ACTIVITY"
 
 
 class Notification(CommunityTable):

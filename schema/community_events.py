@@ -9,6 +9,14 @@ from typing import Annotated
 import strawberry
 
 from resolvers import posts
+from schema.activities import (
+    ACTIVITY_KINDS,
+    ActivityCancelled,
+    ActivityChanged,
+    ActivityCountersChanged,
+    ActivityPublished,
+    ActivitySignUpChanged,
+)
 from schema.comments import COMMENT_KINDS, AfterCursor, CommentAdded, CommentChanged, CommentDeleted
 from schema.deliberations import (
     DELIBERATION_KINDS,
@@ -19,6 +27,13 @@ from schema.deliberations import (
     OpinionMapChanged,
     StatementAdded,
     StatementChanged,
+)
+from schema.directory import (
+    DIRECTORY_KINDS,
+    EntryChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    LicenceStepAdded,
 )
 from schema.fields import Info
 from schema.likes import CountersChanged
@@ -35,6 +50,15 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.member_events import (
+    PARTY_MEMBER_KINDS,
+    PartyLessonChanged,
+    PartyLessonCompleted,
+    PartyLessonPublished,
+    PartyLessonWithdrawn,
+)
+from schema.party.members import PartyApplicationChanged, PartyMemberChanged
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -69,6 +93,23 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | PartyApplicationChanged
+    | PartyMemberChanged
+    | PartyLessonPublished
+    | PartyLessonChanged
+    | PartyLessonWithdrawn
+    | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
+    | EntryPublished
+    | EntryChanged
+    | EntryWithdrawn
+    | LicenceStepAdded
+    | ActivityPublished
+    | ActivityChanged
+    | ActivityCancelled
+    | ActivityCountersChanged
+    | ActivitySignUpChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -81,12 +122,18 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | PARTY_MEMBER_KINDS
+    | DIRECTORY_KINDS
+    | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,
         Kind.NOTICE_UPDATED,
         Kind.NOTICE_CANCELLED,
         Kind.REQUEST_QUEUED,
+        Kind.PARTY_APPLICATION_CHANGED,
+        Kind.PARTY_MEMBER_CHANGED,
+        Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -30,6 +30,12 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
+    PARTY_LESSON="A party branch of the viewer's has a new lesson.",
+    PARTY_MEMBER="The viewer's membership in a party branch has changed.",
+    LICENCE="Something was done with a licence of the merchant that the viewer works for.",
+    ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -41,8 +47,14 @@ SUBJECTS = {
     NotificationKind.RESIDENCY: "ResidencyApplication",
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.LICENCE: "LicenceStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.PARTY_ENTRY: "PartyApplication",
+    NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_LESSON: "PartyLesson",
+    NotificationKind.OPINION: "PartyOpinionStep",
+    NotificationKind.ACTIVITY: "ActivityUpdate",
 }
 
 
