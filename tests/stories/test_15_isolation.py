@@ -23,13 +23,15 @@ from tortoise import Tortoise
 from models.base import now
 from models.identity import Account, Community, neighbour_key
 from models.jobs import Job
-from models.organisations import Organisation, Role
+from models.organisations import Organisation, OrganisationKind, Role
 from models.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
-from tests.stories import deliberating
+from tests.stories import branch as party_branch
+from tests.stories import deliberating, groups, serving
+from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -60,6 +62,7 @@ SAMPLES = Samples(
         "Int": 1,
         "Boolean": True,
         "DateTime": "2099-01-01T00:00:00Z",
+        "Date": "2099-01-01",
     },
     names={
         "phone": "+8613700000001",
@@ -73,6 +76,8 @@ SAMPLES = Samples(
         "language": "en",
         "scopeKind": "BUILDINGS",
         "closesAt": "2099-02-01T00:00:00Z",
+        "visitedAt": now().isoformat(),
+        "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
     },
@@ -88,13 +93,24 @@ SAMPLES = Samples(
         "ids": ["Notification"],
         "upTo": ["Notification"],
         "requestId": ["ServiceRequest"],
+        "entryId": ["DirectoryEntry"],
+        "licenceId": ["MerchantLicence"],
         "intoId": ["ServiceRequest"],
         "scopeIds": ["Building"],
-        "itemId": ["MotionItem"],
         "proxyId": ["VoteProxy"],
         "officeId": ["Organisation"],
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
+        "branchId": ["Organisation"],
+        "lessonId": ["PartyLesson"],
+        "itemId": ["MotionItem", "PartyLessonItem"],
+        "completionId": ["PartyLessonCompletion"],
+        "visitId": ["HomeVisit"],
+        "visitorIds": ["Neighbour"],
+        "opinionId": ["PartyOpinion"],
+        "hostId": ["Organisation"],
+        "host": ["Organisation"],
+        "signUpId": ["ActivitySignUp"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -148,11 +164,13 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     building = await world.building(await world.estate(community, f"{name}小区"), grid, f"{name}楼")
     home = await world.home(building, "1", "101")
     committee = await world.organisation(community, name=f"{secret}居委会")
+    shop = await world.organisation(community, OrganisationKind.MERCHANT, f"{secret}面馆")
     people = {
         "admin": await world.officer(committee, Role.ADMIN, name=f"{secret} admin"),
         "resident": await world.resident(home, name=f"{secret} resident"),
         "neighbour": await world.resident(await world.home(building, "1", "102"), name=f"{secret} neighbour"),
         "applicant": await world.account(f"{secret} applicant"),
+        "merchant": await world.officer(shop, Role.ADMIN, name=f"{secret} merchant"),
     }
     apps = {role: await neighbourhood.app(account) for role, account in people.items()}
     made = Furnished(community, committee, home, people, apps)
@@ -200,6 +218,10 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await gather(made, done, secret)
+    await party_branch.furnish(neighbourhood, made, done, secret)
+    await serve(made, done, secret, global_id("Organisation", shop.id))
+    await hold(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -254,6 +276,50 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
 
 
+async def gather(made: Furnished, done: Doing, secret: str) -> None:
+    """A group that somebody wants to join and somebody is invited into, with a post and a step."""
+    about = {"name": f"{secret} group", "description": f"{secret} fun", "access": "APPROVAL"}
+    more = {"rules": f"{secret} rules", "questions": [f"{secret} question"], "idempotencyKey": "group"}
+    group = (await done("resident", groups.FOUND, communityId=made.id, **about, **more))["group"]["id"]
+    await done("neighbour", groups.JOIN, groupId=group, answers=[f"{secret} answer"])
+    admin = global_id("Neighbour", neighbour_key(made.community.id, made.people["admin"].id))
+    await done("resident", groups.INVITE, groupId=group, neighbourId=admin)
+    for archived in (True, False):
+        await done("resident", groups.ARCHIVE, groupId=group, archived=archived)
+    post = {"communityId": made.id, "groupId": group, "kind": "TALK", "body": f"{secret} group post"}
+    await done("resident", POST, **post, idempotencyKey="group post")
+
+
+async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
+    """A licensed merchant with an entry in the directory."""
+    key = {"organisationId": shop, "idempotencyKey": "shop"}
+    licence = {"kind": "FOOD", "number": "JY13301060123456", "validUntil": "2099-12-31"}
+    licence = (await done("merchant", serving.SUBMIT, **key, **licence))["licence"]
+    await done("admin", serving.DECIDE, licenceId=licence["id"], version=1, approve=True)
+    said = {"category": "NEARBY", "name": f"{secret} noodles", "summary": f"{secret} summary"}
+    entry = (await done("merchant", serving.CREATE, **{**key, "idempotencyKey": "e"}, entry=said))["entry"]
+    await done("merchant", serving.PUBLISH, entryId=entry["id"], version=1, on=True)
+
+
+async def hold(made: Furnished, done: Doing, secret: str) -> None:
+    """A series of activities, with a resident who comes to the first, which is elsewhere then."""
+    held = await done(
+        "admin",
+        CREATE_ACTIVITY,
+        hostId=global_id("Organisation", made.committee.id),
+        kind="CULTURE",
+        title=f"{secret} activity",
+        place=f"{secret} place",
+        startsAt=(now() + timedelta(days=3)).isoformat(),
+        endsAt=(now() + timedelta(days=3, hours=1)).isoformat(),
+        repeats={"frequency": "WEEKLY", "count": 2},
+        idempotencyKey="activity",
+    )
+    key = {"activityId": held["activity"]["id"]}
+    await done("resident", SIGN_UP, **key, idempotencyKey="sign up")
+    await done("admin", EDIT_ACTIVITY, **key, version=1, place=f"{secret} hall")
+
+
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
     """An id of each type, by the rows of the tables that are called like the types."""
     ids: dict[str, list[str]] = {}
@@ -266,6 +332,11 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             keys = [neighbour_key(furnished.community.id, account) for account in accounts[:1]]
         elif type_name == "Viewer":
             keys = accounts[:1]
+        elif type_name == "Group":
+            rows = await execute(
+                "SELECT id FROM interest_group WHERE community_id = ?", furnished.community.id
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "MotionItem":
             rows = await execute(
                 "SELECT i.id FROM motion_item i JOIN motion m ON m.id = i.motion_id WHERE m.community_id = ?",
