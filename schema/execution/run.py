@@ -220,7 +220,7 @@ class Run:
 
     arrived = _arrived
 
-    def _lead(self, block: Block, step: Step, items: list[Any], kinds: set[Hashable]) -> None:
+    def _lead(self, block: Block, step: Step, items: list[Any], kinds: set[Any]) -> None:
         """Open a block for each type of the objects that a field led to."""
         link = block.links[step.index]
         if any(map(_is_no_object, kinds)):
@@ -408,7 +408,7 @@ def _items(values: Iterable[Any], depth: int) -> list[Any]:
     return items
 
 
-def _kinds(values: Iterable[Any]) -> set[Hashable]:
+def _kinds(values: Iterable[Any]) -> set[Any]:
     return set(map(type, values))
 
 
