@@ -22,6 +22,8 @@ class NotificationKind(StrEnum):
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
     LICENCE = "LICENCE"
+    BOOKING = "BOOKING"
+    RATING = "RATING"
 
 
 class Notification(CommunityTable):

@@ -11,7 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
-from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -80,6 +80,7 @@ class Viewer(
     ViewerAccount,
     ViewerResidencies,
     ViewerHomes,
+    ViewerBookings,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,

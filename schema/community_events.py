@@ -21,11 +21,20 @@ from schema.deliberations import (
     StatementChanged,
 )
 from schema.directory import (
+    BOOKING_KINDS,
     DIRECTORY_KINDS,
+    BookingStepAdded,
     EntryChanged,
     EntryPublished,
+    EntryRated,
     EntryWithdrawn,
     LicenceStepAdded,
+    OfferChanged,
+    OfferEnded,
+    OfferPublished,
+    OfficeBookingChanged,
+    RatingChanged,
+    SlotChanged,
 )
 from schema.fields import Info
 from schema.likes import CountersChanged
@@ -80,6 +89,14 @@ CommunityEvent = Annotated[
     | EntryChanged
     | EntryWithdrawn
     | LicenceStepAdded
+    | SlotChanged
+    | OfferPublished
+    | OfferChanged
+    | OfferEnded
+    | EntryRated
+    | RatingChanged
+    | BookingStepAdded
+    | OfficeBookingChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -93,6 +110,7 @@ KINDS = (
     | MOTION_KINDS
     | REQUEST_KINDS
     | DIRECTORY_KINDS
+    | BOOKING_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

@@ -30,6 +30,8 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    RATING="A rating of the viewer's was answered, or hidden.",
+    BOOKING="A booking of the viewer's was made or called off, is near, or was missed.",
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
@@ -43,6 +45,8 @@ SUBJECTS = {
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.LICENCE: "LicenceStep",
+    NotificationKind.BOOKING: "BookingStep",
+    NotificationKind.RATING: "EntryRating",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
 }

@@ -11,7 +11,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
-from schema.directory import DirectoryMutation, DirectorySubscription
+from schema.directory import BookingsMutation, DirectoryMutation, DirectorySubscription, TradingMutation
 from schema.fields import VIEWER, Info
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
@@ -71,6 +71,8 @@ class Mutation(
     DeliberationsMutation,
     RequestsMutation,
     DirectoryMutation,
+    BookingsMutation,
+    TradingMutation,
 ):
     pass
 
