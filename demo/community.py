@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from demo import civic
+from demo import services as local
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -48,12 +49,10 @@ async def seed(services: Services) -> bool:
     await account_with(services, normal(VISITOR[0]), VISITOR[1])
     told = await talk(services, community, people)
     await announce(services, offices, buildings)
-    await civic.begin(
-        community,
-        {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN},
-        {name: await speaking(services, account_id) for name, account_id in people.items()},
-        told,
-    )
+    admins = {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN}
+    neighbours = {name: await speaking(services, account_id) for name, account_id in people.items()}
+    await civic.begin(community, admins, neighbours, told)
+    await local.begin(community, admins, neighbours)
     return True
 
 

@@ -24,7 +24,8 @@ ROOM = 3
 
 DIRECTORY = """query Directory($id: ID!) { node(id: $id) { ... on Community {
   directory(first: 10) { edges { node { id name licensedUntil openNow
-  organisation { name } rating { count sum average } offers(first: 5) { edges { node { title priceFen } } } } } } } } }"""
+    organisation { name } rating { count sum average }
+    offers(first: 5) { edges { node { title priceFen } } } } } } } } }"""
 ENTRY = "query Entry($id: ID!) { node(id: $id) { ... on DirectoryEntry { name } } }"
 EVENTS = """subscription Events($id: ID!) { directoryEvents(communityId: $id) { cursor event {
   __typename ... on EntryPublished { entry { id name } } ... on OfferPublished { offer { title priceFen } }
@@ -34,9 +35,10 @@ EVENTS = """subscription Events($id: ID!) { directoryEvents(communityId: $id) { 
 EVERYTHING = """subscription Everything($id: ID!) { communityEvents(communityId: $id) { cursor event {
   __typename ... on PostCreated { post { body } } } } }"""
 LICENCES = """subscription Licences($id: ID!) { licenceEvents(organisationId: $id) { cursor event {
-  __typename ... on LicenceStepAdded { step { action licence { id version number organisation { name } } } } } } }"""
-OFFICE = """subscription Office($id: ID!) { officeBookingEvents(organisationId: $id) { cursor event { __typename
-  ... on OfficeBookingChanged { step { action booking { note holder { displayName } } } } } } }"""
+  __typename ... on LicenceStepAdded { step { action
+    licence { id version number organisation { name } } } } } } }"""
+OFFICE = """subscription Office($id: ID!) { officeBookingEvents(organisationId: $id) { cursor event {
+  __typename ... on OfficeBookingChanged { step { action booking { note holder { displayName } } } } } } }"""
 OWN = """subscription Own($id: ID!) { bookingEvents(communityId: $id) { cursor event { __typename
   ... on BookingStepAdded { step { action reason booking { state } } } } } }"""
 INBOX = """subscription Inbox($id: ID!) { notificationEvents(communityId: $id) { cursor event { __typename
