@@ -55,7 +55,7 @@ async def plan(
     """
     row, _ = await keeping.kept(ctx, entry_id, "directory.planSlots")
     if not 0 <= (last - first).days < MOST_DAYS:
-        raise InvalidInput(last=f"From 1 to {MOST_DAYS} days")
+        raise InvalidInput(toDate=f"From 1 to {MOST_DAYS} days")
     if not 1 <= len(weekly) <= MOST_PLANS:
         raise InvalidInput(weekly=f"From 1 to {MOST_PLANS} times a week")
     for number in weekly:

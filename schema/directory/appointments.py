@@ -32,8 +32,8 @@ class WeeklySlotsInput:
 @strawberry.input(description="Times of a weekly plan, from one day to another.")
 class PlanSlotsInput:
     entry_id: strawberry.ID = strawberry.field(description="The service.")
-    first: date = strawberry.field(description="The first day.")
-    last: date = strawberry.field(description="The last day, 62 days in all at most.")
+    from_date: date = strawberry.field(description="The first day.")
+    to_date: date = strawberry.field(description="The last day, 62 days in all at most.")
     weekly: list[WeeklySlotsInput] = strawberry.field(description="The plan, 42 lines at most.")
 
 
@@ -130,8 +130,8 @@ class BookingsMutation:
         entry, added = await slots.plan(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
-            first=input.first,
-            last=input.last,
+            first=input.from_date,
+            last=input.to_date,
             weekly=[
                 Weekly(line.day.value, interval_of(line), line.minutes, line.capacity)
                 for line in input.weekly
