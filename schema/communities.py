@@ -24,6 +24,10 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.lessons import OrganisationPartyLessons
+from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 from schema.search import CommunitySearch
@@ -64,6 +68,10 @@ class Organisation(
     OrganisationAudit,
     OrganisationInvitations,
     OrganisationStatistics,
+    OrganisationPartyMembers,
+    OrganisationPartyLessons,
+    OrganisationPartyOpinions,
+    OrganisationVisits,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
@@ -85,6 +93,7 @@ class Viewer(
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
+    ViewerParty,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -51,6 +51,15 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.member_events import (
+    PARTY_MEMBER_KINDS,
+    PartyLessonChanged,
+    PartyLessonCompleted,
+    PartyLessonPublished,
+    PartyLessonWithdrawn,
+)
+from schema.party.members import PartyApplicationChanged, PartyMemberChanged
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -85,6 +94,14 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | PartyApplicationChanged
+    | PartyMemberChanged
+    | PartyLessonPublished
+    | PartyLessonChanged
+    | PartyLessonWithdrawn
+    | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
     | EntryPublished
     | EntryChanged
     | EntryWithdrawn
@@ -109,6 +126,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
     | BOOKING_KINDS
     | {
@@ -117,6 +135,8 @@ KINDS = (
         Kind.NOTICE_UPDATED,
         Kind.NOTICE_CANCELLED,
         Kind.REQUEST_QUEUED,
+        Kind.PARTY_APPLICATION_CHANGED,
+        Kind.PARTY_MEMBER_CHANGED,
         Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,

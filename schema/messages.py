@@ -103,6 +103,43 @@ CHINESE: dict[str, str] = {
     "The invitation is no longer open": "这份邀请已经失效",
     "At most three years": "最多三年",
     "More than {} entries; choose a shorter period": "超过{}条,请缩短时间范围",
+    # The party branch
+    "Only members of the branch may do this": "只有本支部的党员可以这样做",
+    "Only officers of the branch with this power may do this": "只有本支部有此权限的工作人员可以这样做",
+    "Only verified residents of this community may apply to the branch": (
+        "只有本社区的实名居民可以申请加入支部"
+    ),
+    "You belong to this branch already": "您已经是本支部的成员",
+    "You have applied to this branch already": "您已经申请过加入本支部",
+    "Holds an item that is not of this lesson": "含有不属于本课程的内容",
+    "A lesson has at least one required item": "课程至少要有一项必修内容",
+    "An item keeps its kind": "内容的类型不能更改",
+    "A quiz is finished by passing it": "测验通过后才算完成",
+    "Is no quiz": "不是测验",
+    "Must answer each question": "每道题都要作答",
+    "Holds an option that cannot be chosen": "含有不能选择的选项",
+    "You have passed this quiz already": "您已经通过这次测验",
+    "No attempt is left": "答题次数已用完",
+    "Only published lessons are learnt, by who belongs to the community": (
+        "只有已发布的课程可以学习,且仅限本社区的实名居民和工作人员"
+    ),
+    "Is not a link": "不是有效的链接",
+    "Must be an https link to a public host": "必须是指向公网地址的 https 链接",
+    "Videos of this host are not allowed": "不允许使用该网站的视频",
+    "Holds an option twice": "有重复的选项",
+    "A question has one right option, or several where it says so": "每道题要有一个正确选项,多选题可以有多个",
+    "Only members learn whose an opinion is": "只有面向党员公开的意见可以署名",
+    "Must be within the coming year": "必须在未来一年之内",
+    "Is no officer of the branch who answers opinions": "不是本支部可以答复意见的工作人员",
+    "Only its owner and who assigns opinions may answer this one": "只有承办人和支部书记可以答复这条意见",
+    "The member does not want it to go so far": "超出了提出人同意的公开范围",
+    "Must be within the past year": "必须在过去一年之内",
+    "Without consent only the fact is kept": "未经住户同意只能登记走访事实",
+    "Holds somebody who is neither officer nor member of the branch": (
+        "含有既不是本支部工作人员也不是党员的人"
+    ),
+    "There is a case of this visit already": "这次走访已经转为诉求",
+    "The applicant does not live in this community any more": "申请人已不在本社区居住",
     # The feed
     "There is no such estate in this community": "本社区没有这个小区",
     "There is no such comment here": "这里没有这条评论",

@@ -32,6 +32,10 @@ described(
     STATEMENT="A statement of the viewer's was hidden.",
     RATING="A rating of the viewer's was answered, or hidden.",
     BOOKING="A booking of the viewer's was made or called off, is near, or was missed.",
+    PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
+    PARTY_LESSON="A party branch of the viewer's has a new lesson.",
+    PARTY_MEMBER="The viewer's membership in a party branch has changed.",
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
@@ -49,6 +53,10 @@ SUBJECTS = {
     NotificationKind.RATING: "EntryRating",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.PARTY_ENTRY: "PartyApplication",
+    NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_LESSON: "PartyLesson",
+    NotificationKind.OPINION: "PartyOpinionStep",
 }
 
 

@@ -21,6 +21,12 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.lesson_mutations import PartyLessonsMutation
+from schema.party.lessons import PartyLessonsQuery
+from schema.party.member_events import PartyMembersSubscription
+from schema.party.members import PartyMembersMutation
+from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -50,7 +56,7 @@ class CommunitiesQuery:
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessonsQuery):
     pass
 
 
@@ -70,6 +76,10 @@ class Mutation(
     LikesMutation,
     DeliberationsMutation,
     RequestsMutation,
+    PartyMembersMutation,
+    PartyLessonsMutation,
+    PartyOpinionsMutation,
+    VisitsMutation,
     DirectoryMutation,
     BookingsMutation,
     TradingMutation,
@@ -86,6 +96,7 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    PartyMembersSubscription,
     DirectorySubscription,
     CommunitySubscription,
 ):

@@ -75,6 +75,26 @@ from models.notices import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.party.lessons import (
+    PartyLesson,
+    PartyLessonAudience,
+    PartyLessonCompletion,
+    PartyLessonItem,
+    PartyLessonItemKind,
+    PartyLessonProgress,
+    PartyLessonState,
+    PartyQuizAttempt,
+)
+from models.party.members import PartyApplication, PartyMember
+from models.party.opinions import (
+    PartyOpinion,
+    PartyOpinionAction,
+    PartyOpinionReach,
+    PartyOpinionState,
+    PartyOpinionStep,
+    PartyOpinionTopic,
+)
+from models.party.visits import HomeVisit, HomeVisitor
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
     NoteVisibility,
@@ -309,6 +329,16 @@ async def a_deliberation(town: Town) -> UUID:
 
 async def a_licence(town: Town) -> UUID:
     (made,) = await put_licences(town, town.households[:1], town.company.id)
+    return made.id
+
+
+async def a_branch(town: Town) -> UUID:
+    """A party branch of its own, which the asker leads."""
+    made = Organisation(
+        community_id=town.community.id, kind=OrganisationKind.PARTY_BRANCH, name=f"党支部 {next(numbers)}"
+    )
+    await insert([made])
+    await insert([appointment(made, town.asker, Role.ADMIN)])
     return made.id
 
 
@@ -1117,6 +1147,139 @@ async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
     )
 
 
+# Rows: the party branch
+
+
+async def party_members(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    await insert([PartyMember(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    sealed = town.world.services.keys.seal(privacy.PARTY, "2009年入党")
+    await insert(
+        [
+            PartyApplication(**of, account_id=it.account.id, statement_sealed=sealed)
+            for it in await town.some(span)
+        ]
+    )
+
+
+QUESTIONS = json.dumps(
+    [
+        {
+            "text": "?",
+            "multiple": False,
+            "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
+        }
+    ]
+)
+
+
+async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLesson]:
+    """Lessons with a quiz that the asker has tried and a certificate."""
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyLesson(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                audience=PartyLessonAudience.MEMBERS,
+                state=PartyLessonState.PUBLISHED,
+                title="学习",
+            )
+            for it in by
+        ]
+    )
+    quiz = {"kind": PartyLessonItemKind.QUIZ, "title": "测验", "questions": QUESTIONS, "attempts": 1}
+    items = await insert([PartyLessonItem(**of, lesson_id=row.id, position=1, **quiz) for row in made])
+    own = {**of, "account_id": town.asker.id}
+    await insert([PartyLessonProgress(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
+    tried = {"number": 1, "revision": 1, "answers": "[]", "score": 0, "total": 1, "passed": False}
+    await insert([PartyQuizAttempt(**own, item_id=it.id, **tried) for it in items])
+    await insert([completion(town, row, town.asker) for row in made])
+    return made
+
+
+def completion(town: Town, lesson: PartyLesson, account: Account) -> PartyLessonCompletion:
+    return PartyLessonCompletion(
+        community_id=town.community.id,
+        branch_id=lesson.branch_id,
+        lesson_id=lesson.id,
+        account_id=account.id,
+        number=f"{next(numbers)}",
+    )
+
+
+async def party_lessons(town: Town, branch_id: UUID, span: range) -> None:
+    await put_lessons(town, branch_id, await town.some(span))
+
+
+async def a_lesson(town: Town) -> UUID:
+    return (await put_lessons(town, await a_branch(town), town.households[:1]))[0].id
+
+
+async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
+    (lesson,) = await PartyLesson.filter(id=lesson_id)
+    await insert([completion(town, lesson, it.account) for it in await town.some(span)])
+
+
+async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyOpinion(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                year=2026,
+                number=n,
+                topic=PartyOpinionTopic.SAFETY,
+                title="楼道堆物",
+                body="请清理",
+                reach=PartyOpinionReach.PRIVATE,
+                state=PartyOpinionState.ASSIGNED,
+                owner_id=it.account.id,
+            )
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+    step = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
+    await insert(
+        [
+            PartyOpinionStep(
+                **of, opinion_id=row.id, officer_id=row.author_id, owner_id=row.author_id, **step
+            )
+            for row in made
+        ]
+    )
+
+
+async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    cases = await put_requests(town, neighbours)
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            HomeVisit(
+                **of,
+                branch_id=branch_id,
+                home_id=it.home.id,
+                visited_at=now(),
+                recorded_by_id=it.account.id,
+                consented=False,
+                request_id=case.id,
+            )
+            for it, case in zip(neighbours, cases, strict=True)
+        ]
+    )
+    await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
+
+
 async def put_slots(
     town: Town, by: Sequence[Household], entry_id: UUID | None = None
 ) -> Sequence[AppointmentSlot]:
@@ -1281,6 +1444,12 @@ LISTS: dict[str, Listed] = {
     "Organisation.requestQueue": Listed(
         the_company, requests, arguments=lambda _town: "bucket: IN_HAND", one_a_town=True
     ),
+    "Organisation.partyMembers": Listed(a_branch, party_members),
+    "Organisation.partyApplications": Listed(a_branch, party_applications),
+    "Organisation.partyLessons": Listed(a_branch, party_lessons),
+    "Organisation.partyOpinions": Listed(a_branch, party_opinions),
+    "Organisation.homeVisits": Listed(a_branch, home_visits),
+    "PartyLesson.completions": Listed(a_lesson, party_completions, already=1),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),
     "Notice.history": Listed(a_notice, updates, already=1),

@@ -29,6 +29,7 @@ from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
+from tests.stories import branch as party_branch
 from tests.stories import deliberating, serving
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
@@ -74,6 +75,8 @@ SAMPLES = Samples(
         "language": "en",
         "scopeKind": "BUILDINGS",
         "closesAt": "2099-02-01T00:00:00Z",
+        "visitedAt": now().isoformat(),
+        "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
     },
@@ -95,11 +98,17 @@ SAMPLES = Samples(
         "licenceId": ["MerchantLicence"],
         "intoId": ["ServiceRequest"],
         "scopeIds": ["Building"],
-        "itemId": ["MotionItem"],
         "proxyId": ["VoteProxy"],
         "officeId": ["Organisation"],
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
+        "branchId": ["Organisation"],
+        "lessonId": ["PartyLesson"],
+        "itemId": ["MotionItem", "PartyLessonItem"],
+        "completionId": ["PartyLessonCompletion"],
+        "visitId": ["HomeVisit"],
+        "visitorIds": ["Neighbour"],
+        "opinionId": ["PartyOpinion"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -207,6 +216,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await party_branch.furnish(neighbourhood, made, done, secret)
     await serve(made, done, secret, global_id("Organisation", shop.id))
 
     found = await apps["resident"].run(CURSOR, community=made.id)
