@@ -18,7 +18,7 @@ from models.directory.bookings import (
     BookingStep,
     SlotRow,
 )
-from models.directory.entries import EntryRow
+from models.directory.entries import DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
 from models.directory.licences import MerchantLicence
 from models.identity import Account, AccountRow
@@ -211,7 +211,9 @@ async def test_a_booking_is_nobody_elses(scene: Scene) -> None:
 
 async def test_only_members_book_and_only_what_they_see(scene: Scene) -> None:
     slot = await open_slot(scene, await scene.office_entry())
-    hidden = await open_slot(scene, await scene.create(scene.admin, scene.committee, category="GRID"))
+    hidden = await open_slot(
+        scene, await scene.create(scene.admin, scene.committee, category=DirectoryCategory.GRID)
+    )
     with pytest.raises(NotFound):
         await book(scene, slot, scene.stranger)
     with pytest.raises(NotFound):

@@ -78,6 +78,8 @@ SAMPLES = Samples(
         "visitedAt": now().isoformat(),
         "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
+        "opens": "09:00",
+        "closes": "12:00",
         "code": "walk",
     },
     kinds={
