@@ -22,8 +22,9 @@ BUILT = ROOT / ".bench" / "fanout"
 START_SECONDS = 30
 SETTLE_SECONDS = 1.0
 
-SUBSCRIPTION = """subscription Posts($communityId: ID!) { postEvents(communityId: $communityId) { cursor event {
-  ... on PostCreated { post { id body createdAt commentCount likeCount author { id displayName } } } } } }"""
+SUBSCRIPTION = """subscription Posts($communityId: ID!) { postEvents(communityId: $communityId) {
+  cursor event { ... on PostCreated { post { id body createdAt commentCount likeCount
+  author { id displayName } } } } } }"""
 
 
 def prepare() -> None:

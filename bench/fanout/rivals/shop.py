@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 @dataclass
 class Author:
     id: str
-    displayName: str
+    display_name: str
 
 
 @dataclass
 class Post:
     id: str
     body: str
-    createdAt: str
-    commentCount: int
-    likeCount: int
+    created_at: str
+    comment_count: int
+    like_count: int
     author: Author
 
 

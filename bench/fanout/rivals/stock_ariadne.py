@@ -20,10 +20,13 @@ subscription = SubscriptionType()
 
 
 @subscription.source("postEvents")
-async def source(_root, _info, communityId):  # noqa: N803
+async def source(_root, _info, community_id):
     async for post in broker.follow():
-        yield {"postEvents": {"cursor": post.id, "event": {"post": post}}}
+        yield {"post_events": {"cursor": post.id, "event": {"post": post}}}
 
 
-app = GraphQL(make_executable_schema(TYPES, subscription), websocket_handler=GraphQLTransportWSHandler())
+app = GraphQL(
+    make_executable_schema(TYPES, subscription, convert_names_case=True),
+    websocket_handler=GraphQLTransportWSHandler(),
+)
 serve(broker.publish, lambda: len(broker.queues), WebSocketRoute("/graphql", app))

@@ -14,16 +14,16 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 @strawberry.type
 class Author:
     id: strawberry.ID
-    displayName: str
+    display_name: str
 
 
 @strawberry.type
 class Post:
     id: strawberry.ID
     body: str
-    createdAt: str
-    commentCount: int
-    likeCount: int
+    created_at: str
+    comment_count: int
+    like_count: int
     author: Author
 
 
@@ -46,7 +46,7 @@ class Query:
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def postEvents(self, communityId: strawberry.ID) -> AsyncGenerator[Envelope, None]:
+    async def post_events(self, community_id: strawberry.ID) -> AsyncGenerator[Envelope, None]:
         async for post in broker.follow():
             yield Envelope(cursor=post.id, event=PostCreated(post=post))
 
