@@ -38,6 +38,8 @@ from resolvers.errors import DomainError
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.media.storage import Directory
 from resolvers.notices import Deliveries
 from resolvers.organisations import create_admin
 from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
@@ -45,6 +47,7 @@ from resolvers.tokens import Tokens
 from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
 from schema.endpoint import GraphQLEndpoint
+from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
 from schema.operations import Operations
@@ -132,6 +135,10 @@ class Settings:
         )
 
     @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
+
+    @property
     def production(self) -> bool:
         return self.mode == "production"
 
@@ -202,11 +209,18 @@ class Application:
             worded=worded,
         )
         self.hub = Hub(Bus(settings.broadcast_url))
-        self.services = Services(keys=settings.keys, tokens=settings.tokens, sms=settings.sms, live=self.hub)
+        self.services = Services(
+            keys=settings.keys,
+            tokens=settings.tokens,
+            sms=settings.sms,
+            live=self.hub,
+            media=Directory(settings.media_dir),
+        )
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
         self.endpoint = GraphQLEndpoint(self.operations, self.http_context)
+        self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
         self.websocket = WebSocketEndpoint(
             self.operations,
             self.hub,
@@ -221,6 +235,8 @@ class Application:
         routes: list[BaseRoute] = [
             Route("/graphql", self.endpoint),
             WebSocketRoute("/graphql", self.websocket),
+            Route("/media", self.media.upload, methods=["POST"]),
+            Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -270,6 +286,7 @@ class Application:
                 await limits.sweep()
                 await sign_in.sweep()
                 await retries.sweep()
+                await uploads.sweep(self.services)
             except Exception as error:
                 # The database is away; what is stale can wait.
                 logger.warning("tidying_failed", error=type(error).__name__)
@@ -453,7 +470,9 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
     async with database.database(settings.database_url):
-        services = Services(settings.keys, settings.tokens, ConsoleSms(), Unheard())
+        services = Services(
+            settings.keys, settings.tokens, ConsoleSms(), Unheard(), Directory(settings.media_dir)
+        )
         match options.command:
             case "seed":
                 made = await demo_community.seed(services)

@@ -21,6 +21,9 @@ class NotificationKind(StrEnum):
     REQUEST = "REQUEST"
     DELIBERATION = "DELIBERATION"
     STATEMENT = "STATEMENT"
+    PARTY_NEWS = "PARTY_NEWS"
+    PARTY_AFFAIR = "PARTY_AFFAIR"
+    PIONEER = "PIONEER"
 
 
 class Notification(CommunityTable):

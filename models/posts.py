@@ -29,6 +29,7 @@ class PostKind(StrEnum):
     HELP = "HELP"
     COMPLAINT = "COMPLAINT"
     ACTIVITY = "ACTIVITY"
+    BRANCH = "BRANCH"
 
 
 class PostState(StrEnum):
@@ -37,10 +38,11 @@ class PostState(StrEnum):
 
 
 class PostAudience(StrEnum):
-    """Who may see a post: the community's members, or whoever may look at the community."""
+    """Who may see a post: the community's members, whoever may look at it, or the author's own circle."""
 
     NEIGHBOURS = "NEIGHBOURS"
     PUBLIC = "PUBLIC"
+    MEMBERS = "MEMBERS"
 
 
 class SubjectKind(StrEnum):
@@ -50,6 +52,7 @@ class SubjectKind(StrEnum):
     NOTICE = "NOTICE"
     COMMENT = "COMMENT"
     DELIBERATION = "DELIBERATION"
+    ARTICLE = "ARTICLE"
 
 
 class Post(CommunityTable):
@@ -60,6 +63,8 @@ class Post(CommunityTable):
     kind = fields.CharEnumField(PostKind, max_length=12)
     state = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
     body = fields.TextField()
+    # What of a party branch the post shows; the branch writes and withdraws it, not the post's author.
+    card_id = fields.UUIDField(null=True)
     comment_count = fields.IntField(default=0)
     like_count = fields.IntField(default=0)
     hot = fields.BigIntField(default=0)
@@ -131,6 +136,7 @@ class PostRow:
     kind: PostKind
     state: PostState
     body: str
+    card_id: UUID | None
     comment_count: int
     like_count: int
     hot: int
@@ -226,17 +232,19 @@ def can_post(viewer: Viewer, community_id: UUID) -> bool:
 
 def can_edit(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """May the viewer change this text?"""
-    return is_author(viewer, row) and row.deleted_at is None
+    return is_author(viewer, row) and row.deleted_at is None and not is_card(row)
 
 
 def can_delete(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """May the viewer take this post or comment away?"""
-    return row.deleted_at is None and (is_author(viewer, row) or can_moderate(viewer, row.community_id))
+    own = is_author(viewer, row) and not is_card(row)
+    return row.deleted_at is None and (own or can_moderate(viewer, row.community_id))
 
 
 def can_set_state(viewer: Viewer, row: PostRow) -> bool:
     """May the viewer say that this is settled, or open again?"""
-    return is_author(viewer, row) or can_moderate(viewer, row.community_id)
+    own = is_author(viewer, row) or can_moderate(viewer, row.community_id)
+    return own and not is_card(row)
 
 
 def can_read_history(viewer: Viewer, row: PostRow) -> bool:
@@ -247,6 +255,11 @@ def can_read_history(viewer: Viewer, row: PostRow) -> bool:
 def is_author(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """Did the viewer write this, and does the viewer still belong to the community?"""
     return viewer.account_id == row.author_id and viewer.belongs_to(row.community_id)
+
+
+def is_card(row: PostRow | CommentRow) -> bool:
+    """Is this the card of something else, which decides what it says and how long it is there?"""
+    return isinstance(row, PostRow) and row.card_id is not None
 
 
 def can_moderate(viewer: Viewer, community_id: UUID) -> bool:

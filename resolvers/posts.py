@@ -72,6 +72,10 @@ async def create_post(
     """
     account_id = ctx.account_id
     body = mask(check_text("body", body, LONGEST_BODY))
+    if kind is PostKind.BRANCH:
+        raise InvalidInput(kind="A party branch publishes in other ways")
+    if audience is PostAudience.MEMBERS:
+        raise InvalidInput(audience="Is for what a group or a branch publishes")
     await identity.community_visible(ctx, community_id)
     if not posts.can_post(ctx.viewer, community_id):
         raise NotAllowed(NOT_A_MEMBER)
@@ -94,6 +98,7 @@ async def create_post(
                 kind=kind,
                 state=PostState.OPEN,
                 body=body,
+                card_id=None,
                 comment_count=0,
                 like_count=0,
                 hot=int(created_at.timestamp()),
@@ -215,8 +220,8 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
 async def insert(row: PostRow) -> None:
     await execute(
         "INSERT INTO post (id, community_id, scope_id, author_id, estate_id, kind, state, body,"
-        " comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " card_id, comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row.id,
         row.community_id,
         row.scope_id,
@@ -225,6 +230,7 @@ async def insert(row: PostRow) -> None:
         row.kind,
         row.state,
         row.body,
+        row.card_id,
         row.comment_count,
         row.like_count,
         row.hot,

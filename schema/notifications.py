@@ -31,6 +31,9 @@ described(
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
+    PARTY_NEWS="The viewer's party branch has news for its members.",
+    PARTY_AFFAIR="The viewer's party branch has published an affair for its members.",
+    PIONEER="The viewer's party branch would like to show the viewer as a pioneer, and asks for consent.",
 )
 
 # Of which type the subject of an entry is.
@@ -43,6 +46,9 @@ SUBJECTS = {
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.PARTY_NEWS: "PartyNews",
+    NotificationKind.PARTY_AFFAIR: "PartyAffair",
+    NotificationKind.PIONEER: "Pioneer",
 }
 
 

@@ -1,0 +1,1 @@
+"""The online party branch (线上党支部)."""
