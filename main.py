@@ -46,11 +46,12 @@ from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
 from resolvers.tokens import Tokens
 from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
+from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
 from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
-from schema.operations import Operations
+from schema.operations import Operations, Rejected
 from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
@@ -90,6 +91,7 @@ class Settings:
     connections: int
     log_days: int
     log_events: int
+    documents: Documents
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -132,6 +134,7 @@ class Settings:
             connections=integer(env, "LINLI_CONNECTIONS", 20_000),
             log_days=integer(env, "LINLI_LOG_DAYS", 7),
             log_events=integer(env, "LINLI_LOG_EVENTS", 200_000),
+            documents=app_documents(env),
         )
 
     @property
@@ -141,6 +144,18 @@ class Settings:
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+
+def app_documents(env: Mapping[str, str]) -> Documents:
+    path, only = env.get("LINLI_DOCUMENTS"), env.get("LINLI_DOCUMENTS_ONLY") == "yes"
+    if path is None:
+        if only:
+            raise BadSettings("LINLI_DOCUMENTS_ONLY: name the documents in LINLI_DOCUMENTS")
+        return Documents()
+    try:
+        return Documents(manifest(Path(path).read_bytes()), trusted_only=only)
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"LINLI_DOCUMENTS: {error}") from None
 
 
 def needed(env: Mapping[str, str], name: str) -> str:
@@ -219,7 +234,13 @@ class Application:
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
-        self.endpoint = GraphQLEndpoint(self.operations, self.http_context)
+        for name, text in settings.documents.trusted.items():
+            try:
+                self.operations.prepare(text)
+            except Rejected as rejected:
+                # An app of long ago; it is told so when it asks.
+                logger.warning("document_outdated", document=name, error=str(rejected))
+        self.endpoint = GraphQLEndpoint(self.operations, self.http_context, settings.documents)
         self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
         self.websocket = WebSocketEndpoint(
             self.operations,
@@ -228,6 +249,7 @@ class Application:
             self.event_context,
             origins=settings.origins,
             most=settings.connections,
+            documents=settings.documents,
         )
 
     def asgi(self) -> ASGIApp:
