@@ -47,7 +47,7 @@ class PartyArticle(CommunityTable):
     # Whoever holds this scope may see it once it is published.
     scope_id = fields.UUIDField()
     audience = fields.CharEnumField(BranchAudience, max_length=8)
-    organisation_id = fields.UUIDField()
+    branch_id = fields.UUIDField()
     author_id = fields.UUIDField()
     kind = fields.CharEnumField(ArticleKind, max_length=8)
     category = fields.CharEnumField(AffairCategory, max_length=12, null=True)
@@ -69,7 +69,7 @@ class PartyArticle(CommunityTable):
 
     class Meta:
         table = "party_article"
-        indexes = (("organisation_id", "kind", "listed_at", "id"),)
+        indexes = (("branch_id", "kind", "listed_at", "id"),)
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class ArticleRow:
     community_id: UUID
     scope_id: UUID
     audience: BranchAudience
-    organisation_id: UUID
+    branch_id: UUID
     author_id: UUID
     kind: ArticleKind
     category: AffairCategory | None
@@ -157,4 +157,4 @@ def visible_to(viewer: Viewer) -> Where:
 
 def can_read_history(viewer: Viewer, row: ArticleRow) -> bool:
     """May the viewer read what this article said before it was edited?"""
-    return can_publish(viewer, row.organisation_id)
+    return can_publish(viewer, row.branch_id)

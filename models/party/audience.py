@@ -27,4 +27,4 @@ def can_publish(viewer: Viewer, branch_id: UUID) -> bool:
 def of_own_office(viewer: Viewer) -> Where:
     """The rows (as ``t``) of branches that the viewer publishes for."""
     branches = frozenset(branch for branch in viewer.offices if can_publish(viewer, branch))
-    return Where("t.organisation_id IN (?)", (branches,))
+    return Where("t.branch_id IN (?)", (branches,))

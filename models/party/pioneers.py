@@ -31,7 +31,7 @@ class Pioneer(CommunityTable):
     # Whoever holds this scope may see it while it is out.
     scope_id = fields.UUIDField()
     audience = fields.CharEnumField(BranchAudience, max_length=8)
-    organisation_id = fields.UUIDField()
+    branch_id = fields.UUIDField()
     # The member.
     account_id = fields.UUIDField()
     author_id = fields.UUIDField()
@@ -49,8 +49,8 @@ class Pioneer(CommunityTable):
 
     class Meta:
         table = "pioneer"
-        unique_together = (("organisation_id", "account_id"),)
-        indexes = (("organisation_id", "id"),)
+        unique_together = (("branch_id", "account_id"),)
+        indexes = (("branch_id", "id"),)
 
 
 class PioneerPledge(CommunityTable):
@@ -91,7 +91,7 @@ class PioneerRow:
     community_id: UUID
     scope_id: UUID
     audience: BranchAudience
-    organisation_id: UUID
+    branch_id: UUID
     account_id: UUID
     author_id: UUID
     headline: str
@@ -159,4 +159,4 @@ def can_thank(viewer: Viewer, row: PioneerRow) -> bool:
 
 def can_take_down(viewer: Viewer, row: PioneerRow) -> bool:
     """May the viewer take the profile, or a deed in it, out of view?"""
-    return is_member_shown(viewer, row) or can_publish(viewer, row.organisation_id)
+    return is_member_shown(viewer, row) or can_publish(viewer, row.branch_id)

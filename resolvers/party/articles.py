@@ -87,7 +87,7 @@ async def create(
                 community_id=branch.community_id,
                 scope_id=scope_of(draft.audience, branch),
                 audience=draft.audience,
-                organisation_id=branch.id,
+                branch_id=branch.id,
                 author_id=account_id,
                 kind=kind,
                 category=draft.category,
@@ -150,7 +150,7 @@ async def publishing_for(ctx: Context, branch_id: UUID, action: str) -> Organisa
     await identity.community_visible(ctx, branch.community_id)
     if not can_publish(ctx.viewer, branch.id):
         raise await audit.refuse(
-            ctx, action, ONLY_BRANCH, community_id=branch.community_id, organisation_id=branch.id
+            ctx, action, ONLY_BRANCH, community_id=branch.community_id, branch_id=branch.id
         )
     return branch
 
@@ -159,13 +159,13 @@ async def written(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
     """The article, for who may change it. Raises NotFound, NotAllowed (and keeps the attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, article_id)
-    if not can_publish(ctx.viewer, row.organisation_id):
+    if not can_publish(ctx.viewer, row.branch_id):
         raise await audit.refuse(
             ctx,
             action,
             ONLY_BRANCH,
             community_id=row.community_id,
-            organisation_id=row.organisation_id,
+            branch_id=row.branch_id,
             subject_id=row.id,
         )
     return row
@@ -179,7 +179,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: Draft) ->
     """
     draft, html, shown = checked(draft)
     row = await written(ctx, article_id, "party.article.edit")
-    (branch,) = await identity.organisations_by_id(ctx, [row.organisation_id])
+    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
     if branch is None:
         raise NotFound
     state = row.state_at(now())
@@ -245,7 +245,7 @@ async def audited(ctx: Context, action: str, row: ArticleRow, detail: str = "") 
         ctx,
         action,
         community_id=row.community_id,
-        organisation_id=row.organisation_id,
+        branch_id=row.branch_id,
         subject_id=row.id,
         detail=detail,
     )
@@ -313,7 +313,7 @@ async def articles_of(
         ArticleRow,
         "party_article",
         [branch.id for branch in branches],
-        by="organisation_id",
+        by="branch_id",
         args=args,
         where=where,
         order=LISTED,
@@ -338,7 +338,7 @@ async def posts_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[PostRow | N
 
 
 async def branches_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[OrganisationRow | None]:
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
+    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def communities_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[CommunityRow | None]:

@@ -42,7 +42,7 @@ def event(kind: Kind, row: ContentRow) -> Event:
         row.id,
         audience=frozenset({row.scope_id}),
         facts={
-            "branch": str(row.organisation_id),
+            "branch": str(row.branch_id),
             "audience": row.audience.value,
             "content": content_of(row).value,
         },

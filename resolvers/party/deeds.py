@@ -130,7 +130,7 @@ async def remove_deed(ctx: Context, *, deed_id: UUID) -> PioneerRow:
         if not removed:
             raise NotFound
         await attaching.release(deed_id)
-        if can_publish(ctx.viewer, row.organisation_id):
+        if can_publish(ctx.viewer, row.branch_id):
             await pioneers.audited(ctx, "party.pioneer.deed", row)
         tell(work, row)
     return row

@@ -84,7 +84,7 @@ async def propose(
                 community_id=branch.community_id,
                 scope_id=scope_of(profile.audience, branch),
                 audience=profile.audience,
-                organisation_id=branch.id,
+                branch_id=branch.id,
                 account_id=member_id,
                 author_id=account_id,
                 headline=profile.headline,
@@ -108,7 +108,7 @@ async def check_new(branch: OrganisationRow, member_id: UUID) -> None:
     if not belongs:
         raise InvalidInput(memberId="Is no member of the branch")
     there = await execute(
-        "SELECT id FROM pioneer WHERE organisation_id = ? AND account_id = ?", branch.id, member_id
+        "SELECT id FROM pioneer WHERE branch_id = ? AND account_id = ?", branch.id, member_id
     )
     if there:
         raise Conflict("The member has a profile already", current=UUID(str(there[0]["id"])))
@@ -134,7 +134,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
     """
     profile, html, shown = checked(profile)
     row = await written(ctx, pioneer_id, "party.pioneer.edit")
-    (branch,) = await identity.organisations_by_id(ctx, [row.organisation_id])
+    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
     if branch is None:
         raise NotFound
     async with ctx.unit_of_work() as work:
@@ -258,13 +258,13 @@ async def written(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
     """The profile, for who may change it. Raises NotFound, NotAllowed (and keeps the attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, pioneer_id)
-    if not can_publish(ctx.viewer, row.organisation_id):
+    if not can_publish(ctx.viewer, row.branch_id):
         raise await audit.refuse(
             ctx,
             action,
             ONLY_BRANCH,
             community_id=row.community_id,
-            organisation_id=row.organisation_id,
+            branch_id=row.branch_id,
             subject_id=row.id,
         )
     return row
@@ -288,7 +288,7 @@ async def audited(ctx: Context, action: str, row: PioneerRow) -> None:
         ctx,
         action,
         community_id=row.community_id,
-        organisation_id=row.organisation_id,
+        branch_id=row.branch_id,
         subject_id=row.id,
     )
 
@@ -336,7 +336,7 @@ async def pioneers_of(
         PioneerRow,
         "pioneer",
         [branch.id for branch in branches],
-        by="organisation_id",
+        by="branch_id",
         args=args,
         where=rules.visible_to(ctx.viewer),
         order=NEWEST_PIONEERS,
@@ -354,7 +354,7 @@ async def members_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[Neighbour
 
 
 async def branches_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[OrganisationRow | None]:
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
+    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def portraits_of(_ctx: Context, rows: Sequence[PioneerRow]) -> list[MediaRow | None]:

@@ -92,7 +92,7 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
         await notifications.notify(
             work,
             ctx,
-            account_ids=await members(row.organisation_id),
+            account_ids=await members(row.branch_id),
             community_id=row.community_id,
             kind=TOLD[row.kind],
             subject_id=row.id,
