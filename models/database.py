@@ -26,6 +26,7 @@ MODULES = [
     "models.motions",
     "models.requests",
     "models.deliberations",
+    "models.party.members",
     "models.media",
     "models.party.articles",
     "models.party.pioneers",

@@ -34,6 +34,7 @@ REAL_NAME = "real-name"
 DOCUMENT = "document"
 EVIDENCE = "evidence"
 BALLOT = "ballot"
+PARTY = "party"
 
 # Every column that holds sealed text, with its purpose.
 SEALED_COLUMNS = (
@@ -47,6 +48,9 @@ SEALED_COLUMNS = (
     ("office_invitation", "phone_sealed", PHONE),
     ("paper_ballot", "choices_sealed", BALLOT),
     ("vote_proxy", "evidence_sealed", EVIDENCE),
+    ("party_application", "statement_sealed", PARTY),
+    ("party_application", "reason_sealed", PARTY),
+    ("party_member", "end_reason_sealed", PARTY),
 )
 BATCH = 500
 

@@ -23,6 +23,7 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 
@@ -59,6 +60,7 @@ class Organisation(
     OrganisationAudit,
     OrganisationInvitations,
     OrganisationStatistics,
+    OrganisationPartyMembers,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
@@ -71,7 +73,14 @@ class Organisation(
 @fetched_by(own_account_by_id)
 @strawberry.type(description="The signed-in account, as only its holder sees it.")
 class Viewer(
-    Node, ViewerAccount, ViewerResidencies, ViewerOffices, ViewerInvitations, ViewerNotices, ViewerInbox
+    Node,
+    ViewerAccount,
+    ViewerResidencies,
+    ViewerOffices,
+    ViewerInvitations,
+    ViewerNotices,
+    ViewerInbox,
+    ViewerParty,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -35,6 +35,7 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.members import PartyApplicationChanged, PartyMemberChanged
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -69,6 +70,8 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | PartyApplicationChanged
+    | PartyMemberChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -87,6 +90,8 @@ KINDS = (
         Kind.NOTICE_UPDATED,
         Kind.NOTICE_CANCELLED,
         Kind.REQUEST_QUEUED,
+        Kind.PARTY_APPLICATION_CHANGED,
+        Kind.PARTY_MEMBER_CHANGED,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -103,6 +103,15 @@ CHINESE: dict[str, str] = {
     "The invitation is no longer open": "这份邀请已经失效",
     "At most three years": "最多三年",
     "More than {} entries; choose a shorter period": "超过{}条,请缩短时间范围",
+    # The party branch
+    "Only members of the branch may do this": "只有本支部的党员可以这样做",
+    "Only officers of the branch with this power may do this": "只有本支部有此权限的工作人员可以这样做",
+    "Only verified residents of this community may apply to the branch": (
+        "只有本社区的实名居民可以申请加入支部"
+    ),
+    "You belong to this branch already": "您已经是本支部的成员",
+    "You have applied to this branch already": "您已经申请过加入本支部",
+    "The applicant does not live in this community any more": "申请人已不在本社区居住",
     # The feed
     "There is no such estate in this community": "本社区没有这个小区",
     "There is no such comment here": "这里没有这条评论",

@@ -20,6 +20,7 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.members import PartyMembersMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -69,6 +70,7 @@ class Mutation(
     LikesMutation,
     DeliberationsMutation,
     RequestsMutation,
+    PartyMembersMutation,
 ):
     pass
 

@@ -70,6 +70,7 @@ from models.notices import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.party.members import PartyApplication, PartyMember
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
     NoteVisibility,
@@ -297,6 +298,16 @@ async def a_motion(town: Town) -> UUID:
 
 async def a_deliberation(town: Town) -> UUID:
     (made,) = await put_deliberations(town, town.households[:1])
+    return made.id
+
+
+async def a_branch(town: Town) -> UUID:
+    """A party branch of its own, which the asker leads."""
+    made = Organisation(
+        community_id=town.community.id, kind=OrganisationKind.PARTY_BRANCH, name=f"党支部 {next(numbers)}"
+    )
+    await insert([made])
+    await insert([appointment(made, town.asker, Role.ADMIN)])
     return made.id
 
 
@@ -1005,6 +1016,25 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: the party branch
+
+
+async def party_members(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    await insert([PartyMember(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    sealed = town.world.services.keys.seal(privacy.PARTY, "2009年入党")
+    await insert(
+        [
+            PartyApplication(**of, account_id=it.account.id, statement_sealed=sealed)
+            for it in await town.some(span)
+        ]
+    )
+
+
 # The table
 
 
@@ -1060,6 +1090,8 @@ LISTS: dict[str, Listed] = {
     "Organisation.requestQueue": Listed(
         the_company, requests, arguments=lambda _town: "bucket: IN_HAND", one_a_town=True
     ),
+    "Organisation.partyMembers": Listed(a_branch, party_members),
+    "Organisation.partyApplications": Listed(a_branch, party_applications),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),
     "Notice.history": Listed(a_notice, updates, already=1),

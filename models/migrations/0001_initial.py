@@ -8,6 +8,7 @@ from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, M
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
+from models.party.members import PartyApplicationStatus, PartyFunction
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
 from orjson import loads
@@ -586,7 +587,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -685,6 +686,40 @@ class Migration(migrations.Migration):
                 ('entry_number', fields.IntField(null=True)),
             ],
             options={'table': 'paper_ballot', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'A ballot on paper between its two officers. What it says is sealed, and gone once confirmed.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyApplication',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField(db_index=True)),
+                ('account_id', fields.UUIDField(db_index=True)),
+                ('statement_sealed', fields.TextField(null=True, unique=False)),
+                ('open_key', fields.UUIDField(null=True, unique=True)),
+                ('status', fields.CharEnumField(default=PartyApplicationStatus.PENDING, description='PENDING: PENDING\nAPPROVED: APPROVED\nREJECTED: REJECTED\nWITHDRAWN: WITHDRAWN', enum_type=PartyApplicationStatus, max_length=10)),
+                ('decided_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reason_sealed', fields.TextField(null=True, unique=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_application', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'That a resident asks to be known to the branch as a member. What was said goes when it is decided.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyMember',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField(db_index=True)),
+                ('account_id', fields.UUIDField(db_index=True)),
+                ('function', fields.CharEnumField(default=PartyFunction.MEMBER, description='ORGANISATION_LEADER: ORGANISATION_LEADER\nPUBLICITY_LEADER: PUBLICITY_LEADER\nDISCIPLINE_LEADER: DISCIPLINE_LEADER\nSTUDY_LEADER: STUDY_LEADER\nGROUP_LEADER: GROUP_LEADER\nMEMBER: MEMBER', enum_type=PartyFunction, max_length=20)),
+                ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('end_reason_sealed', fields.TextField(null=True, unique=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_member', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'One membership from its beginning to its end. The rights that go with it are in `membership`.'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(

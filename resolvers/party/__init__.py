@@ -1,1 +1,1 @@
-"""The online party branch (线上党支部)."""
+"""The online party branch: one module a part of it."""

@@ -29,6 +29,7 @@ from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
+from tests.stories import branch as party_branch
 from tests.stories import deliberating
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
@@ -95,6 +96,7 @@ SAMPLES = Samples(
         "officeId": ["Organisation"],
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
+        "branchId": ["Organisation"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -200,6 +202,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await party_branch.furnish(neighbourhood, made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
