@@ -28,6 +28,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.masking import mask
 from resolvers.notices import audiences
 from resolvers.paging import pages
+from resolvers.party import contents
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
 
@@ -69,6 +70,8 @@ async def add_comment(
         raise NotAllowed(feed.NOT_A_MEMBER)
     if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
         raise NotAllowed("The deliberation is not in a phase that allows this")
+    if isinstance(subject.row, PostRow) and subject.row.card_id:
+        await contents.check_takes_comments(subject.row)
     answered = await comment_below(subject, reply_to) if reply_to else None
     comment_id = new_id()
     async with ctx.unit_of_work() as work:

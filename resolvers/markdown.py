@@ -32,7 +32,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"st
 
 def parser() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 12})
-    made.validateLink = is_allowed  # type: ignore[method-assign]
+    made.validateLink = is_allowed  # type: ignore[method-assign, assignment]
     return made
 
 

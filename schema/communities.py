@@ -23,7 +23,9 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.articles import OrganisationArticles
 from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.pioneers import OrganisationPioneers
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 
@@ -61,6 +63,8 @@ class Organisation(
     OrganisationInvitations,
     OrganisationStatistics,
     OrganisationPartyMembers,
+    OrganisationArticles,
+    OrganisationPioneers,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")

@@ -35,6 +35,13 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
 from schema.party.members import PartyApplicationChanged, PartyMemberChanged
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
@@ -72,6 +79,10 @@ CommunityEvent = Annotated[
     | ExecutionItemChecked
     | PartyApplicationChanged
     | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -84,6 +95,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

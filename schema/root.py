@@ -20,7 +20,10 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.article_mutations import PartyArticlesMutation
+from schema.party.events import BranchSubscription
 from schema.party.members import PartyMembersMutation
+from schema.party.pioneer_mutations import PioneersMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -71,6 +74,8 @@ class Mutation(
     DeliberationsMutation,
     RequestsMutation,
     PartyMembersMutation,
+    PartyArticlesMutation,
+    PioneersMutation,
 ):
     pass
 
@@ -84,6 +89,7 @@ class Subscription(
     CommentsSubscription,
     DeliberationsSubscription,
     RequestsSubscription,
+    BranchSubscription,
     CommunitySubscription,
 ):
     pass

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from models.memberships import members_of
 from models.organisations import OrganisationRow, Power, has_power
+from models.party.members import branches_with
 from models.rows import Where
 from models.visibility import Viewer, public_of
 
@@ -26,5 +27,4 @@ def can_publish(viewer: Viewer, branch_id: UUID) -> bool:
 
 def of_own_office(viewer: Viewer) -> Where:
     """The rows (as ``t``) of branches that the viewer publishes for."""
-    branches = frozenset(branch for branch in viewer.offices if can_publish(viewer, branch))
-    return Where("t.branch_id IN (?)", (branches,))
+    return Where("t.branch_id IN (?)", (branches_with(viewer, Power.PUBLISH_PARTY_CONTENT),))

@@ -27,7 +27,8 @@ async def attach(
     """
     keys = {media_id for _, media_id in wanted}
     taken = await execute(
-        "UPDATE media SET subject_id = ?, loose_since = NULL WHERE id IN (?) AND kind = ? AND community_id = ?"
+        "UPDATE media SET subject_id = ?, loose_since = NULL"
+        " WHERE id IN (?) AND kind = ? AND community_id = ?"
         " AND (subject_id = ? OR (subject_id IS NULL AND uploader_id = ?)) RETURNING id",
         subject_id,
         keys,

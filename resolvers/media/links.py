@@ -43,9 +43,7 @@ def holds(
     return hmac.compare_digest(ours.encode(), signed.encode(errors="replace")) and time.time() < expires
 
 
-def signature(
-    tokens: Tokens, media_id: UUID, subject_id: UUID | None, variant: Variant, expires: int
-) -> str:
+def signature(tokens: Tokens, media_id: UUID, subject_id: UUID | None, variant: Variant, expires: int) -> str:
     text = f"{media_id.hex}/{subject_id.hex if subject_id else ''}/{variant.value}/{expires}"
     digest = hmac.new(tokens.derived("media links"), text.encode(), sha256).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")

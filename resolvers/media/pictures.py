@@ -44,24 +44,26 @@ async def encoded(data: bytes) -> Encoded:
 
 def encode(data: bytes) -> Encoded:
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as file:
-            if file.width * file.height > MOST_PIXELS:
-                raise InvalidInput(file="Has more than 50 million pixels")
-            # A JPEG is decoded at a half, a quarter or an eighth of its size, if that is enough.
-            file.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-            upright = ImageOps.exif_transpose(file)
-            mode = "RGBA" if upright.has_transparency_data else "RGB"
-            pixels = upright.convert(mode)
-    except InvalidInput:
-        raise
+        pixels = decoded(data)
     except (OSError, SyntaxError, ValueError, OverflowError, MemoryError, EOFError) as error:
         # Pillow says in many ways that a file is broken.
         raise InvalidInput(file="Is not a picture that can be read") from error
     pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     small = pixels.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    content_type = "image/webp" if mode == "RGBA" else "image/jpeg"
+    content_type = "image/webp" if pixels.mode == "RGBA" else "image/jpeg"
     return Encoded(written(pixels), written(small), content_type, pixels.width, pixels.height)
+
+
+def decoded(data: bytes) -> Image.Image:
+    """The first picture in a file, upright. Raises InvalidInput for one that is too large."""
+    with Image.open(BytesIO(data), formats=FORMATS) as file:
+        if file.width * file.height > MOST_PIXELS:
+            raise InvalidInput(file="Has more than 50 million pixels")
+        # A JPEG is decoded at a half, a quarter or an eighth of its size, if that is enough.
+        file.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        upright = ImageOps.exif_transpose(file)
+        return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
 
 
 def written(pixels: Image.Image) -> bytes:

@@ -25,7 +25,7 @@ class Storage(Protocol):
 
 
 class Directory:
-    """Files in a directory that only the server can read."""
+    """Files in a directory; a server's umask keeps them from others on the machine."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -48,7 +48,7 @@ class Directory:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         try:
-            with draft.open("xb", opener=private) as file:
+            with draft.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -65,7 +65,3 @@ class Directory:
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < put_before.timestamp():
                 path.unlink()
-
-
-def private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

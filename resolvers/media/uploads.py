@@ -114,9 +114,7 @@ def named(name: str) -> str:
 
 
 async def by_id(media_id: UUID) -> MediaRow | None:
-    return await select_one(
-        MediaRow, f"SELECT {columns(MediaRow)} FROM media t WHERE t.id = ?", media_id
-    )
+    return await select_one(MediaRow, f"SELECT {columns(MediaRow)} FROM media t WHERE t.id = ?", media_id)
 
 
 async def opened(

@@ -1,14 +1,14 @@
 """Writing news and open affairs, and reading them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import CommunityRow, NeighbourRow
 from models.media import MediaKind, MediaRow
-from models.organisations import OrganisationRow
+from models.organisations import OrganisationRow, Power
 from models.paging import Page, PageArgs
 from models.party import articles as rules
 from models.party.articles import (
@@ -20,7 +20,7 @@ from models.party.articles import (
     PartyArticle,
     in_states,
 )
-from models.party.audience import BranchAudience, can_publish, scope_of
+from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, being
 from models.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity
@@ -34,6 +34,7 @@ from resolvers.masking import mask
 from resolvers.media import attaching
 from resolvers.paging import pages
 from resolvers.party import contents
+from resolvers.party.branches import check_power, empowered
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind
 
@@ -43,7 +44,6 @@ LONGEST_BODY = 20_000
 # The job that tells of an affair whose comments open or close.
 TURN = "TURN_PARTY_AFFAIR"
 
-ONLY_BRANCH = "Only officers of the party branch may do this"
 CHANGED = "The article has changed meanwhile"
 
 
@@ -64,9 +64,7 @@ class Draft:
 # Writing
 
 
-async def create(
-    ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Draft, key: str
-) -> ArticleRow:
+async def create(ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Draft, key: str) -> ArticleRow:
     """Begin an article; with a key used before, the one begun then. Until it is published its office sees it.
 
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict (the key was used for
@@ -75,7 +73,7 @@ async def create(
     account_id = ctx.account_id
     draft, html, shown = checked(draft)
     check_period(draft.comments_from, draft.comments_until)
-    branch = await publishing_for(ctx, branch_id, "party.article.create")
+    branch = await empowered(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
     article_id = new_id()
     async with ctx.unit_of_work():
         told = [branch_id, kind, *[getattr(draft, name) for name in Draft.__slots__]]
@@ -110,12 +108,10 @@ def checked(draft: Draft) -> tuple[Draft, str, list[tuple[str, UUID]]]:
     shown = [("body", key) for key in pictures]
     if draft.cover_id:
         shown.append(("coverId", draft.cover_id))
-    kept = Draft(
+    kept = replace(
+        draft,
         title=title,
         body=body,
-        audience=draft.audience,
-        cover_id=draft.cover_id,
-        category=draft.category,
         comments_from=moment("commentsFrom", draft.comments_from),
         comments_until=moment("commentsUntil", draft.comments_until),
     )
@@ -141,33 +137,11 @@ def check_period(begins: datetime | None, ends: datetime | None, publish_at: dat
         raise InvalidInput(commentsFrom="Must not be before it is published")
 
 
-async def publishing_for(ctx: Context, branch_id: UUID, action: str) -> OrganisationRow:
-    """The branch, for who publishes in its name. Raises NotFound, NotAllowed (and keeps the attempt)."""
-    _ = ctx.account_id
-    (branch,) = await identity.organisations_by_id(ctx, [branch_id])
-    if branch is None:
-        raise NotFound
-    await identity.community_visible(ctx, branch.community_id)
-    if not can_publish(ctx.viewer, branch.id):
-        raise await audit.refuse(
-            ctx, action, ONLY_BRANCH, community_id=branch.community_id, branch_id=branch.id
-        )
-    return branch
-
-
 async def written(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
-    """The article, for who may change it. Raises NotFound, NotAllowed (and keeps the attempt)."""
+    """The article, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, article_id)
-    if not can_publish(ctx.viewer, row.branch_id):
-        raise await audit.refuse(
-            ctx,
-            action,
-            ONLY_BRANCH,
-            community_id=row.community_id,
-            branch_id=row.branch_id,
-            subject_id=row.id,
-        )
+    await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
     return row
 
 
@@ -245,7 +219,7 @@ async def audited(ctx: Context, action: str, row: ArticleRow, detail: str = "") 
         ctx,
         action,
         community_id=row.community_id,
-        branch_id=row.branch_id,
+        organisation_id=row.branch_id,
         subject_id=row.id,
         detail=detail,
     )
@@ -350,9 +324,7 @@ async def authors_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[Neighbour
     return await identity.authors_of(ctx, rows)
 
 
-async def revisions_of(
-    ctx: Context, rows: Sequence[ArticleRow], args: PageArgs
-) -> list[Page[RevisionRow]]:
+async def revisions_of(ctx: Context, rows: Sequence[ArticleRow], args: PageArgs) -> list[Page[RevisionRow]]:
     """What each said before its edits, the latest first; an empty page for who may not read that."""
     open_to_viewer = [row.id for row in rows if rules.can_read_history(ctx.viewer, row)]
     found = await pages(RevisionRow, "revision", open_to_viewer, by="subject_id", args=args, order=REVISIONS)

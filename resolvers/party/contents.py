@@ -107,6 +107,33 @@ async def take_down(work: Work, post_id: UUID) -> None:
 ALIVE = Where("t.deleted_at IS NULL")
 
 
+# Profiles
+
+
+async def take_out(work: Work, before: PioneerRow) -> None:
+    """End what is shown of a profile, in the caller's transaction."""
+    await execute("UPDATE pioneer SET publish_at = NULL, post_id = NULL WHERE id = ? RETURNING id", before.id)
+    if before.post_id:
+        await take_down(work, before.post_id)
+    if before.publish_at is not None:
+        work.record(event(Kind.BRANCH_WITHDRAWN, before))
+
+
+async def end_profile(work: Work, *, branch_id: UUID, account_id: UUID) -> None:
+    """Whoever leaves a branch is shown as its pioneer no longer."""
+    left = await select(
+        PioneerRow,
+        f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.branch_id = ? AND t.account_id = ?",
+        branch_id,
+        account_id,
+    )
+    for row in left:
+        await execute(
+            "UPDATE pioneer SET consented_at = NULL, version = version + 1 WHERE id = ? RETURNING id", row.id
+        )
+        await take_out(work, row)
+
+
 # Reading
 
 
@@ -125,7 +152,8 @@ async def by_ids(ids: Sequence[UUID | None]) -> list[ContentRow | None]:
     pioneers = await select(
         PioneerRow, f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.id IN (?) AND {OUT.text}", wanted
     )
-    found: dict[UUID, ContentRow] = {row.id: row for row in (*articles, *pioneers)}
+    found: dict[UUID, ContentRow] = {row.id: row for row in articles}
+    found |= {row.id: row for row in pioneers}
     return [found.get(key) if key else None for key in ids]
 
 
@@ -154,4 +182,3 @@ async def viewer_can_comment(ctx: Context, posts: Sequence[PostRow]) -> list[boo
         and not (isinstance(card, ArticleRow) and not card.takes_comments_at(now()))
         for post, card in zip(posts, cards, strict=True)
     ]
-

@@ -102,9 +102,7 @@ async def add_deed(
             await check_room("pioneer_deed", pioneer_id)
             if picture_id:
                 wanted = [("pictureId", picture_id)]
-                await attaching.attach(
-                    ctx, community_id=row.community_id, subject_id=deed_id, wanted=wanted
-                )
+                await attaching.attach(ctx, community_id=row.community_id, subject_id=deed_id, wanted=wanted)
             await PioneerDeed.create(
                 id=deed_id,
                 community_id=row.community_id,

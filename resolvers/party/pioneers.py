@@ -11,24 +11,26 @@ from models.base import new_id, now
 from models.identity import NeighbourRow
 from models.media import MediaRow
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow
+from models.organisations import OrganisationRow, Power
 from models.paging import Page, PageArgs
 from models.party import pioneers as rules
-from models.party.audience import BranchAudience, can_publish, scope_of
-from models.party.pioneers import NEWEST_PIONEERS, Pioneer, PioneerRow
+from models.party.audience import BranchAudience, scope_of
+from models.party.members import PartyMemberRow
+from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
 from models.posts import PostRow
 from models.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, NotAllowed, NotFound
 from resolvers.markdown import check_markdown, rendered
 from resolvers.masking import mask
 from resolvers.media import attaching
 from resolvers.paging import pages
-from resolvers.party import contents
-from resolvers.party.articles import LONGEST_BODY, LONGEST_TITLE, ONLY_BRANCH, publishing_for
+from resolvers.party import contents, members
+from resolvers.party.articles import LONGEST_BODY, LONGEST_TITLE
+from resolvers.party.branches import check_power
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind, Logged
 from subscriptions.work import Work
@@ -61,57 +63,68 @@ def checked(profile: Profile) -> tuple[Profile, str, list[tuple[str, UUID]]]:
 # What the branch does
 
 
-async def propose(
-    ctx: Context, *, branch_id: UUID, member_id: UUID, profile: Profile, key: str
-) -> PioneerRow:
+async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) -> PioneerRow:
     """Write a profile of a member, who is asked for consent; with a key used before, the one written then.
 
-    `member_id` is an account's. Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict
-    (the member has one, or the key was used for something else).
+    Raises InvalidInput, NotFound, NotAllowed (and keeps an officer's attempt), Conflict (the member has one,
+    or the key was used for something else).
     """
     account_id = ctx.account_id
     profile, html, shown = checked(profile)
-    branch = await publishing_for(ctx, branch_id, "party.pioneer.propose")
+    member = await members.current(ctx, member_id)
+    await check_power(
+        ctx,
+        member.community_id,
+        member.branch_id,
+        Power.PUBLISH_PARTY_CONTENT,
+        "party.pioneer.propose",
+        member.id,
+    )
+    (branch,) = await members.branches_around(ctx, [member])
+    if branch is None:
+        raise NotFound
     pioneer_id = new_id()
     async with ctx.unit_of_work() as work:
-        told = [branch_id, member_id, *[getattr(profile, name) for name in Profile.__slots__]]
+        told = [member_id, *[getattr(profile, name) for name in Profile.__slots__]]
         earlier = await earlier_result(ctx, key, "proposePioneer", told, pioneer_id)
         if earlier is None:
-            await check_new(branch, member_id)
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
-            await Pioneer.create(
-                id=pioneer_id,
-                community_id=branch.community_id,
-                scope_id=scope_of(profile.audience, branch),
-                audience=profile.audience,
-                branch_id=branch.id,
-                account_id=member_id,
-                author_id=account_id,
-                headline=profile.headline,
-                story=profile.story,
-                html=html,
-                portrait_id=profile.portrait_id,
-            )
-            row = await by_id(pioneer_id)
+            row = await insert(pioneer_id, account_id, branch, member, profile, html)
             await audited(ctx, "party.pioneer.propose", row)
             await ask(work, ctx, row)
     return await visible(ctx, earlier or pioneer_id)
 
 
-async def check_new(branch: OrganisationRow, member_id: UUID) -> None:
-    """Raises InvalidInput unless this is a member of the branch, Conflict if there is a profile already."""
-    belongs = await execute(
-        "SELECT id FROM membership WHERE host_id = ? AND account_id = ? AND left_at IS NULL",
+async def insert(
+    pioneer_id: UUID,
+    author_id: UUID,
+    branch: OrganisationRow,
+    member: PartyMemberRow,
+    profile: Profile,
+    html: str,
+) -> PioneerRow:
+    """Raises Conflict if the member has a profile already."""
+    made = await execute(
+        "INSERT INTO pioneer (id, created_at, community_id, scope_id, audience, branch_id, account_id,"
+        " author_id, headline, story, html, portrait_id, thank_count, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1)"
+        " ON CONFLICT (branch_id, account_id) DO NOTHING RETURNING id",
+        pioneer_id,
+        now(),
+        branch.community_id,
+        scope_of(profile.audience, branch),
+        profile.audience,
         branch.id,
-        member_id,
+        member.account_id,
+        author_id,
+        profile.headline,
+        profile.story,
+        html,
+        profile.portrait_id,
     )
-    if not belongs:
-        raise InvalidInput(memberId="Is no member of the branch")
-    there = await execute(
-        "SELECT id FROM pioneer WHERE branch_id = ? AND account_id = ?", branch.id, member_id
-    )
-    if there:
-        raise Conflict("The member has a profile already", current=UUID(str(there[0]["id"])))
+    if not made:
+        raise Conflict("The member has a profile already")
+    return await by_id(pioneer_id)
 
 
 async def ask(work: Work, ctx: Context, row: PioneerRow) -> None:
@@ -151,7 +164,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
             ),
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
-        await take_out(work, row)
+        await contents.take_out(work, row)
         await audited(ctx, "party.pioneer.edit", row)
         await ask(work, ctx, row)
     return await visible(ctx, pioneer_id)
@@ -178,20 +191,9 @@ async def take_down(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerR
     row = await written(ctx, pioneer_id, "party.pioneer.take_down")
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("publish_at = NULL, post_id = NULL"))
-        await take_out(work, row)
+        await contents.take_out(work, row)
         await audited(ctx, "party.pioneer.take_down", row)
     return await visible(ctx, pioneer_id)
-
-
-async def take_out(work: Work, before: PioneerRow) -> None:
-    """End what is shown of a profile, in the caller's transaction."""
-    await execute(
-        "UPDATE pioneer SET publish_at = NULL, post_id = NULL WHERE id = ? RETURNING id", before.id
-    )
-    if before.post_id:
-        await contents.take_down(work, before.post_id)
-    if before.publish_at is not None:
-        work.record(contents.event(Kind.BRANCH_WITHDRAWN, before))
 
 
 # What the member and the neighbours do
@@ -211,7 +213,7 @@ async def consent(ctx: Context, *, pioneer_id: UUID, version: int, on: bool) -> 
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("consented_at = ?", (now() if on else None,)))
         if not on:
-            await take_out(work, row)
+            await contents.take_out(work, row)
     return await visible(ctx, pioneer_id)
 
 
@@ -255,18 +257,10 @@ async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
 
 
 async def written(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
-    """The profile, for who may change it. Raises NotFound, NotAllowed (and keeps the attempt)."""
+    """The profile, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, pioneer_id)
-    if not can_publish(ctx.viewer, row.branch_id):
-        raise await audit.refuse(
-            ctx,
-            action,
-            ONLY_BRANCH,
-            community_id=row.community_id,
-            branch_id=row.branch_id,
-            subject_id=row.id,
-        )
+    await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
     return row
 
 
@@ -288,7 +282,7 @@ async def audited(ctx: Context, action: str, row: PioneerRow) -> None:
         ctx,
         action,
         community_id=row.community_id,
-        branch_id=row.branch_id,
+        organisation_id=row.branch_id,
         subject_id=row.id,
     )
 
@@ -348,7 +342,7 @@ async def pioneers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Pi
     return await by_ids([logged.event.subject for logged in events], rules.OUT)
 
 
-async def members_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[NeighbourRow]:
+async def persons_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[NeighbourRow]:
     """Whom each shows."""
     return await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 

@@ -35,9 +35,7 @@ TOLD = {
 }
 
 
-async def publish(
-    ctx: Context, *, article_id: UUID, version: int, at: datetime | None = None
-) -> ArticleRow:
+async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime | None = None) -> ArticleRow:
     """Have an article appear at `at`, to the instant; at once without it. A planned one may be moved.
 
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict (it has changed since
@@ -71,9 +69,14 @@ async def announce_by_time(services: Services, work: Work, article_id: UUID) -> 
 async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
     """Tell of an article that is out, once: in the feed, live, and to the members if it is for them."""
     (row,) = await articles.by_ids([article_id])
-    if row is None or row.post_id or row.state_at(now()) not in (
-        ArticleState.PUBLISHED,
-        ArticleState.ARCHIVED,
+    if (
+        row is None
+        or row.post_id
+        or row.state_at(now())
+        not in (
+            ArticleState.PUBLISHED,
+            ArticleState.ARCHIVED,
+        )
     ):
         return
     post_id = await contents.put_up(work, row)

@@ -86,7 +86,9 @@ class MediaEndpoint:
                 code="PREFLIGHT_REQUIRED",
             )
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        most = {DOCUMENT_TYPE: DOCUMENT_BYTES, **dict.fromkeys(PICTURE_TYPES, PICTURE_BYTES)}.get(content_type)
+        most = {DOCUMENT_TYPE: DOCUMENT_BYTES, **dict.fromkeys(PICTURE_TYPES, PICTURE_BYTES)}.get(
+            content_type
+        )
         if most is None:
             raise BadRequest(
                 "The body must be a picture (JPEG, PNG, WebP) or a PDF document",

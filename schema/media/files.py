@@ -9,9 +9,7 @@ from resolvers.media.links import Variant, link
 from schema.fields import Info
 from schema.node import global_id
 
-ADDRESS = (
-    "relative to the server. It needs no token and is good for 10 to 20 minutes; then ask for the thing again."
-)
+ADDRESS = "relative to the server. It needs no token and is good for 10 to 20 minutes; then ask for it anew."
 
 
 def type_name(row: MediaRow) -> str:
