@@ -12,7 +12,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models import audit, rows
+from models import audit, rows, search
 
 COMMAND_SECONDS = 30
 
@@ -22,6 +22,7 @@ MODULES = [
     "models.organisations",
     "models.memberships",
     "models.posts",
+    "models.search",
     "models.notices",
     "models.motions",
     "models.requests",
@@ -114,6 +115,7 @@ async def migrate(url: str) -> None:
     # Migrations know no triggers, and one that rebuilds a table drops them.
     async with database(url):
         await audit.install_guards()
+        await search.install_index()
 
 
 async def missing_migrations() -> list[str]:

@@ -1,7 +1,7 @@
 """The neighbour feed: writing posts, and reading them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from models.organisations import Power, office_with
 from models.paging import Order, Page, PageArgs
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.rows import Where, columns, execute, select, select_one
+from models.search import SearchKind
 from models.visibility import public_of
-from resolvers import audit, identity, limits
+from resolvers import audit, identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -109,6 +110,7 @@ async def create_post(
                 version=1,
             )
             await insert(row)
+            await indexed(row)
             work.record(event(Kind.POST_CREATED, row))
     return await visible(ctx, earlier or post_id)
 
@@ -142,6 +144,7 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
         if not changed:
             raise Conflict("The post has been edited or deleted meanwhile", current=post_id)
         await keep_revision(SubjectKind.POST, post_id, row.body)
+        await indexed(replace(row, body=body))
         work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -164,6 +167,7 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
         )
         if not deleted:
             raise NotFound
+        await search.forget(post_id)
         if not posts.is_author(ctx.viewer, row):
             await audited(ctx, "post.delete", row, Power.MODERATE)
         work.record(event(Kind.POST_DELETED, row))
@@ -239,6 +243,13 @@ async def insert(row: PostRow) -> None:
         row.edited_at,
         row.deleted_at,
         row.version,
+    )
+
+
+async def indexed(row: PostRow) -> None:
+    """Have a post found by what it says."""
+    await search.index(
+        SearchKind.POST, row.id, row.body, community_id=row.community_id, audience={row.scope_id}
     )
 
 

@@ -28,6 +28,7 @@ from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.party.pioneers import OrganisationPioneers
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
+from schema.search import CommunitySearch
 
 
 @fetched_by(visible_communities_by_id)
@@ -42,6 +43,7 @@ class Community(
     CommunityDeliberations,
     CommunityRequests,
     CommunityAudit,
+    CommunitySearch,
 ):
     name: str = strawberry.field(description="Its name.")
 

@@ -81,6 +81,7 @@ from models.requests import (
     RequestStep,
     ServiceRequest,
 )
+from models.search import SearchAudience, SearchEntry, SearchKind
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
 from schema.node import global_id
 from tests.world import World
@@ -470,6 +471,13 @@ async def posts(town: Town, _community_id: UUID, span: range) -> None:
     made = await insert([post(town, it) for it in neighbours])
     await insert([comment(town, row.id, it) for row, it in zip(made, neighbours, strict=True)])
     await insert([revision(row.id) for row in made])
+
+
+async def found_posts(town: Town, _community_id: UUID, span: range) -> None:
+    made = await insert([post(town, it) for it in await town.some(span)])
+    of = {"community_id": town.community.id, "kind": SearchKind.POST, "bigrams": "停水"}
+    await insert([SearchEntry(id=row.id, **of) for row in made])
+    await insert([SearchAudience(entry_id=row.id, scope_id=row.scope_id) for row in made])
 
 
 async def post_comments(town: Town, post_id: UUID, span: range) -> None:
@@ -1077,6 +1085,9 @@ LISTS: dict[str, Listed] = {
     "Community.motions": Listed(the_community, motions, one_a_town=True),
     "Community.voteRules": Listed(the_community, vote_rules, one_a_town=True),
     "Community.posts": Listed(the_community, posts, one_a_town=True),
+    "Community.search": Listed(
+        the_community, found_posts, arguments=lambda _town: 'words: "停水"', one_a_town=True
+    ),
     "Community.requests": Listed(the_community, requests, one_a_town=True),
     "Community.auditLog": Listed(the_community, acts, one_a_town=True),
     "Estate.buildings": Listed(an_estate, buildings),
