@@ -15,6 +15,7 @@ from models.party.members import PartyApplicationStatus, PartyFunction
 from models.party.pioneers import PledgeState
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
+from models.search import SearchKind
 from orjson import loads
 from tortoise.fields.data import JSON_DUMPS
 from uuid import uuid4
@@ -1041,6 +1042,29 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'revision', 'app': 'linli', 'indexes': [Index(fields=['subject_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What the text of a post or a comment was before an edit.'},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='SearchAudience',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('entry_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+            ],
+            options={'table': 'search_audience', 'app': 'linli', 'unique_together': (('entry_id', 'scope_id'),), 'pk_attr': 'id', 'table_description': 'A scope whose holders may find an entry.'},
+            bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='SearchEntry',
+            fields=[
+                ('number', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('id', fields.UUIDField(unique=True)),
+                ('community_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nDELIBERATION: DELIBERATION', enum_type=SearchKind, max_length=16)),
+                ('bigrams', fields.TextField(unique=False)),
+            ],
+            options={'table': 'search_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'kind', 'id'])], 'pk_attr': 'number', 'table_description': 'The bigrams of one thing, whose id the entry has.'},
+            bases=['Model'],
         ),
         ops.CreateModel(
             name='SecretChoice',

@@ -39,8 +39,8 @@ async def attach(
     )
     missing = keys - {UUID(str(row["id"])) for row in taken}
     if missing:
-        names = [name for name, media_id in wanted if media_id in missing]
-        raise InvalidInput(**dict.fromkeys(names, "There is no such upload of yours"))
+        (name, *_) = [name for name, media_id in wanted if media_id in missing]
+        raise InvalidInput(**{name: "There is no such upload of yours"})
     others = Where("id NOT IN (?)", (keys,)) if keys else EVERYTHING
     await execute(
         "UPDATE media SET subject_id = NULL, loose_since = ?"

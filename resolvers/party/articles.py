@@ -187,7 +187,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: Draft) ->
         await audited(ctx, "party.article.edit", row)
         if out:
             await feed.keep_revision(SubjectKind.ARTICLE, row.id, f"{row.title}\n\n{row.body}")
-            if row.post_id and row.title != draft.title:
+            if row.post_id:
                 await contents.put_right(work, row.post_id, await by_id(row.id))
             work.record(contents.event(Kind.BRANCH_CHANGED, row))
     return await visible(ctx, article_id)

@@ -9,7 +9,9 @@ from models.party.articles import ArticleRow, published
 from models.party.pioneers import OUT, PioneerRow
 from models.posts import PostKind, PostRow, PostState, can_post
 from models.rows import Where, columns, execute, select
+from models.search import SearchKind
 from resolvers import posts as feed
+from resolvers import search
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from subscriptions.events import Event, Kind, Logged, community_topic
@@ -75,6 +77,7 @@ async def put_up(work: Work, row: ContentRow) -> UUID:
         version=1,
     )
     await feed.insert(post)
+    await indexed(post, row)
     work.record(feed.event(Kind.POST_CREATED, post))
     return post.id
 
@@ -89,7 +92,16 @@ async def put_right(work: Work, post_id: UUID, row: ContentRow) -> None:
     if changed:
         (post,) = await feed.by_ids([post_id], ALIVE)
         if post:
+            await indexed(post, row)
             work.record(feed.event(Kind.POST_CHANGED, post))
+
+
+async def indexed(post: PostRow, row: ContentRow) -> None:
+    """Have the card found by all that it shows."""
+    text = row.body if isinstance(row, ArticleRow) else row.story
+    await search.index(
+        SearchKind.POST, post.id, post.body, text, community_id=post.community_id, audience={post.scope_id}
+    )
 
 
 async def take_down(work: Work, post_id: UUID) -> None:
@@ -101,6 +113,7 @@ async def take_down(work: Work, post_id: UUID) -> None:
         post_id,
     )
     if post and taken:
+        await search.forget(post_id)
         work.record(feed.event(Kind.POST_DELETED, post))
 
 
