@@ -63,9 +63,10 @@ async def enrolled(
     world: World, branch: Organisation, account: Account, function: PartyFunction = PartyFunction.MEMBER
 ) -> Account:
     """The account as a member of the branch, as if it had been taken in."""
-    of = {"community_id": branch.community_id, "account_id": account.id}
-    await Membership.create(**of, host_id=branch.id)
-    await PartyMember.create(**of, branch_id=branch.id, function=function)
+    await Membership.create(community_id=branch.community_id, host_id=branch.id, account_id=account.id)
+    await PartyMember.create(
+        community_id=branch.community_id, branch_id=branch.id, account_id=account.id, function=function
+    )
     return account
 
 
