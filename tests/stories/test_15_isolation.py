@@ -30,7 +30,7 @@ from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import branch as party_branch
-from tests.stories import deliberating
+from tests.stories import branch_contents, deliberating
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -55,12 +55,14 @@ WRITTEN_FROM_OUTSIDE = {
 }
 
 SECRET = "Kq7xSecret"
+ARTICLES = {"PartyNews": "NEWS", "PartyAffair": "AFFAIR"}
 SAMPLES = Samples(
     scalars={
         "String": "walk",
         "Int": 1,
         "Boolean": True,
         "DateTime": "2099-01-01T00:00:00Z",
+        "Date": "2026-01-01",
     },
     names={
         "phone": "+8613700000001",
@@ -97,6 +99,15 @@ SAMPLES = Samples(
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
         "branchId": ["Organisation"],
+        "memberId": ["PartyMember"],
+        "newsId": ["PartyNews"],
+        "affairId": ["PartyAffair"],
+        "articleId": ["PartyNews", "PartyAffair"],
+        "pledgeId": ["PioneerPledge"],
+        "deedId": ["PioneerDeed"],
+        "coverId": ["Picture"],
+        "portraitId": ["Picture"],
+        "pictureId": ["Picture"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -203,6 +214,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     await vote(made, done, secret)
     await deliberate(made, done, secret)
     await party_branch.furnish(neighbourhood, made, done, secret)
+    await branch_contents.furnish(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -275,6 +287,13 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
                 furnished.community.id,
             )
             keys = [UUID(str(row["id"])) for row in rows[:1]]
+        elif type_name in ARTICLES:
+            rows = await execute(
+                "SELECT id FROM party_article WHERE community_id = ? AND kind = ?",
+                furnished.community.id,
+                ARTICLES[type_name],
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "Session":
             rows = await execute("SELECT id FROM session WHERE account_id IN (?)", accounts)
             keys = [UUID(str(row["id"])) for row in rows[:1]]
@@ -292,6 +311,19 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             raise CannotMake(f"`furnish` makes no {type_name}: have it make one")
         ids[type_name] = [str(global_id(type_name, key)) for key in keys]
     return ids
+
+
+async def media_of(furnished: Furnished) -> dict[str, list[str]]:
+    """An id of each type of upload; they are named in mutations and are no nodes."""
+    rows = await execute(
+        "SELECT id, kind FROM media WHERE community_id = ? ORDER BY id", furnished.community.id
+    )
+    named = {"PICTURE": "Picture", "DOCUMENT": "Document"}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        type_name = named[row["kind"]]
+        found.setdefault(type_name, [str(global_id(type_name, UUID(str(row["id"]))))])
+    return found
 
 
 def tables() -> list[Any]:
@@ -438,6 +470,8 @@ async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> Non
         own.ids = await ids_of(own, node_types)
         other.ids = await ids_of(other, node_types)
         await check_real(other)
+        own.ids |= await media_of(own)
+        other.ids |= await media_of(other)
         # What falls due in B meanwhile is done by the clock, not by a stranger.
         await Job.filter(done_at=None).delete()
         before = await dump()
