@@ -148,7 +148,7 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
     (card,) = [edge["node"] for edge in seen["feed"]["posts"]["edges"]]
     assert (card["audience"], card["card"]) == ("MEMBERS", {"__typename": "PartyNews", "title": "主题党日"})
     assert len(seen["feed"]["search"]["edges"]) == 1
-    nothing = {"article": None, "branch": {"partyNews": {"edges": []}}}
+    nothing: dict[str, Any] = {"article": None, "branch": {"partyNews": {"edges": []}}}
     for account in (scene.neighbour, scene.manager):
         assert not await sees(scene, account, row)
         found = await scene.run(account, SEEN, **ids)
