@@ -26,6 +26,9 @@ class NotificationKind(StrEnum):
     PARTY_NEWS = "PARTY_NEWS"
     PARTY_AFFAIR = "PARTY_AFFAIR"
     PIONEER = "PIONEER"
+    PARTY_LESSON = "PARTY_LESSON"
+    OPINION = "OPINION"
+    LICENCE = "LICENCE"
 
 
 class Notification(CommunityTable):

@@ -35,6 +35,8 @@ DOCUMENT = "document"
 EVIDENCE = "evidence"
 BALLOT = "ballot"
 PARTY = "party"
+VISIT = "visit"
+LICENCE = "licence"
 
 # Every column that holds sealed text, with its purpose.
 SEALED_COLUMNS = (
@@ -51,6 +53,8 @@ SEALED_COLUMNS = (
     ("party_application", "statement_sealed", PARTY),
     ("party_application", "reason_sealed", PARTY),
     ("party_member", "end_reason_sealed", PARTY),
+    ("home_visit", "notes_sealed", VISIT),
+    ("merchant_licence", "number_sealed", LICENCE),
 )
 BATCH = 500
 

@@ -11,6 +11,7 @@ from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -24,8 +25,11 @@ from schema.offices import (
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
 from schema.party.articles import OrganisationArticles
+from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.opinions import OrganisationPartyOpinions
 from schema.party.pioneers import OrganisationPioneers
+from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 from schema.search import CommunitySearch
@@ -42,6 +46,7 @@ class Community(
     CommunityPosts,
     CommunityDeliberations,
     CommunityRequests,
+    CommunityDirectory,
     CommunityAudit,
     CommunitySearch,
 ):
@@ -60,6 +65,7 @@ class Organisation(
     OrganisationApplications,
     OrganisationNotices,
     OrganisationRequests,
+    OrganisationDirectory,
     OrganisationVersion,
     OrganisationAudit,
     OrganisationInvitations,
@@ -67,6 +73,9 @@ class Organisation(
     OrganisationPartyMembers,
     OrganisationArticles,
     OrganisationPioneers,
+    OrganisationPartyLessons,
+    OrganisationPartyOpinions,
+    OrganisationVisits,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
@@ -82,6 +91,7 @@ class Viewer(
     Node,
     ViewerAccount,
     ViewerResidencies,
+    ViewerHomes,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,

@@ -20,6 +20,13 @@ from schema.deliberations import (
     StatementAdded,
     StatementChanged,
 )
+from schema.directory import (
+    DIRECTORY_KINDS,
+    EntryChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    LicenceStepAdded,
+)
 from schema.fields import Info
 from schema.likes import CountersChanged
 from schema.motions import (
@@ -42,7 +49,15 @@ from schema.party.events import (
     BranchContentWithdrawn,
     PioneerThanked,
 )
+from schema.party.member_events import (
+    PARTY_MEMBER_KINDS,
+    PartyLessonChanged,
+    PartyLessonCompleted,
+    PartyLessonPublished,
+    PartyLessonWithdrawn,
+)
 from schema.party.members import PartyApplicationChanged, PartyMemberChanged
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -83,6 +98,16 @@ CommunityEvent = Annotated[
     | BranchContentChanged
     | BranchContentWithdrawn
     | PioneerThanked
+    | PartyLessonPublished
+    | PartyLessonChanged
+    | PartyLessonWithdrawn
+    | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
+    | EntryPublished
+    | EntryChanged
+    | EntryWithdrawn
+    | LicenceStepAdded
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -96,6 +121,8 @@ KINDS = (
     | MOTION_KINDS
     | REQUEST_KINDS
     | BRANCH_KINDS
+    | PARTY_MEMBER_KINDS
+    | DIRECTORY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,
@@ -104,6 +131,7 @@ KINDS = (
         Kind.REQUEST_QUEUED,
         Kind.PARTY_APPLICATION_CHANGED,
         Kind.PARTY_MEMBER_CHANGED,
+        Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -31,7 +31,10 @@ described(
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
     PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
+    OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
+    PARTY_LESSON="A party branch of the viewer's has a new lesson.",
     PARTY_MEMBER="The viewer's membership in a party branch has changed.",
+    LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
     PARTY_NEWS="The viewer's party branch has news for its members.",
     PARTY_AFFAIR="The viewer's party branch has published an affair for its members.",
@@ -46,6 +49,7 @@ SUBJECTS = {
     NotificationKind.RESIDENCY: "ResidencyApplication",
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
+    NotificationKind.LICENCE: "LicenceStep",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
     NotificationKind.PARTY_ENTRY: "PartyApplication",
@@ -53,6 +57,8 @@ SUBJECTS = {
     NotificationKind.PARTY_NEWS: "PartyNews",
     NotificationKind.PARTY_AFFAIR: "PartyAffair",
     NotificationKind.PIONEER: "Pioneer",
+    NotificationKind.PARTY_LESSON: "PartyLesson",
+    NotificationKind.OPINION: "PartyOpinionStep",
 }
 
 

@@ -11,6 +11,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
@@ -22,8 +23,13 @@ from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation,
 from schema.organisations import OrganisationsMutation
 from schema.party.article_mutations import PartyArticlesMutation
 from schema.party.events import BranchSubscription
+from schema.party.lesson_mutations import PartyLessonsMutation
+from schema.party.lessons import PartyLessonsQuery
+from schema.party.member_events import PartyMembersSubscription
 from schema.party.members import PartyMembersMutation
+from schema.party.opinion_mutations import PartyOpinionsMutation
 from schema.party.pioneer_mutations import PioneersMutation
+from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -53,7 +59,7 @@ class CommunitiesQuery:
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessonsQuery):
     pass
 
 
@@ -76,6 +82,10 @@ class Mutation(
     PartyMembersMutation,
     PartyArticlesMutation,
     PioneersMutation,
+    PartyLessonsMutation,
+    PartyOpinionsMutation,
+    VisitsMutation,
+    DirectoryMutation,
 ):
     pass
 
@@ -90,6 +100,8 @@ class Subscription(
     DeliberationsSubscription,
     RequestsSubscription,
     BranchSubscription,
+    PartyMembersSubscription,
+    DirectorySubscription,
     CommunitySubscription,
 ):
     pass

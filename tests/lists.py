@@ -25,6 +25,8 @@ from models.deliberations import (
     OutcomeCitation,
     Statement,
 )
+from models.directory.entries import DirectoryCategory, DirectoryEntry
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
 from models.identity import (
     Account,
     Building,
@@ -73,8 +75,27 @@ from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
 from models.party.articles import AffairCategory, ArticleKind, PartyArticle
 from models.party.audience import BranchAudience
+from models.party.lessons import (
+    PartyLesson,
+    PartyLessonAudience,
+    PartyLessonCompletion,
+    PartyLessonItem,
+    PartyLessonItemKind,
+    PartyLessonProgress,
+    PartyLessonState,
+    PartyQuizAttempt,
+)
 from models.party.members import PartyApplication, PartyMember
+from models.party.opinions import (
+    PartyOpinion,
+    PartyOpinionAction,
+    PartyOpinionReach,
+    PartyOpinionState,
+    PartyOpinionStep,
+    PartyOpinionTopic,
+)
 from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
+from models.party.visits import HomeVisit, HomeVisitor
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
     NoteVisibility,
@@ -304,6 +325,11 @@ async def a_motion(town: Town) -> UUID:
 
 async def a_deliberation(town: Town) -> UUID:
     (made,) = await put_deliberations(town, town.households[:1])
+    return made.id
+
+
+async def a_licence(town: Town) -> UUID:
+    (made,) = await put_licences(town, town.households[:1], town.company.id)
     return made.id
 
 
@@ -1029,6 +1055,89 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: local services
+
+
+async def put_entries(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[DirectoryEntry]:
+    """Published entries of licensed organisations."""
+    if organisation_id is None:
+        await put_licences(town, by)
+    return await insert(
+        [
+            DirectoryEntry(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                scope_id=public_of(town.community.id),
+                needs_licence=organisation_id is None,
+                category=DirectoryCategory.NEARBY,
+                name=f"面馆 {next(numbers)}",
+                summary="手擀面",
+                estate_id=it.estate.id,
+                building_id=it.building.id,
+                grid_id=it.grid.id,
+                hours='{"weekly": {"1": [[540, 1020]]}}',
+                steps='["下单"]',
+                documents="[]",
+                links='[["菜单", "https://example.org"]]',
+                published_at=now(),
+            )
+            for it in by
+        ]
+    )
+
+
+async def put_licences(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[MerchantLicence]:
+    sealed = town.world.services.keys.seal(privacy.LICENCE, "JY13301060123456")
+    return await insert(
+        [
+            MerchantLicence(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                kind=LicenceKind.FOOD,
+                number_sealed=sealed,
+                expires_at=now() + DAY,
+                state=LicenceState.APPROVED,
+            )
+            for it in by
+        ]
+    )
+
+
+async def directory(town: Town, _community_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span))
+
+
+async def offered_entries(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span), organisation_id)
+
+
+async def licences_here(town: Town, _community_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span))
+
+
+async def licences(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span), organisation_id)
+
+
+async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
+    await insert(
+        [
+            LicenceStep(
+                community_id=town.community.id,
+                licence_id=licence_id,
+                organisation_id=town.company.id,
+                action=LicenceAction.REMIND,
+                actor_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
 # Rows: the party branch
 
 
@@ -1189,6 +1298,120 @@ async def deeds(town: Town, pioneer_id: UUID, span: range) -> None:
     await insert(await told_deeds(town, [pioneer_id for _ in span]))
 
 
+QUESTIONS = json.dumps(
+    [
+        {
+            "text": "?",
+            "multiple": False,
+            "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
+        }
+    ]
+)
+
+
+async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLesson]:
+    """Lessons with a quiz that the asker has tried and a certificate."""
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyLesson(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                audience=PartyLessonAudience.MEMBERS,
+                state=PartyLessonState.PUBLISHED,
+                title="学习",
+            )
+            for it in by
+        ]
+    )
+    quiz = {"kind": PartyLessonItemKind.QUIZ, "title": "测验", "questions": QUESTIONS, "attempts": 1}
+    items = await insert([PartyLessonItem(**of, lesson_id=row.id, position=1, **quiz) for row in made])
+    own = {**of, "account_id": town.asker.id}
+    await insert([PartyLessonProgress(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
+    tried = {"number": 1, "revision": 1, "answers": "[]", "score": 0, "total": 1, "passed": False}
+    await insert([PartyQuizAttempt(**own, item_id=it.id, **tried) for it in items])
+    await insert([completion(town, row, town.asker) for row in made])
+    return made
+
+
+def completion(town: Town, lesson: PartyLesson, account: Account) -> PartyLessonCompletion:
+    return PartyLessonCompletion(
+        community_id=town.community.id,
+        branch_id=lesson.branch_id,
+        lesson_id=lesson.id,
+        account_id=account.id,
+        number=f"{next(numbers)}",
+    )
+
+
+async def party_lessons(town: Town, branch_id: UUID, span: range) -> None:
+    await put_lessons(town, branch_id, await town.some(span))
+
+
+async def a_lesson(town: Town) -> UUID:
+    return (await put_lessons(town, await a_branch(town), town.households[:1]))[0].id
+
+
+async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
+    (lesson,) = await PartyLesson.filter(id=lesson_id)
+    await insert([completion(town, lesson, it.account) for it in await town.some(span)])
+
+
+async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyOpinion(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                year=2026,
+                number=n,
+                topic=PartyOpinionTopic.SAFETY,
+                title="楼道堆物",
+                body="请清理",
+                reach=PartyOpinionReach.PRIVATE,
+                state=PartyOpinionState.ASSIGNED,
+                owner_id=it.account.id,
+            )
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+    step = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
+    await insert(
+        [
+            PartyOpinionStep(
+                **of, opinion_id=row.id, officer_id=row.author_id, owner_id=row.author_id, **step
+            )
+            for row in made
+        ]
+    )
+
+
+async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    cases = await put_requests(town, neighbours)
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            HomeVisit(
+                **of,
+                branch_id=branch_id,
+                home_id=it.home.id,
+                visited_at=now(),
+                recorded_by_id=it.account.id,
+                consented=False,
+                request_id=case.id,
+            )
+            for it, case in zip(neighbours, cases, strict=True)
+        ]
+    )
+    await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
+
+
 # The table
 
 
@@ -1256,6 +1479,10 @@ LISTS: dict[str, Listed] = {
     "PartyAffair.revisions": Listed(an_affair, article_revisions),
     "Pioneer.pledges": Listed(a_pioneer, pledges),
     "Pioneer.deeds": Listed(a_pioneer, deeds),
+    "Organisation.partyLessons": Listed(a_branch, party_lessons),
+    "Organisation.partyOpinions": Listed(a_branch, party_opinions),
+    "Organisation.homeVisits": Listed(a_branch, home_visits),
+    "PartyLesson.completions": Listed(a_lesson, party_completions, already=1),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),
     "Notice.history": Listed(a_notice, updates, already=1),
@@ -1282,5 +1509,10 @@ LISTS: dict[str, Listed] = {
     "Deliberation.execution": Listed(a_deliberation, execution),
     # The post is there already.
     "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Community.directory": Listed(the_community, directory, one_a_town=True),
+    "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
+    "Organisation.entries": Listed(an_organisation, offered_entries),
+    "Organisation.licences": Listed(an_organisation, licences),
+    "MerchantLicence.steps": Listed(a_licence, licence_steps),
     "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
 }

@@ -2,6 +2,8 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
+from models.directory.entries import DirectoryCategory
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.identity import ApplicationStatus, Relation, SessionEnd
 from models.media import MediaKind
 from models.memberships import MemberRole
@@ -11,7 +13,9 @@ from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
 from models.party.articles import AffairCategory, ArticleKind
 from models.party.audience import BranchAudience
+from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
 from models.party.members import PartyApplicationStatus, PartyFunction
+from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOpinionState, PartyOpinionTopic
 from models.party.pioneers import PledgeState
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
@@ -230,6 +234,35 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='DirectoryEntry',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+                ('needs_licence', fields.BooleanField()),
+                ('category', fields.CharEnumField(description='GOVERNMENT_AFFAIRS: GOVERNMENT_AFFAIRS\nGRID: GRID\nPROPERTY: PROPERTY\nCONVENIENCE: CONVENIENCE\nNEARBY: NEARBY', enum_type=DirectoryCategory, max_length=20)),
+                ('name', fields.CharField(max_length=80)),
+                ('summary', fields.TextField(unique=False)),
+                ('place', fields.CharField(default='', max_length=120)),
+                ('estate_id', fields.UUIDField(null=True)),
+                ('building_id', fields.UUIDField(null=True)),
+                ('grid_id', fields.UUIDField(null=True)),
+                ('phone', fields.CharField(default='', max_length=24)),
+                ('hours', fields.TextField(unique=False)),
+                ('steps', fields.TextField(unique=False)),
+                ('documents', fields.TextField(unique=False)),
+                ('links', fields.TextField(unique=False)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('rating_sum', fields.IntField(default=0)),
+                ('rating_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'directory_entry', 'app': 'linli', 'indexes': [Index(fields=['community_id', 'id']), Index(fields=['community_id', 'category', 'id']), Index(fields=['organisation_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='Elector',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -349,6 +382,36 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='HomeVisit',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('home_id', fields.UUIDField(db_index=True)),
+                ('visited_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('recorded_by_id', fields.UUIDField()),
+                ('consented', fields.BooleanField()),
+                ('notes_sealed', fields.TextField(null=True, unique=False)),
+                ('request_id', fields.UUIDField(null=True)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'home_visit', 'app': 'linli', 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='HomeVisitor',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('visit_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'home_visitor', 'app': 'linli', 'unique_together': (('visit_id', 'account_id'),), 'pk_attr': 'id', 'table_description': 'Who went there.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='HouseholdEntry',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -435,6 +498,21 @@ class Migration(migrations.Migration):
             bases=['Table'],
         ),
         ops.CreateModel(
+            name='LicenceStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('licence_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('action', fields.CharEnumField(description='SUBMIT: SUBMIT\nAPPROVE: APPROVE\nREJECT: REJECT\nREVOKE: REVOKE\nREMIND: REMIND\nEXPIRE: EXPIRE', enum_type=LicenceAction, max_length=8)),
+                ('actor_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=300)),
+            ],
+            options={'table': 'licence_step', 'app': 'linli', 'indexes': [Index(fields=['licence_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What was done with a licence: append-only.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='Like',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -495,6 +573,22 @@ class Migration(migrations.Migration):
                 ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'membership', 'app': 'linli', 'unique_together': (('host_id', 'account_id'),), 'indexes': [Index(fields=['host_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One row for each account and host: whoever comes back gets the same one again.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='MerchantLicence',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('organisation_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='BUSINESS: BUSINESS\nFOOD: FOOD\nHYGIENE: HYGIENE\nMEDICAL: MEDICAL\nEDUCATION: EDUCATION\nOTHER: OTHER', enum_type=LicenceKind, max_length=12)),
+                ('number_sealed', fields.TextField(unique=False)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('state', fields.CharEnumField(default=LicenceState.PENDING, description='PENDING: PENDING\nAPPROVED: APPROVED\nREJECTED: REJECTED\nREVOKED: REVOKED', enum_type=LicenceState, max_length=12)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'merchant_licence', 'app': 'linli', 'indexes': [Index(fields=['organisation_id', 'state', 'expires_at']), Index(fields=['community_id', 'state', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -612,7 +706,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -760,6 +854,75 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='PartyLesson',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='MEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyLessonAudience, max_length=8)),
+                ('state', fields.CharEnumField(default=PartyLessonState.DRAFT, description='DRAFT: DRAFT\nPUBLISHED: PUBLISHED\nWITHDRAWN: WITHDRAWN', enum_type=PartyLessonState, max_length=10)),
+                ('title', fields.CharField(max_length=80)),
+                ('summary', fields.CharField(default='', max_length=500)),
+                ('published_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_lesson', 'app': 'linli', 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonCompletion',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('lesson_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('number', fields.CharField(unique=True, max_length=20)),
+                ('name_shown', fields.BooleanField(default=False)),
+            ],
+            options={'table': 'party_lesson_completion', 'app': 'linli', 'unique_together': (('lesson_id', 'account_id'),), 'indexes': [Index(fields=['lesson_id', 'id'])], 'pk_attr': 'id', 'table_description': 'That somebody has finished a lesson, with the number of the certificate.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonItem',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('lesson_id', fields.UUIDField(db_index=True)),
+                ('position', fields.IntField()),
+                ('kind', fields.CharEnumField(description='TEXT: TEXT\nDOCUMENT: DOCUMENT\nVIDEO: VIDEO\nQUIZ: QUIZ', enum_type=PartyLessonItemKind, max_length=8)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(default='', unique=False)),
+                ('url', fields.CharField(default='', max_length=500)),
+                ('required', fields.BooleanField(default=True)),
+                ('pass_percent', fields.IntField(default=0)),
+                ('attempts', fields.IntField(default=0)),
+                ('questions', fields.TextField(default='[]', unique=False)),
+                ('revision', fields.IntField(default=1)),
+                ('removed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'party_lesson_item', 'app': 'linli', 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyLessonProgress',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('lesson_id', fields.UUIDField()),
+                ('item_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'party_lesson_progress', 'app': 'linli', 'unique_together': (('item_id', 'account_id'),), 'indexes': [Index(fields=['lesson_id', 'account_id'])], 'pk_attr': 'id', 'table_description': 'That somebody has finished an item.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='PartyMember',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -773,6 +936,84 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'party_member', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'One membership from its beginning to its end. The rights that go with it are in `membership`.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinion',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('scope_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField(db_index=True)),
+                ('year', fields.IntField()),
+                ('number', fields.IntField()),
+                ('topic', fields.CharEnumField(description='PARTY_WORK: PARTY_WORK\nLIVELIHOOD: LIVELIHOOD\nENVIRONMENT: ENVIRONMENT\nSAFETY: SAFETY\nSERVICES: SERVICES\nCULTURE: CULTURE\nOTHER: OTHER', enum_type=PartyOpinionTopic, max_length=12)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('reach', fields.CharEnumField(description='PRIVATE: PRIVATE\nMEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyOpinionReach, max_length=8)),
+                ('named', fields.BooleanField(default=False)),
+                ('state', fields.CharEnumField(default=PartyOpinionState.SUBMITTED, description='SUBMITTED: SUBMITTED\nASSIGNED: ASSIGNED\nANSWERED: ANSWERED\nWITHDRAWN: WITHDRAWN', enum_type=PartyOpinionState, max_length=10)),
+                ('owner_id', fields.UUIDField(null=True)),
+                ('due_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reminded_for', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('escalated_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('answer', fields.TextField(default='', unique=False)),
+                ('answered_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('corrected_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('published', fields.CharEnumField(null=True, description='PRIVATE: PRIVATE\nMEMBERS: MEMBERS\nPUBLIC: PUBLIC', enum_type=PartyOpinionReach, max_length=8)),
+                ('step_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_opinion', 'app': 'linli', 'unique_together': (('branch_id', 'year', 'number'),), 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinionNumber',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('branch_id', fields.UUIDField()),
+                ('year', fields.IntField()),
+                ('last_number', fields.IntField()),
+            ],
+            options={'table': 'party_opinion_number', 'app': 'linli', 'unique_together': (('branch_id', 'year'),), 'pk_attr': 'id', 'table_description': 'The last number that a branch has given in a year.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyOpinionStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('opinion_id', fields.UUIDField()),
+                ('ordinal', fields.IntField()),
+                ('action', fields.CharEnumField(description='SUBMIT: SUBMIT\nASSIGN: ASSIGN\nANSWER: ANSWER\nCORRECT: CORRECT\nWITHDRAW: WITHDRAW\nREMIND: REMIND\nESCALATE: ESCALATE', enum_type=PartyOpinionAction, max_length=10)),
+                ('officer_id', fields.UUIDField(null=True)),
+                ('owner_id', fields.UUIDField(null=True)),
+                ('due_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'party_opinion_step', 'app': 'linli', 'unique_together': (('opinion_id', 'ordinal'),), 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyQuizAttempt',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('item_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('number', fields.IntField()),
+                ('revision', fields.IntField()),
+                ('answers', fields.TextField(unique=False)),
+                ('score', fields.IntField()),
+                ('total', fields.IntField()),
+                ('passed', fields.BooleanField()),
+            ],
+            options={'table': 'party_quiz_attempt', 'app': 'linli', 'unique_together': (('item_id', 'account_id', 'number'),), 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(

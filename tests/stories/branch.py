@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from models.base import now
+from models.identity import neighbour_key
 from models.organisations import OrganisationKind, Role
 from schema.node import global_id
 from tests.neighbourhood import Neighbourhood
@@ -14,6 +16,26 @@ APPLY = """mutation Apply($input: ApplyToPartyBranchInput!) { applyToPartyBranch
 APPROVE = """mutation Approve($input: ApprovePartyApplicationInput!) {
   approvePartyApplication(input: $input) { __typename
   ... on PartyApplicationPayload { application { status } } ... on Problem { code message } } }"""
+LESSON = """mutation Lesson($input: CreatePartyLessonInput!) { createPartyLesson(input: $input) { __typename
+  ... on PartyLessonPayload { lesson { id version items { id kind revision } } }
+  ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
+PUBLISH = """mutation Publish($input: PartyLessonVersionInput!) { publishPartyLesson(input: $input) {
+  __typename ... on PartyLessonPayload { lesson { id state } } ... on Problem { code message } } }"""
+FINISH = """mutation Finish($input: FinishPartyLessonItemInput!) { finishPartyLessonItem(input: $input) {
+  __typename ... on FinishPartyLessonItemPayload { item { viewerDone } }
+  ... on Problem { code message } } }"""
+SUBMIT = """mutation Submit($input: SubmitPartyOpinionInput!) { submitPartyOpinion(input: $input) { __typename
+  ... on SubmitPartyOpinionPayload { opinionEdge { node { id version number state } } }
+  ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
+OPINION = "... on PartyOpinionPayload { opinion { id version number state answer answeredAt } }"
+ASSIGN = f"""mutation Assign($input: AssignPartyOpinionInput!) {{ assignPartyOpinion(input: $input) {{
+  __typename {OPINION} ... on InvalidInput {{ fields {{ name message }} }}
+  ... on Problem {{ code message }} }} }}"""
+ANSWER = f"""mutation Answer($input: AnswerPartyOpinionInput!) {{ answerPartyOpinion(input: $input) {{
+  __typename {OPINION} ... on Problem {{ code message }} }} }}"""
+VISIT = """mutation Visit($input: RecordHomeVisitInput!) { recordHomeVisit(input: $input) { __typename
+  ... on HomeVisitPayload { visit { id } }
+  ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
 END = """mutation End($input: EndPartyMembershipInput!) { endPartyMembership(input: $input) { __typename
   ... on PartyMemberPayload { member { endedAt } } ... on Problem { code message } } }"""
 
@@ -27,4 +49,23 @@ async def furnish(neighbourhood: Neighbourhood, made: Any, done: Doing, secret: 
     given = {"branchId": global_id("Organisation", branch.id), "statement": f"{secret} statement"}
     application = await done("resident", APPLY, **given, idempotencyKey="party")
     await done("secretary", APPROVE, applicationId=application["application"]["id"], version=1)
+    items = [{"kind": "TEXT", "title": f"{secret} item", "body": f"{secret} text"}]
+    draft = {"title": f"{secret} lesson", "audience": "MEMBERS", "items": items}
+    branch_id = given["branchId"]
+    lesson = (await done("secretary", LESSON, branchId=branch_id, draft=draft, idempotencyKey="lesson"))[
+        "lesson"
+    ]
+    await done("secretary", PUBLISH, lessonId=lesson["id"], version=1)
+    await done("resident", FINISH, itemId=lesson["items"][0]["id"])
+    opinion = {"topic": "SAFETY", "title": f"{secret} opinion", "body": f"{secret} wish"}
+    await done("resident", SUBMIT, branchId=branch_id, **opinion, idempotencyKey="opinion")
+    visitor = neighbour_key(made.community.id, made.people["secretary"].id)
+    visit = {
+        "homeId": global_id("Home", made.home.id),
+        "visitedAt": now().isoformat(),
+        "visitorIds": [global_id("Neighbour", visitor)],
+        "consented": True,
+        "notes": f"{secret} notes",
+    }
+    await done("secretary", VISIT, branchId=branch_id, **visit, idempotencyKey="visit")
     await done("neighbour", APPLY, **given, idempotencyKey="party")

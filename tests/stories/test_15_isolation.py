@@ -23,14 +23,14 @@ from tortoise import Tortoise
 from models.base import now
 from models.identity import Account, Community, neighbour_key
 from models.jobs import Job
-from models.organisations import Organisation, Role
+from models.organisations import Organisation, OrganisationKind, Role
 from models.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import branch as party_branch
-from tests.stories import branch_contents, deliberating
+from tests.stories import branch_contents, deliberating, serving
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -62,7 +62,7 @@ SAMPLES = Samples(
         "Int": 1,
         "Boolean": True,
         "DateTime": "2099-01-01T00:00:00Z",
-        "Date": "2026-01-01",
+        "Date": "2099-01-01",
     },
     names={
         "phone": "+8613700000001",
@@ -76,8 +76,11 @@ SAMPLES = Samples(
         "language": "en",
         "scopeKind": "BUILDINGS",
         "closesAt": "2099-02-01T00:00:00Z",
+        "visitedAt": now().isoformat(),
+        "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
+        "doneOn": "2026-01-01",
     },
     kinds={
         "subjectId": [
@@ -91,9 +94,10 @@ SAMPLES = Samples(
         "ids": ["Notification"],
         "upTo": ["Notification"],
         "requestId": ["ServiceRequest"],
+        "entryId": ["DirectoryEntry"],
+        "licenceId": ["MerchantLicence"],
         "intoId": ["ServiceRequest"],
         "scopeIds": ["Building"],
-        "itemId": ["MotionItem"],
         "proxyId": ["VoteProxy"],
         "officeId": ["Organisation"],
         "office": ["Organisation"],
@@ -108,6 +112,12 @@ SAMPLES = Samples(
         "coverId": ["Picture"],
         "portraitId": ["Picture"],
         "pictureId": ["Picture"],
+        "lessonId": ["PartyLesson"],
+        "itemId": ["MotionItem", "PartyLessonItem"],
+        "completionId": ["PartyLessonCompletion"],
+        "visitId": ["HomeVisit"],
+        "visitorIds": ["Neighbour"],
+        "opinionId": ["PartyOpinion"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -161,11 +171,13 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     building = await world.building(await world.estate(community, f"{name}小区"), grid, f"{name}楼")
     home = await world.home(building, "1", "101")
     committee = await world.organisation(community, name=f"{secret}居委会")
+    shop = await world.organisation(community, OrganisationKind.MERCHANT, f"{secret}面馆")
     people = {
         "admin": await world.officer(committee, Role.ADMIN, name=f"{secret} admin"),
         "resident": await world.resident(home, name=f"{secret} resident"),
         "neighbour": await world.resident(await world.home(building, "1", "102"), name=f"{secret} neighbour"),
         "applicant": await world.account(f"{secret} applicant"),
+        "merchant": await world.officer(shop, Role.ADMIN, name=f"{secret} merchant"),
     }
     apps = {role: await neighbourhood.app(account) for role, account in people.items()}
     made = Furnished(community, committee, home, people, apps)
@@ -215,6 +227,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     await deliberate(made, done, secret)
     await party_branch.furnish(neighbourhood, made, done, secret)
     await branch_contents.furnish(made, done, secret)
+    await serve(made, done, secret, global_id("Organisation", shop.id))
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -267,6 +280,17 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     outcome = {"body": f"{secret} outcome", "citedStatementIds": [statement], "version": 0}
     await done("admin", deliberating.PUBLISH, **key, **outcome)
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
+
+
+async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
+    """A licensed merchant with an entry in the directory."""
+    key = {"organisationId": shop, "idempotencyKey": "shop"}
+    licence = {"kind": "FOOD", "number": "JY13301060123456", "validUntil": "2099-12-31"}
+    licence = (await done("merchant", serving.SUBMIT, **key, **licence))["licence"]
+    await done("admin", serving.DECIDE, licenceId=licence["id"], version=1, approve=True)
+    said = {"category": "NEARBY", "name": f"{secret} noodles", "summary": f"{secret} summary"}
+    entry = (await done("merchant", serving.CREATE, **{**key, "idempotencyKey": "e"}, entry=said))["entry"]
+    await done("merchant", serving.PUBLISH, entryId=entry["id"], version=1, on=True)
 
 
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
