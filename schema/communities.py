@@ -12,6 +12,7 @@ from resolvers.organisations import visible_organisations_by_id
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -44,6 +45,7 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
     CommunityDirectory,
@@ -96,6 +98,7 @@ class Viewer(
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
+    ViewerGroups,
     ViewerParty,
 ):
     @classmethod

@@ -28,6 +28,7 @@ from schema.directory import (
     LicenceStepAdded,
 )
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -92,6 +93,9 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
     | BranchContentPublished
@@ -121,6 +125,7 @@ KINDS = (
     | MOTION_KINDS
     | REQUEST_KINDS
     | BRANCH_KINDS
+    | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
     | {

@@ -160,6 +160,12 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
         )
     told = await Notification.filter(kind=NotificationKind.PARTY_NEWS)
     assert {entry.account_id for entry in told} == {scene.member.id, scene.comrade.id}
+    # A member who reaches for more than a member may leaves no trace in the committee's log.
+    member = await scene.ctx(scene.member)
+    assert row.post_id is not None
+    with pytest.raises(NotAllowed):
+        await posts.set_post_pinned(member, post_id=row.post_id, pinned=True)
+    assert not await AuditEntry.filter(refused=True).exists()
     # Nor can anybody else write below it.
     ctx = await scene.ctx(scene.neighbour)
     assert row.post_id is not None

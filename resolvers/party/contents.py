@@ -61,6 +61,7 @@ async def put_up(work: Work, row: ContentRow) -> UUID:
         id=new_id(),
         community_id=row.community_id,
         scope_id=row.scope_id,
+        wall_id=row.community_id,
         author_id=row.author_id,
         estate_id=None,
         kind=PostKind.BRANCH,
