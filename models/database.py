@@ -33,6 +33,7 @@ MODULES = [
     "models.party.visits",
     "models.directory.entries",
     "models.directory.licences",
+    "models.activities",
     "models.notifications",
     "models.audit",
     "models.retries",

@@ -26,6 +26,7 @@ class NotificationKind(StrEnum):
     PARTY_LESSON = "PARTY_LESSON"
     OPINION = "OPINION"
     LICENCE = "LICENCE"
+    ACTIVITY = "ACTIVITY"
 
 
 class Notification(CommunityTable):

@@ -9,6 +9,14 @@ from typing import Annotated
 import strawberry
 
 from resolvers import posts
+from schema.activities import (
+    ACTIVITY_KINDS,
+    ActivityCancelled,
+    ActivityChanged,
+    ActivityCountersChanged,
+    ActivityPublished,
+    ActivitySignUpChanged,
+)
 from schema.comments import COMMENT_KINDS, AfterCursor, CommentAdded, CommentChanged, CommentDeleted
 from schema.deliberations import (
     DELIBERATION_KINDS,
@@ -97,6 +105,11 @@ CommunityEvent = Annotated[
     | EntryChanged
     | EntryWithdrawn
     | LicenceStepAdded
+    | ActivityPublished
+    | ActivityChanged
+    | ActivityCancelled
+    | ActivityCountersChanged
+    | ActivitySignUpChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -111,6 +124,7 @@ KINDS = (
     | REQUEST_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
+    | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

@@ -327,6 +327,42 @@ CHINESE: dict[str, str] = {
     "Only the residents' committee checks licences": "只有居委会审核许可证",
     # The inbox
     "Give either ids or upTo": "ids 和 upTo 请给其中一个",
+    # Activities
+    "Only those who hold activities in the host's name may do this": "只有主办方负责活动的人可以这样做",
+    "This host has no members": "这个主办方没有成员",
+    "Say where: a place, or an address online": "请说明地点,或给出线上地址",
+    "Is not an address that begins with https://": "不是以 https:// 开头的地址",
+    "Must be in the future": "必须在将来",
+    "Must be later than the start, by 31 days at most": "必须晚于开始时间,最多晚31天",
+    "Must be later than the opening of sign-up, and not later than the end": (
+        "必须晚于报名开始时间,且不晚于活动结束时间"
+    ),
+    "Must have room for one who brings as many as may be brought": "名额至少要容得下一位报名者和允许的同行人",
+    "More seats than that are taken": "已占用的名额比这更多",
+    "Somebody waits with more companions than that has room for": "候补中有人的同行人数超过这个名额",
+    "A series has 53 occurrences at most, within a year": "系列活动一年内最多53场",
+    "A series has two occurrences at least": "系列活动至少两场",
+    "Give either count or until": "次数和截止时间必须且只能给一个",
+    "Only what recurs by weeks has weekdays": "只有按周重复的活动可以指定星期",
+    "The first occurrence is on one of the weekdays": "第一场必须在所选的星期之内",
+    "The activity has changed meanwhile": "活动刚刚有变动",
+    "The activity is cancelled": "活动已取消",
+    "The activity is over": "活动已结束",
+    "The activity has begun": "活动已开始",
+    "Only verified residents and officers of this community may sign up": (
+        "只有本社区的实名居民和工作人员可以报名"
+    ),
+    "Sign-up has not opened yet": "报名还没有开始",
+    "Sign-up is closed": "报名已截止",
+    "There are not so many seats left; sign off and sign up anew to wait for them": (
+        "剩余名额不够,请先取消报名,再重新报名候补"
+    ),
+    "Is not the code shown now": "不是当前显示的签到码",
+    "Only who has a seat can check in": "只有报名成功的人可以签到",
+    "People check in from two hours before the start": "活动开始前两小时起可以签到",
+    "People check in from two hours before the start to two hours after the end": (
+        "活动开始前两小时至结束后两小时内可以签到"
+    ),
 }
 
 

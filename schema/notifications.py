@@ -35,6 +35,7 @@ described(
     PARTY_LESSON="A party branch of the viewer's has a new lesson.",
     PARTY_MEMBER="The viewer's membership in a party branch has changed.",
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
+    ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
 )
 
@@ -53,6 +54,7 @@ SUBJECTS = {
     NotificationKind.PARTY_MEMBER: "PartyMember",
     NotificationKind.PARTY_LESSON: "PartyLesson",
     NotificationKind.OPINION: "PartyOpinionStep",
+    NotificationKind.ACTIVITY: "ActivityUpdate",
 }
 
 

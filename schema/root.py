@@ -6,6 +6,7 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
+from schema.activities import ActivitiesSubscription, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
@@ -81,6 +82,8 @@ class Mutation(
     PartyOpinionsMutation,
     VisitsMutation,
     DirectoryMutation,
+    OrganisingMutation,
+    SigningUpMutation,
 ):
     pass
 
@@ -96,6 +99,7 @@ class Subscription(
     RequestsSubscription,
     PartyMembersSubscription,
     DirectorySubscription,
+    ActivitiesSubscription,
     CommunitySubscription,
 ):
     pass

@@ -11,6 +11,15 @@ from uuid import UUID
 from tortoise.models import Model
 
 from models import privacy
+from models.activities import (
+    Activity,
+    ActivityAudience,
+    ActivityKind,
+    ActivitySeries,
+    ActivitySignUp,
+    HostKind,
+    SignUpState,
+)
 from models.audit import Act, append
 from models.base import new_id, now
 from models.deliberations import (
@@ -1267,6 +1276,95 @@ async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
     await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
 
 
+# Rows: activities
+
+
+def series(town: Town) -> ActivitySeries:
+    return ActivitySeries(
+        community_id=town.community.id, scope_id=town.community.id, rule="RRULE:FREQ=WEEKLY;COUNT=2"
+    )
+
+
+async def put_activities(
+    town: Town, by: Sequence[Household], series_id: UUID | None = None
+) -> Sequence[Activity]:
+    """Activities of a series each, or all of one, to which the asker has signed up."""
+    of_series = await insert([series(town) for _ in by])
+    number = next(numbers)
+    made = await insert(
+        [
+            Activity(
+                community_id=town.community.id,
+                scope_id=town.community.id,
+                audience=ActivityAudience.NEIGHBOURS,
+                host_kind=HostKind.ORGANISATION,
+                host_id=town.committee.id,
+                creator_id=it.account.id,
+                series_id=series_id or one.id,
+                kind=ActivityKind.CULTURE,
+                title="露天电影",
+                description="带上小板凳",
+                place="广场",
+                online_url="https://example.org/live",
+                starts_at=now() + number * DAY,
+                ends_at=now() + number * DAY + timedelta(hours=2),
+                sign_up_opens_at=now(),
+                sign_up_closes_at=now() + DAY,
+                updated_at=now(),
+            )
+            for it, one in zip(by, of_series, strict=True)
+        ]
+    )
+    await insert([activity_sign_up(town, row.id, town.asker, 1) for row in made])
+    return made
+
+
+def activity_sign_up(
+    town: Town,
+    activity_id: UUID,
+    account: Account,
+    number: int,
+    state: SignUpState = SignUpState.WAITING,
+) -> ActivitySignUp:
+    return ActivitySignUp(
+        community_id=town.community.id,
+        activity_id=activity_id,
+        account_id=account.id,
+        state=state,
+        number=number,
+        signed_up_at=now(),
+        updated_at=now(),
+    )
+
+
+async def an_activity(town: Town) -> UUID:
+    (made,) = await put_activities(town, town.households[:1])
+    return made.id
+
+
+async def a_series(town: Town) -> UUID:
+    (made,) = await insert([series(town)])
+    return made.id
+
+
+async def activities(town: Town, _community_id: UUID, span: range) -> None:
+    await put_activities(town, await town.some(span))
+
+
+async def occurrences(town: Town, series_id: UUID, span: range) -> None:
+    await put_activities(town, await town.some(span), series_id)
+
+
+async def activity_sign_ups(town: Town, activity_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    await insert(
+        [
+            activity_sign_up(town, activity_id, it.account, number + 2)
+            for number, it in zip(span, neighbours, strict=True)
+        ]
+    )
+
+
 # The table
 
 
@@ -1362,5 +1460,8 @@ LISTS: dict[str, Listed] = {
     "Organisation.entries": Listed(an_organisation, offered_entries),
     "Organisation.licences": Listed(an_organisation, licences),
     "MerchantLicence.steps": Listed(a_licence, licence_steps),
+    "Community.activities": Listed(the_community, activities, one_a_town=True),
+    "Activity.signUps": Listed(an_activity, activity_sign_ups, already=1),
+    "ActivitySeries.occurrences": Listed(a_series, occurrences),
     "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
 }

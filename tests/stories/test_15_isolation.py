@@ -31,6 +31,7 @@ from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import branch as party_branch
 from tests.stories import deliberating, serving
+from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -107,6 +108,9 @@ SAMPLES = Samples(
         "visitId": ["HomeVisit"],
         "visitorIds": ["Neighbour"],
         "opinionId": ["PartyOpinion"],
+        "hostId": ["Organisation"],
+        "host": ["Organisation"],
+        "signUpId": ["ActivitySignUp"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -216,6 +220,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     await deliberate(made, done, secret)
     await party_branch.furnish(neighbourhood, made, done, secret)
     await serve(made, done, secret, global_id("Organisation", shop.id))
+    await hold(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -279,6 +284,25 @@ async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
     said = {"category": "NEARBY", "name": f"{secret} noodles", "summary": f"{secret} summary"}
     entry = (await done("merchant", serving.CREATE, **{**key, "idempotencyKey": "e"}, entry=said))["entry"]
     await done("merchant", serving.PUBLISH, entryId=entry["id"], version=1, on=True)
+
+
+async def hold(made: Furnished, done: Doing, secret: str) -> None:
+    """A series of activities, with a resident who comes to the first, which is elsewhere then."""
+    held = await done(
+        "admin",
+        CREATE_ACTIVITY,
+        hostId=global_id("Organisation", made.committee.id),
+        kind="CULTURE",
+        title=f"{secret} activity",
+        place=f"{secret} place",
+        startsAt=(now() + timedelta(days=3)).isoformat(),
+        endsAt=(now() + timedelta(days=3, hours=1)).isoformat(),
+        repeats={"frequency": "WEEKLY", "count": 2},
+        idempotencyKey="activity",
+    )
+    key = {"activityId": held["activity"]["id"]}
+    await done("resident", SIGN_UP, **key, idempotencyKey="sign up")
+    await done("admin", EDIT_ACTIVITY, **key, version=1, place=f"{secret} hall")
 
 
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
