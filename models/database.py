@@ -21,6 +21,7 @@ MODULES = [
     "models.identity",
     "models.organisations",
     "models.memberships",
+    "models.groups",
     "models.posts",
     "models.search",
     "models.notices",

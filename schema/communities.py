@@ -13,6 +13,7 @@ from schema.activities import CommunityActivities
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -43,6 +44,7 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
     CommunityDirectory,
@@ -94,6 +96,7 @@ class Viewer(
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
+    ViewerGroups,
     ViewerParty,
 ):
     @classmethod

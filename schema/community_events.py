@@ -36,6 +36,7 @@ from schema.directory import (
     LicenceStepAdded,
 )
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -93,6 +94,9 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
     | PartyLessonPublished
@@ -122,6 +126,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
     | ACTIVITY_KINDS

@@ -47,6 +47,25 @@ CHINESE: dict[str, str] = {
     "Only verified residents and officers of this community may write here": (
         "只有本社区的实名居民和工作人员可以在这里发言"
     ),
+    # Groups
+    "Only verified residents and officers of this community may found a group": (
+        "只有本社区的实名居民和工作人员可以创建小组"
+    ),
+    "The group has changed meanwhile": "小组刚刚有了变化",
+    "Only its owner may do this": "只有组长可以这样做",
+    "Only its owner and its moderators may do this": "只有组长和管理员可以这样做",
+    "Only its members may do this": "只有小组成员可以这样做",
+    "Only its members may follow this group": "只有小组成员可以订阅这个小组",
+    "Only its members may post in this group": "只有小组成员可以在小组里发帖",
+    "The group rests: nobody posts or joins": "小组已归档,不能发帖或加入",
+    "This group is joined by invitation only": "这个小组只能受邀加入",
+    "Answer each of the group's questions": "请回答小组的每个问题",
+    "Is a member already": "已经是成员了",
+    "Is no member of the group": "不是小组成员",
+    "Is the owner": "是组长",
+    "The owner hands the group over before leaving": "组长需先转让小组才能退出",
+    "The group has been handed over meanwhile": "小组刚刚已经转让",
+    "Is the group's own in a group, and elsewhere not its members'": "小组帖子的可见范围由小组决定",
     # Signing in
     "Is not the code, or no longer good; ask for a new one": "验证码不对或已失效,请重新获取",
     "Give it, or sign in with a code first": "请提供原密码,或先用验证码登录",
@@ -148,7 +167,9 @@ CHINESE: dict[str, str] = {
     "Only its author or a moderator may delete a post": "只有作者或管理员可以删除帖子",
     "Only its author or a moderator may delete a comment": "只有作者或管理员可以删除评论",
     "Only its author or a moderator may say that": "只有作者或管理员可以更改状态",
-    "Only the residents' committee pins posts": "只有居委会可以置顶帖子",
+    "Only the committee pins in the feed, a moderator in a group": (
+        "动态由居委会置顶,小组帖子由组长和管理员置顶"
+    ),
     "The post has been edited meanwhile": "帖子刚刚被修改过",
     "The post has been edited or deleted meanwhile": "帖子刚刚被修改或删除",
     "The comment has been edited or deleted meanwhile": "评论刚刚被修改或删除",

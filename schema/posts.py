@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -11,9 +12,9 @@ from models import posts as rules
 from models.identity import CommunityRow, neighbour_key
 from models.paging import Order
 from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
-from models.visibility import public_of
 from resolvers import identity
 from resolvers import posts as feed
+from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
 from resolvers.posts import OWN_ESTATE, Wanted
 from resolvers.requests import board
@@ -32,6 +33,7 @@ from subscriptions.streams import Stream
 
 if TYPE_CHECKING:
     from schema.communities import Community
+    from schema.groups import Group
     from schema.requests import ServiceRequest
 
 described(
@@ -56,6 +58,7 @@ described(
     "Who may see a post.",
     NEIGHBOURS="Verified residents and officers of the community.",
     PUBLIC="Also those who are not verified yet.",
+    MEMBERS="The members of the group that it is posted in. Not to be asked for: a group says who reads.",
 )
 
 
@@ -88,7 +91,7 @@ class Revision:
 
 
 @fetched_by(feed.visible_by_ids)
-@strawberry.type(description="A post of the neighbour feed.")
+@strawberry.type(description="A post of the neighbour feed, or of a group.")
 class Post(Commented, Liked, PostDeliberations):
     kind: PostKind = strawberry.field(description="What it is about.")
     state: PostState = strawberry.field(description="Whether the matter is settled.")
@@ -105,6 +108,9 @@ class Post(Commented, Liked, PostDeliberations):
     community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
         feed.communities_of, description="The community it belongs to."
     )
+    group: Annotated["Group", strawberry.lazy("schema.groups.groups")] | None = loaded(
+        groups_of_posts, description="The group that it is posted in; null for the community's feed."
+    )
     request: Annotated["ServiceRequest", strawberry.lazy("schema.requests")] | None = loaded(
         board.requests_of_posts,
         viewer=True,
@@ -114,8 +120,9 @@ class Post(Commented, Liked, PostDeliberations):
     @strawberry.field(description="Who may see it.")
     @staticmethod
     def audience(root: strawberry.Parent[PostRow]) -> PostAudience:
-        public = root.scope_id == public_of(root.community_id)
-        return PostAudience.PUBLIC if public else PostAudience.NEIGHBOURS
+        if root.scope_id == root.community_id:
+            return PostAudience.NEIGHBOURS
+        return PostAudience.MEMBERS if root.group_id else PostAudience.PUBLIC
 
     @strawberry.field(
         description="What it said before its edits, the latest first. For its author and for moderators;"
@@ -152,7 +159,7 @@ class Post(Commented, Liked, PostDeliberations):
     @strawberry.field(description="Whether the viewer may pin it.", metadata=VIEWER)
     @staticmethod
     def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_pin(info.context.viewer, root.community_id)
+        return rules.can_pin(info.context.viewer, root)
 
     @strawberry.field(description="Whether the viewer may comment on it and like it.", metadata=VIEWER)
     @staticmethod
@@ -165,6 +172,31 @@ class Post(Commented, Liked, PostDeliberations):
 
 
 Kinds = Annotated[list[PostKind] | None, strawberry.argument(description="Only of these kinds.")]
+InStates = Annotated[list[PostState] | None, strawberry.argument(description="Only in these states.")]
+AboutEstate = Annotated[strawberry.ID | None, strawberry.argument(description="Only about this estate.")]
+ByAuthor = Annotated[strawberry.ID | None, strawberry.argument(description="Only by this neighbour.")]
+InOrder = Annotated[PostOrder, strawberry.argument(description="Which come first.")]
+
+
+def wanted_of(
+    community_id: UUID,
+    kinds: list[PostKind] | None,
+    states: list[PostState] | None,
+    estate: strawberry.ID | None,
+    author: strawberry.ID | None,
+    order: PostOrder,
+    in_groups: bool = False,
+) -> Wanted:
+    """What the arguments of a list of posts ask for. Raises InvalidInput."""
+    by = None if author is None else neighbour_key(community_id, key_of("author", author, "Neighbour"))
+    return Wanted(
+        kinds=None if kinds is None else frozenset(kinds),
+        states=None if states is None else frozenset(states),
+        estate_id=None if estate is None else key_of("estate", estate, "Estate"),
+        author_id=by,
+        order=order.by,
+        in_groups=in_groups,
+    )
 
 
 @strawberry.type
@@ -172,37 +204,27 @@ class CommunityPosts:
     """What the neighbour feed adds to a community."""
 
     @strawberry.field(
-        description="Its posts that the viewer may see.", metadata={"batch": feed.feeds_of, "viewer": True}
+        description="The posts of its feed that the viewer may see.",
+        metadata={"batch": feed.feeds_of, "viewer": True},
     )
     @staticmethod
     async def posts(
         root: strawberry.Parent[CommunityRow],
         info: Info,
         kinds: Kinds = None,
-        states: Annotated[
-            list[PostState] | None, strawberry.argument(description="Only in these states.")
-        ] = None,
-        estate: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only about this estate.")
-        ] = None,
-        author: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only by this neighbour.")
-        ] = None,
-        order: Annotated[PostOrder, strawberry.argument(description="Which come first.")] = PostOrder.LATEST,
+        states: InStates = None,
+        estate: AboutEstate = None,
+        author: ByAuthor = None,
+        order: InOrder = PostOrder.LATEST,
+        in_groups: Annotated[
+            bool, strawberry.argument(description="Also what is posted in its groups.")
+        ] = False,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Post]:
-        wanted = Wanted(
-            kinds=None if kinds is None else frozenset(kinds),
-            states=None if states is None else frozenset(states),
-            estate_id=None if estate is None else key_of("estate", estate, "Estate"),
-            author_id=None
-            if author is None
-            else neighbour_key(root.id, key_of("author", author, "Neighbour")),
-            order=order.by,
-        )
+        wanted = wanted_of(root.id, kinds, states, estate, author, order, in_groups)
         args = page_args(first, after, last, before)
         return await load(info, feed.feeds_of, root, wanted, args)  # type: ignore[no-any-return]
 
@@ -236,6 +258,9 @@ class CreatePostInput:
     estate_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET,
         description="The estate it is about; null for the whole community. Left out, the author's own.",
+    )
+    group_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The group to post it in, whose members are its audience unless it is open."
     )
 
 
@@ -313,7 +338,8 @@ SetPostPinnedResult = Annotated[
 @strawberry.type
 class PostsMutation:
     @strawberry.mutation(
-        description="Publish a post. For verified residents and officers of the community; 30 an hour."
+        description="Publish a post. For verified residents and officers of the community, in a group for its"
+        " members; 30 an hour."
     )
     @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
     async def create_post(
@@ -330,6 +356,7 @@ class PostsMutation:
             key=input.idempotency_key,
             audience=input.audience,
             estate_id=estate,
+            group_id=None if input.group_id is None else key_of("groupId", input.group_id, "Group"),
         )
         return CreatePostPayload(post_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
 
@@ -362,7 +389,8 @@ class PostsMutation:
         return SetPostStatePayload(post=row)
 
     @strawberry.mutation(
-        description="Pin a post above the feed, or take it down. For the residents' committee."
+        description="Pin a post above the feed, or take it down. For the residents' committee; in a group,"
+        " for those who look after it."
     )
     @answering_problems(InvalidInput, NotAllowed, NotFound)
     async def set_post_pinned(
@@ -414,7 +442,7 @@ POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED}
 
 @strawberry.type
 class PostsSubscription:
-    @strawberry.subscription(description="The posts of a community, as they come and change.")
+    @strawberry.subscription(description="The posts of a community's feed, as they come and change.")
     async def post_events(
         self,
         info: Info,
@@ -426,7 +454,7 @@ class PostsSubscription:
         after: AfterCursor = None,
     ) -> AsyncGenerator[Envelope[PostEvent], None]:
         key = key_of("communityId", community_id, "Community")
-        filters = set()
+        filters = {("wall", frozenset({str(key)}))}
         if kinds is not None:
             filters.add(("kind", frozenset(kind.value for kind in kinds)))
         if estate_id is not None:

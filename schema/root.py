@@ -14,6 +14,7 @@ from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
 from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
+from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
 from schema.motions import MotionsMutation, MotionsQuery, MotionsSubscription
@@ -76,6 +77,7 @@ class Mutation(
     CommentsMutation,
     LikesMutation,
     DeliberationsMutation,
+    GroupsMutation,
     RequestsMutation,
     PartyMembersMutation,
     PartyLessonsMutation,
@@ -96,6 +98,7 @@ class Subscription(
     PostsSubscription,
     CommentsSubscription,
     DeliberationsSubscription,
+    GroupsSubscription,
     RequestsSubscription,
     PartyMembersSubscription,
     DirectorySubscription,

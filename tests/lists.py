@@ -36,6 +36,7 @@ from models.deliberations import (
 )
 from models.directory.entries import DirectoryCategory, DirectoryEntry
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
+from models.groups import Group, GroupAccess, GroupAction, GroupInvitation, GroupStep, JoinRequest
 from models.identity import (
     Account,
     Building,
@@ -48,6 +49,7 @@ from models.identity import (
     ResidencyApplication,
     Session,
 )
+from models.memberships import MemberRole, Membership
 from models.motions import (
     BoxEntry,
     Channel,
@@ -473,10 +475,11 @@ async def acts(town: Town, parent: UUID, span: range) -> None:
 # Rows: the feed
 
 
-def post(town: Town, by: Household) -> Post:
+def post(town: Town, by: Household, wall_id: UUID | None = None) -> Post:
     return Post(
         community_id=town.community.id,
         scope_id=town.community.id,
+        wall_id=wall_id or town.community.id,
         author_id=by.account.id,
         estate_id=by.estate.id,
         kind=PostKind.COMPLAINT,
@@ -502,9 +505,9 @@ def comment(
     )
 
 
-async def posts(town: Town, _community_id: UUID, span: range) -> None:
+async def posts(town: Town, wall_id: UUID, span: range) -> None:
     neighbours = await town.some(span)
-    made = await insert([post(town, it) for it in neighbours])
+    made = await insert([post(town, it, wall_id) for it in neighbours])
     await insert([comment(town, row.id, it) for row, it in zip(made, neighbours, strict=True)])
     await insert([revision(row.id) for row in made])
 
@@ -1060,6 +1063,63 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: groups
+
+
+async def a_group(town: Town) -> UUID:
+    (made,) = await put_groups(town, 1)
+    return made.id
+
+
+async def put_groups(town: Town, number: int) -> Sequence[Group]:
+    """Groups that the asker owns."""
+    made = await insert(
+        [
+            Group(
+                community_id=town.community.id,
+                scope_id=town.community.id,
+                access=GroupAccess.APPROVAL,
+                name=f"小组 {next(numbers)}",
+                description="一起走走",
+                member_count=1,
+            )
+            for _ in range(number)
+        ]
+    )
+    await insert([membership(group, town.asker, MemberRole.OWNER) for group in made])
+    return made
+
+
+def membership(group: Group, account: Account, role: MemberRole = MemberRole.MEMBER) -> Membership:
+    of = {"community_id": group.community_id, "host_id": group.id}
+    return Membership(**of, account_id=account.id, role=role)
+
+
+async def groups(town: Town, _parent: UUID, span: range) -> None:
+    await put_groups(town, len(span))
+
+
+async def group_members(town: Town, group_id: UUID, span: range) -> None:
+    (group,) = await Group.filter(id=group_id)
+    await insert([membership(group, it.account) for it in await town.some(span)])
+
+
+async def join_requests(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id}
+    await insert([JoinRequest(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def group_invitations(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id, "invited_by_id": town.asker.id}
+    await insert([GroupInvitation(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def group_steps(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id, "actor_id": town.asker.id}
+    more = {"action": GroupAction.REMOVED, "group_name": "小组"}
+    await insert([GroupStep(**of, **more, account_id=it.account.id) for it in await town.some(span)])
+
+
 # Rows: local services
 
 
@@ -1455,6 +1515,13 @@ LISTS: dict[str, Listed] = {
     "Deliberation.execution": Listed(a_deliberation, execution),
     # The post is there already.
     "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Viewer.groups": Listed(the_asker, groups),
+    "Community.groups": Listed(the_community, groups, one_a_town=True),
+    "Group.posts": Listed(a_group, posts),
+    "Group.members": Listed(a_group, group_members, already=1),
+    "Group.joinRequests": Listed(a_group, join_requests),
+    "Group.invitations": Listed(a_group, group_invitations),
+    "Group.steps": Listed(a_group, group_steps),
     "Community.directory": Listed(the_community, directory, one_a_town=True),
     "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
     "Organisation.entries": Listed(an_organisation, offered_entries),

@@ -30,7 +30,7 @@ from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import branch as party_branch
-from tests.stories import deliberating, serving
+from tests.stories import deliberating, groups, serving
 from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
@@ -218,6 +218,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await gather(made, done, secret)
     await party_branch.furnish(neighbourhood, made, done, secret)
     await serve(made, done, secret, global_id("Organisation", shop.id))
     await hold(made, done, secret)
@@ -275,6 +276,20 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
 
 
+async def gather(made: Furnished, done: Doing, secret: str) -> None:
+    """A group that somebody wants to join and somebody is invited into, with a post and a step."""
+    about = {"name": f"{secret} group", "description": f"{secret} fun", "access": "APPROVAL"}
+    more = {"rules": f"{secret} rules", "questions": [f"{secret} question"], "idempotencyKey": "group"}
+    group = (await done("resident", groups.FOUND, communityId=made.id, **about, **more))["group"]["id"]
+    await done("neighbour", groups.JOIN, groupId=group, answers=[f"{secret} answer"])
+    admin = global_id("Neighbour", neighbour_key(made.community.id, made.people["admin"].id))
+    await done("resident", groups.INVITE, groupId=group, neighbourId=admin)
+    for archived in (True, False):
+        await done("resident", groups.ARCHIVE, groupId=group, archived=archived)
+    post = {"communityId": made.id, "groupId": group, "kind": "TALK", "body": f"{secret} group post"}
+    await done("resident", POST, **post, idempotencyKey="group post")
+
+
 async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
     """A licensed merchant with an entry in the directory."""
     key = {"organisationId": shop, "idempotencyKey": "shop"}
@@ -317,6 +332,11 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             keys = [neighbour_key(furnished.community.id, account) for account in accounts[:1]]
         elif type_name == "Viewer":
             keys = accounts[:1]
+        elif type_name == "Group":
+            rows = await execute(
+                "SELECT id FROM interest_group WHERE community_id = ?", furnished.community.id
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "MotionItem":
             rows = await execute(
                 "SELECT i.id FROM motion_item i JOIN motion m ON m.id = i.motion_id WHERE m.community_id = ?",
