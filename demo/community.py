@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from demo import civic
+from demo import civic, groups
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -48,12 +48,14 @@ async def seed(services: Services) -> bool:
     await account_with(services, normal(VISITOR[0]), VISITOR[1])
     told = await talk(services, community, people)
     await announce(services, offices, buildings)
+    neighbours = {name: await speaking(services, account_id) for name, account_id in people.items()}
     await civic.begin(
         community,
         {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN},
-        {name: await speaking(services, account_id) for name, account_id in people.items()},
+        neighbours,
         told,
     )
+    await groups.gather(community, neighbours)
     return True
 
 
