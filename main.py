@@ -89,6 +89,7 @@ class Settings:
     log_days: int
     log_events: int
     documents: Documents
+    execution: Literal["compiled", "reference"]
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -96,6 +97,9 @@ class Settings:
         mode = env.get("LINLI_MODE", "demo")
         if mode not in ("demo", "production"):
             raise BadSettings("LINLI_MODE must be demo or production")
+        execution = env.get("LINLI_EXECUTION", "compiled")
+        if execution not in ("compiled", "reference"):
+            raise BadSettings("LINLI_EXECUTION must be compiled or reference")
         data_dir = Path(env.get("LINLI_DATA_DIR", "data")).resolve()
         if mode == "demo":
             env = {**demo_secrets(data_dir), **env}
@@ -132,6 +136,7 @@ class Settings:
             log_days=integer(env, "LINLI_LOG_DAYS", 7),
             log_events=integer(env, "LINLI_LOG_EVENTS", 200_000),
             documents=app_documents(env),
+            execution="reference" if execution == "reference" else "compiled",
         )
 
     @property
@@ -215,6 +220,7 @@ class Application:
             introspection=not settings.production,
             expected=(DomainError,),
             worded=worded,
+            compiled=settings.execution == "compiled",
         )
         self.hub = Hub(Bus(settings.broadcast_url))
         self.services = Services(keys=settings.keys, tokens=settings.tokens, sms=settings.sms, live=self.hub)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import database
+from tests import compared
 from tests.services import PostgresServer, RedisServer
 from tests.world import World
 
@@ -15,6 +16,21 @@ from tests.world import World
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def comparing() -> Iterator[None]:
+    """Whatever a plan executes is executed by graphql-core as well."""
+    with compared.comparing():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def executed_the_same() -> Iterator[None]:
+    """A test fails if a plan and graphql-core come to different results in it."""
+    compared.differences.clear()
+    yield
+    assert not compared.differences, "\n\n".join(compared.differences)
 
 
 @pytest.fixture(scope="session")

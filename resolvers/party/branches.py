@@ -76,3 +76,22 @@ async def officers_with(branch_id: UUID, power: Power) -> list[UUID]:
     )
     roles = POWERS[OrganisationKind.PARTY_BRANCH]
     return [row.account_id for row in rows if power in roles.get(row.role, frozenset())]
+
+
+@dataclass(slots=True)
+class Enrolled:
+    account_id: UUID
+
+
+async def members_in(branch_id: UUID) -> list[UUID]:
+    """Who belongs to the branch and to its community now."""
+    rows = await select(
+        Enrolled,
+        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL AND ("
+        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = m.account_id"
+        " AND r.community_id = m.community_id AND r.until IS NULL)"
+        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = m.account_id"
+        " AND a.community_id = m.community_id AND a.revoked_at IS NULL)) ORDER BY m.id",
+        branch_id,
+    )
+    return [row.account_id for row in rows]
