@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from demo import branch, branch_news, civic
+from demo import branch, branch_news, civic, groups
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -53,6 +53,7 @@ async def seed(services: Services) -> bool:
     await civic.begin(community, leading, neighbours, told)
     await branch.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await branch_news.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
+    await groups.gather(community, neighbours)
     return True
 
 
