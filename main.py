@@ -40,16 +40,20 @@ from resolvers.errors import DomainError
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.media.storage import Directory
 from resolvers.notices import Deliveries
 from resolvers.organisations import create_admin
 from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
 from resolvers.tokens import Tokens
 from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
+from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
+from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
-from schema.operations import Operations
+from schema.operations import Operations, Rejected
 from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
@@ -93,6 +97,8 @@ class Settings:
     connections: int
     log_days: int
     log_events: int
+    documents: Documents
+    execution: Literal["compiled", "reference"]
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -100,6 +106,9 @@ class Settings:
         mode = env.get("LINLI_MODE", "demo")
         if mode not in ("demo", "production"):
             raise BadSettings("LINLI_MODE must be demo or production")
+        execution = env.get("LINLI_EXECUTION", "compiled")
+        if execution not in ("compiled", "reference"):
+            raise BadSettings("LINLI_EXECUTION must be compiled or reference")
         data_dir = Path(env.get("LINLI_DATA_DIR", "data")).resolve()
         if mode == "demo":
             env = {**demo_secrets(data_dir), **env}
@@ -135,11 +144,29 @@ class Settings:
             connections=integer(env, "LINLI_CONNECTIONS", 20_000),
             log_days=integer(env, "LINLI_LOG_DAYS", 7),
             log_events=integer(env, "LINLI_LOG_EVENTS", 200_000),
+            documents=app_documents(env),
+            execution="reference" if execution == "reference" else "compiled",
         )
+
+    @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
 
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+
+def app_documents(env: Mapping[str, str]) -> Documents:
+    path, only = env.get("LINLI_DOCUMENTS"), env.get("LINLI_DOCUMENTS_ONLY") == "yes"
+    if path is None:
+        if only:
+            raise BadSettings("LINLI_DOCUMENTS_ONLY: name the documents in LINLI_DOCUMENTS")
+        return Documents()
+    try:
+        return Documents(manifest(Path(path).read_bytes()), trusted_only=only)
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"LINLI_DOCUMENTS: {error}") from None
 
 
 def needed(env: Mapping[str, str], name: str) -> str:
@@ -206,13 +233,27 @@ class Application:
             introspection=not settings.production,
             expected=(DomainError,),
             worded=worded,
+            compiled=settings.execution == "compiled",
         )
         self.hub = Hub(Bus(settings.broadcast_url))
-        self.services = Services(keys=settings.keys, tokens=settings.tokens, sms=settings.sms, live=self.hub)
+        self.services = Services(
+            keys=settings.keys,
+            tokens=settings.tokens,
+            sms=settings.sms,
+            live=self.hub,
+            media=Directory(settings.media_dir),
+        )
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
-        self.endpoint = GraphQLEndpoint(self.operations, self.http_context)
+        for name, text in settings.documents.trusted.items():
+            try:
+                self.operations.prepare(text)
+            except Rejected as rejected:
+                # An app of long ago; it is told so when it asks.
+                logger.warning("document_outdated", document=name, error=str(rejected))
+        self.endpoint = GraphQLEndpoint(self.operations, self.http_context, settings.documents)
+        self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
         self.websocket = WebSocketEndpoint(
             self.operations,
             self.hub,
@@ -220,6 +261,7 @@ class Application:
             self.event_context,
             origins=settings.origins,
             most=settings.connections,
+            documents=settings.documents,
         )
 
     def asgi(self) -> ASGIApp:
@@ -227,6 +269,8 @@ class Application:
         routes: list[BaseRoute] = [
             Route("/graphql", self.endpoint),
             WebSocketRoute("/graphql", self.websocket),
+            Route("/media", self.media.upload, methods=["POST"]),
+            Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -276,6 +320,7 @@ class Application:
                 await limits.sweep()
                 await sign_in.sweep()
                 await retries.sweep()
+                await uploads.sweep(self.services)
             except Exception as error:
                 # The database is away; what is stale can wait.
                 logger.warning("tidying_failed", error=type(error).__name__)
@@ -470,7 +515,9 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
     async with database.database(settings.database_url):
-        services = Services(settings.keys, settings.tokens, ConsoleSms(), Unheard())
+        services = Services(
+            settings.keys, settings.tokens, ConsoleSms(), Unheard(), Directory(settings.media_dir)
+        )
         match options.command:
             case "seed":
                 made = await demo_community.seed(services)

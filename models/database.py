@@ -12,7 +12,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models import audit, rows
+from models import audit, rows, search
 
 COMMAND_SECONDS = 30
 
@@ -21,11 +21,23 @@ MODULES = [
     "models.identity",
     "models.organisations",
     "models.memberships",
+    "models.groups",
     "models.posts",
+    "models.search",
     "models.notices",
     "models.motions",
     "models.requests",
     "models.deliberations",
+    "models.party.members",
+    "models.media",
+    "models.party.articles",
+    "models.party.pioneers",
+    "models.party.lessons",
+    "models.party.opinions",
+    "models.party.visits",
+    "models.directory.entries",
+    "models.directory.licences",
+    "models.activities",
     "models.notifications",
     "models.audit",
     "models.retries",
@@ -110,6 +122,7 @@ async def migrate(url: str) -> None:
     # Migrations know no triggers, and one that rebuilds a table drops them.
     async with database(url):
         await audit.install_guards()
+        await search.install_index()
 
 
 async def missing_migrations() -> list[str]:

@@ -26,6 +26,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from schema.documents import Documents, UnknownDocument, named
 from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 
 BODY_BYTES: Final = 1024 * 1024
@@ -35,7 +36,7 @@ GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 
 # Browsers send these to another site only after a preflight, which the CORS policy answers.
-_PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
+PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -58,9 +59,13 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a GraphQL request consists of, with each part of its proper type."""
+    """What a GraphQL request consists of, with each part of its proper type.
 
-    query: str
+    The document comes as its text, `query`, or by its name (schema.documents), or as both.
+    """
+
+    query: str | None
+    document: str | None
     operation_name: str | None
     variables: dict[str, Any] | None
     extensions: dict[str, Any] | None
@@ -72,8 +77,12 @@ class Parameters:
             raise BadRequest("Send one operation a request; batches are not supported.", code="NO_BATCHES")
         if not isinstance(body, dict):
             raise BadRequest("The body must be a JSON object.")
+        try:
+            document = named(body)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
         query = body.get("query")
-        if not isinstance(query, str):
+        if not isinstance(query, str) and (query is not None or document is None):
             raise BadRequest("The parameter 'query' must be a string.")
         operation_name = body.get("operationName")
         if operation_name is not None and not isinstance(operation_name, str):
@@ -81,7 +90,7 @@ class Parameters:
         for name in ("variables", "extensions"):
             if body.get(name) is not None and not isinstance(body[name], dict):
                 raise BadRequest(f"The parameter '{name}' must be an object.")
-        return cls(query, operation_name, body.get("variables"), body.get("extensions"))
+        return cls(query, document, operation_name, body.get("variables"), body.get("extensions"))
 
 
 class GraphQLEndpoint:
@@ -93,10 +102,14 @@ class GraphQLEndpoint:
     """
 
     def __init__(
-        self, operations: Operations, context_for: Callable[[HTTPConnection], Awaitable[Any]]
+        self,
+        operations: Operations,
+        context_for: Callable[[HTTPConnection], Awaitable[Any]],
+        documents: Documents | None = None,
     ) -> None:
         self.operations = operations
         self.context_for = context_for
+        self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -123,6 +136,8 @@ class GraphQLEndpoint:
             return _malformed(error, media_type)
         except Rejected as rejected:
             return _response(rejected.result, media_type, _status(rejected.status, media_type))
+        except UnknownDocument as unknown:
+            return _response(Refusal([unknown.error]), media_type, _status(400, media_type))
         except ClientDisconnect:
             raise
         except Exception as error:
@@ -143,7 +158,8 @@ class GraphQLEndpoint:
             message = shown.message if shown else "Unauthenticated"
             refusal = Refusal([GraphQLError(message, extensions=extensions)])
             return _response(refusal, media_type, 401, {"www-authenticate": "Bearer"})
-        operation = self.operations.prepare(parameters.query, parameters.operation_name)
+        text = self.documents.text(parameters.query, parameters.document)
+        operation = self.operations.prepare(text, parameters.operation_name)
         _check_kind(operation, request.method)
         result = await self.operations.execute(operation, parameters.variables, context)
         return _response(result, media_type, _status(400, media_type) if isinstance(result, Refusal) else 200)
@@ -170,7 +186,7 @@ async def posted(request: Request) -> Parameters:
 def queried(request: Request) -> Parameters:
     """The parameters of a GET request that no other site can have forged. Raises BadRequest."""
     headers = request.headers
-    if not any(headers.get(name) for name in _PREFLIGHTED) and _may_be_forged(headers):
+    if not any(headers.get(name) for name in PREFLIGHTED) and _may_be_forged(headers):
         raise BadRequest(
             "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",
             status=403,

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from models.visibility import Viewer
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
+from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
 from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
@@ -59,6 +60,7 @@ class WebSocketEndpoint:
     context_for  makes the context of one operation, or of one event executed for everyone (viewer None)
     origins      pages of other sites that may connect; None admits any
     most         connections admitted at once; further ones are told to try again later
+    documents    those that clients may name instead of sending their text
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class WebSocketEndpoint:
         *,
         origins: frozenset[str] | None,
         most: int,
+        documents: Documents | None = None,
     ) -> None:
         self.operations = operations
         self.hub = hub
@@ -77,6 +80,7 @@ class WebSocketEndpoint:
         self.context_for = context_for
         self.origins = origins
         self.most = most
+        self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
         self.outbox = Outbox()
         # Mutations under way, which no connection's end ends.
@@ -293,9 +297,13 @@ class Handler:
             self._send(id, "error", [error_])
             return
         try:
-            operation = self.endpoint.operations.prepare(parameters.query, parameters.operation_name)
+            text = self.endpoint.documents.text(parameters.query, parameters.document)
+            operation = self.endpoint.operations.prepare(text, parameters.operation_name)
         except Rejected as rejected:
             self._send(id, "error", [error.formatted for error in rejected.errors])
+            return
+        except UnknownDocument as unknown:
+            self._send(id, "error", [unknown.error.formatted])
             return
         if operation.kind != "mutation":
             self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, self.admission))

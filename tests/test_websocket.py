@@ -24,6 +24,7 @@ from models.base import new_id
 from models.visibility import Viewer
 from resolvers.errors import DomainError, NotFound, Unauthenticated
 from schema import websocket as websocket_module
+from schema.documents import sha256
 from schema.operations import Operations
 from schema.streams import follow
 from schema.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
@@ -526,6 +527,18 @@ async def test_a_bad_operation_ends_itself_only(server: ToyServer, query: str, c
         assert await client.ticks(1) == [1]
         await client.subscribe("bad", "{ hello }")
         assert (await client.receive())["type"] == "next"
+
+
+async def test_a_document_may_be_named_by_its_hash(server: ToyServer) -> None:
+    named = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256("{ hello }")}}}
+    async with server.client() as client:
+        await client.send(id="1", type="subscribe", payload=named)
+        refused = await client.receive()
+        assert (refused["type"], refused["payload"][0]["message"]) == ("error", "PersistedQueryNotFound")
+        for payload in (named | {"query": "{ hello }"}, named):
+            await client.send(id="1", type="subscribe", payload=payload)
+            assert (await client.receive())["payload"] == {"data": {"hello": "hello"}}
+            assert (await client.receive())["type"] == "complete"
 
 
 async def test_errors_of_execution_are_results(server: ToyServer) -> None:

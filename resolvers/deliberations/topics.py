@@ -1,7 +1,7 @@
 """Convening a deliberation, or proposing one to who may convene; its text and its plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from models.organisations import POWERS, OrganisationKind, OrganisationRow, Powe
 from models.paging import Page, PageArgs
 from models.posts import PostRow
 from models.rows import EVERYTHING, Where, columns, execute, select
-from resolvers import audit, identity, limits
+from models.search import SearchKind
+from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -157,6 +158,7 @@ async def accept(
     async with ctx.unit_of_work() as work:
         await decide(row, version, DeliberationPhase.GATHERING, plan)
         opened = await by_id(row.id)
+        await indexed(opened)
         await steps.record(
             work,
             ctx,
@@ -203,6 +205,7 @@ async def edit(
     row = await led(ctx, deliberation_id, "deliberation.edit")
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("title = ?, body = ?", (topic.title, topic.body)))
+        await indexed(replace(row, title=topic.title, body=topic.body))
         await feed.keep_revision(posts.SubjectKind.DELIBERATION, row.id, f"{row.title}\n\n{row.body}")
         await steps.audited(ctx, "deliberation.edit", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
@@ -260,7 +263,21 @@ async def insert(
         body=topic.body,
         **{field.name: getattr(plan, field.name) for field in fields(plan)},
     )
-    return await by_id(deliberation_id)
+    row = await by_id(deliberation_id)
+    await indexed(row)
+    return row
+
+
+async def indexed(row: DeliberationRow) -> None:
+    """Have a deliberation found by its title and its text, by whoever may see it."""
+    await search.index(
+        SearchKind.DELIBERATION,
+        row.id,
+        row.title,
+        row.body,
+        community_id=row.community_id,
+        audience=rules.audience(row),
+    )
 
 
 async def decide(row: DeliberationRow, version: int, phase: DeliberationPhase, plan: Plan) -> None:

@@ -26,7 +26,8 @@ from models.notices import (
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, may_publish
 from models.rows import execute, select
-from resolvers import audit, notifications
+from models.search import SearchKind
+from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
@@ -287,6 +288,16 @@ async def send(
         kind=NotificationKind.NOTICE,
         subject_id=notice_id,
         actor_id=ctx.account_id,
+    )
+    if supersedes:
+        await search.forget(supersedes.id)
+    await search.index(
+        SearchKind.NOTICE,
+        notice_id,
+        draft.title,
+        draft.body,
+        community_id=organisation.community_id,
+        audience=audiences.scopes(scopes),
     )
     notice = await reading.notice(notice_id)
     work.record(

@@ -1,6 +1,8 @@
 // Apollo Client 4: HTTP and WebSocket behind one client, keyset pages merged in the cache, live comments, unions.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { getMainDefinition, relayStylePagination } from "@apollo/client/utilities";
 import { createClient } from "graphql-ws";
@@ -219,6 +221,30 @@ const bodies = ({ node }) => node.comments.edges.map(({ node }) => node.body);
   assert.equal(both.viewer.displayName, "三楼的小雨");
   assert.equal(both.viewer.communities[0].id, id);
   checked("parts of the viewer that were queried separately are merged");
+}
+
+// Documents by their hash.
+{
+  const sent = [];
+  const named = new ApolloClient({
+    link: new PersistedQueryLink({ sha256: (text) => createHash("sha256").update(text).digest("hex") }).concat(
+      new HttpLink({
+        uri: HTTP,
+        headers: { authorization },
+        fetch: (uri, options) => {
+          sent.push(JSON.parse(options.body));
+          return fetch(uri, options);
+        },
+      }),
+    ),
+    cache: new InMemoryCache(),
+  });
+  const ask = () => named.query({ query: gql`query Name { viewer { displayName } }`, fetchPolicy: "network-only" });
+  assert.equal((await ask()).data.viewer.displayName, "三楼的小雨");
+  assert.equal((await ask()).data.viewer.displayName, "三楼的小雨");
+  assert.deepEqual(sent.map(({ query }) => typeof query), ["undefined", "string", "undefined"]);
+  named.stop();
+  checked("PersistedQueryLink sends a document's text once, and then its hash alone");
 }
 
 // Errors of a subscription reach its observer.

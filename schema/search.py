@@ -1,0 +1,69 @@
+"""Search, as clients see it."""
+
+from typing import Annotated
+
+import strawberry
+
+from models.identity import CommunityRow
+from models.search import SearchKind
+from resolvers.search import finding
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.deliberations.topics import Deliberation
+from schema.enums import described
+from schema.fields import Info, load, loaded
+from schema.notices.notices import Notice
+from schema.posts import Post
+
+described(
+    SearchKind,
+    "What can be found.",
+    POST="A post of the neighbour feed or of a group.",
+    NOTICE="Official word.",
+    DELIBERATION="A deliberation, by its title and its text.",
+)
+
+Found = Annotated[
+    Post | Notice | Deliberation, strawberry.union("Found", description="Something that can be found.")
+]
+
+
+@strawberry.type(description="Something that was found.")
+class SearchHit:
+    kind: SearchKind = strawberry.field(description="What it is.")
+    subject: Found | None = loaded(
+        finding.subjects_of,
+        viewer=True,
+        description="The thing itself; null if it has gone while it was looked for.",
+    )
+
+
+@strawberry.type
+class CommunitySearch:
+    """What search adds to a community."""
+
+    @strawberry.field(
+        description="What has all of the words and the viewer may see, the newest first.",
+        metadata={"batch": finding.found_in, "viewer": True},
+    )
+    @staticmethod
+    async def search(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        words: Annotated[
+            str,
+            strawberry.argument(
+                description="What to look for, 2 to 100 characters. Width, case, and what stands between"
+                " words do not count; letters and digits that stand alone are not looked for."
+            ),
+        ],
+        kinds: Annotated[
+            list[SearchKind] | None, strawberry.argument(description="Only of these kinds.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[SearchHit]:
+        wanted = None if kinds is None else frozenset(kinds)
+        args = page_args(first, after, last, before)
+        return await load(info, finding.found_in, root, words, wanted, args)  # type: ignore[no-any-return]
