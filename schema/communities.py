@@ -9,9 +9,11 @@ from models.organisations import OrganisationKind, OrganisationRow
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
+from schema.activities import CommunityActivities
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -24,9 +26,11 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.articles import OrganisationArticles
 from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.pioneers import OrganisationPioneers
 from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
@@ -42,9 +46,11 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
     CommunityDirectory,
+    CommunityActivities,
     CommunityAudit,
     CommunitySearch,
 ):
@@ -69,6 +75,8 @@ class Organisation(
     OrganisationInvitations,
     OrganisationStatistics,
     OrganisationPartyMembers,
+    OrganisationArticles,
+    OrganisationPioneers,
     OrganisationPartyLessons,
     OrganisationPartyOpinions,
     OrganisationVisits,
@@ -93,6 +101,7 @@ class Viewer(
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
+    ViewerGroups,
     ViewerParty,
 ):
     @classmethod

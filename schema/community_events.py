@@ -9,6 +9,14 @@ from typing import Annotated
 import strawberry
 
 from resolvers import posts
+from schema.activities import (
+    ACTIVITY_KINDS,
+    ActivityCancelled,
+    ActivityChanged,
+    ActivityCountersChanged,
+    ActivityPublished,
+    ActivitySignUpChanged,
+)
 from schema.comments import COMMENT_KINDS, AfterCursor, CommentAdded, CommentChanged, CommentDeleted
 from schema.deliberations import (
     DELIBERATION_KINDS,
@@ -37,6 +45,7 @@ from schema.directory import (
     SlotChanged,
 )
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -51,6 +60,13 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
 from schema.party.member_events import (
     PARTY_MEMBER_KINDS,
     PartyLessonChanged,
@@ -94,8 +110,15 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
     | PartyLessonPublished
     | PartyLessonChanged
     | PartyLessonWithdrawn
@@ -114,6 +137,11 @@ CommunityEvent = Annotated[
     | RatingChanged
     | BookingStepAdded
     | OfficeBookingChanged
+    | ActivityPublished
+    | ActivityChanged
+    | ActivityCancelled
+    | ActivityCountersChanged
+    | ActivitySignUpChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -126,9 +154,12 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
+    | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
     | BOOKING_KINDS
+    | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,

@@ -32,12 +32,21 @@ described(
     STATEMENT="A statement of the viewer's was hidden.",
     RATING="A rating of the viewer's was answered, or hidden.",
     BOOKING="A booking of the viewer's was made or called off, is near, or was missed.",
+    MENTION="A comment in a group mentions the viewer.",
+    GROUP_POST="A post in a group of the viewer's, who wants to know of all or is mentioned.",
+    GROUP_JOIN="Somebody asks to join a group of the viewer's, or the viewer's request is decided.",
+    GROUP_INVITE="The viewer is invited into a group.",
+    GROUP_STEP="Something was done in a group that concerns the viewer.",
     PARTY_ENTRY="An application to a party branch that the viewer made, or decides.",
     OPINION="A step of an opinion that the viewer submitted, answers or assigns.",
     PARTY_LESSON="A party branch of the viewer's has a new lesson.",
     PARTY_MEMBER="The viewer's membership in a party branch has changed.",
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
+    ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
+    PARTY_NEWS="The viewer's party branch has news for its members.",
+    PARTY_AFFAIR="The viewer's party branch has published an affair for its members.",
+    PIONEER="The viewer's party branch would like to show the viewer as a pioneer, and asks for consent.",
 )
 
 # Of which type the subject of an entry is.
@@ -53,10 +62,19 @@ SUBJECTS = {
     NotificationKind.RATING: "EntryRating",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
+    NotificationKind.MENTION: "Comment",
+    NotificationKind.GROUP_POST: "Post",
+    NotificationKind.GROUP_JOIN: "JoinRequest",
+    NotificationKind.GROUP_INVITE: "GroupInvitation",
+    NotificationKind.GROUP_STEP: "GroupStep",
     NotificationKind.PARTY_ENTRY: "PartyApplication",
     NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_NEWS: "PartyNews",
+    NotificationKind.PARTY_AFFAIR: "PartyAffair",
+    NotificationKind.PIONEER: "Pioneer",
     NotificationKind.PARTY_LESSON: "PartyLesson",
     NotificationKind.OPINION: "PartyOpinionStep",
+    NotificationKind.ACTIVITY: "ActivityUpdate",
 }
 
 
