@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import base64
+import gc
 import ipaddress
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -65,6 +67,10 @@ logger = structlog.get_logger("linli.main")
 
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
+# What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
+SEND_BYTES = 128 * 1024
+# Containers more than before, until the collector looks at the young ones.
+GC_THRESHOLD = 20_000
 TIDY_EVERY = timedelta(minutes=10)
 
 
@@ -399,6 +405,14 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.application = application
 
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        # What stands now stands until the end: the collector need not look at it, and what connections
+        # and requests leave behind is rarely cyclic.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
+
     async def shutdown(self, sockets: Any = None) -> None:
         await self.application.websocket.drain(DRAIN_SECONDS)
         await super().shutdown(sockets)
@@ -431,7 +445,10 @@ def serve(settings: Settings) -> None:
         limit_concurrency=None,
         backlog=4096,
     )
-    Server(config, application).run()
+    # One socket serves all: what is accepted from it inherits its settings.
+    listening = config.bind_socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    Server(config, application).run([listening])
 
 
 def main(arguments: list[str]) -> int:
