@@ -95,6 +95,7 @@ class Viewer(
     ViewerNotices,
     ViewerInbox,
     ViewerParty,
+    ViewerCalendar,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:
