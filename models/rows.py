@@ -8,6 +8,7 @@ read.
 import dataclasses
 import functools
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +43,12 @@ class Where:
 
 EVERYTHING = Where("1 = 1")
 NOTHING = Where("1 = 0")
+
+
+def containing(column: str, text: str) -> Where:
+    """The rows whose `column` holds `text`."""
+    pattern = re.sub(r"([%_\\])", r"\\\1", text[:80])
+    return Where(f"{column} LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
 
 
 def connection() -> BaseDBAsyncClient:

@@ -13,6 +13,7 @@ from schema.activities import CommunityActivities
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -25,9 +26,11 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.articles import OrganisationArticles
 from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.pioneers import OrganisationPioneers
 from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
@@ -43,6 +46,7 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
     CommunityDirectory,
@@ -71,6 +75,8 @@ class Organisation(
     OrganisationInvitations,
     OrganisationStatistics,
     OrganisationPartyMembers,
+    OrganisationArticles,
+    OrganisationPioneers,
     OrganisationPartyLessons,
     OrganisationPartyOpinions,
     OrganisationVisits,
@@ -94,6 +100,7 @@ class Viewer(
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
+    ViewerGroups,
     ViewerParty,
     ViewerCalendar,
 ):

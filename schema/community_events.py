@@ -36,6 +36,7 @@ from schema.directory import (
     LicenceStepAdded,
 )
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -50,6 +51,13 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
 from schema.party.member_events import (
     PARTY_MEMBER_KINDS,
     PartyLessonChanged,
@@ -93,8 +101,15 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
     | PartyLessonPublished
     | PartyLessonChanged
     | PartyLessonWithdrawn
@@ -122,6 +137,8 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
+    | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
     | ACTIVITY_KINDS

@@ -47,6 +47,25 @@ CHINESE: dict[str, str] = {
     "Only verified residents and officers of this community may write here": (
         "只有本社区的实名居民和工作人员可以在这里发言"
     ),
+    # Groups
+    "Only verified residents and officers of this community may found a group": (
+        "只有本社区的实名居民和工作人员可以创建小组"
+    ),
+    "The group has changed meanwhile": "小组刚刚有了变化",
+    "Only its owner may do this": "只有组长可以这样做",
+    "Only its owner and its moderators may do this": "只有组长和管理员可以这样做",
+    "Only its members may do this": "只有小组成员可以这样做",
+    "Only its members may follow this group": "只有小组成员可以订阅这个小组",
+    "Only its members may post in this group": "只有小组成员可以在小组里发帖",
+    "The group rests: nobody posts or joins": "小组已归档,不能发帖或加入",
+    "This group is joined by invitation only": "这个小组只能受邀加入",
+    "Answer each of the group's questions": "请回答小组的每个问题",
+    "Is a member already": "已经是成员了",
+    "Is no member of the group": "不是小组成员",
+    "Is the owner": "是组长",
+    "The owner hands the group over before leaving": "组长需先转让小组才能退出",
+    "The group has been handed over meanwhile": "小组刚刚已经转让",
+    "Is the group's own in a group, and elsewhere not its members'": "小组帖子的可见范围由小组决定",
     # Signing in
     "Is not the code, or no longer good; ask for a new one": "验证码不对或已失效,请重新获取",
     "Give it, or sign in with a code first": "请提供原密码,或先用验证码登录",
@@ -148,7 +167,9 @@ CHINESE: dict[str, str] = {
     "Only its author or a moderator may delete a post": "只有作者或管理员可以删除帖子",
     "Only its author or a moderator may delete a comment": "只有作者或管理员可以删除评论",
     "Only its author or a moderator may say that": "只有作者或管理员可以更改状态",
-    "Only the residents' committee pins posts": "只有居委会可以置顶帖子",
+    "Only the committee pins in the feed, a moderator in a group": (
+        "动态由居委会置顶,小组帖子由组长和管理员置顶"
+    ),
     "The post has been edited meanwhile": "帖子刚刚被修改过",
     "The post has been edited or deleted meanwhile": "帖子刚刚被修改或删除",
     "The comment has been edited or deleted meanwhile": "评论刚刚被修改或删除",
@@ -307,6 +328,45 @@ CHINESE: dict[str, str] = {
     "Does not follow from the present state": "不能从现在的状态这样变更",
     "The item has changed meanwhile": "事项刚刚有变动",
     "It is not said to be done": "还没有说已办完",
+    # Pictures and documents
+    "At most {} pictures": "最多{}张图片",
+    "Only uploaded pictures can be shown": "只能显示已上传的图片",
+    "Has more than 50 million pixels": "超过5000万像素",
+    "Is not a picture that can be read": "不是可以读取的图片",
+    "Is not a PDF file": "不是 PDF 文件",
+    "Only verified residents and officers of this community may upload": (
+        "只有本社区的实名居民和工作人员可以上传"
+    ),
+    "Was given up meanwhile": "上传刚刚被放弃",
+    "There is no such upload of yours": "没有您上传的这个文件",
+    "Send uploads with the header 'apollo-require-preflight'": "上传请带上 apollo-require-preflight 请求头",
+    "The body must be a picture (JPEG, PNG, WebP) or a PDF document": (
+        "只能上传图片(JPEG、PNG、WebP)或 PDF 文档"
+    ),
+    "Too many uploads at once; try again": "同时上传的人太多,请稍后再试",
+    "The file is larger than {} bytes": "文件超过{}字节",
+    "The body took too long to arrive": "上传用时太长",
+    # What a party branch publishes
+    "A party branch publishes in other ways": "党支部的内容请通过党建功能发布",
+    "The article has changed meanwhile": "文章刚刚被修改过",
+    "What is withdrawn stays as it was": "已撤回的内容不能再修改",
+    "Withdraw it and publish it anew to change that": "如需更改,请撤回后重新发布",
+    "Say until when comments are taken": "请说明意见征集到何时为止",
+    "Must not be before it is published": "不能早于发布时间",
+    "The time for comments is over": "意见征集期已结束",
+    "This affair takes no comments now": "这项公开事务现在不征集意见",
+    "It has been published or withdrawn": "已经发布或撤回",
+    "Must be in the future, within a year": "必须在将来一年之内",
+    "Must not be in the future": "不能在将来",
+    "The profile has changed meanwhile": "先锋资料刚刚被修改过",
+    "The member has a profile already": "这位党员已有先锋资料",
+    "The member has not agreed to this text": "这位党员还没有同意这份资料",
+    "Only whom the profile shows may agree to it": "只有资料所介绍的党员本人可以同意",
+    "Neighbours thank a pioneer whose profile is out, and nobody themselves": (
+        "只能感谢已公开的党员先锋,不能感谢自己"
+    ),
+    "Pioneers make their own pledges": "承诺由先锋本人作出",
+    "The profile has as many as it can hold": "资料中的条目已满",
     # Local services
     "This organisation offers nothing of this category": "本组织不能提供这一类服务",
     "Only an entry of the category GRID is for a grid": "只有网格类服务可以指定网格",
