@@ -9,7 +9,7 @@ from models.organisations import OrganisationKind, OrganisationRow
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
-from schema.activities import CommunityActivities
+from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
