@@ -213,7 +213,7 @@ class Operations:
         except GraphQLSyntaxError as error:
             raise Rejected([_coded(error, PARSE_FAILED)]) from None
         definition = _definition(document, operation_name)
-        survey = Survey(document, definition, self.limits, self._sizes)
+        survey = Survey(document, definition, self.limits, self.schema, self._sizes)
         if survey.errors:
             raise Rejected(survey.errors)
         errors = validate(
