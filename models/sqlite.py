@@ -361,7 +361,8 @@ class ImmediateTransaction(Statements, TransactionalDBClient):
     async def rollback(self) -> None:
         """Take back what this unit of work has written."""
         self._end()
-        if not self._saved:
+        # A database that is closed has rolled back.
+        if not self._saved or self._parent.writer is not self.writer:
             return
         undone = self.writer.connection.submit(undo)
         try:
