@@ -18,24 +18,41 @@ class MemberRole(StrEnum):
     MEMBER = "MEMBER"
 
 
+class Alerts(StrEnum):
+    """Of what in a group a member is told."""
+
+    ALL = "ALL"
+    REPLIES = "REPLIES"
+    NONE = "NONE"
+
+
 def members_of(host_id: UUID) -> UUID:
     """The scope of everyone who belongs to a group or a party branch."""
     return uuid5(host_id, "members")
+
+
+def moderators_of(host_id: UUID) -> UUID:
+    """The scope of everyone who looks after a group: its owner and its moderators."""
+    return uuid5(host_id, "moderators")
 
 
 class Membership(CommunityTable):
     """One row for each account and host: whoever comes back gets the same one again."""
 
     host_id = fields.UUIDField()
-    account_id = fields.UUIDField(db_index=True)
+    account_id = fields.UUIDField()
     role = fields.CharEnumField(MemberRole, max_length=12, default=MemberRole.MEMBER)
     joined_at = fields.DatetimeField(default=now)
     left_at = fields.DatetimeField(null=True)
+    # Of who was made to leave.
+    removed_at = fields.DatetimeField(null=True)
+    # None is REPLIES.
+    alerts = fields.CharEnumField(Alerts, max_length=8, null=True)
 
     class Meta:
         table = "membership"
         unique_together = (("host_id", "account_id"),)
-        indexes = (("host_id", "id"),)
+        indexes = (("host_id", "id"), ("account_id", "id"))
 
 
 @dataclass(slots=True)
@@ -47,3 +64,5 @@ class MembershipRow:
     role: MemberRole
     joined_at: datetime
     left_at: datetime | None
+    removed_at: datetime | None
+    alerts: Alerts | None

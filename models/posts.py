@@ -15,10 +15,11 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import CommunityTable, Table
+from models.groups import can_moderate as can_moderate_group
 from models.organisations import Power, office_with
 from models.paging import Order
 from models.rows import Where
-from models.visibility import Viewer, held_by
+from models.visibility import Viewer, held_by, public_of
 
 
 class PostKind(StrEnum):
@@ -29,6 +30,7 @@ class PostKind(StrEnum):
     HELP = "HELP"
     COMPLAINT = "COMPLAINT"
     ACTIVITY = "ACTIVITY"
+    BRANCH = "BRANCH"
 
 
 class PostState(StrEnum):
@@ -37,10 +39,11 @@ class PostState(StrEnum):
 
 
 class PostAudience(StrEnum):
-    """Who may see a post: the community's members, or whoever may look at the community."""
+    """Who may see a post: the community's members, whoever may look at it, or a group's or a branch's."""
 
     NEIGHBOURS = "NEIGHBOURS"
     PUBLIC = "PUBLIC"
+    MEMBERS = "MEMBERS"
 
 
 class SubjectKind(StrEnum):
@@ -50,16 +53,21 @@ class SubjectKind(StrEnum):
     NOTICE = "NOTICE"
     COMMENT = "COMMENT"
     DELIBERATION = "DELIBERATION"
+    ARTICLE = "ARTICLE"
 
 
 class Post(CommunityTable):
     # Whoever holds this scope may see the post; see models.visibility.
     scope_id = fields.UUIDField()
+    # Where it is posted: in the community's feed, or in a group.
+    wall_id = fields.UUIDField()
     author_id = fields.UUIDField()
     estate_id = fields.UUIDField(null=True)
     kind = fields.CharEnumField(PostKind, max_length=12)
     state = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
     body = fields.TextField()
+    # What of a party branch the post shows; the branch writes and withdraws it, not the post's author.
+    card_id = fields.UUIDField(null=True)
     comment_count = fields.IntField(default=0)
     like_count = fields.IntField(default=0)
     hot = fields.BigIntField(default=0)
@@ -71,12 +79,14 @@ class Post(CommunityTable):
     class Meta:
         table = "post"
         indexes = (
+            ("wall_id", "id"),
+            ("wall_id", "hot", "id"),
+            ("wall_id", "kind", "id"),
+            ("wall_id", "estate_id", "id"),
+            ("wall_id", "pinned_at", "id"),
+            ("author_id", "wall_id", "id"),
             ("community_id", "id"),
             ("community_id", "hot", "id"),
-            ("community_id", "kind", "id"),
-            ("community_id", "estate_id", "id"),
-            ("community_id", "pinned_at", "id"),
-            ("author_id", "community_id", "id"),
         )
 
 
@@ -126,11 +136,13 @@ class PostRow:
     id: UUID
     community_id: UUID
     scope_id: UUID
+    wall_id: UUID
     author_id: UUID
     estate_id: UUID | None
     kind: PostKind
     state: PostState
     body: str
+    card_id: UUID | None
     comment_count: int
     like_count: int
     hot: int
@@ -139,6 +151,11 @@ class PostRow:
     edited_at: datetime | None
     deleted_at: datetime | None
     version: int
+
+    @property
+    def group_id(self) -> UUID | None:
+        """The group that it is posted in, if it is not in the community's feed."""
+        return self.wall_id if self.wall_id != self.community_id else None
 
 
 @dataclass(slots=True)
@@ -226,22 +243,30 @@ def can_post(viewer: Viewer, community_id: UUID) -> bool:
 
 def can_edit(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """May the viewer change this text?"""
-    return is_author(viewer, row) and row.deleted_at is None
+    return is_author(viewer, row) and row.deleted_at is None and not is_card(row)
 
 
-def can_delete(viewer: Viewer, row: PostRow | CommentRow) -> bool:
-    """May the viewer take this post or comment away?"""
-    return row.deleted_at is None and (is_author(viewer, row) or can_moderate(viewer, row.community_id))
+def can_delete(viewer: Viewer, row: PostRow) -> bool:
+    """May the viewer take this post away?"""
+    own = is_author(viewer, row) and not is_card(row)
+    return row.deleted_at is None and (own or can_moderate(viewer, row))
+
+
+def can_delete_comment(viewer: Viewer, row: CommentRow, post: PostRow | None) -> bool:
+    """May the viewer take this comment away, which stands below `post`, or below no post?"""
+    moderates = can_moderate(viewer, post) if post else can_moderate_in(viewer, row.community_id)
+    return row.deleted_at is None and (is_author(viewer, row) or moderates)
 
 
 def can_set_state(viewer: Viewer, row: PostRow) -> bool:
     """May the viewer say that this is settled, or open again?"""
-    return is_author(viewer, row) or can_moderate(viewer, row.community_id)
+    own = is_author(viewer, row) or can_moderate(viewer, row)
+    return own and not is_card(row)
 
 
 def can_read_history(viewer: Viewer, row: PostRow) -> bool:
     """May the viewer read what this post said before it was edited?"""
-    return is_author(viewer, row) or can_moderate(viewer, row.community_id)
+    return is_author(viewer, row) or can_moderate(viewer, row)
 
 
 def is_author(viewer: Viewer, row: PostRow | CommentRow) -> bool:
@@ -249,11 +274,33 @@ def is_author(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     return viewer.account_id == row.author_id and viewer.belongs_to(row.community_id)
 
 
-def can_moderate(viewer: Viewer, community_id: UUID) -> bool:
+def is_card(row: PostRow | CommentRow) -> bool:
+    """Is this the card of something else, which decides what it says and how long it is there?"""
+    return isinstance(row, PostRow) and row.card_id is not None
+
+
+def is_for_members(row: PostRow) -> bool:
+    """Is this for the members of a group or a branch only, so that to see it says who is one?"""
+    return row.scope_id not in (row.community_id, public_of(row.community_id))
+
+
+def can_moderate(viewer: Viewer, row: PostRow) -> bool:
+    """May the viewer take away this post, and what others wrote below it?"""
+    return looks_after(viewer, row) or can_moderate_in(viewer, row.community_id)
+
+
+def can_moderate_in(viewer: Viewer, community_id: UUID) -> bool:
     """May the viewer take away what others wrote in this community?"""
     return office_with(viewer, community_id, Power.MODERATE) is not None
 
 
-def can_pin(viewer: Viewer, community_id: UUID) -> bool:
-    """May the viewer pin posts above this community's feed?"""
-    return office_with(viewer, community_id, Power.PIN_POSTS) is not None
+def looks_after(viewer: Viewer, row: PostRow) -> bool:
+    """Is the viewer the owner or a moderator of the group that the post is in?"""
+    return row.group_id is not None and can_moderate_group(viewer, row.group_id)
+
+
+def can_pin(viewer: Viewer, row: PostRow) -> bool:
+    """May the viewer pin this post above the feed, or above its group's?"""
+    if row.group_id:
+        return can_moderate_group(viewer, row.group_id)
+    return office_with(viewer, row.community_id, Power.PIN_POSTS) is not None

@@ -34,6 +34,9 @@ REAL_NAME = "real-name"
 DOCUMENT = "document"
 EVIDENCE = "evidence"
 BALLOT = "ballot"
+PARTY = "party"
+VISIT = "visit"
+LICENCE = "licence"
 
 # Every column that holds sealed text, with its purpose.
 SEALED_COLUMNS = (
@@ -47,6 +50,11 @@ SEALED_COLUMNS = (
     ("office_invitation", "phone_sealed", PHONE),
     ("paper_ballot", "choices_sealed", BALLOT),
     ("vote_proxy", "evidence_sealed", EVIDENCE),
+    ("party_application", "statement_sealed", PARTY),
+    ("party_application", "reason_sealed", PARTY),
+    ("party_member", "end_reason_sealed", PARTY),
+    ("home_visit", "notes_sealed", VISIT),
+    ("merchant_licence", "number_sealed", LICENCE),
 )
 BATCH = 500
 

@@ -7,6 +7,7 @@ read.
 
 import dataclasses
 import functools
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -57,6 +58,12 @@ class Database(Protocol):
         """The names of the columns, and the rows in their order."""
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None: ...
+
+
+def containing(column: str, text: str) -> Where:
+    """The rows whose `column` holds `text`."""
+    pattern = re.sub(r"([%_\\])", r"\\\1", text[:80])
+    return Where(f"{column} LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
 
 
 def connection() -> Database:

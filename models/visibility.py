@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from models.memberships import MemberRole, members_of
+from models.memberships import MemberRole, members_of, moderators_of
 from models.organisations import OrganisationKind, Role
 from models.rows import Where, select
 
@@ -196,6 +196,7 @@ def standing(
     # Of no account once it has left the community.
     joined = [membership for membership in memberships if membership.community_id in communities]
     scopes |= {members_of(membership.host_id) for membership in joined}
+    scopes |= {moderators_of(held.host_id) for held in joined if held.role is not MemberRole.MEMBER}
     scopes |= communities | {public_of(community_id) for community_id in communities | known}
     return Viewer(
         account_id=account_id,

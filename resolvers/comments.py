@@ -12,6 +12,7 @@ from models import deliberations as deliberation_rules
 from models import notices, posts
 from models.base import new_id, now
 from models.deliberations import Act, DeliberationRow
+from models.groups import GroupAction, moderated_by
 from models.identity import NeighbourRow
 from models.notices import NoticeRow
 from models.notifications import NotificationKind
@@ -25,14 +26,18 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.groups import posting
 from resolvers.masking import mask
 from resolvers.notices import audiences
 from resolvers.paging import pages
+from resolvers.party import contents
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
 
 LONGEST_BODY = 2000
 COMMENTS_A_MINUTE = 60
+
+NO_DELETING = "Only its author or a moderator may delete a comment"
 
 SubjectRow = PostRow | NoticeRow | DeliberationRow
 
@@ -48,6 +53,11 @@ class Subject:
     audience: frozenset[UUID]
     author_id: UUID | None
     row: SubjectRow
+
+    @property
+    def group_id(self) -> UUID | None:
+        """The group that it is in, if it is in one."""
+        return self.row.group_id if isinstance(self.row, PostRow) else None
 
 
 # Writing
@@ -69,6 +79,8 @@ async def add_comment(
         raise NotAllowed(feed.NOT_A_MEMBER)
     if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
         raise NotAllowed("The deliberation is not in a phase that allows this")
+    if isinstance(subject.row, PostRow) and subject.row.card_id:
+        await contents.check_takes_comments(subject.row)
     answered = await comment_below(subject, reply_to) if reply_to else None
     comment_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -105,7 +117,19 @@ async def add_comment(
                 kind=NotificationKind.REPLY if answered else NotificationKind.COMMENT,
                 subject_id=comment_id,
                 actor_id=account_id,
+                group_id=subject.group_id,
             )
+            if subject.group_id:
+                await notifications.notify(
+                    work,
+                    ctx,
+                    account_ids=await posting.mentioned(subject.group_id, body),
+                    community_id=subject.community_id,
+                    kind=NotificationKind.MENTION,
+                    subject_id=comment_id,
+                    actor_id=account_id,
+                    group_id=subject.group_id,
+                )
     return await by_id(earlier or comment_id)
 
 
@@ -142,16 +166,20 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
 async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
     """Leave of a comment only its tombstone; returns that. Deleting it again changes nothing.
 
-    Its author may, and officers who moderate, which is audited. Raises NotFound, NotAllowed.
+    Its author may, who looks after the group that it is in, and officers who moderate, which is
+    audited. Raises NotFound, NotAllowed.
     """
     _ = ctx.account_id
     row, subject = await visible(ctx, comment_id)
-    moderates = posts.can_moderate(ctx.viewer, row.community_id)
-    if not (posts.is_author(ctx.viewer, row) or moderates):
+    post = subject.row if isinstance(subject.row, PostRow) else None
+    if row.deleted_at is None and not posts.can_delete_comment(ctx.viewer, row, post):
+        if post and posts.is_for_members(post):
+            # An entry in the log would say who is a member.
+            raise NotAllowed(NO_DELETING)
         raise await audit.refuse(
             ctx,
             "comment.delete",
-            "Only its author or a moderator may delete a comment",
+            NO_DELETING,
             community_id=row.community_id,
             subject_id=row.id,
         )
@@ -165,7 +193,9 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
             if row.parent_id != row.subject_id:
                 await count_replies(row, -1)
             await count_comments(subject, -1)
-            if not posts.is_author(ctx.viewer, row):
+            if post and posts.looks_after(ctx.viewer, post) and row.author_id != ctx.account_id:
+                await posting.moderated(work, ctx, post.wall_id, row.author_id, GroupAction.COMMENT_DELETED)
+            elif not posts.is_author(ctx.viewer, row):
                 await audit.record(
                     ctx,
                     "comment.delete",
@@ -371,6 +401,16 @@ async def subjects_of_events(ctx: Context, events: Sequence[Logged]) -> list[Sub
 async def subjects_of(ctx: Context, rows: Sequence[CommentRow]) -> list[SubjectRow | None]:
     """What each comment is about: the post, or the newest of the notice's updates."""
     return await subjects_by_id([row.subject_id for row in rows])
+
+
+async def deletable(ctx: Context, rows: Sequence[CommentRow]) -> list[bool]:
+    """Whether the viewer may delete each comment."""
+    # Only who looks after a group must know in which group a comment is.
+    found = await subjects_of(ctx, rows) if moderated_by(ctx.viewer) else [None] * len(rows)
+    return [
+        posts.can_delete_comment(ctx.viewer, row, subject if isinstance(subject, PostRow) else None)
+        for row, subject in zip(rows, found, strict=True)
+    ]
 
 
 async def subjects_by_id(ids: Sequence[UUID | None]) -> list[SubjectRow | None]:

@@ -5,6 +5,8 @@ from uuid import UUID
 from models.base import new_id, now
 from models.memberships import MemberRole
 from models.rows import execute
+from models.visibility import viewers
+from resolvers.context import Context
 from subscriptions.events import STANDING, Event, Kind
 from subscriptions.work import Work
 
@@ -17,7 +19,7 @@ async def enrol(
     entered = await execute(
         "INSERT INTO membership (id, created_at, community_id, host_id, account_id, role, joined_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (host_id, account_id) DO UPDATE"
-        " SET role = excluded.role, joined_at = excluded.joined_at, left_at = NULL"
+        " SET role = excluded.role, joined_at = excluded.joined_at, left_at = NULL, removed_at = NULL"
         " WHERE membership.left_at IS NOT NULL RETURNING id",
         new_id(),
         at,
@@ -32,15 +34,38 @@ async def enrol(
     return bool(entered)
 
 
-async def dismiss(work: Work, *, host_id: UUID, account_id: UUID) -> bool:
+async def dismiss(work: Work, *, host_id: UUID, account_id: UUID, removed: bool = False) -> bool:
     """End a membership; whether there was one. What was open by it ends within seconds."""
+    at = now()
     left = await execute(
-        "UPDATE membership SET left_at = ? WHERE host_id = ? AND account_id = ? AND left_at IS NULL"
-        " RETURNING id",
-        now(),
+        "UPDATE membership SET left_at = ?, removed_at = ?"
+        " WHERE host_id = ? AND account_id = ? AND left_at IS NULL RETURNING id",
+        at,
+        at if removed else None,
         host_id,
         account_id,
     )
     if left:
         work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
     return bool(left)
+
+
+async def restand(ctx: Context) -> None:
+    """Give the operation the viewer's rights as they are now, after it has changed them."""
+    found = await viewers({ctx.account_id: ctx.viewer.session_id})
+    ctx.holder = found[ctx.account_id]
+
+
+async def set_role(work: Work, *, host_id: UUID, account_id: UUID, role: MemberRole) -> bool:
+    """Give a member another role; whether that changed anything."""
+    changed = await execute(
+        "UPDATE membership SET role = ? WHERE host_id = ? AND account_id = ? AND left_at IS NULL"
+        " AND role <> ? RETURNING id",
+        role,
+        host_id,
+        account_id,
+        role,
+    )
+    if changed:
+        work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
+    return bool(changed)

@@ -6,6 +6,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.bulk import insert_all
 from models.identity import AccountRow, NeighbourRow
+from models.memberships import Alerts
 from models.notifications import NotificationKind, NotificationRow, visible_to
 from models.paging import Page, PageArgs
 from models.rows import Where, columns, execute, select
@@ -31,17 +32,23 @@ async def notify(
     kind: NotificationKind,
     subject_id: UUID,
     actor_id: UUID | None = None,
+    group_id: UUID | None = None,
 ) -> None:
     """Put an entry about `subject_id` into the inbox of each account, in the caller's transaction.
 
-    The actor is not told of what they did themselves, and nobody twice of the same subject. Those
-    who are told anew get it live.
+    The actor is not told of what they did themselves, and nobody twice of the same subject. Of what
+    happens in a group nobody is told who has muted it, or left. Those who are told anew get it live.
     """
     accounts = others(account_ids, actor_id)
     at = now()
     told: list[UUID] = []
     for start in range(0, len(accounts), BATCH):
         chunk = accounts[start : start + BATCH]
+        if group_id:
+            deaf = await unhearing(group_id, chunk)
+            chunk = [account_id for account_id in chunk if account_id not in deaf]
+        if not chunk:
+            continue
         params: list[object] = []
         for account_id in chunk:
             params += [new_id(), at, community_id, account_id, kind, subject_id, actor_id]
@@ -62,6 +69,21 @@ async def notify(
                 facts={"kind": kind.value},
             )
         )
+
+
+async def unhearing(group_id: UUID, account_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the accounts that have muted the group, or left it, or the community."""
+    rows = await execute(
+        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.account_id IN (?)"
+        " AND (m.left_at IS NOT NULL"
+        f" OR m.alerts = '{Alerts.NONE}' OR NOT EXISTS (SELECT 1 FROM residency r"
+        " WHERE r.account_id = m.account_id AND r.community_id = m.community_id AND r.until IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM appointment p WHERE p.account_id = m.account_id"
+        " AND p.community_id = m.community_id AND p.revoked_at IS NULL))",
+        group_id,
+        account_ids,
+    )
+    return {UUID(str(row["account_id"])) for row in rows}
 
 
 async def put_new(

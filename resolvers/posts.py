@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models import posts
 from models.base import new_id, now
+from models.groups import GroupAction, GroupRow, scope_of_posts
 from models.identity import CommunityRow, EstateRow
 from models.organisations import Power, office_with
 from models.paging import Order, Page, PageArgs
@@ -18,6 +19,7 @@ from resolvers import audit, identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.groups import posting
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -32,6 +34,7 @@ EDITS_A_MINUTE = 30
 BEFORE_ANY_PIN = datetime(2000, 1, 1, tzinfo=UTC)
 
 NOT_A_MEMBER = "Only verified residents and officers of this community may write here"
+NO_PINS = "Only the committee pins in the feed, a moderator in a group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,15 @@ OWN_ESTATE = OwnEstate()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which posts of a community, in which order; None is any."""
+    """Which posts of a community or a group, in which order; None is any."""
 
     kinds: frozenset[PostKind] | None = None
     states: frozenset[PostState] | None = None
     estate_id: UUID | None = None
     author_id: UUID | None = None
     order: Order = posts.LATEST
+    # Of a community, those in its groups as well.
+    in_groups: bool = False
 
 
 # Writing
@@ -65,36 +70,47 @@ async def create_post(
     key: str,
     audience: PostAudience = PostAudience.NEIGHBOURS,
     estate_id: UUID | OwnEstate | None = OWN_ESTATE,
+    group_id: UUID | None = None,
 ) -> PostRow:
-    """Publish a post; with a key used before, the post made then.
+    """Publish a post in the feed, or in a group, which says who may read it; with a key used before, the
+    post made then.
 
-    Raises InvalidInput, NotFound (no such community), NotAllowed (no member of it), Conflict (the key
-    was used for something else), RateLimited.
+    Raises InvalidInput, NotFound (no such community or group), NotAllowed (no member of it), Conflict
+    (the key was used for something else), RateLimited.
     """
     account_id = ctx.account_id
     body = mask(check_text("body", body, LONGEST_BODY))
+    if kind is PostKind.BRANCH:
+        raise InvalidInput(kind="A party branch publishes in other ways")
+    if audience is PostAudience.MEMBERS or (group_id and audience is PostAudience.PUBLIC):
+        raise InvalidInput(audience="Is the group's own in a group, and elsewhere not its members'")
     await identity.community_visible(ctx, community_id)
     if not posts.can_post(ctx.viewer, community_id):
         raise NotAllowed(NOT_A_MEMBER)
+    if group_id and (await posting.enterable(ctx, group_id)).community_id != community_id:
+        raise NotFound
     told = estate_id if isinstance(estate_id, UUID) else str(estate_id)
     estate = await estate_for(ctx, community_id, estate_id)
     post_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "createPost", [community_id, kind, body, audience, told], post_id
+            ctx, key, "createPost", [community_id, kind, body, audience, told, group_id], post_id
         )
         if earlier is None:
             await limits.check_rate(ctx, "createPost", POSTS_AN_HOUR, 3600)
+            group = await posting.posted(ctx, group_id) if group_id else None
             created_at = now()
             row = PostRow(
                 id=post_id,
                 community_id=community_id,
-                scope_id=public_of(community_id) if audience is PostAudience.PUBLIC else community_id,
+                scope_id=scope_of(community_id, audience, group),
+                wall_id=group_id or community_id,
                 author_id=account_id,
                 estate_id=estate,
                 kind=kind,
                 state=PostState.OPEN,
                 body=body,
+                card_id=None,
                 comment_count=0,
                 like_count=0,
                 hot=int(created_at.timestamp()),
@@ -107,7 +123,16 @@ async def create_post(
             await insert(row)
             await indexed(row)
             work.record(event(Kind.POST_CREATED, row))
+            if group:
+                await posting.tell(work, ctx, group, post_id, body)
     return await visible(ctx, earlier or post_id)
+
+
+def scope_of(community_id: UUID, audience: PostAudience, group: GroupRow | None) -> UUID:
+    """Who may read a new post."""
+    if group:
+        return scope_of_posts(group)
+    return public_of(community_id) if audience is PostAudience.PUBLIC else community_id
 
 
 async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> PostRow:
@@ -147,7 +172,8 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
 async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
     """Take a post out of every list, with all that stands below it; returns it as it was.
 
-    Its author may, and officers who moderate, which is audited. Raises NotFound, NotAllowed.
+    Its author may, who looks after its group, and officers who moderate, which is audited. Raises
+    NotFound, NotAllowed.
     """
     _ = ctx.account_id
     row = await visible(ctx, post_id)
@@ -163,7 +189,11 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
         if not deleted:
             raise NotFound
         await search.forget(post_id)
-        if not posts.is_author(ctx.viewer, row):
+        if row.group_id:
+            await posting.unposted(row.group_id)
+        if posts.looks_after(ctx.viewer, row) and row.author_id != ctx.account_id:
+            await posting.moderated(work, ctx, row.wall_id, row.author_id, GroupAction.POST_DELETED)
+        elif not posts.is_author(ctx.viewer, row):
             await audited(ctx, "post.delete", row, Power.MODERATE)
         work.record(event(Kind.POST_DELETED, row))
     return row
@@ -188,21 +218,23 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
         )
         if changed:
             await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)
-            if not posts.is_author(ctx.viewer, row):
+            if not (posts.is_author(ctx.viewer, row) or posts.looks_after(ctx.viewer, row)):
                 await audited(ctx, "post.state", row, Power.MODERATE, detail=state.value)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
 
 async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostRow:
-    """Pin a post above its community's feed, or take it down; audited.
+    """Pin a post above its community's feed, which is audited, or above its group's; or take it down.
 
     Raises NotFound, NotAllowed. To ask for what is so already changes nothing.
     """
     _ = ctx.account_id
     row = await visible(ctx, post_id)
-    if not posts.can_pin(ctx.viewer, row.community_id):
-        raise await refused(ctx, "post.pin", "Only the residents' committee pins posts", row)
+    if not posts.can_pin(ctx.viewer, row):
+        raise await refused(
+            ctx, "post.pin", "Only the committee pins in the feed, a moderator in a group", row
+        )
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE post SET pinned_at = ? WHERE id = ? AND deleted_at IS NULL"
@@ -211,24 +243,27 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
             post_id,
         )
         if changed:
-            await audited(ctx, "post.pin" if pinned else "post.unpin", row, Power.PIN_POSTS)
+            if row.group_id is None:
+                await audited(ctx, "post.pin" if pinned else "post.unpin", row, Power.PIN_POSTS)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
 
 async def insert(row: PostRow) -> None:
     await execute(
-        "INSERT INTO post (id, community_id, scope_id, author_id, estate_id, kind, state, body,"
-        " comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO post (id, community_id, scope_id, wall_id, author_id, estate_id, kind, state, body,"
+        " card_id, comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row.id,
         row.community_id,
         row.scope_id,
+        row.wall_id,
         row.author_id,
         row.estate_id,
         row.kind,
         row.state,
         row.body,
+        row.card_id,
         row.comment_count,
         row.like_count,
         row.hot,
@@ -261,7 +296,7 @@ async def keep_revision(kind: SubjectKind, subject_id: UUID, body: str) -> None:
 
 def event(kind: Kind, row: PostRow) -> Event:
     """What happened to a post. A stream of the feed filters by its facts."""
-    facts = {"kind": row.kind.value, "author": str(row.author_id)}
+    facts = {"kind": row.kind.value, "author": str(row.author_id), "wall": str(row.wall_id)}
     if row.estate_id:
         facts["estate"] = str(row.estate_id)
     return Event(
@@ -275,6 +310,9 @@ def event(kind: Kind, row: PostRow) -> Event:
 
 
 async def refused(ctx: Context, action: str, message: str, row: PostRow) -> NotAllowed:
+    """The error to raise; the attempt is kept, unless that would say who belongs to a group or a branch."""
+    if posts.is_for_members(row):
+        return NotAllowed(message)
     return await audit.refuse(ctx, action, message, community_id=row.community_id, subject_id=row.id)
 
 
@@ -360,9 +398,9 @@ async def followed_community(ctx: Context, community_id: UUID) -> frozenset[UUID
 
 
 async def feeds_of(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+    ctx: Context, walls: Sequence[CommunityRow | GroupRow], wanted: Wanted, args: PageArgs
 ) -> list[Page[PostRow]]:
-    """A page of each community's posts that the viewer may see."""
+    """A page of each community's or group's posts that the viewer may see."""
     where = posts.visible_to(ctx.viewer)
     for column, values in (("t.kind", wanted.kinds), ("t.state", wanted.states)):
         if values is not None:
@@ -374,21 +412,21 @@ async def feeds_of(
     return await pages(
         PostRow,
         "post",
-        [community.id for community in communities],
-        by="community_id",
+        [wall.id for wall in walls],
+        by="community_id" if wanted.in_groups else "wall_id",
         args=args,
         where=where,
         order=wanted.order,
     )
 
 
-async def pinned_of(ctx: Context, communities: Sequence[CommunityRow]) -> list[list[PostRow]]:
-    """The pinned posts of each community that the viewer may see, the latest pin first."""
+async def pinned_of(ctx: Context, walls: Sequence[CommunityRow | GroupRow]) -> list[list[PostRow]]:
+    """The pinned posts of each community or group that the viewer may see, the latest pin first."""
     found = await pages(
         PostRow,
         "post",
-        [community.id for community in communities],
-        by="community_id",
+        [wall.id for wall in walls],
+        by="wall_id",
         args=PageArgs(first=MOST_PINNED),
         # A range that an index answers on both databases, as "is not null" does not.
         where=posts.visible_to(ctx.viewer) & Where("t.pinned_at > ?", (BEFORE_ANY_PIN,)),

@@ -57,6 +57,9 @@ class Comment(Liked):
     author: Neighbour | None = loaded(
         discussion.authors_of, description="Who wrote it; null once it is deleted."
     )
+    viewer_can_delete: bool = loaded(
+        discussion.deletable, viewer=True, description="Whether the viewer may delete it."
+    )
     reply_to: Annotated["Comment", strawberry.lazy("schema.comments")] | None = loaded(
         discussion.comments_answered, description="The comment that it answers, if any."
     )
@@ -94,11 +97,6 @@ class Comment(Liked):
     @staticmethod
     def viewer_can_edit(root: strawberry.Parent[CommentRow], info: Info) -> bool:
         return rules.can_edit(info.context.viewer, root)
-
-    @strawberry.field(description="Whether the viewer may delete it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_delete(root: strawberry.Parent[CommentRow], info: Info) -> bool:
-        return rules.can_delete(info.context.viewer, root)
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -9,8 +9,11 @@ from models.organisations import OrganisationKind, OrganisationRow
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
+from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
@@ -23,6 +26,12 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.articles import OrganisationArticles
+from schema.party.lessons import OrganisationPartyLessons
+from schema.party.members import OrganisationPartyMembers, ViewerParty
+from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.pioneers import OrganisationPioneers
+from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
 from schema.search import CommunitySearch
@@ -37,8 +46,11 @@ class Community(
     CommunityNotices,
     CommunityMotions,
     CommunityPosts,
+    CommunityGroups,
     CommunityDeliberations,
     CommunityRequests,
+    CommunityDirectory,
+    CommunityActivities,
     CommunityAudit,
     CommunitySearch,
 ):
@@ -57,10 +69,17 @@ class Organisation(
     OrganisationApplications,
     OrganisationNotices,
     OrganisationRequests,
+    OrganisationDirectory,
     OrganisationVersion,
     OrganisationAudit,
     OrganisationInvitations,
     OrganisationStatistics,
+    OrganisationPartyMembers,
+    OrganisationArticles,
+    OrganisationPioneers,
+    OrganisationPartyLessons,
+    OrganisationPartyOpinions,
+    OrganisationVisits,
 ):
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
@@ -73,7 +92,17 @@ class Organisation(
 @fetched_by(own_account_by_id)
 @strawberry.type(description="The signed-in account, as only its holder sees it.")
 class Viewer(
-    Node, ViewerAccount, ViewerResidencies, ViewerOffices, ViewerInvitations, ViewerNotices, ViewerInbox
+    Node,
+    ViewerAccount,
+    ViewerResidencies,
+    ViewerHomes,
+    ViewerOffices,
+    ViewerInvitations,
+    ViewerNotices,
+    ViewerInbox,
+    ViewerGroups,
+    ViewerParty,
+    ViewerCalendar,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

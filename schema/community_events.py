@@ -9,6 +9,14 @@ from typing import Annotated
 import strawberry
 
 from resolvers import posts
+from schema.activities import (
+    ACTIVITY_KINDS,
+    ActivityCancelled,
+    ActivityChanged,
+    ActivityCountersChanged,
+    ActivityPublished,
+    ActivitySignUpChanged,
+)
 from schema.comments import COMMENT_KINDS, AfterCursor, CommentAdded, CommentChanged, CommentDeleted
 from schema.deliberations import (
     DELIBERATION_KINDS,
@@ -20,7 +28,15 @@ from schema.deliberations import (
     StatementAdded,
     StatementChanged,
 )
+from schema.directory import (
+    DIRECTORY_KINDS,
+    EntryChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    LicenceStepAdded,
+)
 from schema.fields import Info
+from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
 from schema.likes import CountersChanged
 from schema.motions import (
     MOTION_KINDS,
@@ -35,6 +51,22 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
+from schema.party.member_events import (
+    PARTY_MEMBER_KINDS,
+    PartyLessonChanged,
+    PartyLessonCompleted,
+    PartyLessonPublished,
+    PartyLessonWithdrawn,
+)
+from schema.party.members import PartyApplicationChanged, PartyMemberChanged
+from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
 from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
@@ -69,6 +101,30 @@ CommunityEvent = Annotated[
     | StatementChanged
     | OpinionMapChanged
     | ExecutionItemChecked
+    | GroupChanged
+    | GroupDissolved
+    | JoinRequestChanged
+    | PartyApplicationChanged
+    | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
+    | PartyLessonPublished
+    | PartyLessonChanged
+    | PartyLessonWithdrawn
+    | PartyLessonCompleted
+    | PartyOpinionStepped
+    | PartyOpinionAnswered
+    | EntryPublished
+    | EntryChanged
+    | EntryWithdrawn
+    | LicenceStepAdded
+    | ActivityPublished
+    | ActivityChanged
+    | ActivityCancelled
+    | ActivityCountersChanged
+    | ActivitySignUpChanged
     | NotificationAdded
     | NotificationsRead
     | StreamOpened
@@ -81,12 +137,20 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
+    | GROUP_KINDS
+    | PARTY_MEMBER_KINDS
+    | DIRECTORY_KINDS
+    | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,
         Kind.NOTICE_PUBLISHED,
         Kind.NOTICE_UPDATED,
         Kind.NOTICE_CANCELLED,
         Kind.REQUEST_QUEUED,
+        Kind.PARTY_APPLICATION_CHANGED,
+        Kind.PARTY_MEMBER_CHANGED,
+        Kind.LICENCE_STEP,
         Kind.NOTIFICATION_ADDED,
         Kind.NOTIFICATIONS_READ,
     }

@@ -1,9 +1,9 @@
 """Fields that load. Each is a batch resolver of its domain, called once per level of a response.
 
 A batch resolver is ``async def authors_of(ctx, posts) -> list[Neighbour]``: as many results as
-parents, in their order. Its field names it (``metadata["batch"]``), so that an executor that works
-breadth-first can call it directly. While graphql-core executes depth-first, a DataLoader gathers
-the parents.
+parents, in their order. Its field names it (``metadata["batch"]``), so that the executor, which works
+breadth-first, gathers what its parents ask for, and calls it directly if ``metadata["arguments"]``
+makes its arguments of the field's. While graphql-core executes depth-first, a DataLoader gathers.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -28,6 +28,9 @@ async def load(info: Info, batch: Batch, parent: Any, *args: Hashable) -> Any:
 
     Siblings share a call if their `args` are equal.
     """
+    ask = getattr(getattr(info, "_raw_info", None), "ask", None)
+    if ask is not None:
+        return await ask(batch, parent, args)
     ctx = info.context
     key = (batch, args)
     found: tuple[DataLoader[Any, Any], list[Any]] | None = ctx.memo.get(key)
@@ -54,5 +57,7 @@ def loaded(batch: Batch, *, description: str, viewer: bool = False) -> Any:
         return await load(info, batch, root)
 
     return strawberry.field(
-        resolver=resolve, description=description, metadata={"batch": batch, "viewer": viewer}
+        resolver=resolve,
+        description=description,
+        metadata={"batch": batch, "arguments": tuple, "viewer": viewer},
     )

@@ -47,6 +47,25 @@ CHINESE: dict[str, str] = {
     "Only verified residents and officers of this community may write here": (
         "只有本社区的实名居民和工作人员可以在这里发言"
     ),
+    # Groups
+    "Only verified residents and officers of this community may found a group": (
+        "只有本社区的实名居民和工作人员可以创建小组"
+    ),
+    "The group has changed meanwhile": "小组刚刚有了变化",
+    "Only its owner may do this": "只有组长可以这样做",
+    "Only its owner and its moderators may do this": "只有组长和管理员可以这样做",
+    "Only its members may do this": "只有小组成员可以这样做",
+    "Only its members may follow this group": "只有小组成员可以订阅这个小组",
+    "Only its members may post in this group": "只有小组成员可以在小组里发帖",
+    "The group rests: nobody posts or joins": "小组已归档,不能发帖或加入",
+    "This group is joined by invitation only": "这个小组只能受邀加入",
+    "Answer each of the group's questions": "请回答小组的每个问题",
+    "Is a member already": "已经是成员了",
+    "Is no member of the group": "不是小组成员",
+    "Is the owner": "是组长",
+    "The owner hands the group over before leaving": "组长需先转让小组才能退出",
+    "The group has been handed over meanwhile": "小组刚刚已经转让",
+    "Is the group's own in a group, and elsewhere not its members'": "小组帖子的可见范围由小组决定",
     # Signing in
     "Is not the code, or no longer good; ask for a new one": "验证码不对或已失效,请重新获取",
     "Give it, or sign in with a code first": "请提供原密码,或先用验证码登录",
@@ -103,6 +122,43 @@ CHINESE: dict[str, str] = {
     "The invitation is no longer open": "这份邀请已经失效",
     "At most three years": "最多三年",
     "More than {} entries; choose a shorter period": "超过{}条,请缩短时间范围",
+    # The party branch
+    "Only members of the branch may do this": "只有本支部的党员可以这样做",
+    "Only officers of the branch with this power may do this": "只有本支部有此权限的工作人员可以这样做",
+    "Only verified residents of this community may apply to the branch": (
+        "只有本社区的实名居民可以申请加入支部"
+    ),
+    "You belong to this branch already": "您已经是本支部的成员",
+    "You have applied to this branch already": "您已经申请过加入本支部",
+    "Holds an item that is not of this lesson": "含有不属于本课程的内容",
+    "A lesson has at least one required item": "课程至少要有一项必修内容",
+    "An item keeps its kind": "内容的类型不能更改",
+    "A quiz is finished by passing it": "测验通过后才算完成",
+    "Is no quiz": "不是测验",
+    "Must answer each question": "每道题都要作答",
+    "Holds an option that cannot be chosen": "含有不能选择的选项",
+    "You have passed this quiz already": "您已经通过这次测验",
+    "No attempt is left": "答题次数已用完",
+    "Only published lessons are learnt, by who belongs to the community": (
+        "只有已发布的课程可以学习,且仅限本社区的实名居民和工作人员"
+    ),
+    "Is not a link": "不是有效的链接",
+    "Must be an https link to a public host": "必须是指向公网地址的 https 链接",
+    "Videos of this host are not allowed": "不允许使用该网站的视频",
+    "Holds an option twice": "有重复的选项",
+    "A question has one right option, or several where it says so": "每道题要有一个正确选项,多选题可以有多个",
+    "Only members learn whose an opinion is": "只有面向党员公开的意见可以署名",
+    "Must be within the coming year": "必须在未来一年之内",
+    "Is no officer of the branch who answers opinions": "不是本支部可以答复意见的工作人员",
+    "Only its owner and who assigns opinions may answer this one": "只有承办人和支部书记可以答复这条意见",
+    "The member does not want it to go so far": "超出了提出人同意的公开范围",
+    "Must be within the past year": "必须在过去一年之内",
+    "Without consent only the fact is kept": "未经住户同意只能登记走访事实",
+    "Holds somebody who is neither officer nor member of the branch": (
+        "含有既不是本支部工作人员也不是党员的人"
+    ),
+    "There is a case of this visit already": "这次走访已经转为诉求",
+    "The applicant does not live in this community any more": "申请人已不在本社区居住",
     # The feed
     "There is no such estate in this community": "本社区没有这个小区",
     "There is no such comment here": "这里没有这条评论",
@@ -111,7 +167,9 @@ CHINESE: dict[str, str] = {
     "Only its author or a moderator may delete a post": "只有作者或管理员可以删除帖子",
     "Only its author or a moderator may delete a comment": "只有作者或管理员可以删除评论",
     "Only its author or a moderator may say that": "只有作者或管理员可以更改状态",
-    "Only the residents' committee pins posts": "只有居委会可以置顶帖子",
+    "Only the committee pins in the feed, a moderator in a group": (
+        "动态由居委会置顶,小组帖子由组长和管理员置顶"
+    ),
     "The post has been edited meanwhile": "帖子刚刚被修改过",
     "The post has been edited or deleted meanwhile": "帖子刚刚被修改或删除",
     "The comment has been edited or deleted meanwhile": "评论刚刚被修改或删除",
@@ -270,8 +328,102 @@ CHINESE: dict[str, str] = {
     "Does not follow from the present state": "不能从现在的状态这样变更",
     "The item has changed meanwhile": "事项刚刚有变动",
     "It is not said to be done": "还没有说已办完",
+    # Pictures and documents
+    "At most {} pictures": "最多{}张图片",
+    "Only uploaded pictures can be shown": "只能显示已上传的图片",
+    "Has more than 50 million pixels": "超过5000万像素",
+    "Is not a picture that can be read": "不是可以读取的图片",
+    "Is not a PDF file": "不是 PDF 文件",
+    "Only verified residents and officers of this community may upload": (
+        "只有本社区的实名居民和工作人员可以上传"
+    ),
+    "Was given up meanwhile": "上传刚刚被放弃",
+    "There is no such upload of yours": "没有您上传的这个文件",
+    "Send uploads with the header 'apollo-require-preflight'": "上传请带上 apollo-require-preflight 请求头",
+    "The body must be a picture (JPEG, PNG, WebP) or a PDF document": (
+        "只能上传图片(JPEG、PNG、WebP)或 PDF 文档"
+    ),
+    "Too many uploads at once; try again": "同时上传的人太多,请稍后再试",
+    "The file is larger than {} bytes": "文件超过{}字节",
+    "The body took too long to arrive": "上传用时太长",
+    # What a party branch publishes
+    "A party branch publishes in other ways": "党支部的内容请通过党建功能发布",
+    "The article has changed meanwhile": "文章刚刚被修改过",
+    "What is withdrawn stays as it was": "已撤回的内容不能再修改",
+    "Withdraw it and publish it anew to change that": "如需更改,请撤回后重新发布",
+    "Say until when comments are taken": "请说明意见征集到何时为止",
+    "Must not be before it is published": "不能早于发布时间",
+    "The time for comments is over": "意见征集期已结束",
+    "This affair takes no comments now": "这项公开事务现在不征集意见",
+    "It has been published or withdrawn": "已经发布或撤回",
+    "Must be in the future, within a year": "必须在将来一年之内",
+    "Must not be in the future": "不能在将来",
+    "The profile has changed meanwhile": "先锋资料刚刚被修改过",
+    "The member has a profile already": "这位党员已有先锋资料",
+    "The member has not agreed to this text": "这位党员还没有同意这份资料",
+    "Only whom the profile shows may agree to it": "只有资料所介绍的党员本人可以同意",
+    "Neighbours thank a pioneer whose profile is out, and nobody themselves": (
+        "只能感谢已公开的党员先锋,不能感谢自己"
+    ),
+    "Pioneers make their own pledges": "承诺由先锋本人作出",
+    "The profile has as many as it can hold": "资料中的条目已满",
+    # Local services
+    "This organisation offers nothing of this category": "本组织不能提供这一类服务",
+    "Only an entry of the category GRID is for a grid": "只有网格类服务可以指定网格",
+    "Is not a phone number": "不是电话号码",
+    "Give one of a building and an estate": "楼栋和小区请给其中一个",
+    "Is not an address that begins with http:// or https://": "不是以 http:// 或 https:// 开头的网址",
+    "At most {} times a day": "每天最多{}段时间",
+    "Is too far away": "离今天太远",
+    "Names a date twice": "同一日期出现了两次",
+    "Is not a time as in 08:30": "不是 08:30 这样的时间",
+    "The entry has been changed meanwhile": "这项服务刚刚被修改过",
+    "Only who keeps the organisation's entries may do this": "只有负责本组织服务目录的人员可以这样做",
+    "Only merchants need a licence": "只有商户需要许可证",
+    "Must have 6 to 40 letters, digits and hyphens": "必须是6到40位字母、数字和连字符",
+    "Must be today or later, within a hundred years": "必须是今天或以后,一百年以内",
+    "A licence is being checked already": "已有一份许可证正在审核",
+    "The licence has been decided or has changed meanwhile": "许可证已被处理,或刚刚有变动",
+    "Only the residents' committee checks licences": "只有居委会审核许可证",
     # The inbox
     "Give either ids or upTo": "ids 和 upTo 请给其中一个",
+    # Activities
+    "Only those who hold activities in the host's name may do this": "只有主办方负责活动的人可以这样做",
+    "The group is archived": "小组已归档",
+    "This host may not invite them": "这个主办方不能面向这些人",
+    "Say where: a place, or an address online": "请说明地点,或给出线上地址",
+    "Is not an address that begins with https://": "不是以 https:// 开头的地址",
+    "Must be in the future": "必须在将来",
+    "Must be later than the start, by 31 days at most": "必须晚于开始时间,最多晚31天",
+    "Must be later than the opening of sign-up, and not later than the end": (
+        "必须晚于报名开始时间,且不晚于活动结束时间"
+    ),
+    "Must have room for one who brings as many as may be brought": "名额至少要容得下一位报名者和允许的同行人",
+    "More seats than that are taken": "已占用的名额比这更多",
+    "Somebody waits with more companions than that has room for": "候补中有人的同行人数超过这个名额",
+    "A series has 53 occurrences at most, within a year": "系列活动一年内最多53场",
+    "A series has two occurrences at least": "系列活动至少两场",
+    "Give either count or until": "次数和截止时间必须且只能给一个",
+    "Only what recurs by weeks has weekdays": "只有按周重复的活动可以指定星期",
+    "The first occurrence is on one of the weekdays": "第一场必须在所选的星期之内",
+    "The activity has changed meanwhile": "活动刚刚有变动",
+    "The activity is cancelled": "活动已取消",
+    "The activity is over": "活动已结束",
+    "The activity has begun": "活动已开始",
+    "Only verified residents and officers of this community may sign up": (
+        "只有本社区的实名居民和工作人员可以报名"
+    ),
+    "Sign-up has not opened yet": "报名还没有开始",
+    "Sign-up is closed": "报名已截止",
+    "There are not so many seats left; sign off and sign up anew to wait for them": (
+        "剩余名额不够,请先取消报名,再重新报名候补"
+    ),
+    "Is not the code shown now": "不是当前显示的签到码",
+    "Only who has a seat can check in": "只有报名成功的人可以签到",
+    "People check in from two hours before the start": "活动开始前两小时起可以签到",
+    "People check in from two hours before the start to two hours after the end": (
+        "活动开始前两小时至结束后两小时内可以签到"
+    ),
 }
 
 

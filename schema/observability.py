@@ -35,6 +35,12 @@ SECONDS: Final = Histogram(
     buckets=_BUCKETS,
 )
 
+REFERENCE: Final = Counter(
+    "linli_reference_executions_total",
+    "Operations and events that graphql-core executed instead of a compiled plan, by reason.",
+    ("reason",),
+)
+
 
 def observe(kind: str, outcome: str, seconds: float | None = None) -> None:
     """Count one operation and, when it was executed, its time."""

@@ -64,10 +64,11 @@ from graphql.execution import (
     execute_root_selection_set,
     execute_subscription_event,
 )
+from graphql.execution.values import get_variable_values
 from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
-from schema import observability
+from schema import execution, observability
 from schema.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
 
 Kind = Literal["query", "mutation", "subscription"]
@@ -94,7 +95,8 @@ class Operation:
 
     `digest` tells operations apart by text and name. `uses_viewer` is false only if every selected field is
     the same for all who may see it. `resume_variable` is the variable that holds a subscription's cursor and
-    nothing else, so that operations which differ in it alone are the same.
+    nothing else, so that operations which differ in it alone are the same. `plans` says how it is executed,
+    or why graphql-core executes it.
     """
 
     document: DocumentNode
@@ -104,6 +106,7 @@ class Operation:
     uses_viewer: bool
     resume_variable: str | None
     cost: Cost
+    plans: execution.Plans | str
 
 
 class Refusal(ExecutionResult):
@@ -134,6 +137,7 @@ class Operations:
     `expected` are the exceptions whose message and `code` clients may see; every other exception is masked
     and logged. `worded` puts an expected error into the language of a context (or of a connection that has
     none yet). `running` holds the mutations under way, which no disconnect and no `complete` can cancel.
+    Unless `compiled`, graphql-core executes everything.
     """
 
     def __init__(
@@ -144,6 +148,7 @@ class Operations:
         introspection: bool,
         expected: tuple[type[Exception], ...] = (),
         worded: Callable[[Any, Any], Exception] = lambda error, _where: error,
+        compiled: bool = True,
     ) -> None:
         self.schema = schema
         self.limits = limits or Limits()
@@ -155,6 +160,7 @@ class Operations:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._sizes = page_sizes(schema, self.limits)
         self._viewer_fields = _viewer_fields(schema)
+        self._planner = execution.Planner(schema) if compiled else None
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
@@ -219,7 +225,16 @@ class Operations:
             uses_viewer=_uses_viewer(self.schema, self._viewer_fields, document, definition),
             resume_variable=_resume_variable(document, definition),
             cost=survey.cost,
+            plans=self._plans(document, definition),
         )
+
+    def _plans(self, document: DocumentNode, definition: OperationDefinitionNode) -> execution.Plans | str:
+        if self._planner is None:
+            return "switched_off"
+        try:
+            return self._planner.plans(document, definition)
+        except execution.Unplanned as unplanned:
+            return unplanned.reason
 
     def _remember(self, key: tuple[str, str | None], known: Operation | list[GraphQLError]) -> None:
         self._cache[key] = known
@@ -278,24 +293,57 @@ class Operations:
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
     ) -> ExecutionResult:
         started = time.perf_counter()
-        executor = self._executor(operation, variables, context, root)
-        result: ExecutionResult
-        if isinstance(executor, list):
-            result = Refusal(executor)
-        else:
-            run = (
-                execute_subscription_event if operation.kind == "subscription" else execute_root_selection_set
-            )
-            try:
-                running = run(executor)
-                result = await running if inspect.isawaitable(running) else running
-            except Exception as error:
-                result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
-            if result.errors:
-                result.errors = self._presentable(result.errors, context)
+        try:
+            if isinstance(operation.plans, str):
+                result = await self._by_graphql_core(operation, variables, context, root, operation.plans)
+            else:
+                result = await self._by_plan(operation, operation.plans, variables, context, root)
+        except Exception as error:
+            result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+        if result.errors and not isinstance(result, Refusal):
+            result.errors = self._presentable(result.errors, context)
         kind = "event" if operation.kind == "subscription" else operation.kind
         self._report(operation, kind, result, time.perf_counter() - started)
         return result
+
+    async def _by_plan(
+        self,
+        operation: Operation,
+        plans: execution.Plans,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any,
+    ) -> ExecutionResult:
+        if variables and root is None and (unfit := _unfit(variables)) is not None:
+            return Refusal([unfit])
+        coerced = get_variable_values(
+            self.schema,
+            plans.operation.variable_definitions or (),
+            dict(variables) if variables else {},
+            max_errors=self.limits.validation_errors,
+            hide_suggestions=True,
+        )
+        if isinstance(coerced, list):
+            return Refusal([_without_value(error) for error in coerced])
+        if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
+            return Refusal([costly])
+        return await execution.execute(plans, coerced, context, root)
+
+    async def _by_graphql_core(
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any,
+        reason: str,
+    ) -> ExecutionResult:
+        observability.REFERENCE.labels(reason).inc()
+        executor = self._executor(operation, variables, context, root)
+        if isinstance(executor, list):
+            return Refusal(executor)
+        run = execute_subscription_event if operation.kind == "subscription" else execute_root_selection_set
+        running = run(executor)
+        return await running if inspect.isawaitable(running) else running
 
     def _executor(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -14,7 +15,9 @@ from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState
 from models.visibility import public_of
 from resolvers import identity
 from resolvers import posts as feed
+from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
+from resolvers.party import contents
 from resolvers.posts import OWN_ESTATE, Wanted
 from resolvers.requests import board
 from schema.comments import AfterCursor, Commented
@@ -25,6 +28,7 @@ from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.node import fetched_by, global_id, key_of
+from schema.party.cards import FeedCard
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
 from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
@@ -32,6 +36,7 @@ from subscriptions.streams import Stream
 
 if TYPE_CHECKING:
     from schema.communities import Community
+    from schema.groups import Group
     from schema.requests import ServiceRequest
 
 described(
@@ -44,6 +49,7 @@ described(
     HELP="互助: help is asked for or offered.",
     COMPLAINT="投诉: something is wrong.",
     ACTIVITY="活动: something to do together.",
+    BRANCH="党建: something that a party branch shows; see `card`.",
 )
 described(
     PostState,
@@ -56,6 +62,8 @@ described(
     "Who may see a post.",
     NEIGHBOURS="Verified residents and officers of the community.",
     PUBLIC="Also those who are not verified yet.",
+    MEMBERS="The members of the group that it is posted in, or of the party branch whose card it is. Not to"
+    " be asked for: a group says who reads.",
 )
 
 
@@ -88,7 +96,7 @@ class Revision:
 
 
 @fetched_by(feed.visible_by_ids)
-@strawberry.type(description="A post of the neighbour feed.")
+@strawberry.type(description="A post of the neighbour feed, or of a group.")
 class Post(Commented, Liked, PostDeliberations):
     kind: PostKind = strawberry.field(description="What it is about.")
     state: PostState = strawberry.field(description="Whether the matter is settled.")
@@ -105,17 +113,32 @@ class Post(Commented, Liked, PostDeliberations):
     community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
         feed.communities_of, description="The community it belongs to."
     )
+    group: Annotated["Group", strawberry.lazy("schema.groups.groups")] | None = loaded(
+        groups_of_posts, description="The group that it is posted in; null for the community's feed."
+    )
     request: Annotated["ServiceRequest", strawberry.lazy("schema.requests")] | None = loaded(
         board.requests_of_posts,
         viewer=True,
         description="The service request that was made of it, as far as the viewer may see it.",
     )
 
+    card: FeedCard | None = loaded(
+        contents.cards_of,
+        description="What it shows, if it is a card (kind BRANCH); its body is then that thing's title.",
+    )
+    viewer_can_comment: bool = loaded(
+        contents.viewer_can_comment,
+        viewer=True,
+        description="Whether the viewer may comment on it now.",
+    )
+
     @strawberry.field(description="Who may see it.")
     @staticmethod
     def audience(root: strawberry.Parent[PostRow]) -> PostAudience:
+        if root.scope_id == root.community_id:
+            return PostAudience.NEIGHBOURS
         public = root.scope_id == public_of(root.community_id)
-        return PostAudience.PUBLIC if public else PostAudience.NEIGHBOURS
+        return PostAudience.PUBLIC if public else PostAudience.MEMBERS
 
     @strawberry.field(
         description="What it said before its edits, the latest first. For its author and for moderators;"
@@ -152,12 +175,7 @@ class Post(Commented, Liked, PostDeliberations):
     @strawberry.field(description="Whether the viewer may pin it.", metadata=VIEWER)
     @staticmethod
     def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_pin(info.context.viewer, root.community_id)
-
-    @strawberry.field(description="Whether the viewer may comment on it and like it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_comment(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_post(info.context.viewer, root.community_id)
+        return rules.can_pin(info.context.viewer, root)
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:
@@ -165,6 +183,31 @@ class Post(Commented, Liked, PostDeliberations):
 
 
 Kinds = Annotated[list[PostKind] | None, strawberry.argument(description="Only of these kinds.")]
+InStates = Annotated[list[PostState] | None, strawberry.argument(description="Only in these states.")]
+AboutEstate = Annotated[strawberry.ID | None, strawberry.argument(description="Only about this estate.")]
+ByAuthor = Annotated[strawberry.ID | None, strawberry.argument(description="Only by this neighbour.")]
+InOrder = Annotated[PostOrder, strawberry.argument(description="Which come first.")]
+
+
+def wanted_of(
+    community_id: UUID,
+    kinds: list[PostKind] | None,
+    states: list[PostState] | None,
+    estate: strawberry.ID | None,
+    author: strawberry.ID | None,
+    order: PostOrder,
+    in_groups: bool = False,
+) -> Wanted:
+    """What the arguments of a list of posts ask for. Raises InvalidInput."""
+    by = None if author is None else neighbour_key(community_id, key_of("author", author, "Neighbour"))
+    return Wanted(
+        kinds=None if kinds is None else frozenset(kinds),
+        states=None if states is None else frozenset(states),
+        estate_id=None if estate is None else key_of("estate", estate, "Estate"),
+        author_id=by,
+        order=order.by,
+        in_groups=in_groups,
+    )
 
 
 @strawberry.type
@@ -172,37 +215,27 @@ class CommunityPosts:
     """What the neighbour feed adds to a community."""
 
     @strawberry.field(
-        description="Its posts that the viewer may see.", metadata={"batch": feed.feeds_of, "viewer": True}
+        description="The posts of its feed that the viewer may see.",
+        metadata={"batch": feed.feeds_of, "viewer": True},
     )
     @staticmethod
     async def posts(
         root: strawberry.Parent[CommunityRow],
         info: Info,
         kinds: Kinds = None,
-        states: Annotated[
-            list[PostState] | None, strawberry.argument(description="Only in these states.")
-        ] = None,
-        estate: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only about this estate.")
-        ] = None,
-        author: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only by this neighbour.")
-        ] = None,
-        order: Annotated[PostOrder, strawberry.argument(description="Which come first.")] = PostOrder.LATEST,
+        states: InStates = None,
+        estate: AboutEstate = None,
+        author: ByAuthor = None,
+        order: InOrder = PostOrder.LATEST,
+        in_groups: Annotated[
+            bool, strawberry.argument(description="Also what is posted in its groups.")
+        ] = False,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Post]:
-        wanted = Wanted(
-            kinds=None if kinds is None else frozenset(kinds),
-            states=None if states is None else frozenset(states),
-            estate_id=None if estate is None else key_of("estate", estate, "Estate"),
-            author_id=None
-            if author is None
-            else neighbour_key(root.id, key_of("author", author, "Neighbour")),
-            order=order.by,
-        )
+        wanted = wanted_of(root.id, kinds, states, estate, author, order, in_groups)
         args = page_args(first, after, last, before)
         return await load(info, feed.feeds_of, root, wanted, args)  # type: ignore[no-any-return]
 
@@ -236,6 +269,9 @@ class CreatePostInput:
     estate_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET,
         description="The estate it is about; null for the whole community. Left out, the author's own.",
+    )
+    group_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The group to post it in, whose members are its audience unless it is open."
     )
 
 
@@ -313,7 +349,8 @@ SetPostPinnedResult = Annotated[
 @strawberry.type
 class PostsMutation:
     @strawberry.mutation(
-        description="Publish a post. For verified residents and officers of the community; 30 an hour."
+        description="Publish a post. For verified residents and officers of the community, in a group for its"
+        " members; 30 an hour."
     )
     @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
     async def create_post(
@@ -330,6 +367,7 @@ class PostsMutation:
             key=input.idempotency_key,
             audience=input.audience,
             estate_id=estate,
+            group_id=None if input.group_id is None else key_of("groupId", input.group_id, "Group"),
         )
         return CreatePostPayload(post_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
 
@@ -362,7 +400,8 @@ class PostsMutation:
         return SetPostStatePayload(post=row)
 
     @strawberry.mutation(
-        description="Pin a post above the feed, or take it down. For the residents' committee."
+        description="Pin a post above the feed, or take it down. For the residents' committee; in a group,"
+        " for those who look after it."
     )
     @answering_problems(InvalidInput, NotAllowed, NotFound)
     async def set_post_pinned(
@@ -414,7 +453,7 @@ POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED}
 
 @strawberry.type
 class PostsSubscription:
-    @strawberry.subscription(description="The posts of a community, as they come and change.")
+    @strawberry.subscription(description="The posts of a community's feed, as they come and change.")
     async def post_events(
         self,
         info: Info,
@@ -426,7 +465,7 @@ class PostsSubscription:
         after: AfterCursor = None,
     ) -> AsyncGenerator[Envelope[PostEvent], None]:
         key = key_of("communityId", community_id, "Community")
-        filters = set()
+        filters = {("wall", frozenset({str(key)}))}
         if kinds is not None:
             filters.add(("kind", frozenset(kind.value for kind in kinds)))
         if estate_id is not None:

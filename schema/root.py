@@ -6,12 +6,15 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
+from schema.activities import ActivitiesSubscription, CalendarMutation, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
+from schema.directory import DirectoryMutation, DirectorySubscription
 from schema.fields import VIEWER, Info
+from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
 from schema.motions import MotionsMutation, MotionsQuery, MotionsSubscription
@@ -20,6 +23,15 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.article_mutations import PartyArticlesMutation
+from schema.party.events import BranchSubscription
+from schema.party.lesson_mutations import PartyLessonsMutation
+from schema.party.lessons import PartyLessonsQuery
+from schema.party.member_events import PartyMembersSubscription
+from schema.party.members import PartyMembersMutation
+from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.pioneer_mutations import PioneersMutation
+from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
 
@@ -49,7 +61,7 @@ class CommunitiesQuery:
 
 
 @strawberry.type(description="What can be asked.")
-class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery):
+class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessonsQuery):
     pass
 
 
@@ -68,7 +80,18 @@ class Mutation(
     CommentsMutation,
     LikesMutation,
     DeliberationsMutation,
+    GroupsMutation,
     RequestsMutation,
+    PartyMembersMutation,
+    PartyArticlesMutation,
+    PioneersMutation,
+    PartyLessonsMutation,
+    PartyOpinionsMutation,
+    VisitsMutation,
+    DirectoryMutation,
+    OrganisingMutation,
+    SigningUpMutation,
+    CalendarMutation,
 ):
     pass
 
@@ -81,7 +104,12 @@ class Subscription(
     PostsSubscription,
     CommentsSubscription,
     DeliberationsSubscription,
+    GroupsSubscription,
     RequestsSubscription,
+    BranchSubscription,
+    PartyMembersSubscription,
+    DirectorySubscription,
+    ActivitiesSubscription,
     CommunitySubscription,
 ):
     pass

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from resolvers.directory import listing
 from resolvers.offices import grids
 from schema.fields import loaded
 
 if TYPE_CHECKING:
+    from schema.directory.entries import DirectoryEntry
     from schema.organisations import Appointment
 
 WHO = "for verified residents and officers of the community; empty for everyone else."
@@ -29,4 +31,10 @@ class HomeWorkers:
 
     grid_workers: list[Annotated["Appointment", strawberry.lazy("schema.organisations")]] = loaded(
         grids.workers_of_homes, description=f"Who looks after the grid that it is in, {WHO}", viewer=True
+    )
+    grid_services: list[Annotated["DirectoryEntry", strawberry.lazy("schema.directory.entries")]] = loaded(
+        listing.grid_services_of,
+        description="How the grid that it is in is reached: the entries of the directory for just this grid,"
+        " then those for all; for those who may look at the community.",
+        viewer=True,
     )

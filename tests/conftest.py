@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import database
+from tests import compared
 from tests.services import PostgresServer, RedisServer
 from tests.world import World
 
@@ -15,6 +16,21 @@ from tests.world import World
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def comparing() -> Iterator[None]:
+    """Whatever a plan executes is executed by graphql-core as well."""
+    with compared.comparing():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def executed_the_same() -> Iterator[None]:
+    """A test fails if a plan and graphql-core come to different results in it."""
+    compared.differences.clear()
+    yield
+    assert not compared.differences, "\n\n".join(compared.differences)
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +60,24 @@ async def postgres_template(postgres: PostgresServer, anyio_backend: str) -> str
     return "template_linli"
 
 
+@pytest.fixture(scope="session")
+def postgres_database(postgres: PostgresServer, postgres_template: str) -> str:
+    """The URL of a migrated PostgreSQL database, which each test finds empty."""
+    return postgres.create_database("test_linli", template=postgres_template)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty, migrated database of the test's own: each test runs on both kinds."""
+    """An empty, migrated database: each test runs on both kinds. Its tables are the same for every test;
+    whoever changes them puts them back."""
     if request.param == "sqlite":
         path = tmp_path / "linli.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite://{path}"
         return
+    yield request.getfixturevalue("postgres_database")
     server: PostgresServer = request.getfixturevalue("postgres")
-    name = f"test_{abs(hash(request.node.nodeid))}"
-    yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
-    server.drop_database(name)
+    server.empty_database("test_linli")
 
 
 @pytest.fixture

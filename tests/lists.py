@@ -11,6 +11,15 @@ from uuid import UUID
 from tortoise.models import Model
 
 from models import privacy
+from models.activities import (
+    Activity,
+    ActivityAudience,
+    ActivityKind,
+    ActivitySeries,
+    ActivitySignUp,
+    HostKind,
+    SignUpState,
+)
 from models.audit import Act, append
 from models.base import new_id, now
 from models.deliberations import (
@@ -25,6 +34,9 @@ from models.deliberations import (
     OutcomeCitation,
     Statement,
 )
+from models.directory.entries import DirectoryCategory, DirectoryEntry
+from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
+from models.groups import Group, GroupAccess, GroupAction, GroupInvitation, GroupStep, JoinRequest
 from models.identity import (
     Account,
     Building,
@@ -37,6 +49,8 @@ from models.identity import (
     ResidencyApplication,
     Session,
 )
+from models.media import Media, MediaKind
+from models.memberships import MemberRole, Membership
 from models.motions import (
     BoxEntry,
     Channel,
@@ -70,6 +84,29 @@ from models.notices import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.party.articles import AffairCategory, ArticleKind, PartyArticle
+from models.party.audience import BranchAudience
+from models.party.lessons import (
+    PartyLesson,
+    PartyLessonAudience,
+    PartyLessonCompletion,
+    PartyLessonItem,
+    PartyLessonItemKind,
+    PartyLessonProgress,
+    PartyLessonState,
+    PartyQuizAttempt,
+)
+from models.party.members import PartyApplication, PartyMember
+from models.party.opinions import (
+    PartyOpinion,
+    PartyOpinionAction,
+    PartyOpinionReach,
+    PartyOpinionState,
+    PartyOpinionStep,
+    PartyOpinionTopic,
+)
+from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
+from models.party.visits import HomeVisit, HomeVisitor
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
     NoteVisibility,
@@ -81,6 +118,7 @@ from models.requests import (
     ServiceRequest,
 )
 from models.search import SearchAudience, SearchEntry, SearchKind
+from models.visibility import public_of
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
 from schema.node import global_id
 from tests.world import World
@@ -301,6 +339,21 @@ async def a_deliberation(town: Town) -> UUID:
     return made.id
 
 
+async def a_licence(town: Town) -> UUID:
+    (made,) = await put_licences(town, town.households[:1], town.company.id)
+    return made.id
+
+
+async def a_branch(town: Town) -> UUID:
+    """A party branch of its own, which the asker leads."""
+    made = Organisation(
+        community_id=town.community.id, kind=OrganisationKind.PARTY_BRANCH, name=f"党支部 {next(numbers)}"
+    )
+    await insert([made])
+    await insert([appointment(made, town.asker, Role.ADMIN)])
+    return made.id
+
+
 # Rows: people and places
 
 
@@ -426,10 +479,11 @@ async def acts(town: Town, parent: UUID, span: range) -> None:
 # Rows: the feed
 
 
-def post(town: Town, by: Household) -> Post:
+def post(town: Town, by: Household, wall_id: UUID | None = None) -> Post:
     return Post(
         community_id=town.community.id,
         scope_id=town.community.id,
+        wall_id=wall_id or town.community.id,
         author_id=by.account.id,
         estate_id=by.estate.id,
         kind=PostKind.COMPLAINT,
@@ -455,9 +509,9 @@ def comment(
     )
 
 
-async def posts(town: Town, _community_id: UUID, span: range) -> None:
+async def posts(town: Town, wall_id: UUID, span: range) -> None:
     neighbours = await town.some(span)
-    made = await insert([post(town, it) for it in neighbours])
+    made = await insert([post(town, it, wall_id) for it in neighbours])
     await insert([comment(town, row.id, it) for row, it in zip(made, neighbours, strict=True)])
     await insert([revision(row.id) for row in made])
 
@@ -1013,6 +1067,510 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+# Rows: groups
+
+
+async def a_group(town: Town) -> UUID:
+    (made,) = await put_groups(town, 1)
+    return made.id
+
+
+async def put_groups(town: Town, number: int) -> Sequence[Group]:
+    """Groups that the asker owns."""
+    made = await insert(
+        [
+            Group(
+                community_id=town.community.id,
+                scope_id=town.community.id,
+                access=GroupAccess.APPROVAL,
+                name=f"小组 {next(numbers)}",
+                description="一起走走",
+                member_count=1,
+            )
+            for _ in range(number)
+        ]
+    )
+    await insert([membership(group, town.asker, MemberRole.OWNER) for group in made])
+    return made
+
+
+def membership(group: Group, account: Account, role: MemberRole = MemberRole.MEMBER) -> Membership:
+    of = {"community_id": group.community_id, "host_id": group.id}
+    return Membership(**of, account_id=account.id, role=role)
+
+
+async def groups(town: Town, _parent: UUID, span: range) -> None:
+    await put_groups(town, len(span))
+
+
+async def group_members(town: Town, group_id: UUID, span: range) -> None:
+    (group,) = await Group.filter(id=group_id)
+    await insert([membership(group, it.account) for it in await town.some(span)])
+
+
+async def join_requests(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id}
+    await insert([JoinRequest(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def group_invitations(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id, "invited_by_id": town.asker.id}
+    await insert([GroupInvitation(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def group_steps(town: Town, group_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "group_id": group_id, "actor_id": town.asker.id}
+    more = {"action": GroupAction.REMOVED, "group_name": "小组"}
+    await insert([GroupStep(**of, **more, account_id=it.account.id) for it in await town.some(span)])
+
+
+# Rows: local services
+
+
+async def put_entries(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[DirectoryEntry]:
+    """Published entries of licensed organisations."""
+    if organisation_id is None:
+        await put_licences(town, by)
+    return await insert(
+        [
+            DirectoryEntry(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                scope_id=public_of(town.community.id),
+                needs_licence=organisation_id is None,
+                category=DirectoryCategory.NEARBY,
+                name=f"面馆 {next(numbers)}",
+                summary="手擀面",
+                estate_id=it.estate.id,
+                building_id=it.building.id,
+                grid_id=it.grid.id,
+                hours='{"weekly": {"1": [[540, 1020]]}}',
+                steps='["下单"]',
+                documents="[]",
+                links='[["菜单", "https://example.org"]]',
+                published_at=now(),
+            )
+            for it in by
+        ]
+    )
+
+
+async def put_licences(
+    town: Town, by: Sequence[Household], organisation_id: UUID | None = None
+) -> Sequence[MerchantLicence]:
+    sealed = town.world.services.keys.seal(privacy.LICENCE, "JY13301060123456")
+    return await insert(
+        [
+            MerchantLicence(
+                community_id=town.community.id,
+                organisation_id=organisation_id or it.office.id,
+                kind=LicenceKind.FOOD,
+                number_sealed=sealed,
+                expires_at=now() + DAY,
+                state=LicenceState.APPROVED,
+            )
+            for it in by
+        ]
+    )
+
+
+async def directory(town: Town, _community_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span))
+
+
+async def offered_entries(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_entries(town, await town.some(span), organisation_id)
+
+
+async def licences_here(town: Town, _community_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span))
+
+
+async def licences(town: Town, organisation_id: UUID, span: range) -> None:
+    await put_licences(town, await town.some(span), organisation_id)
+
+
+async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
+    await insert(
+        [
+            LicenceStep(
+                community_id=town.community.id,
+                licence_id=licence_id,
+                organisation_id=town.company.id,
+                action=LicenceAction.REMIND,
+                actor_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+# Rows: the party branch
+
+
+async def party_members(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    await insert([PartyMember(**of, account_id=it.account.id) for it in await town.some(span)])
+
+
+async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "branch_id": branch_id}
+    sealed = town.world.services.keys.seal(privacy.PARTY, "2009年入党")
+    await insert(
+        [
+            PartyApplication(**of, account_id=it.account.id, statement_sealed=sealed)
+            for it in await town.some(span)
+        ]
+    )
+
+
+def picture(town: Town, subject_id: UUID) -> Media:
+    return Media(
+        community_id=town.community.id,
+        uploader_id=town.asker.id,
+        kind=MediaKind.PICTURE,
+        digest=f"{next(numbers):064}",
+        content_type="image/jpeg",
+        size=1000,
+        subject_id=subject_id,
+        loose_since=None,
+    )
+
+
+async def put_articles(
+    town: Town, branch_id: UUID, by: Sequence[Household], kind: ArticleKind
+) -> Sequence[PartyArticle]:
+    """Articles that are out, each with a cover, a card in the feed, and something that it said before."""
+    made = []
+    for number, it in enumerate(by):
+        scope_id = public_of(town.community.id)
+        made.append(
+            PartyArticle(
+                community_id=town.community.id,
+                scope_id=scope_id,
+                audience=BranchAudience.PUBLIC,
+                branch_id=branch_id,
+                author_id=it.account.id,
+                kind=kind,
+                category=AffairCategory.DUES if kind is ArticleKind.AFFAIR else None,
+                title=f"党费收支 {number}",
+                body="见下表",
+                html="<p>见下表</p>",
+                publish_at=now(),
+                listed_at=now(),
+            )
+        )
+    covers = await insert([picture(town, row.id) for row in made])
+    cards = await insert([card(town, row.id, it) for row, it in zip(made, by, strict=True)])
+    for row, cover, shown in zip(made, covers, cards, strict=True):
+        row.cover_id, row.post_id = cover.id, shown.id
+    await insert(made)
+    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=row.id, body="旧") for row in made])
+    return made
+
+
+def card(town: Town, subject_id: UUID, by: Household) -> Post:
+    return Post(
+        community_id=town.community.id,
+        scope_id=public_of(town.community.id),
+        wall_id=town.community.id,
+        author_id=by.account.id,
+        kind=PostKind.BRANCH,
+        body="党费收支",
+        card_id=subject_id,
+    )
+
+
+async def party_news(town: Town, branch_id: UUID, span: range) -> None:
+    await put_articles(town, branch_id, await town.some(span), ArticleKind.NEWS)
+
+
+async def party_affairs(town: Town, branch_id: UUID, span: range) -> None:
+    await put_articles(town, branch_id, await town.some(span), ArticleKind.AFFAIR)
+
+
+async def some_news(town: Town) -> UUID:
+    """News whose history is empty."""
+    (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.NEWS)
+    await Revision.filter(subject_id=made.id).delete()
+    return made.id
+
+
+async def an_affair(town: Town) -> UUID:
+    (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.AFFAIR)
+    await Revision.filter(subject_id=made.id).delete()
+    return made.id
+
+
+async def article_revisions(_town: Town, article_id: UUID, span: range) -> None:
+    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=article_id, body="旧") for _ in span])
+
+
+async def put_pioneers(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[Pioneer]:
+    made = [
+        Pioneer(
+            community_id=town.community.id,
+            scope_id=public_of(town.community.id),
+            audience=BranchAudience.PUBLIC,
+            branch_id=branch_id,
+            account_id=it.account.id,
+            author_id=town.asker.id,
+            headline="热心楼长",
+            story="三十年如一日",
+            html="<p>三十年如一日</p>",
+            consented_at=now(),
+            publish_at=now(),
+        )
+        for it in by
+    ]
+    portraits = await insert([picture(town, row.id) for row in made])
+    cards = await insert([card(town, row.id, it) for row, it in zip(made, by, strict=True)])
+    for row, portrait, shown in zip(made, portraits, cards, strict=True):
+        row.portrait_id, row.post_id = portrait.id, shown.id
+    await insert(made)
+    return made
+
+
+async def pioneers(town: Town, branch_id: UUID, span: range) -> None:
+    made = await put_pioneers(town, branch_id, await town.some(span))
+    of = {"community_id": town.community.id}
+    await insert([PioneerPledge(**of, pioneer_id=row.id, body="每周巡楼") for row in made])
+    await insert(await told_deeds(town, [row.id for row in made]))
+
+
+async def a_pioneer(town: Town) -> UUID:
+    (made,) = await put_pioneers(town, await a_branch(town), town.households[:1])
+    return made.id
+
+
+async def pledges(town: Town, pioneer_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "pioneer_id": pioneer_id}
+    await insert([PioneerPledge(**of, body=f"承诺 {n}") for n in span])
+
+
+async def told_deeds(town: Town, pioneer_ids: Sequence[UUID]) -> list[PioneerDeed]:
+    """Deeds, each with a picture."""
+    made = [
+        PioneerDeed(
+            community_id=town.community.id, pioneer_id=pioneer_id, done_on=now().date(), body="帮老人提菜"
+        )
+        for pioneer_id in pioneer_ids
+    ]
+    pictures = await insert([picture(town, row.id) for row in made])
+    for row, shown in zip(made, pictures, strict=True):
+        row.picture_id = shown.id
+    return made
+
+
+async def deeds(town: Town, pioneer_id: UUID, span: range) -> None:
+    await insert(await told_deeds(town, [pioneer_id for _ in span]))
+
+
+QUESTIONS = json.dumps(
+    [
+        {
+            "text": "?",
+            "multiple": False,
+            "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
+        }
+    ]
+)
+
+
+async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLesson]:
+    """Lessons with a quiz that the asker has tried and a certificate."""
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyLesson(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                audience=PartyLessonAudience.MEMBERS,
+                state=PartyLessonState.PUBLISHED,
+                title="学习",
+            )
+            for it in by
+        ]
+    )
+    quiz = {"kind": PartyLessonItemKind.QUIZ, "title": "测验", "questions": QUESTIONS, "attempts": 1}
+    items = await insert([PartyLessonItem(**of, lesson_id=row.id, position=1, **quiz) for row in made])
+    own = {**of, "account_id": town.asker.id}
+    await insert([PartyLessonProgress(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
+    tried = {"number": 1, "revision": 1, "answers": "[]", "score": 0, "total": 1, "passed": False}
+    await insert([PartyQuizAttempt(**own, item_id=it.id, **tried) for it in items])
+    await insert([completion(town, row, town.asker) for row in made])
+    return made
+
+
+def completion(town: Town, lesson: PartyLesson, account: Account) -> PartyLessonCompletion:
+    return PartyLessonCompletion(
+        community_id=town.community.id,
+        branch_id=lesson.branch_id,
+        lesson_id=lesson.id,
+        account_id=account.id,
+        number=f"{next(numbers)}",
+    )
+
+
+async def party_lessons(town: Town, branch_id: UUID, span: range) -> None:
+    await put_lessons(town, branch_id, await town.some(span))
+
+
+async def a_lesson(town: Town) -> UUID:
+    return (await put_lessons(town, await a_branch(town), town.households[:1]))[0].id
+
+
+async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
+    (lesson,) = await PartyLesson.filter(id=lesson_id)
+    await insert([completion(town, lesson, it.account) for it in await town.some(span)])
+
+
+async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            PartyOpinion(
+                **of,
+                branch_id=branch_id,
+                scope_id=branch_id,
+                author_id=it.account.id,
+                year=2026,
+                number=n,
+                topic=PartyOpinionTopic.SAFETY,
+                title="楼道堆物",
+                body="请清理",
+                reach=PartyOpinionReach.PRIVATE,
+                state=PartyOpinionState.ASSIGNED,
+                owner_id=it.account.id,
+            )
+            for n, it in zip(span, await town.some(span), strict=True)
+        ]
+    )
+    step = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
+    await insert(
+        [
+            PartyOpinionStep(
+                **of, opinion_id=row.id, officer_id=row.author_id, owner_id=row.author_id, **step
+            )
+            for row in made
+        ]
+    )
+
+
+async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    cases = await put_requests(town, neighbours)
+    of = {"community_id": town.community.id}
+    made = await insert(
+        [
+            HomeVisit(
+                **of,
+                branch_id=branch_id,
+                home_id=it.home.id,
+                visited_at=now(),
+                recorded_by_id=it.account.id,
+                consented=False,
+                request_id=case.id,
+            )
+            for it, case in zip(neighbours, cases, strict=True)
+        ]
+    )
+    await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
+
+
+# Rows: activities
+
+
+def series(town: Town) -> ActivitySeries:
+    return ActivitySeries(
+        community_id=town.community.id, scope_id=town.community.id, rule="RRULE:FREQ=WEEKLY;COUNT=2"
+    )
+
+
+async def put_activities(
+    town: Town, by: Sequence[Household], series_id: UUID | None = None
+) -> Sequence[Activity]:
+    """Activities of a series each, or all of one, to which the asker has signed up."""
+    of_series = await insert([series(town) for _ in by])
+    number = next(numbers)
+    made = await insert(
+        [
+            Activity(
+                community_id=town.community.id,
+                scope_id=town.community.id,
+                audience=ActivityAudience.NEIGHBOURS,
+                host_kind=HostKind.ORGANISATION,
+                host_id=town.committee.id,
+                creator_id=it.account.id,
+                series_id=series_id or one.id,
+                kind=ActivityKind.CULTURE,
+                title="露天电影",
+                description="带上小板凳",
+                place="广场",
+                online_url="https://example.org/live",
+                starts_at=now() + number * DAY,
+                ends_at=now() + number * DAY + timedelta(hours=2),
+                sign_up_opens_at=now(),
+                sign_up_closes_at=now() + DAY,
+                updated_at=now(),
+            )
+            for it, one in zip(by, of_series, strict=True)
+        ]
+    )
+    await insert([activity_sign_up(town, row.id, town.asker, 1) for row in made])
+    return made
+
+
+def activity_sign_up(
+    town: Town,
+    activity_id: UUID,
+    account: Account,
+    number: int,
+    state: SignUpState = SignUpState.WAITING,
+) -> ActivitySignUp:
+    return ActivitySignUp(
+        community_id=town.community.id,
+        activity_id=activity_id,
+        account_id=account.id,
+        state=state,
+        number=number,
+        signed_up_at=now(),
+        updated_at=now(),
+    )
+
+
+async def an_activity(town: Town) -> UUID:
+    (made,) = await put_activities(town, town.households[:1])
+    return made.id
+
+
+async def a_series(town: Town) -> UUID:
+    (made,) = await insert([series(town)])
+    return made.id
+
+
+async def activities(town: Town, _community_id: UUID, span: range) -> None:
+    await put_activities(town, await town.some(span))
+
+
+async def occurrences(town: Town, series_id: UUID, span: range) -> None:
+    await put_activities(town, await town.some(span), series_id)
+
+
+async def activity_sign_ups(town: Town, activity_id: UUID, span: range) -> None:
+    neighbours = await town.some(span)
+    await insert(
+        [
+            activity_sign_up(town, activity_id, it.account, number + 2)
+            for number, it in zip(span, neighbours, strict=True)
+        ]
+    )
+
+
 # The table
 
 
@@ -1071,6 +1629,19 @@ LISTS: dict[str, Listed] = {
     "Organisation.requestQueue": Listed(
         the_company, requests, arguments=lambda _town: "bucket: IN_HAND", one_a_town=True
     ),
+    "Organisation.partyMembers": Listed(a_branch, party_members),
+    "Organisation.partyApplications": Listed(a_branch, party_applications),
+    "Organisation.partyNews": Listed(a_branch, party_news),
+    "Organisation.partyAffairs": Listed(a_branch, party_affairs),
+    "Organisation.pioneers": Listed(a_branch, pioneers),
+    "PartyNews.revisions": Listed(some_news, article_revisions),
+    "PartyAffair.revisions": Listed(an_affair, article_revisions),
+    "Pioneer.pledges": Listed(a_pioneer, pledges),
+    "Pioneer.deeds": Listed(a_pioneer, deeds),
+    "Organisation.partyLessons": Listed(a_branch, party_lessons),
+    "Organisation.partyOpinions": Listed(a_branch, party_opinions),
+    "Organisation.homeVisits": Listed(a_branch, home_visits),
+    "PartyLesson.completions": Listed(a_lesson, party_completions, already=1),
     "Notice.comments": Listed(a_notice, notice_comments),
     "Notice.threads": Listed(a_notice, notice_comments),
     "Notice.history": Listed(a_notice, updates, already=1),
@@ -1097,5 +1668,20 @@ LISTS: dict[str, Listed] = {
     "Deliberation.execution": Listed(a_deliberation, execution),
     # The post is there already.
     "Deliberation.timeline": Listed(a_deliberation, deliberation_steps, already=1),
+    "Viewer.groups": Listed(the_asker, groups),
+    "Community.groups": Listed(the_community, groups, one_a_town=True),
+    "Group.posts": Listed(a_group, posts),
+    "Group.members": Listed(a_group, group_members, already=1),
+    "Group.joinRequests": Listed(a_group, join_requests),
+    "Group.invitations": Listed(a_group, group_invitations),
+    "Group.steps": Listed(a_group, group_steps),
+    "Community.directory": Listed(the_community, directory, one_a_town=True),
+    "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
+    "Organisation.entries": Listed(an_organisation, offered_entries),
+    "Organisation.licences": Listed(an_organisation, licences),
+    "MerchantLicence.steps": Listed(a_licence, licence_steps),
+    "Community.activities": Listed(the_community, activities, one_a_town=True),
+    "Activity.signUps": Listed(an_activity, activity_sign_ups, already=1),
+    "ActivitySeries.occurrences": Listed(a_series, occurrences),
     "Participation.byBuilding": Listed(a_motion, voting_buildings, within=("Motion", "participation")),
 }

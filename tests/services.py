@@ -51,6 +51,28 @@ for _ in range(100):
 """
 
 
+# Tables that refuse to lose rows lose them all the same; what migrations have done stays known.
+EMPTY = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$
+DECLARE
+    name regclass;
+    filled boolean;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+        AND c.relname NOT LIKE 'tortoise%'
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', name) INTO filled;
+        IF filled THEN
+            EXECUTE format('DELETE FROM %s', name);
+        END IF;
+    END LOOP;
+END $$
+"""
+
+
 class ServiceError(Exception):
     """A server did not start, stop or answer; the message ends with the tail of its log."""
 
@@ -218,6 +240,10 @@ class PostgresServer(Server):
         # With fsync off, copying files takes a third of the time that copying through the log does.
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
+
+    def empty_database(self, name: str) -> None:
+        """Leave its tables without a row and nobody connected: a hundredth of the work of a new copy."""
+        self.execute(EMPTY, name)
 
     def drop_database(self, name: str) -> None:
         """Drop it even while clients are connected."""

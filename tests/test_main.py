@@ -50,6 +50,7 @@ def test_production_has_no_default_secret(tmp_path: Path, name: str) -> None:
         ("LINLI_TOKEN_KEY", "short"),
         ("LINLI_PORT", "web"),
         ("LINLI_MODE", "test"),
+        ("LINLI_EXECUTION", "fastest"),
         ("LINLI_DATABASE_URL", "mysql://host/db"),
         ("LINLI_BROADCAST_URL", "kafka://host"),
     ],
@@ -132,6 +133,7 @@ async def test_metrics_are_served(tmp_path: Path) -> None:
         "linli_delivery_lag_seconds",
         "linli_buffered_frames",
         "linli_log_events",
+        "linli_reference_executions_total",
         "linli_bus_healthy",
     ):
         assert name in text

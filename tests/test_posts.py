@@ -85,6 +85,7 @@ async def test_a_post_is_kept_and_told(place: Place) -> None:
         "kind": "FOUND",
         "estate": str(place.estate.id),
         "author": str(place.author.id),
+        "wall": str(place.community.id),
     }
     assert await feed(await place.world.context(place.neighbour), place.community) == [row.id]
 

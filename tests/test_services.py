@@ -60,6 +60,27 @@ async def test_a_database_is_a_copy_of_its_template(postgres: PostgresServer) ->
         postgres.execute("SELECT 1", "copy")
 
 
+async def test_an_emptied_database_has_its_tables_and_no_rows(postgres: PostgresServer) -> None:
+    url = postgres.create_database("filled")
+    postgres.execute(
+        "CREATE TABLE streets (id int PRIMARY KEY); CREATE TABLE houses (street int REFERENCES streets);"
+        " CREATE TABLE tortoise_migrations (name text); INSERT INTO streets VALUES (1);"
+        " INSERT INTO houses VALUES (1); INSERT INTO tortoise_migrations VALUES ('first');"
+        " CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+        " CREATE TRIGGER keep BEFORE DELETE ON houses EXECUTE FUNCTION keep()",
+        "filled",
+    )
+    guest = await asyncpg.connect(url.replace("asyncpg", "postgresql"))
+    await guest.execute("BEGIN; INSERT INTO streets VALUES (2)")
+    postgres.empty_database("filled")
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await guest.execute("SELECT 1")
+    counts = "SELECT (SELECT count(*) FROM streets), (SELECT count(*) FROM houses), count(*)"
+    assert postgres.execute(f"{counts} FROM tortoise_migrations", "filled") == "0|0|1"
+    with pytest.raises(ServiceError, match="no"):
+        postgres.execute("DELETE FROM houses", "filled")
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_postgres_keeps_data_and_port_across_a_restart(postgres: PostgresServer, end: str) -> None:
     postgres.create_database(end)

@@ -19,7 +19,7 @@ from models.identity import (
 )
 from models.organisations import OrganisationRow
 from models.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, page_of, sequence
-from models.rows import EVERYTHING, Where, columns, select
+from models.rows import EVERYTHING, columns, containing, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
 from resolvers.paging import pages
@@ -102,8 +102,7 @@ async def communities(ctx: Context, args: PageArgs, name: str | None = None) -> 
         raise Unauthenticated
     where = EVERYTHING
     if name is not None:
-        pattern = re.sub(r"([%_\\])", r"\\\1", name[:80])
-        where = Where("t.name LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
+        where = containing("t.name", name)
     try:
         for cursor, field, forward in ((args.after, "after", True), (args.before, "before", False)):
             if cursor is not None:

@@ -34,3 +34,10 @@ async def forget(subject_id: UUID) -> None:
     """Have a thing found no more."""
     await execute("DELETE FROM search_audience WHERE entry_id = ? RETURNING id", subject_id)
     await execute("DELETE FROM search_entry WHERE id = ? RETURNING id", subject_id)
+
+
+async def forget_posts(wall_id: UUID) -> None:
+    """Have nothing that is posted in a group found any more."""
+    below = "(SELECT p.id FROM post p WHERE p.wall_id = ?)"
+    await execute(f"DELETE FROM search_audience WHERE entry_id IN {below} RETURNING id", wall_id)
+    await execute(f"DELETE FROM search_entry WHERE id IN {below} RETURNING id", wall_id)

@@ -23,13 +23,15 @@ from tortoise import Tortoise
 from models.base import now
 from models.identity import Account, Community, neighbour_key
 from models.jobs import Job
-from models.organisations import Organisation, Role
+from models.organisations import Organisation, OrganisationKind, Role
 from models.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
-from tests.stories import deliberating
+from tests.stories import branch as party_branch
+from tests.stories import branch_contents, deliberating, groups, serving
+from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
 
@@ -54,12 +56,14 @@ WRITTEN_FROM_OUTSIDE = {
 }
 
 SECRET = "Kq7xSecret"
+ARTICLES = {"PartyNews": "NEWS", "PartyAffair": "AFFAIR"}
 SAMPLES = Samples(
     scalars={
         "String": "walk",
         "Int": 1,
         "Boolean": True,
         "DateTime": "2099-01-01T00:00:00Z",
+        "Date": "2099-01-01",
     },
     names={
         "phone": "+8613700000001",
@@ -73,8 +77,11 @@ SAMPLES = Samples(
         "language": "en",
         "scopeKind": "BUILDINGS",
         "closesAt": "2099-02-01T00:00:00Z",
+        "visitedAt": now().isoformat(),
+        "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
+        "doneOn": "2026-01-01",
     },
     kinds={
         "subjectId": [
@@ -88,13 +95,33 @@ SAMPLES = Samples(
         "ids": ["Notification"],
         "upTo": ["Notification"],
         "requestId": ["ServiceRequest"],
+        "entryId": ["DirectoryEntry"],
+        "licenceId": ["MerchantLicence"],
         "intoId": ["ServiceRequest"],
         "scopeIds": ["Building"],
-        "itemId": ["MotionItem"],
         "proxyId": ["VoteProxy"],
         "officeId": ["Organisation"],
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
+        "branchId": ["Organisation"],
+        "memberId": ["PartyMember"],
+        "newsId": ["PartyNews"],
+        "affairId": ["PartyAffair"],
+        "articleId": ["PartyNews", "PartyAffair"],
+        "pledgeId": ["PioneerPledge"],
+        "deedId": ["PioneerDeed"],
+        "coverId": ["Picture"],
+        "portraitId": ["Picture"],
+        "pictureId": ["Picture"],
+        "lessonId": ["PartyLesson"],
+        "itemId": ["MotionItem", "PartyLessonItem"],
+        "completionId": ["PartyLessonCompletion"],
+        "visitId": ["HomeVisit"],
+        "visitorIds": ["Neighbour"],
+        "opinionId": ["PartyOpinion"],
+        "hostId": ["Organisation", "Group"],
+        "host": ["Organisation", "Group"],
+        "signUpId": ["ActivitySignUp"],
     },
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
@@ -148,11 +175,13 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     building = await world.building(await world.estate(community, f"{name}小区"), grid, f"{name}楼")
     home = await world.home(building, "1", "101")
     committee = await world.organisation(community, name=f"{secret}居委会")
+    shop = await world.organisation(community, OrganisationKind.MERCHANT, f"{secret}面馆")
     people = {
         "admin": await world.officer(committee, Role.ADMIN, name=f"{secret} admin"),
         "resident": await world.resident(home, name=f"{secret} resident"),
         "neighbour": await world.resident(await world.home(building, "1", "102"), name=f"{secret} neighbour"),
         "applicant": await world.account(f"{secret} applicant"),
+        "merchant": await world.officer(shop, Role.ADMIN, name=f"{secret} merchant"),
     }
     apps = {role: await neighbourhood.app(account) for role, account in people.items()}
     made = Furnished(community, committee, home, people, apps)
@@ -200,6 +229,11 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
+    await gather(made, done, secret)
+    await party_branch.furnish(neighbourhood, made, done, secret)
+    await branch_contents.furnish(made, done, secret)
+    await serve(made, done, secret, global_id("Organisation", shop.id))
+    await hold(made, done, secret)
 
     found = await apps["resident"].run(CURSOR, community=made.id)
     made.cursors = [found["community"]["posts"]["pageInfo"]["endCursor"]]
@@ -254,6 +288,50 @@ async def deliberate(made: Furnished, done: Doing, secret: str) -> None:
     await done("admin", deliberating.ADD, **key, title=f"{secret} work", idempotencyKey="work")
 
 
+async def gather(made: Furnished, done: Doing, secret: str) -> None:
+    """A group that somebody wants to join and somebody is invited into, with a post and a step."""
+    about = {"name": f"{secret} group", "description": f"{secret} fun", "access": "APPROVAL"}
+    more = {"rules": f"{secret} rules", "questions": [f"{secret} question"], "idempotencyKey": "group"}
+    group = (await done("resident", groups.FOUND, communityId=made.id, **about, **more))["group"]["id"]
+    await done("neighbour", groups.JOIN, groupId=group, answers=[f"{secret} answer"])
+    admin = global_id("Neighbour", neighbour_key(made.community.id, made.people["admin"].id))
+    await done("resident", groups.INVITE, groupId=group, neighbourId=admin)
+    for archived in (True, False):
+        await done("resident", groups.ARCHIVE, groupId=group, archived=archived)
+    post = {"communityId": made.id, "groupId": group, "kind": "TALK", "body": f"{secret} group post"}
+    await done("resident", POST, **post, idempotencyKey="group post")
+
+
+async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
+    """A licensed merchant with an entry in the directory."""
+    key = {"organisationId": shop, "idempotencyKey": "shop"}
+    licence = {"kind": "FOOD", "number": "JY13301060123456", "validUntil": "2099-12-31"}
+    licence = (await done("merchant", serving.SUBMIT, **key, **licence))["licence"]
+    await done("admin", serving.DECIDE, licenceId=licence["id"], version=1, approve=True)
+    said = {"category": "NEARBY", "name": f"{secret} noodles", "summary": f"{secret} summary"}
+    entry = (await done("merchant", serving.CREATE, **{**key, "idempotencyKey": "e"}, entry=said))["entry"]
+    await done("merchant", serving.PUBLISH, entryId=entry["id"], version=1, on=True)
+
+
+async def hold(made: Furnished, done: Doing, secret: str) -> None:
+    """A series of activities, with a resident who comes to the first, which is elsewhere then."""
+    held = await done(
+        "admin",
+        CREATE_ACTIVITY,
+        hostId=global_id("Organisation", made.committee.id),
+        kind="CULTURE",
+        title=f"{secret} activity",
+        place=f"{secret} place",
+        startsAt=(now() + timedelta(days=3)).isoformat(),
+        endsAt=(now() + timedelta(days=3, hours=1)).isoformat(),
+        repeats={"frequency": "WEEKLY", "count": 2},
+        idempotencyKey="activity",
+    )
+    key = {"activityId": held["activity"]["id"]}
+    await done("resident", SIGN_UP, **key, idempotencyKey="sign up")
+    await done("admin", EDIT_ACTIVITY, **key, version=1, place=f"{secret} hall")
+
+
 async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, list[str]]:
     """An id of each type, by the rows of the tables that are called like the types."""
     ids: dict[str, list[str]] = {}
@@ -266,10 +344,22 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             keys = [neighbour_key(furnished.community.id, account) for account in accounts[:1]]
         elif type_name == "Viewer":
             keys = accounts[:1]
+        elif type_name == "Group":
+            rows = await execute(
+                "SELECT id FROM interest_group WHERE community_id = ?", furnished.community.id
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "MotionItem":
             rows = await execute(
                 "SELECT i.id FROM motion_item i JOIN motion m ON m.id = i.motion_id WHERE m.community_id = ?",
                 furnished.community.id,
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
+        elif type_name in ARTICLES:
+            rows = await execute(
+                "SELECT id FROM party_article WHERE community_id = ? AND kind = ?",
+                furnished.community.id,
+                ARTICLES[type_name],
             )
             keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "Session":
@@ -289,6 +379,19 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             raise CannotMake(f"`furnish` makes no {type_name}: have it make one")
         ids[type_name] = [str(global_id(type_name, key)) for key in keys]
     return ids
+
+
+async def media_of(furnished: Furnished) -> dict[str, list[str]]:
+    """An id of each type of upload; they are named in mutations and are no nodes."""
+    rows = await execute(
+        "SELECT id, kind FROM media WHERE community_id = ? ORDER BY id", furnished.community.id
+    )
+    named = {"PICTURE": "Picture", "DOCUMENT": "Document"}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        type_name = named[row["kind"]]
+        found.setdefault(type_name, [str(global_id(type_name, UUID(str(row["id"]))))])
+    return found
 
 
 def tables() -> list[Any]:
@@ -435,6 +538,8 @@ async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> Non
         own.ids = await ids_of(own, node_types)
         other.ids = await ids_of(other, node_types)
         await check_real(other)
+        own.ids |= await media_of(own)
+        other.ids |= await media_of(other)
         # What falls due in B meanwhile is done by the clock, not by a stranger.
         await Job.filter(done_at=None).delete()
         before = await dump()

@@ -1,0 +1,316 @@
+"""Activities: what an organisation or a group holds, who comes, who waits, who was there.
+
+Seats are given in the order of a queue: whoever signs up gets the activity's next number, and a seat while
+nobody waits and there is one. What becomes free goes to the lowest number that waits; if that party is too
+large for it, everyone behind waits with it. So nobody is overtaken, and the counters of the activity,
+which change behind its row lock, never say more than its capacity.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable, Table
+from models.memberships import MemberRole, members_of
+from models.organisations import Power, has_power, powers_of
+from models.paging import Order
+from models.rows import NOTHING, Where
+from models.visibility import Viewer, held_by, public_of
+
+
+class ActivityKind(StrEnum):
+    CULTURE = "CULTURE"
+    SPORT = "SPORT"
+    VOLUNTEERING = "VOLUNTEERING"
+    LECTURE = "LECTURE"
+    HEALTH = "HEALTH"
+    CHILDREN = "CHILDREN"
+    MARKET = "MARKET"
+    PARTY = "PARTY"
+    OTHER = "OTHER"
+
+
+class HostKind(StrEnum):
+    ORGANISATION = "ORGANISATION"
+    GROUP = "GROUP"
+
+
+class ActivityAudience(StrEnum):
+    """Who may see an activity; only verified residents, officers and members sign up."""
+
+    MEMBERS = "MEMBERS"
+    NEIGHBOURS = "NEIGHBOURS"
+    PUBLIC = "PUBLIC"
+
+
+class ActivityStatus(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    CANCELLED = "CANCELLED"
+
+
+class SignUpState(StrEnum):
+    GOING = "GOING"
+    WAITING = "WAITING"
+    CANCELLED = "CANCELLED"
+
+
+class CheckInBy(StrEnum):
+    CODE = "CODE"
+    ORGANISER = "ORGANISER"
+
+
+class ActivityUpdateKind(StrEnum):
+    CHANGED = "CHANGED"
+    CANCELLED = "CANCELLED"
+    MOVED_UP = "MOVED_UP"
+    REMINDER = "REMINDER"
+
+
+class ActivitySeries(CommunityTable):
+    """A rule by which an activity recurs. Its occurrences are activities, made with it."""
+
+    # Of its first occurrence.
+    scope_id = fields.UUIDField()
+    # As RFC 5545 writes it, in the time of Shanghai.
+    rule = fields.CharField(max_length=120)
+
+    class Meta:
+        table = "activity_series"
+
+
+class Activity(CommunityTable):
+    # Whoever holds this scope may see it; see models.visibility.
+    scope_id = fields.UUIDField()
+    audience = fields.CharEnumField(ActivityAudience, max_length=12)
+    host_kind = fields.CharEnumField(HostKind, max_length=12)
+    host_id = fields.UUIDField()
+    creator_id = fields.UUIDField()
+    series_id = fields.UUIDField(null=True)
+    kind = fields.CharEnumField(ActivityKind, max_length=12)
+    title = fields.CharField(max_length=80)
+    description = fields.TextField()
+    place = fields.CharField(max_length=120)
+    online_url = fields.CharField(max_length=500, null=True)
+    starts_at = fields.DatetimeField()
+    ends_at = fields.DatetimeField()
+    sign_up_opens_at = fields.DatetimeField()
+    sign_up_closes_at = fields.DatetimeField()
+    capacity = fields.IntField(null=True)
+    most_companions = fields.IntField(default=0)
+    status = fields.CharEnumField(ActivityStatus, max_length=12, default=ActivityStatus.SCHEDULED)
+    cancel_reason = fields.TextField(null=True)
+    cancelled_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=1)
+    # Counts what concerns a calendar, as RFC 5545 asks.
+    sequence = fields.IntField(default=0)
+    updated_at = fields.DatetimeField()
+    # The last number given out in the queue.
+    last_number = fields.IntField(default=0)
+    # Seats of those who come, companions included, and how many sign-ups those are.
+    seats_taken = fields.IntField(default=0)
+    going_count = fields.IntField(default=0)
+    waiting_count = fields.IntField(default=0)
+    checked_in_count = fields.IntField(default=0)
+
+    class Meta:
+        table = "activity"
+        indexes = (
+            ("community_id", "starts_at", "id"),
+            ("community_id", "kind", "starts_at", "id"),
+            ("host_id", "starts_at", "id"),
+            ("series_id", "starts_at", "id"),
+        )
+
+
+class ActivitySignUp(CommunityTable):
+    """One row for each account and activity: whoever comes back gets the same one, and a new number."""
+
+    activity_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    state = fields.CharEnumField(SignUpState, max_length=12)
+    companions = fields.IntField(default=0)
+    number = fields.IntField()
+    signed_up_at = fields.DatetimeField()
+    cancelled_at = fields.DatetimeField(null=True)
+    checked_in_at = fields.DatetimeField(null=True)
+    checked_in_by = fields.CharEnumField(CheckInBy, max_length=12, null=True)
+    sequence = fields.IntField(default=0)
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "activity_sign_up"
+        unique_together = (("activity_id", "account_id"), ("activity_id", "number"))
+        indexes = (("account_id", "activity_id"), ("activity_id", "state", "number"))
+
+
+class ActivityUpdate(CommunityTable):
+    """Something that those who signed up are told of."""
+
+    activity_id = fields.UUIDField()
+    kind = fields.CharEnumField(ActivityUpdateKind, max_length=12)
+    note = fields.TextField(default="")
+
+    class Meta:
+        table = "activity_update"
+        indexes = (("activity_id", "id"),)
+
+
+class CalendarFeed(Table):
+    """The one calendar address of an account. Of its token only a keyed hash is kept."""
+
+    account_id = fields.UUIDField(unique=True)
+    token_index = fields.CharField(max_length=64, unique=True)
+
+    class Meta:
+        table = "calendar_feed"
+
+
+@dataclass(slots=True)
+class SeriesRow:
+    id: UUID
+    community_id: UUID
+    scope_id: UUID
+    rule: str
+
+
+@dataclass(slots=True)
+class ActivityRow:
+    id: UUID
+    created_at: datetime
+    community_id: UUID
+    scope_id: UUID
+    audience: ActivityAudience
+    host_kind: HostKind
+    host_id: UUID
+    creator_id: UUID
+    series_id: UUID | None
+    kind: ActivityKind
+    title: str
+    description: str
+    place: str
+    online_url: str | None
+    starts_at: datetime
+    ends_at: datetime
+    sign_up_opens_at: datetime
+    sign_up_closes_at: datetime
+    capacity: int | None
+    most_companions: int
+    status: ActivityStatus
+    cancel_reason: str | None
+    cancelled_at: datetime | None
+    version: int
+    sequence: int
+    updated_at: datetime
+    last_number: int
+    seats_taken: int
+    going_count: int
+    waiting_count: int
+    checked_in_count: int
+
+    @property
+    def seats_left(self) -> int | None:
+        """None where there is no limit."""
+        return None if self.capacity is None else self.capacity - self.seats_taken
+
+    def has_room_for(self, seats: int) -> bool:
+        return self.capacity is None or self.seats_taken + seats <= self.capacity
+
+
+@dataclass(slots=True)
+class SignUpRow:
+    id: UUID
+    community_id: UUID
+    activity_id: UUID
+    account_id: UUID
+    state: SignUpState
+    companions: int
+    number: int
+    signed_up_at: datetime
+    cancelled_at: datetime | None
+    checked_in_at: datetime | None
+    checked_in_by: CheckInBy | None
+    sequence: int
+    updated_at: datetime
+
+    @property
+    def seats(self) -> int:
+        return 1 + self.companions
+
+
+@dataclass(slots=True)
+class ActivityUpdateRow:
+    id: UUID
+    created_at: datetime
+    community_id: UUID
+    activity_id: UUID
+    kind: ActivityUpdateKind
+    note: str
+
+
+@dataclass(slots=True)
+class CalendarFeedRow:
+    id: UUID
+    created_at: datetime
+    account_id: UUID
+
+
+COMING = Order("coming-activities", ("starts_at", "id"), descending=False)
+PAST = Order("past-activities", ("starts_at", "id"))
+# The queue.
+IN_ORDER = Order("sign-ups", ("number", "id"), descending=False)
+
+
+def scope_of(audience: ActivityAudience, community_id: UUID, host_id: UUID) -> UUID:
+    match audience:
+        case ActivityAudience.MEMBERS:
+            return members_of(host_id)
+        case ActivityAudience.NEIGHBOURS:
+            return community_id
+        case ActivityAudience.PUBLIC:
+            return public_of(community_id)
+
+
+def visible_to(viewer: Viewer) -> Where:
+    """The activities (as ``t``), and series, whose audience the viewer is in."""
+    return held_by(viewer)
+
+
+def sign_ups_visible_to(viewer: Viewer) -> Where:
+    """The sign-ups (as ``t``) of the viewer, and to what the viewer organises, as far as that may be seen."""
+    if viewer.account_id is None:
+        return NOTHING
+    return Where(
+        "EXISTS (SELECT 1 FROM activity a WHERE a.id = t.activity_id AND a.scope_id IN (?)"
+        " AND (t.account_id = ? OR a.host_id IN (?)))",
+        (viewer.scopes, viewer.account_id, organised_by(viewer)),
+    )
+
+
+def organised_by(viewer: Viewer) -> set[UUID]:
+    """The hosts in whose name the viewer holds activities."""
+    offices = {o.organisation_id for o in viewer.offices.values() if Power.HOST_ACTIVITIES in powers_of(o)}
+    return offices | {host_id for host_id, role in viewer.memberships.items() if leads(role)}
+
+
+def leads(role: MemberRole | None) -> bool:
+    return role in (MemberRole.OWNER, MemberRole.MODERATOR)
+
+
+def can_host(viewer: Viewer, host_kind: HostKind, host_id: UUID) -> bool:
+    """May the viewer hold activities in the name of this host?"""
+    if host_kind is HostKind.ORGANISATION:
+        return has_power(viewer, host_id, Power.HOST_ACTIVITIES)
+    return leads(viewer.memberships.get(host_id))
+
+
+def can_organise(viewer: Viewer, row: ActivityRow) -> bool:
+    """May the viewer change and cancel this, see who comes, and check them in?"""
+    return can_host(viewer, row.host_kind, row.host_id)
+
+
+def can_sign_up(viewer: Viewer, row: ActivityRow) -> bool:
+    """May the viewer come at all, seats and hours aside?"""
+    return viewer.belongs_to(row.community_id) and viewer.may_see(frozenset({row.scope_id}))

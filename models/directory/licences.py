@@ -1,0 +1,132 @@
+"""The licences of merchants, which the residents' committee checks."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable
+from models.directory.entries import licensing
+from models.directory.hours import CHINA, DAY
+from models.organisations import POWERS, OrganisationKind, Power, Role, has_power_in
+from models.paging import Order
+from models.rows import NOTHING, Where
+from models.visibility import Viewer, held_by, role_of
+
+
+class LicenceKind(StrEnum):
+    BUSINESS = "BUSINESS"
+    FOOD = "FOOD"
+    HYGIENE = "HYGIENE"
+    MEDICAL = "MEDICAL"
+    EDUCATION = "EDUCATION"
+    OTHER = "OTHER"
+
+
+class LicenceState(StrEnum):
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    REVOKED = "REVOKED"
+
+
+class LicenceAction(StrEnum):
+    SUBMIT = "SUBMIT"
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+    REVOKE = "REVOKE"
+    # By the clock.
+    REMIND = "REMIND"
+    EXPIRE = "EXPIRE"
+
+
+class MerchantLicence(CommunityTable):
+    organisation_id = fields.UUIDField()
+    kind = fields.CharEnumField(LicenceKind, max_length=12)
+    number_sealed = fields.TextField()
+    # The midnight, in China, after the last day on which it is valid.
+    expires_at = fields.DatetimeField()
+    state = fields.CharEnumField(LicenceState, max_length=12, default=LicenceState.PENDING)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "merchant_licence"
+        indexes = (("organisation_id", "state", "expires_at"), ("community_id", "state", "id"))
+
+
+class LicenceStep(CommunityTable):
+    """What was done with a licence: append-only."""
+
+    licence_id = fields.UUIDField()
+    organisation_id = fields.UUIDField()
+    action = fields.CharEnumField(LicenceAction, max_length=8)
+    # Nobody's, if the clock did it.
+    actor_id = fields.UUIDField(null=True)
+    reason = fields.CharField(max_length=300, default="")
+
+    class Meta:
+        table = "licence_step"
+        indexes = (("licence_id", "id"),)
+
+
+@dataclass(slots=True)
+class LicenceRow:
+    id: UUID
+    created_at: datetime
+    community_id: UUID
+    organisation_id: UUID
+    kind: LicenceKind
+    number_sealed: str
+    expires_at: datetime
+    state: LicenceState
+    version: int
+
+
+@dataclass(slots=True)
+class LicenceStepRow:
+    id: UUID
+    created_at: datetime
+    community_id: UUID
+    licence_id: UUID
+    organisation_id: UUID
+    action: LicenceAction
+    actor_id: UUID | None
+    reason: str
+
+
+LICENCES = Order("licences", ("id",))
+LICENCE_STEPS = Order("licence-steps", ("id",), descending=False)
+
+
+def expiry(last: date) -> datetime:
+    """The moment in which what is valid on the day `last` is valid no longer."""
+    return datetime.combine(last + DAY, time(), CHINA)
+
+
+def last_day(expires_at: datetime) -> date:
+    """The last day on which it is valid, by that moment."""
+    return expires_at.astimezone(CHINA).date() - DAY
+
+
+def visible_to(viewer: Viewer) -> Where:
+    """The licences, and their steps (as ``t``), of the viewer's own office, and all for who checks them."""
+    if not viewer.scopes:
+        return NOTHING
+    return held_by(viewer, "t.organisation_id") | Where("t.community_id IN (?)", (licensing(viewer),))
+
+
+def audience(row: LicenceRow) -> frozenset[UUID]:
+    """The same, for the event log."""
+    committee = OrganisationKind.RESIDENTS_COMMITTEE
+    return frozenset({row.organisation_id}) | {
+        role_of(row.community_id, committee, role)
+        for role in Role
+        if Power.LICENSE_MERCHANTS in POWERS[committee].get(role, frozenset())
+    }
+
+
+def can_license(viewer: Viewer, community_id: UUID) -> bool:
+    """May the viewer check the licences of merchants here?"""
+    return has_power_in(viewer, community_id, Power.LICENSE_MERCHANTS)

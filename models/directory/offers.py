@@ -1,0 +1,75 @@
+"""What an organisation offers for a while. An offer runs from its beginning to its end by itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import CommunityTable
+from models.directory import entries
+from models.paging import Order
+from models.rows import Where
+from models.visibility import Viewer, held_by
+
+
+class Offer(CommunityTable):
+    entry_id = fields.UUIDField()
+    organisation_id = fields.UUIDField()
+    title = fields.CharField(max_length=80)
+    body = fields.TextField()
+    price_fen = fields.IntField(null=True)
+    starts_at = fields.DatetimeField()
+    ends_at = fields.DatetimeField()
+    # Before that, if its organisation took it back.
+    withdrawn_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "offer"
+        indexes = (("entry_id", "id"), ("community_id", "id"))
+
+
+@dataclass(slots=True)
+class OfferRow:
+    id: UUID
+    created_at: datetime
+    community_id: UUID
+    entry_id: UUID
+    organisation_id: UUID
+    title: str
+    body: str
+    price_fen: int | None
+    starts_at: datetime
+    ends_at: datetime
+    withdrawn_at: datetime | None
+    version: int
+
+    def runs(self, at: datetime) -> bool:
+        return self.withdrawn_at is None and self.starts_at <= at < self.ends_at
+
+
+OFFERS = Order("offers", ("id",))
+
+
+def running(at: datetime) -> Where:
+    """The offers (as ``t``) that run at this moment."""
+    return Where("t.withdrawn_at IS NULL AND t.starts_at <= ? AND t.ends_at > ?", (at, at))
+
+
+def visible_to(viewer: Viewer, at: datetime) -> Where:
+    """The offers (as ``t``) that the viewer sees: those that run, of entries that are seen; and the own
+    office's."""
+    return held_by(viewer, "t.organisation_id") | (
+        running(at) & entries_where(entries.visible_to(viewer, at))
+    )
+
+
+def shown(at: datetime) -> Where:
+    """The offers (as ``t``) that run, of entries that are shown to the community's public."""
+    return running(at) & entries_where(entries.shown(at))
+
+
+def entries_where(where: Where) -> Where:
+    """What belongs to an entry for which this holds. The inner ``t`` is the entry."""
+    return Where(f"t.entry_id IN (SELECT t.id FROM directory_entry t WHERE {where.text})", where.params)

@@ -1,0 +1,211 @@
+"""Who was there: by the code that the organiser shows, or by the organiser's hand.
+
+The code is six digits of a keyed hash of the activity and the minutes, so that it is kept nowhere, changes
+by itself, and a photo of it is soon worth nothing.
+"""
+
+import csv
+import hmac
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from models.activities import (
+    ActivityRow,
+    ActivityStatus,
+    CheckInBy,
+    SignUpRow,
+    SignUpState,
+    can_organise,
+)
+from models.base import now
+from models.rows import columns, execute, select
+from resolvers import identity, limits
+from resolvers.activities import hosts, reading, seats, signing_up
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.limits import Limit
+from resolvers.notices.reach import inert
+from subscriptions.work import Work
+
+DIGITS = 6
+ROTATES = timedelta(minutes=2)
+# Around the activity, in which people may check in.
+EARLY = timedelta(hours=2)
+LATE = timedelta(hours=2)
+GUESSES = (Limit(5, 60), Limit(20, 3600))
+# Of all who guess at one activity.
+ALL_GUESSES = Limit(2000, 3600)
+
+HEADS = {
+    "zh": ("姓名", "楼栋", "状态", "同行人数", "报名时间", "签到时间", "签到方式"),
+    "en": ("Name", "Building", "State", "Companions", "Signed up at", "Checked in at", "Checked in by"),
+}
+WORDS = {
+    "zh": {
+        SignUpState.GOING: "已报名",
+        SignUpState.WAITING: "候补",
+        CheckInBy.CODE: "签到码",
+        CheckInBy.ORGANISER: "组织者",
+    },
+    "en": {
+        SignUpState.GOING: "Going",
+        SignUpState.WAITING: "Waiting",
+        CheckInBy.CODE: "Code",
+        CheckInBy.ORGANISER: "Organiser",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What the organiser shows now, and until when it is shown."""
+
+    code: str
+    until: datetime
+
+
+def code_at(ctx: Context, activity_id: UUID, period: int) -> str:
+    digest = ctx.services.keys.index("activity-check-in", f"{activity_id}/{period}")
+    return f"{int(digest, 16) % 10**DIGITS:0{DIGITS}}"
+
+
+def period_of(at: datetime) -> int:
+    return int(at.timestamp()) // int(ROTATES.total_seconds())
+
+
+async def codes_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[Code | None]:
+    """The code of each activity that the viewer organises, while people may check in."""
+    at = now()
+    period = period_of(at)
+    until = datetime.fromtimestamp((period + 1) * ROTATES.total_seconds(), UTC)
+    return [
+        Code(code_at(ctx, row.id, period), until)
+        if can_organise(ctx.viewer, row) and takes_place(row, at)
+        else None
+        for row in rows
+    ]
+
+
+def takes_place(row: ActivityRow, at: datetime) -> bool:
+    """Whether people may check in."""
+    return row.status is ActivityStatus.SCHEDULED and row.starts_at - EARLY <= at < row.ends_at + LATE
+
+
+async def check_in(ctx: Context, *, activity_id: UUID, code: str) -> SignUpRow:
+    """Say that one is there, by the code shown now or just before. To say it again changes nothing.
+
+    Raises NotFound, NotAllowed (nobody who comes, or not at this hour), InvalidInput (not the code),
+    RateLimited.
+    """
+    account_id = ctx.account_id
+    row = await reading.visible(ctx, activity_id)
+    refuse_elsewhen(row)
+    # Outside of the transaction: a wrong guess stays counted.
+    await limits.check(f"checkIn/{account_id}", *GUESSES)
+    await limits.check(f"checkIn/{row.id}", ALL_GUESSES)
+    period = period_of(now())
+    given = check_text("code", code, 20).encode()
+    current, before = (code_at(ctx, row.id, shown).encode() for shown in (period, period - 1))
+    if not hmac.compare_digest(given, current) | hmac.compare_digest(given, before):
+        raise InvalidInput(code="Is not the code shown now")
+    async with ctx.unit_of_work() as work:
+        row = await seats.locked(activity_id)
+        mine = await signing_up.sign_up_of(row.id, account_id)
+        if mine is None or mine.state is not SignUpState.GOING:
+            raise NotAllowed("Only who has a seat can check in")
+        await attend(work, row, mine, CheckInBy.CODE)
+    return await reading.sign_up_visible(ctx, mine.id)
+
+
+async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> SignUpRow:
+    """Check somebody in, or take that back, as the organiser; audited. To say what is so changes nothing.
+
+    Raises NotFound, NotAllowed.
+    """
+    _ = ctx.account_id
+    sign_up = await reading.sign_up_visible(ctx, sign_up_id)
+    row = await reading.visible(ctx, sign_up.activity_id)
+    if not can_organise(ctx.viewer, row):
+        raise await hosts.refused(
+            ctx, "activity.attendance", row.host_kind, row.community_id, row.host_id, row.id
+        )
+    if row.status is ActivityStatus.CANCELLED:
+        raise NotAllowed("The activity is cancelled")
+    if now() < row.starts_at - EARLY:
+        raise NotAllowed("People check in from two hours before the start")
+    async with ctx.unit_of_work() as work:
+        row = await seats.locked(row.id)
+        current = await signing_up.sign_up_of(row.id, sign_up.account_id)
+        if current is None or current.state is not SignUpState.GOING:
+            raise NotAllowed("Only who has a seat can check in")
+        if await attend(work, row, current, CheckInBy.ORGANISER if attended else None):
+            await hosts.audited(ctx, "activity.attendance", row, detail=str(attended).lower())
+    return await reading.sign_up_visible(ctx, sign_up_id)
+
+
+def refuse_elsewhen(row: ActivityRow) -> None:
+    if row.status is ActivityStatus.CANCELLED:
+        raise NotAllowed("The activity is cancelled")
+    if not takes_place(row, now()):
+        raise NotAllowed("People check in from two hours before the start to two hours after the end")
+
+
+async def attend(work: Work, row: ActivityRow, sign_up: SignUpRow, by: CheckInBy | None) -> bool:
+    """Write that somebody was there, or, by nobody, was not; whether that is new."""
+    if (sign_up.checked_in_at is not None) == (by is not None):
+        return False
+    row.checked_in_count += 1 if by else -1
+    await execute(
+        "UPDATE activity_sign_up SET checked_in_at = ?, checked_in_by = ? WHERE id = ? RETURNING id",
+        now() if by else None,
+        by,
+        sign_up.id,
+    )
+    work.record(seats.signed(row, frozenset({sign_up.account_id})))
+    await seats.keep(work, row)
+    return True
+
+
+def no_shows(row: ActivityRow) -> int | None:
+    """How many parties had seats and did not come; None until it is over."""
+    over = row.status is ActivityStatus.SCHEDULED and now() >= row.ends_at
+    return row.going_count - row.checked_in_count if over else None
+
+
+async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None]:
+    """Who comes and who waits, as CSV and in the order of the queue; None but for the organisers."""
+    mine = [row.id for row in rows if can_organise(ctx.viewer, row)]
+    found = await select(
+        SignUpRow,
+        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.activity_id IN (?) AND t.state <> ?"
+        " ORDER BY t.activity_id, t.number",
+        mine,
+        SignUpState.CANCELLED,
+    )
+    faces = await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in found])
+    language = "en" if ctx.language.startswith("en") else "zh"
+    words = WORDS[language]
+    lines: dict[UUID, list[Sequence[object]]] = {id: [HEADS[language]] for id in mine}
+    for row, face in zip(found, faces, strict=True):
+        lines[row.activity_id].append(
+            (
+                inert(face.display_name),
+                inert(face.building or ""),
+                words[row.state],
+                row.companions,
+                row.signed_up_at.isoformat(timespec="seconds"),
+                row.checked_in_at.isoformat(timespec="seconds") if row.checked_in_at else "",
+                words[row.checked_in_by] if row.checked_in_by else "",
+            )
+        )
+    return [written(lines[row.id]) if row.id in lines else None for row in rows]
+
+
+def written(lines: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue()

@@ -1,0 +1,302 @@
+"""Coming into a group: at once, on request, or invited.
+
+Row locks are taken in one order: a group before its memberships, requests and invitations.
+"""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from models import groups as rules
+from models.base import new_id, now
+from models.groups import GroupAccess, GroupInvitationRow, GroupRow, JoinRequestRow, JoinStatus
+from models.notifications import NotificationKind
+from models.rows import Where, execute
+from resolvers import identity, limits
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.groups import people, reading, steps
+from resolvers.masking import mask
+from resolvers.memberships import enrol, restand
+from resolvers.notifications import notify
+from subscriptions.work import Work
+
+LONGEST_ANSWER = 500
+LONGEST_REASON = 300
+JOINS_AN_HOUR = 30
+INVITATIONS_AN_HOUR = 60
+
+DECIDED = "It has been decided already"
+
+
+async def join(
+    ctx: Context, *, group_id: UUID, answers: Sequence[str]
+) -> tuple[GroupRow, JoinRequestRow | None]:
+    """Become a member, or ask to; the request, if it takes one.
+
+    An open group is joined at once, but for who was removed from it. Who is a member, or has asked
+    already, changes nothing. Raises InvalidInput, NotFound, NotAllowed, RateLimited.
+    """
+    account_id = ctx.account_id
+    row = await reading.visible(ctx, group_id)
+    if not ctx.viewer.belongs_to(row.community_id):
+        raise NotFound
+    if rules.is_member(ctx.viewer, group_id):
+        return row, None
+    async with ctx.unit_of_work() as work:
+        row = await locked(group_id)
+        before = await people.membership(group_id, account_id)
+        if before and before.left_at is None:
+            return row, None
+        check_awake(row)
+        await limits.check_rate(ctx, "joinGroup", JOINS_AN_HOUR, 3600)
+        (invited,) = await people.viewer_invitations_of(ctx, [row])
+        if invited or (row.access is GroupAccess.OPEN and not (before and before.removed_at)):
+            await enter(work, row, account_id)
+            request = None
+        elif row.access is GroupAccess.CLOSED:
+            raise NotAllowed("This group is joined by invitation only")
+        else:
+            request = await ask(work, ctx, row, answers)
+    await restand(ctx)
+    return await reading.by_id(group_id), request
+
+
+async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str]) -> JoinRequestRow:
+    """The viewer's pending request, made now unless there is one."""
+    if len(answers) != len(group.questions):
+        raise InvalidInput(answers="Answer each of the group's questions")
+    told = [mask(check_text("answers", answer, LONGEST_ANSWER)) for answer in answers]
+    pairs = [list(pair) for pair in zip(group.questions, told, strict=True)]
+    made = await execute(
+        "INSERT INTO join_request (id, created_at, community_id, group_id, account_id, answers, status,"
+        " pending_key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
+        new_id(),
+        now(),
+        group.community_id,
+        group.id,
+        ctx.account_id,
+        json.dumps(pairs, ensure_ascii=False),
+        JoinStatus.PENDING,
+        rules.pending_key(group.id, ctx.account_id),
+        "",
+    )
+    (request,) = await people.viewer_requests_of(ctx, [group])
+    if request is None:
+        raise NotFound
+    if made:
+        await count_requests(group, +1)
+        await notify(
+            work,
+            ctx,
+            account_ids=await people.member_ids(group.id, rules.MODERATING),
+            community_id=group.community_id,
+            kind=NotificationKind.GROUP_JOIN,
+            subject_id=request.id,
+            actor_id=ctx.account_id,
+        )
+        work.record(steps.requested(group, request))
+    return request
+
+
+async def withdraw(ctx: Context, *, request_id: UUID) -> JoinRequestRow:
+    """Take the own request back. Raises NotFound, Conflict (it is decided)."""
+    request = await asked(ctx, request_id)
+    if request.account_id != ctx.account_id:
+        raise NotFound
+    async with ctx.unit_of_work() as work:
+        group = await locked(request.group_id)
+        await decide_request(request, JoinStatus.WITHDRAWN)
+        await count_requests(group, -1)
+        work.record(steps.requested(group, request))
+    return await asked(ctx, request_id)
+
+
+async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str = "") -> JoinRequestRow:
+    """Let somebody in, or refuse, with the reason that he is told.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict (it is decided, or taken back).
+    """
+    reason = check_text("reason", reason, LONGEST_REASON, least=0 if accepted else 2)
+    request = await asked(ctx, request_id)
+    if not rules.can_moderate(ctx.viewer, request.group_id):
+        raise NotAllowed(reading.ONLY_MODERATORS)
+    async with ctx.unit_of_work() as work:
+        group = await locked(request.group_id)
+        await decide_request(
+            request,
+            JoinStatus.ACCEPTED if accepted else JoinStatus.DECLINED,
+            Where(", reason = ?, decided_by_id = ?", (reason, ctx.account_id)),
+        )
+        await count_requests(group, -1)
+        if accepted:
+            await enter(work, group, request.account_id)
+        await notify(
+            work,
+            ctx,
+            account_ids=[request.account_id],
+            community_id=group.community_id,
+            kind=NotificationKind.GROUP_JOIN,
+            subject_id=request.id,
+            actor_id=ctx.account_id,
+        )
+        work.record(steps.requested(group, request))
+    return await asked(ctx, request_id)
+
+
+async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupInvitationRow:
+    """Ask a neighbour to come in; who is invited already is not asked twice.
+
+    Raises InvalidInput, NotFound, NotAllowed, RateLimited.
+    """
+    row = await reading.moderated(ctx, group_id)
+    (neighbour,) = await identity.neighbours_by_id(ctx, [neighbour_id])
+    if neighbour is None or neighbour.community_id != row.community_id:
+        raise InvalidInput(neighbourId="There is no such neighbour")
+    async with ctx.unit_of_work() as work:
+        check_awake(await locked(group_id))
+        before = await people.membership(group_id, neighbour.account_id)
+        if before and before.left_at is None:
+            raise InvalidInput(neighbourId="Is a member already")
+        await limits.check_rate(ctx, "inviteToGroup", INVITATIONS_AN_HOUR, 3600)
+        key = rules.pending_key(group_id, neighbour.account_id)
+        made = await execute(
+            "INSERT INTO group_invitation (id, created_at, community_id, group_id, account_id,"
+            " invited_by_id, status, pending_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
+            new_id(),
+            now(),
+            row.community_id,
+            group_id,
+            neighbour.account_id,
+            ctx.account_id,
+            JoinStatus.PENDING,
+            key,
+        )
+        (found,) = made or await execute("SELECT id FROM group_invitation WHERE pending_key = ?", key)
+        invitation_id = UUID(str(found["id"]))
+        if made:
+            await notify(
+                work,
+                ctx,
+                account_ids=[neighbour.account_id],
+                community_id=row.community_id,
+                kind=NotificationKind.GROUP_INVITE,
+                subject_id=invitation_id,
+                actor_id=ctx.account_id,
+            )
+    return await invited(ctx, invitation_id)
+
+
+async def answer(ctx: Context, *, invitation_id: UUID, accepted: bool) -> GroupInvitationRow:
+    """Come in as invited, or not. Raises NotFound, NotAllowed, Conflict (it is answered, or taken back)."""
+    row = await invited(ctx, invitation_id)
+    if row.account_id != ctx.account_id:
+        raise NotFound
+    async with ctx.unit_of_work() as work:
+        group = await locked(row.group_id)
+        await decide_invitation(row, JoinStatus.ACCEPTED if accepted else JoinStatus.DECLINED)
+        if accepted:
+            await enter(work, group, row.account_id)
+    await restand(ctx)
+    return await invited(ctx, invitation_id)
+
+
+async def revoke(ctx: Context, *, invitation_id: UUID) -> GroupInvitationRow:
+    """Take an invitation back. Raises NotFound, NotAllowed, Conflict."""
+    row = await invited(ctx, invitation_id)
+    if not rules.can_moderate(ctx.viewer, row.group_id):
+        raise NotAllowed(reading.ONLY_MODERATORS)
+    async with ctx.unit_of_work():
+        await locked(row.group_id)
+        await decide_invitation(row, JoinStatus.WITHDRAWN)
+    return await invited(ctx, invitation_id)
+
+
+# In the caller's transaction
+
+
+async def locked(group_id: UUID) -> GroupRow:
+    """The group as it is, and stays until the transaction ends. Raises NotFound."""
+    found = await execute(
+        "UPDATE interest_group SET version = version WHERE id = ? AND dissolved_at IS NULL RETURNING id",
+        group_id,
+    )
+    if not found:
+        raise NotFound
+    return await reading.by_id(group_id)
+
+
+async def enter(work: Work, group: GroupRow, account_id: UUID) -> None:
+    """Make the account a member of the locked group, and settle what was pending about that."""
+    check_awake(group)
+    key = rules.pending_key(group.id, account_id)
+    settled = "decided_at = ?, pending_key = NULL WHERE pending_key = ? RETURNING id"
+    asked = await execute(
+        f"UPDATE join_request SET status = 'ACCEPTED', answers = '[]', {settled}", now(), key
+    )
+    await execute(f"UPDATE group_invitation SET status = 'ACCEPTED', {settled}", now(), key)
+    if asked:
+        await count_requests(group, -1)
+    if await enrol(work, community_id=group.community_id, host_id=group.id, account_id=account_id):
+        await execute("UPDATE interest_group SET member_count = member_count + 1 WHERE id = ?", group.id)
+        work.record(steps.changed(group))
+
+
+def check_awake(group: GroupRow) -> None:
+    """Raises NotAllowed if the group rests."""
+    if group.archived_at:
+        raise NotAllowed("The group rests: nobody posts or joins")
+
+
+async def count_requests(group: GroupRow, more: int) -> None:
+    await execute(f"UPDATE interest_group SET request_count = request_count + {more} WHERE id = ?", group.id)
+
+
+async def decide_request(
+    request: JoinRequestRow,
+    status: JoinStatus,
+    more: Where = Where(""),  # noqa: B008
+) -> None:
+    decided = await execute(
+        f"UPDATE join_request SET status = ?, answers = '[]', pending_key = NULL, decided_at = ?{more.text}"
+        " WHERE id = ? AND status = 'PENDING' RETURNING id",
+        status,
+        now(),
+        *more.params,
+        request.id,
+    )
+    if not decided:
+        raise Conflict(DECIDED, current=request.id)
+
+
+async def decide_invitation(row: GroupInvitationRow, status: JoinStatus) -> None:
+    decided = await execute(
+        "UPDATE group_invitation SET status = ?, pending_key = NULL, decided_at = ?"
+        " WHERE id = ? AND status = 'PENDING' RETURNING id",
+        status,
+        now(),
+        row.id,
+    )
+    if not decided:
+        raise Conflict(DECIDED, current=row.id)
+
+
+async def asked(ctx: Context, request_id: UUID) -> JoinRequestRow:
+    """The request, for who has made it or decides it. Raises Unauthenticated, NotFound."""
+    _ = ctx.account_id
+    (row,) = await people.requests_by_ids(ctx, [request_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def invited(ctx: Context, invitation_id: UUID) -> GroupInvitationRow:
+    """The invitation, for who is invited or invites. Raises Unauthenticated, NotFound."""
+    _ = ctx.account_id
+    (row,) = await people.invitations_by_ids(ctx, [invitation_id])
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,74 @@
+"""What was done in a group: the append-only record, and how it is told."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from models.base import new_id, now
+from models.groups import GroupAction, GroupRow, JoinRequestRow
+from models.memberships import MemberRole, moderators_of
+from models.notifications import NotificationKind
+from models.rows import execute
+from resolvers.context import Context
+from resolvers.notifications import notify
+from subscriptions.events import Event, Kind, community_topic
+from subscriptions.work import Work
+
+
+async def record(
+    work: Work,
+    ctx: Context,
+    group: GroupRow,
+    action: GroupAction,
+    *,
+    account_id: UUID | None = None,
+    role: MemberRole | None = None,
+    reason: str = "",
+    told: Iterable[UUID] = (),
+) -> None:
+    """Keep what the viewer does in a group, in the caller's transaction, and tell these accounts."""
+    step_id = new_id()
+    await execute(
+        "INSERT INTO group_step (id, created_at, community_id, group_id, action, actor_id, account_id, role,"
+        " group_name, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        step_id,
+        now(),
+        group.community_id,
+        group.id,
+        action,
+        ctx.account_id,
+        account_id,
+        role,
+        group.name,
+        reason,
+    )
+    await notify(
+        work,
+        ctx,
+        account_ids=told,
+        community_id=group.community_id,
+        kind=NotificationKind.GROUP_STEP,
+        subject_id=step_id,
+        actor_id=ctx.account_id,
+    )
+
+
+def changed(group: GroupRow) -> Event:
+    """That a group is another, or has more or fewer in it."""
+    return event(Kind.GROUP_CHANGED, group, group.id, frozenset({group.scope_id}))
+
+
+def requested(group: GroupRow, request: JoinRequestRow) -> Event:
+    """That somebody has asked to join, or that this is decided: for those who decide and who asked."""
+    audience = frozenset({moderators_of(group.id), request.account_id})
+    return event(Kind.JOIN_REQUEST_CHANGED, group, request.id, audience)
+
+
+def event(kind: Kind, group: GroupRow, subject: UUID, audience: frozenset[UUID]) -> Event:
+    return Event(
+        community_topic(group.community_id),
+        kind,
+        subject,
+        audience=audience,
+        thread=group.id,
+        facts={"wall": str(group.id)},
+    )

@@ -1,0 +1,1 @@
+"""The online party branch: one module a part of it."""

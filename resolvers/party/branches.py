@@ -1,0 +1,112 @@
+"""Party branches, and who may do what in their name."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, Role, has_power
+from models.party.audience import BranchAudience, scope_of
+from models.party.members import belongs_to_branch
+from models.rows import select
+from resolvers import audit, organisations
+from resolvers.context import Context
+from resolvers.errors import NotAllowed, NotFound
+
+MEMBERS_ONLY = "Only members of the branch may do this"
+NO_POWER = "Only officers of the branch with this power may do this"
+
+
+async def branch_for(ctx: Context, branch_id: UUID) -> OrganisationRow:
+    """The party branch, for who belongs to its community. Raises Unauthenticated, NotFound."""
+    branch = await organisations.organisation_for(ctx, branch_id)
+    if branch.kind is not OrganisationKind.PARTY_BRANCH or not ctx.viewer.belongs_to(branch.community_id):
+        raise NotFound
+    return branch
+
+
+async def own_branch(ctx: Context, branch_id: UUID) -> OrganisationRow:
+    """The party branch, for its members and officers. Raises Unauthenticated, NotFound, NotAllowed."""
+    branch = await branch_for(ctx, branch_id)
+    if not belongs_to_branch(ctx.viewer, branch.id):
+        raise NotAllowed(MEMBERS_ONLY)
+    return branch
+
+
+async def followed(
+    ctx: Context, branch_id: UUID, audience: BranchAudience
+) -> tuple[OrganisationRow, frozenset[UUID]]:
+    """The branch, and the scopes of which one must be held as long as its stream is open.
+
+    Raises Unauthenticated, NotFound; NotAllowed for who asks for what is for members, and is none.
+    """
+    if audience is BranchAudience.MEMBERS:
+        branch = await own_branch(ctx, branch_id)
+    else:
+        branch = await branch_for(ctx, branch_id)
+    return branch, frozenset({scope_of(audience, branch)})
+
+
+async def empowered(ctx: Context, branch_id: UUID, power: Power, action: str) -> OrganisationRow:
+    """The party branch in whose name the viewer may do this.
+
+    Raises Unauthenticated, NotFound; NotAllowed, and keeps the attempt.
+    """
+    branch = await branch_for(ctx, branch_id)
+    if not has_power(ctx.viewer, branch.id, power):
+        raise await audit.refuse(
+            ctx, action, NO_POWER, community_id=branch.community_id, organisation_id=branch.id
+        )
+    return branch
+
+
+async def check_power(
+    ctx: Context, community_id: UUID, branch_id: UUID, power: Power, action: str, subject_id: UUID
+) -> None:
+    """That the viewer, who sees something of the branch's, may do this with it.
+
+    Raises NotAllowed, and keeps the attempt of an officer. Of a member it is not kept: an entry would say
+    who is one.
+    """
+    if has_power(ctx.viewer, branch_id, power):
+        return
+    if branch_id not in ctx.viewer.offices:
+        raise NotAllowed(NO_POWER)
+    raise await audit.refuse(
+        ctx, action, NO_POWER, community_id=community_id, organisation_id=branch_id, subject_id=subject_id
+    )
+
+
+@dataclass(slots=True)
+class Holder:
+    account_id: UUID
+    role: Role
+
+
+async def officers_with(branch_id: UUID, power: Power) -> list[UUID]:
+    """The accounts that may do this in the branch's name."""
+    rows = await select(
+        Holder,
+        "SELECT account_id, role FROM appointment"
+        " WHERE organisation_id = ? AND revoked_at IS NULL ORDER BY id",
+        branch_id,
+    )
+    roles = POWERS[OrganisationKind.PARTY_BRANCH]
+    return [row.account_id for row in rows if power in roles.get(row.role, frozenset())]
+
+
+@dataclass(slots=True)
+class Enrolled:
+    account_id: UUID
+
+
+async def members_in(branch_id: UUID) -> list[UUID]:
+    """Who belongs to the branch and to its community now."""
+    rows = await select(
+        Enrolled,
+        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL AND ("
+        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = m.account_id"
+        " AND r.community_id = m.community_id AND r.until IS NULL)"
+        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = m.account_id"
+        " AND a.community_id = m.community_id AND a.revoked_at IS NULL)) ORDER BY m.id",
+        branch_id,
+    )
+    return [row.account_id for row in rows]

@@ -1,0 +1,239 @@
+"""Writing lessons, publishing them, withdrawing them: in the name of the branch."""
+
+from uuid import UUID
+
+from models.base import new_id, now
+from models.notifications import NotificationKind
+from models.organisations import OrganisationRow, Power
+from models.party.lessons import (
+    PartyLesson,
+    PartyLessonItem,
+    PartyLessonItemRow,
+    PartyLessonRow,
+    PartyLessonState,
+    scope_of,
+)
+from models.rows import columns, execute, select
+from resolvers import audit, notifications
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.party.branches import check_power, empowered, members_in
+from resolvers.party.lessons import reading
+from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, checked
+from resolvers.retries import earlier_result
+from subscriptions.events import Event, Kind, community_topic
+from subscriptions.work import Work
+
+CHANGED = "It has been changed meanwhile"
+
+
+async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str) -> PartyLessonRow:
+    """Write a lesson that nobody but the branch's officers sees yet; with a key used before, that one.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict (the key was used for something else).
+    """
+    branch = await empowered(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.createLesson")
+    draft = checked(draft)
+    if any(item.id for item in draft.items):
+        raise InvalidInput(items="Holds an item that is not of this lesson")
+    lesson_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(ctx, key, "createPartyLesson", [branch_id, *draft.said], lesson_id)
+        if earlier is None:
+            await insert(ctx, work, lesson_id, branch, draft)
+    return await reading.visible(ctx, earlier or lesson_id)
+
+
+async def insert(
+    ctx: Context, work: Work, lesson_id: UUID, branch: OrganisationRow, draft: LessonDraft
+) -> None:
+    await PartyLesson.create(
+        id=lesson_id,
+        community_id=branch.community_id,
+        branch_id=branch.id,
+        scope_id=branch.id,
+        author_id=ctx.account_id,
+        audience=draft.audience,
+        title=draft.title,
+        summary=draft.summary,
+    )
+    (row,) = await reading.by_ids([lesson_id])
+    assert row is not None  # noqa: S101 - just written
+    await write_items(row, draft.items)
+    await audited(ctx, "party.createLesson", row)
+    work.record(event(Kind.PARTY_LESSON_CHANGED, row))
+
+
+async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraft) -> PartyLessonRow:
+    """Replace what a lesson says. Items that are named keep who has finished them.
+
+    A published lesson stays so. Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
+    row = await kept(ctx, lesson_id, "party.editLesson")
+    draft = checked(draft)
+    if row.state is PartyLessonState.PUBLISHED:
+        check_publishable(draft.items)
+    async with ctx.unit_of_work() as work:
+        scope = scope_of(row.community_id, row.branch_id, draft.audience, row.state)
+        await change(
+            row,
+            version,
+            title=draft.title,
+            summary=draft.summary,
+            audience=draft.audience,
+            scope_id=scope,
+        )
+        await write_items(row, draft.items)
+        await audited(ctx, "party.editLesson", row)
+        (after,) = await reading.by_ids([row.id])
+        if row.scope_id != scope:
+            work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
+        work.record(event(Kind.PARTY_LESSON_CHANGED, after or row))
+    return await reading.visible(ctx, row.id)
+
+
+async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLessonRow:
+    """Show a lesson to those whom it is for, and tell the members.
+
+    Raises InvalidInput (nothing in it is required), NotFound, NotAllowed, Conflict.
+    """
+    row = await kept(ctx, lesson_id, "party.publishLesson")
+    (items,) = await reading.items_of(ctx, [row])
+    check_publishable(items)
+    if row.state is PartyLessonState.PUBLISHED:
+        raise Conflict(CHANGED, row.id)
+    async with ctx.unit_of_work() as work:
+        state = PartyLessonState.PUBLISHED
+        scope = scope_of(row.community_id, row.branch_id, row.audience, state)
+        await change(row, version, state=state, scope_id=scope, published_at=now())
+        await audited(ctx, "party.publishLesson", row)
+        row.scope_id = scope
+        work.record(event(Kind.PARTY_LESSON_PUBLISHED, row))
+        await notifications.notify(
+            work,
+            ctx,
+            account_ids=await members_in(row.branch_id),
+            community_id=row.community_id,
+            kind=NotificationKind.PARTY_LESSON,
+            subject_id=row.id,
+            actor_id=ctx.account_id,
+        )
+    return await reading.visible(ctx, row.id)
+
+
+async def withdraw(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLessonRow:
+    """Take a lesson back; certificates stay good. Raises NotFound, NotAllowed, Conflict."""
+    row = await kept(ctx, lesson_id, "party.withdrawLesson")
+    if row.state is not PartyLessonState.PUBLISHED:
+        raise Conflict(CHANGED, row.id)
+    async with ctx.unit_of_work() as work:
+        await change(row, version, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
+        await audited(ctx, "party.withdrawLesson", row)
+        work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
+    return await reading.visible(ctx, row.id)
+
+
+async def kept(ctx: Context, lesson_id: UUID, action: str) -> PartyLessonRow:
+    """The lesson, for who keeps the branch's. Raises Unauthenticated, NotFound, NotAllowed."""
+    _ = ctx.account_id
+    row = await reading.visible(ctx, lesson_id)
+    await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
+    return row
+
+
+def check_publishable(items: tuple[ItemDraft, ...] | list[PartyLessonItemRow]) -> None:
+    if not any(item.required for item in items):
+        raise InvalidInput(items="A lesson has at least one required item")
+
+
+async def change(row: PartyLessonRow, version: int, **values: object) -> None:
+    settings = ", ".join(f"{name} = ?" for name in values)
+    changed = await execute(
+        f"UPDATE party_lesson SET {settings}, version = version + 1 WHERE id = ? AND version = ?"
+        " RETURNING id",
+        *values.values(),
+        row.id,
+        version,
+    )
+    if not changed:
+        raise Conflict(CHANGED, row.id)
+
+
+async def lock(lesson_id: UUID) -> None:
+    """The lesson's row lock: what it consists of and who finishes it change one after the other."""
+    await execute("UPDATE party_lesson SET version = version WHERE id = ? RETURNING id", lesson_id)
+
+
+async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> None:
+    """Make these the lesson's items, behind its lock. Raises InvalidInput for an item that is not of it."""
+    items = await select(
+        PartyLessonItemRow,
+        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
+        " WHERE t.lesson_id = ? AND t.removed_at IS NULL",
+        row.id,
+    )
+    before = {item.id: item for item in items}
+    named = [draft.id for draft in drafts if draft.id]
+    if len(set(named)) < len(named) or not before.keys() >= set(named):
+        raise InvalidInput(items="Holds an item that is not of this lesson")
+    gone = before.keys() - set(named)
+    if gone:
+        await execute("UPDATE party_lesson_item SET removed_at = ? WHERE id IN (?) RETURNING id", now(), gone)
+    for position, draft in enumerate(drafts, 1):
+        if draft.id:
+            await rewrite(before[draft.id], draft, position)
+        else:
+            await add(row, draft, position)
+
+
+async def add(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
+    await PartyLessonItem.create(
+        community_id=row.community_id,
+        lesson_id=row.id,
+        position=position,
+        kind=draft.kind,
+        title=draft.title,
+        body=draft.body,
+        url=draft.url,
+        required=draft.required,
+        pass_percent=draft.pass_percent,
+        attempts=draft.attempts,
+        questions=draft.key,
+    )
+
+
+async def rewrite(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> None:
+    if draft.kind is not item.kind:
+        raise InvalidInput(items="An item keeps its kind")
+    await execute(
+        "UPDATE party_lesson_item SET position = ?, title = ?, body = ?, url = ?, required = ?,"
+        " pass_percent = ?, attempts = ?, questions = ?,"
+        " revision = revision + CASE WHEN questions = ? THEN 0 ELSE 1 END WHERE id = ? RETURNING id",
+        position,
+        draft.title,
+        draft.body,
+        draft.url,
+        draft.required,
+        draft.pass_percent,
+        draft.attempts,
+        draft.key,
+        draft.key,
+        item.id,
+    )
+
+
+async def audited(ctx: Context, action: str, row: PartyLessonRow) -> None:
+    await audit.record(
+        ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
+    )
+
+
+def event(kind: Kind, row: PartyLessonRow) -> Event:
+    """For whoever may see the lesson as `row` has it."""
+    return Event(
+        community_topic(row.community_id),
+        kind,
+        row.id,
+        audience=frozenset({row.scope_id}),
+        facts={"branch": str(row.branch_id)},
+    )

@@ -1,0 +1,174 @@
+"""What is seen of lessons: by whom they are for, and of one's own progress by oneself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.identity import NeighbourRow
+from models.organisations import OrganisationRow, Power, has_power
+from models.paging import Page, PageArgs
+from models.party import lessons as rules
+from models.party.lessons import (
+    LESSONS,
+    PartyLessonItemRow,
+    PartyLessonRow,
+    PartyLessonState,
+    PartyQuizAttemptRow,
+)
+from models.rows import EVERYTHING, Where, columns, select
+from resolvers import identity
+from resolvers.context import Context
+from resolvers.errors import NotFound
+from resolvers.paging import pages
+from subscriptions.events import Logged
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyLessonRow | None]:
+    rows = await select(
+        PartyLessonRow,
+        f"SELECT {columns(PartyLessonRow)} FROM party_lesson t WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonRow | None]:
+    """The lessons with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, rules.visible_to(ctx.viewer))
+
+
+async def visible(ctx: Context, lesson_id: UUID) -> PartyLessonRow:
+    """The lesson. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [lesson_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def items_by_ids(ids: Sequence[UUID]) -> list[PartyLessonItemRow | None]:
+    rows = await select(
+        PartyLessonItemRow,
+        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
+        " WHERE t.id IN (?) AND t.removed_at IS NULL",
+        set(ids),
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def items_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonItemRow | None]:
+    """The items with these ids, None for each of a lesson that the viewer may not see."""
+    items = await items_by_ids(ids)
+    lessons = await visible_by_ids(ctx, [item.lesson_id for item in items if item])
+    seen = {lesson.id for lesson in lessons if lesson}
+    return [item if item and item.lesson_id in seen else None for item in items]
+
+
+async def lessons_of(
+    ctx: Context, branches: Sequence[OrganisationRow], state: PartyLessonState | None, args: PageArgs
+) -> list[Page[PartyLessonRow]]:
+    """The lessons of each branch that the viewer may see, the newest first."""
+    where = rules.visible_to(ctx.viewer)
+    if state is not None:
+        where &= Where("t.state = ?", (state,))
+    ids = [branch.id for branch in branches]
+    return await pages(
+        PartyLessonRow, "party_lesson", ids, by="branch_id", args=args, where=where, order=LESSONS
+    )
+
+
+async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[list[PartyLessonItemRow]]:
+    """The items of each lesson, in their order."""
+    rows = await select(
+        PartyLessonItemRow,
+        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
+        " WHERE t.lesson_id IN (?) AND t.removed_at IS NULL ORDER BY t.position",
+        {lesson.id for lesson in lessons},
+    )
+    return [[row for row in rows if row.lesson_id == lesson.id] for lesson in lessons]
+
+
+async def branches_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[OrganisationRow | None]:
+    """The branch of each."""
+    return await identity.organisations_by_id(ctx, [lesson.branch_id for lesson in lessons])
+
+
+async def authors_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[NeighbourRow]:
+    """The officer who wrote each."""
+    return await identity.authors_of(ctx, lessons)
+
+
+async def lessons_around(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[PartyLessonRow | None]:
+    """The lesson of each item."""
+    return await by_ids([item.lesson_id for item in items])
+
+
+async def lessons_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PartyLessonRow | None]:
+    """The lesson of each event, unless it is for fewer people by now."""
+    rows = await by_ids([logged.event.subject for logged in events])
+    return [
+        row if row and row.scope_id in logged.event.audience else None
+        for row, logged in zip(rows, events, strict=True)
+    ]
+
+
+# The viewer's own
+
+
+@dataclass(slots=True)
+class Done:
+    item_id: UUID
+
+
+async def done_by_viewer(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[bool]:
+    """Whether the viewer has finished each."""
+    rows = await select(
+        Done,
+        "SELECT item_id FROM party_lesson_progress WHERE account_id = ? AND item_id IN (?)",
+        ctx.viewer.account_id,
+        {item.id for item in items},
+    )
+    done = {row.item_id for row in rows}
+    return [item.id in done for item in items]
+
+
+async def attempts_by_viewer(
+    ctx: Context, items: Sequence[PartyLessonItemRow]
+) -> list[list[PartyQuizAttemptRow]]:
+    """The viewer's attempts at each, in their order."""
+    rows = await select(
+        PartyQuizAttemptRow,
+        f"SELECT {columns(PartyQuizAttemptRow)} FROM party_quiz_attempt t"
+        " WHERE t.account_id = ? AND t.item_id IN (?) ORDER BY t.number",
+        ctx.viewer.account_id,
+        {item.id for item in items},
+    )
+    return [[row for row in rows if row.item_id == item.id] for item in items]
+
+
+async def keys_shown(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[list[list[int]] | None]:
+    """The right options of each question, where they give nothing away: for who keeps the lessons, and for
+    who has passed these very questions or may not try any more."""
+    lessons = await lessons_around(ctx, items)
+    attempts = await attempts_by_viewer(ctx, items)
+    return [
+        [right_options(question) for question in item.questions]
+        if (lesson and has_power(ctx.viewer, lesson.branch_id, Power.PUBLISH_PARTY_CONTENT))
+        or is_over(item, tried)
+        else None
+        for item, lesson, tried in zip(items, lessons, attempts, strict=True)
+    ]
+
+
+def is_over(item: PartyLessonItemRow, tried: Sequence[PartyQuizAttemptRow]) -> bool:
+    """Whether whoever tried so often has nothing to gain from the key any more."""
+    passed = any(row.passed and row.revision == item.revision for row in tried)
+    return bool(tried) and (passed or len(tried) >= item.attempts)
+
+
+def right_options(question: dict[str, object]) -> list[int]:
+    """The numbers of the right options, from 1."""
+    options: list[dict[str, object]] = question["options"]  # type: ignore[assignment]
+    return [number for number, option in enumerate(options, 1) if option["correct"]]

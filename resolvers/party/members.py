@@ -1,0 +1,450 @@
+"""Entering a party branch, functions in it, and leaving it.
+
+Nothing here tells anybody else who is a member: no event but to those concerned, no count, no log entry with
+a name or a reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from models import privacy
+from models.base import new_id, now
+from models.identity import AccountRow, NeighbourRow
+from models.notifications import NotificationKind
+from models.organisations import OrganisationRow, Power
+from models.paging import Page, PageArgs
+from models.party import members as rules
+from models.party.members import (
+    APPLICATIONS,
+    MEMBERS,
+    PartyApplication,
+    PartyApplicationRow,
+    PartyApplicationStatus,
+    PartyFunction,
+    PartyMember,
+    PartyMemberRow,
+)
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import audit, identity, memberships, notifications
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.identity.faces import neighbours
+from resolvers.limits import check_rate
+from resolvers.paging import pages
+from resolvers.party import contents
+from resolvers.party.branches import branch_for, check_power, officers_with
+from resolvers.retries import earlier_result
+from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.work import Work
+
+LONGEST_STATEMENT = 1000
+LONGEST_REASON = 300
+APPLICATIONS_A_DAY = 5
+CHANGED = "It has been changed meanwhile"
+DECIDED = "It has been decided or has changed meanwhile"
+
+# Applying
+
+
+async def apply(ctx: Context, *, branch_id: UUID, statement: str, key: str) -> PartyApplicationRow:
+    """Ask to be known to a branch as a member; with a key used before, the application made then.
+
+    Raises InvalidInput, NotFound, NotAllowed (no verified resident), Conflict (a member or an applicant
+    already), RateLimited.
+    """
+    account_id = ctx.account_id
+    statement = check_text("statement", statement, LONGEST_STATEMENT)
+    branch = await branch_for(ctx, branch_id)
+    if not await lives_in(account_id, branch.community_id):
+        raise NotAllowed("Only verified residents of this community may apply to the branch")
+    application_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(ctx, key, "applyToPartyBranch", [branch_id, statement], application_id)
+        if earlier is None:
+            await check_rate(ctx, "applyToPartyBranch", APPLICATIONS_A_DAY, 24 * 3600)
+            await insert_application(ctx, application_id, branch, statement)
+            row = await application(application_id)
+            await tell(work, ctx, row, await officers_with(branch.id, Power.MANAGE_PARTY_MEMBERS))
+    return await application(earlier or application_id)
+
+
+async def insert_application(
+    ctx: Context, application_id: UUID, branch: OrganisationRow, statement: str
+) -> None:
+    if branch.id in ctx.viewer.memberships:
+        raise Conflict("You belong to this branch already")
+    made = await execute(
+        "INSERT INTO party_application"
+        " (id, created_at, community_id, branch_id, account_id, statement_sealed, open_key, status, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (open_key) DO NOTHING RETURNING id",
+        application_id,
+        now(),
+        branch.community_id,
+        branch.id,
+        ctx.account_id,
+        ctx.services.keys.seal(privacy.PARTY, statement),
+        uuid5(branch.id, str(ctx.account_id)),
+        PartyApplicationStatus.PENDING,
+    )
+    if not made:
+        (open_one,) = await PartyApplication.filter(open_key=uuid5(branch.id, str(ctx.account_id)))
+        raise Conflict("You have applied to this branch already", open_one.id)
+
+
+async def withdraw(ctx: Context, *, application_id: UUID) -> PartyApplicationRow:
+    """Take an own application back. Raises NotFound, Conflict."""
+    row = await application(application_id)
+    if row.account_id != ctx.account_id:
+        raise NotFound
+    async with ctx.unit_of_work() as work:
+        await settle(row, row.version, PartyApplicationStatus.WITHDRAWN)
+        work.record(application_event(row, await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)))
+    return await application(row.id)
+
+
+async def approve(
+    ctx: Context, *, application_id: UUID, version: int, function: PartyFunction
+) -> PartyApplicationRow:
+    """Take the applicant into the branch. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
+    row = await decided_by(ctx, application_id, "party.approve")
+    if not await lives_in(row.account_id, row.community_id):
+        raise InvalidInput(applicationId="The applicant does not live in this community any more")
+    async with ctx.unit_of_work() as work:
+        await settle(row, version, PartyApplicationStatus.APPROVED)
+        entered = await memberships.enrol(
+            work, community_id=row.community_id, host_id=row.branch_id, account_id=row.account_id
+        )
+        if entered:
+            await PartyMember.create(
+                community_id=row.community_id,
+                branch_id=row.branch_id,
+                account_id=row.account_id,
+                function=function,
+            )
+        await decided(work, ctx, row, "party.approve")
+    return await application(row.id)
+
+
+async def reject(ctx: Context, *, application_id: UUID, version: int, reason: str) -> PartyApplicationRow:
+    """Refuse an application, with the reason that the applicant is told.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
+    reason = check_text("reason", reason, LONGEST_REASON, least=4)
+    row = await decided_by(ctx, application_id, "party.reject")
+    async with ctx.unit_of_work() as work:
+        sealed = ctx.services.keys.seal(privacy.PARTY, reason)
+        await settle(row, version, PartyApplicationStatus.REJECTED, sealed)
+        await decided(work, ctx, row, "party.reject")
+    return await application(row.id)
+
+
+async def decided_by(ctx: Context, application_id: UUID, action: str) -> PartyApplicationRow:
+    """The application, for who may decide it. Officers of the branch who may not are refused."""
+    _ = ctx.account_id
+    row = await application(application_id)
+    (seen,) = await applications_visible_by_ids(ctx, [row.id])
+    if seen is None and row.branch_id not in ctx.viewer.offices:
+        raise NotFound
+    await check_power(ctx, row.community_id, row.branch_id, Power.MANAGE_PARTY_MEMBERS, action, row.id)
+    return row
+
+
+async def settle(
+    row: PartyApplicationRow, version: int, status: PartyApplicationStatus, reason: str | None = None
+) -> None:
+    """Decide a pending application, and forget what it said. Raises Conflict."""
+    changed = await execute(
+        "UPDATE party_application SET status = ?, decided_at = ?, reason_sealed = ?, statement_sealed = NULL,"
+        " open_key = NULL, version = version + 1 WHERE id = ? AND version = ? AND status = ? RETURNING id",
+        status,
+        now(),
+        reason,
+        row.id,
+        version,
+        PartyApplicationStatus.PENDING,
+    )
+    if not changed:
+        raise Conflict(DECIDED, row.id)
+
+
+async def decided(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:
+    await audit.record(
+        ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
+    )
+    await tell(work, ctx, row, [row.account_id])
+    work.record(application_event(row, await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)))
+
+
+async def tell(work: Work, ctx: Context, row: PartyApplicationRow, account_ids: Sequence[UUID]) -> None:
+    """Each of these finds the application in the inbox, and hears of it live."""
+    await notifications.notify(
+        work,
+        ctx,
+        account_ids=account_ids,
+        community_id=row.community_id,
+        kind=NotificationKind.PARTY_ENTRY,
+        subject_id=row.id,
+    )
+    work.record(application_event(row, account_ids))
+
+
+def application_event(row: PartyApplicationRow, account_ids: Sequence[UUID]) -> Event:
+    return Event(
+        community_topic(row.community_id),
+        Kind.PARTY_APPLICATION_CHANGED,
+        row.id,
+        audience=frozenset({row.account_id, *account_ids}),
+    )
+
+
+# Belonging
+
+
+async def set_function(
+    ctx: Context, *, member_id: UUID, version: int, function: PartyFunction
+) -> PartyMemberRow:
+    """Say what a member does for the branch. Raises NotFound, NotAllowed, Conflict."""
+    row = await current(ctx, member_id)
+    await check_power(
+        ctx, row.community_id, row.branch_id, Power.MANAGE_PARTY_MEMBERS, "party.setFunction", row.id
+    )
+    async with ctx.unit_of_work() as work:
+        await change(row, version, Where("function = ?", (function,)))
+        await audit.record(
+            ctx,
+            "party.setFunction",
+            community_id=row.community_id,
+            organisation_id=row.branch_id,
+            subject_id=row.id,
+            detail=function.value,
+        )
+        work.record(await member_event(row))
+    return await member(row.id)
+
+
+async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> PartyMemberRow:
+    """End a membership: who leads the branch, or the member. What it carried ends within seconds.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
+    reason = check_text("reason", reason, LONGEST_REASON, least=4)
+    row = await current(ctx, member_id)
+    own = row.account_id == ctx.account_id
+    if not own:
+        await check_power(
+            ctx, row.community_id, row.branch_id, Power.MANAGE_PARTY_MEMBERS, "party.endMembership", row.id
+        )
+    async with ctx.unit_of_work() as work:
+        sealed = ctx.services.keys.seal(privacy.PARTY, reason)
+        await change(row, version, Where("ended_at = ?, end_reason_sealed = ?", (now(), sealed)))
+        await memberships.dismiss(work, host_id=row.branch_id, account_id=row.account_id)
+        await contents.end_profile(work, branch_id=row.branch_id, account_id=row.account_id)
+        if not own:
+            await audit.record(
+                ctx,
+                "party.endMembership",
+                community_id=row.community_id,
+                organisation_id=row.branch_id,
+                subject_id=row.id,
+            )
+        work.record(await member_event(row))
+        await notifications.notify(
+            work,
+            ctx,
+            account_ids=[row.account_id],
+            community_id=row.community_id,
+            kind=NotificationKind.PARTY_MEMBER,
+            subject_id=row.id,
+            actor_id=ctx.account_id,
+        )
+    return await member(row.id)
+
+
+async def current(ctx: Context, member_id: UUID) -> PartyMemberRow:
+    """A membership that the viewer sees and that holds. Raises Unauthenticated, NotFound, Conflict."""
+    _ = ctx.account_id
+    (row,) = await members_visible_by_ids(ctx, [member_id])
+    if row is None:
+        raise NotFound
+    if row.ended_at is not None:
+        raise Conflict(CHANGED, row.id)
+    return row
+
+
+async def change(row: PartyMemberRow, version: int, settings: Where) -> None:
+    changed = await execute(
+        f"UPDATE party_member SET {settings.text}, version = version + 1"
+        " WHERE id = ? AND version = ? AND ended_at IS NULL RETURNING id",
+        *settings.params,
+        row.id,
+        version,
+    )
+    if not changed:
+        raise Conflict(CHANGED, row.id)
+
+
+async def member_event(row: PartyMemberRow) -> Event:
+    """For the member and who leads the branch."""
+    leading = await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)
+    return Event(
+        community_topic(row.community_id),
+        Kind.PARTY_MEMBER_CHANGED,
+        row.id,
+        audience=frozenset({row.account_id, *leading}),
+    )
+
+
+@dataclass(slots=True)
+class Living:
+    id: UUID
+
+
+async def lives_in(account_id: UUID, community_id: UUID) -> bool:
+    """Whether the account is a verified resident there."""
+    return bool(
+        await select(
+            Living,
+            "SELECT id FROM residency WHERE account_id = ? AND community_id = ? AND until IS NULL LIMIT 1",
+            account_id,
+            community_id,
+        )
+    )
+
+
+# Reading
+
+
+async def application(application_id: UUID) -> PartyApplicationRow:
+    """The application, whoever asks. Raises NotFound."""
+    (row,) = await applications_by_ids([application_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def applications_by_ids(
+    ids: Sequence[UUID], where: Where = EVERYTHING
+) -> list[PartyApplicationRow | None]:
+    rows = await select(
+        PartyApplicationRow,
+        f"SELECT {columns(PartyApplicationRow)} FROM party_application t"
+        f" WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def applications_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyApplicationRow | None]:
+    """The applications with these ids, None for each that the viewer may not see."""
+    return await applications_by_ids(ids, rules.applications_visible_to(ctx.viewer))
+
+
+async def member(member_id: UUID) -> PartyMemberRow:
+    """The membership, whoever asks. Raises NotFound."""
+    (row,) = await members_by_ids([member_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def members_by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyMemberRow | None]:
+    rows = await select(
+        PartyMemberRow,
+        f"SELECT {columns(PartyMemberRow)} FROM party_member t WHERE t.id IN (?) AND ({where.text})",
+        set(ids),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def members_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyMemberRow | None]:
+    """The memberships with these ids, None for each that the viewer may not see."""
+    return await members_by_ids(ids, rules.members_visible_to(ctx.viewer))
+
+
+async def members_of(
+    ctx: Context, branches: Sequence[OrganisationRow], args: PageArgs
+) -> list[Page[PartyMemberRow]]:
+    """Who belongs to each branch now, for its members and officers; empty for everyone else."""
+    seen = Where("t.ended_at IS NULL AND t.branch_id IN (?)", (rules.branches_of(ctx.viewer),))
+    ids = [branch.id for branch in branches]
+    return await pages(
+        PartyMemberRow, "party_member", ids, by="branch_id", args=args, where=seen, order=MEMBERS
+    )
+
+
+async def applications_of(
+    ctx: Context,
+    branches: Sequence[OrganisationRow],
+    status: PartyApplicationStatus | None,
+    args: PageArgs,
+) -> list[Page[PartyApplicationRow]]:
+    """The applications to each branch, for who decides them; empty for everyone else."""
+    where = rules.applications_decided_by(ctx.viewer)
+    if status is not None:
+        where &= Where("t.status = ?", (status,))
+    ids = [branch.id for branch in branches]
+    return await pages(
+        PartyApplicationRow,
+        "party_application",
+        ids,
+        by="branch_id",
+        args=args,
+        where=where,
+        order=APPLICATIONS,
+    )
+
+
+async def own_memberships(ctx: Context, accounts: Sequence[AccountRow]) -> list[list[PartyMemberRow]]:
+    """The memberships that each account holds now; empty but for the viewer's own."""
+    rows = await select(
+        PartyMemberRow,
+        f"SELECT {columns(PartyMemberRow)} FROM party_member t WHERE t.account_id IN (?)"
+        " AND t.ended_at IS NULL AND t.branch_id IN (?) ORDER BY t.id",
+        [account.id for account in accounts if account.id == ctx.viewer.account_id],
+        frozenset(ctx.viewer.memberships),
+    )
+    return [[row for row in rows if row.account_id == account.id] for account in accounts]
+
+
+async def own_applications(
+    ctx: Context, branches: Sequence[OrganisationRow]
+) -> list[PartyApplicationRow | None]:
+    """The viewer's newest application to each branch."""
+    rows = await select(
+        PartyApplicationRow,
+        f"SELECT {columns(PartyApplicationRow)} FROM party_application t"
+        " WHERE t.account_id = ? AND t.branch_id IN (?) ORDER BY t.id",
+        ctx.viewer.account_id,
+        {branch.id for branch in branches},
+    )
+    found = {row.branch_id: row for row in rows}
+    return [found.get(branch.id) for branch in branches]
+
+
+async def persons_of(
+    ctx: Context, rows: Sequence[PartyMemberRow | PartyApplicationRow]
+) -> list[NeighbourRow]:
+    """Who each is about, as neighbours know them."""
+    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
+
+
+async def branches_around(
+    ctx: Context, rows: Sequence[PartyMemberRow | PartyApplicationRow]
+) -> list[OrganisationRow | None]:
+    """The branch of each."""
+    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
+
+
+async def applications_of_events(ctx: Context, events: Sequence[Logged]) -> list[PartyApplicationRow | None]:
+    return await applications_visible_by_ids(ctx, [logged.event.subject for logged in events])
+
+
+async def members_of_events(ctx: Context, events: Sequence[Logged]) -> list[PartyMemberRow | None]:
+    return await members_visible_by_ids(ctx, [logged.event.subject for logged in events])

@@ -1,0 +1,96 @@
+"""What organisations offer, as clients see it."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.directory import entries as rules
+from models.directory.entries import EntryRow
+from resolvers.directory import listing
+from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_of, weekly_of
+from schema.directory.terms import DirectoryCategory
+from schema.fields import VIEWER, Info, loaded
+from schema.identity import Building, Estate, Grid
+from schema.node import Node, fetched_by
+
+if TYPE_CHECKING:
+    from schema.communities import Community, Organisation
+
+CommunityType = Annotated["Community", strawberry.lazy("schema.communities")]
+OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
+
+
+@strawberry.type(description="Where more is found.")
+class EntryLink:
+    title: str = strawberry.field(description="What is there.")
+    address: str = strawberry.field(description="An address that begins with http:// or https://.")
+
+
+@fetched_by(listing.visible_by_ids)
+@strawberry.type(
+    description="A local service: what an organisation offers, when, and how to reach it. Seen by whoever may"
+    " look at the community while it is published, a merchant's only while a licence of it is approved and"
+    " valid; by its organisation always."
+)
+class DirectoryEntry(Node):
+    category: DirectoryCategory = strawberry.field(description="What kind of service it is.")
+    name: str = strawberry.field(description="What it is called.")
+    summary: str = strawberry.field(description="What it does.")
+    place: str = strawberry.field(description="Where, in words; may be empty.")
+    phone: str = strawberry.field(description="The office's phone, never a person's; may be empty.")
+    steps: list[str] = strawberry.field(description="What to do, in this order.")
+    documents: list[str] = strawberry.field(description="What to bring.")
+    published_at: datetime | None = strawberry.field(
+        description="Since when it is published; null while only its organisation sees it."
+    )
+    version: int = strawberry.field(description="Raised by every change.")
+    community: CommunityType = loaded(listing.communities_of, description="The community it belongs to.")
+    organisation: OrganisationType = loaded(listing.organisations_of, description="Who offers it.")
+    estate: Estate | None = loaded(listing.estates_of, description="The estate it is in or for.")
+    building: Building | None = loaded(listing.buildings_of, description="The building it is in.")
+    grid: Grid | None = loaded(
+        listing.grids_of, description="The grid that it is for; null for all, and for other categories."
+    )
+    licensed_until: date | None = loaded(
+        listing.licensed_until,
+        description="The last day on which the merchant's licence is valid, as the residents' committee has"
+        " checked; null for who needs none, and without one.",
+    )
+
+    @strawberry.field(description="Where more is found.")
+    @staticmethod
+    def links(root: strawberry.Parent[EntryRow]) -> list[EntryLink]:
+        return [EntryLink(title=title, address=address) for title, address in root.links]
+
+    @strawberry.field(description="When it is open in an ordinary week.")
+    @staticmethod
+    def opening_hours(root: strawberry.Parent[EntryRow]) -> list[WeeklyOpening]:
+        return weekly_of(root.opening)
+
+    @strawberry.field(description="The dates on which that does not hold.")
+    @staticmethod
+    def opening_exceptions(root: strawberry.Parent[EntryRow]) -> list[OpeningException]:
+        return exceptions_of(root.opening)
+
+    @strawberry.field(description="Whether it is open now; null if no hours are known.")
+    @staticmethod
+    def open_now(root: strawberry.Parent[EntryRow], info: Info) -> bool | None:
+        return root.opening.is_open(listing.moment(info.context)) if root.opening else None
+
+    @strawberry.field(
+        description="When it opens or closes next, holidays considered; null if it never does, or if no hours"
+        " are known."
+    )
+    @staticmethod
+    def next_change(root: strawberry.Parent[EntryRow], info: Info) -> datetime | None:
+        return root.opening.next_change(listing.moment(info.context))
+
+    @strawberry.field(description="Whether the viewer may change it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_keep(root: strawberry.Parent[EntryRow], info: Info) -> bool:
+        return rules.can_keep(info.context.viewer, root.organisation_id)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, EntryRow)

@@ -1,0 +1,71 @@
+"""The licences of merchants, as they and the residents' committee see them."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.directory.licences import LicenceRow, LicenceStepRow, last_day
+from resolvers.directory import licences
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
+from schema.fields import Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import Node, fetched_by
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+
+@fetched_by(licences.steps_visible_by_ids)
+@strawberry.type(description="What was done with a merchant's licence. Steps are only ever added.")
+class LicenceStep(Node):
+    created_at: datetime = strawberry.field(description="When it was.")
+    action: LicenceAction = strawberry.field(description="What was done.")
+    reason: str = strawberry.field(description="Why; may be empty.")
+    actor: Neighbour | None = loaded(licences.actors_of, description="Who did it; null for the clock.")
+    licence: Annotated["MerchantLicence", strawberry.lazy("schema.directory.licences")] = loaded(
+        licences.licences_around, description="The licence, as it is now."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, LicenceStepRow)
+
+
+@fetched_by(licences.visible_by_ids)
+@strawberry.type(
+    description="A licence that a merchant has submitted; for the merchant, and for those who check licences."
+)
+class MerchantLicence(Node):
+    kind: LicenceKind = strawberry.field(description="What it is for.")
+    state: LicenceState = strawberry.field(description="What was decided of it.")
+    created_at: datetime = strawberry.field(description="When it was submitted.")
+    version: int = strawberry.field(description="Raised by every decision.")
+    number: str = loaded(licences.masked_numbers, description="Its number, masked.")
+    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
+        licences.organisations_of, description="The merchant."
+    )
+
+    @strawberry.field(description="The last day on which it is valid, in China.")
+    @staticmethod
+    def valid_until(root: strawberry.Parent[LicenceRow]) -> date:
+        return last_day(root.expires_at)
+
+    @strawberry.field(
+        description="What was done with it, in its order.", metadata={"batch": licences.steps_of}
+    )
+    @staticmethod
+    async def steps(
+        root: strawberry.Parent[LicenceRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[LicenceStep]:
+        return await load(info, licences.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, LicenceRow)

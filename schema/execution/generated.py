@@ -1,0 +1,143 @@
+"""Code that builds the response's objects of one shape, written when the shape is first met.
+
+    def build(parents, columns, links):
+        built = []
+        for p, v1, v2 in zip(parents, columns[1], columns[2]):
+            v0 = p.body
+            built.append({'body': v0 if type(v0) is str else S0(v0), 'author': links[1][id(v1)], …})
+        return built
+
+A column holds a field's value for each parent, a link the built object for each object that a field led
+to, by its identity. The code raises something as soon as a value is not what its type allows: an error,
+a null where none may be, an object that could not be built. `completion` then says what is amiss.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLObjectType,
+    GraphQLString,
+    Undefined,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
+
+if TYPE_CHECKING:
+    from schema.execution.plan import Step
+
+Link = dict[int, Any]
+Builder = Callable[[Sequence[Any], Sequence[Any], Sequence[Link]], list[dict[str, Any]]]
+
+# How the scalars of the specification look when there is nothing to convert.
+_AS_IT_IS = {
+    GraphQLString: "type({0}) is str",
+    GraphQLID: "type({0}) is str",
+    GraphQLBoolean: "{0} is True or {0} is False",
+    GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
+    GraphQLFloat: "type({0}) is float and finite({0})",
+}
+
+
+class Amiss(Exception):
+    """A value is not what its type allows."""
+
+
+def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
+    """The function that builds objects of `type_` from the columns and links of these steps."""
+    writer = _Writer()
+    prelude: list[str] = []
+    taken: list[str] = []
+    columns: list[str] = []
+    entries: list[str] = []
+    for step in steps:
+        value = f"v{step.index}"
+        if step.typename:
+            entries.append(f"{step.key!r}: {type_.name!r}")
+            continue
+        if step.inline:
+            prelude.append(f"        {value} = p.{step.means.name}")  # type: ignore[union-attr]
+        else:
+            taken.append(value)
+            columns.append(f"columns[{step.index}]")
+        if step.asked is not None:
+            writer.lines.append(f"    k{step.index} = links[{step.index}]")
+        entries.append(f"{step.key!r}: {writer.completed(step.field.type, value, f'k{step.index}')}")
+    variables = ", ".join(["p", *taken])
+    values = ", ".join(["parents", *columns])
+    source = "\n".join(
+        [
+            "def build(parents, columns, links):",
+            *writer.lines,
+            "    built = []",
+            "    add = built.append",
+            f"    for {variables} in zip({values}):" if taken else "    for p in parents:",
+            *prelude,
+            f"        add({{{', '.join(entries)}}})",
+            "    return built",
+        ]
+    )
+    exec(compile(source, f"<{type_.name}>", "exec"), writer.names)  # noqa: S102 -- written above
+    build: Builder = writer.names["build"]
+    return build
+
+
+class _Writer:
+    """Writes the expressions that complete values."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {"finite": math.isfinite}
+        self.lines: list[str] = []
+        self._items = 0
+
+    def completed(self, type_: Any, value: str, link: str) -> str:
+        if is_non_null_type(type_):
+            return self._present(type_.of_type, value, link)
+        return f"(None if {value} is None else {self._present(type_, value, link)})"
+
+    def _present(self, type_: Any, value: str, link: str) -> str:
+        if is_list_type(type_):
+            self._items += 1
+            item = f"x{self._items}"
+            return f"[{self.completed(type_.of_type, item, link)} for {item} in {value}]"
+        if is_leaf_type(type_):
+            return self._leaf(type_, value)
+        return f"{link}[id({value})]"
+
+    def _leaf(self, type_: Any, value: str) -> str:
+        serialized = f"S{type_.name}"
+        self.names[serialized] = _serializer(type_)
+        if type_ in _AS_IT_IS:
+            return f"({value} if {_AS_IT_IS[type_].format(value)} else {serialized}({value}))"
+        if isinstance(type_, GraphQLEnumType):
+            members = f"E{type_.name}"
+            self.names[members] = _members(type_).get
+            return f"({members}(id({value})) or {serialized}({value}))"
+        return f"{serialized}({value})"
+
+
+def _serializer(type_: Any) -> Callable[[Any], Any]:
+    serialize = type_.coerce_output_value
+
+    def serialized(value: Any) -> Any:
+        if value is None or value is Undefined or isinstance(value, Exception):
+            raise Amiss
+        found = serialize(value)
+        if found is None or found is Undefined:
+            raise Amiss
+        return found
+
+    return serialized
+
+
+def _members(type_: GraphQLEnumType) -> dict[int, str]:
+    """The names of a Python enum's members by identity, as long as they live as long as the schema."""
+    wrapped = getattr(type_, "wrapped_cls", None)
+    return {id(member): type_.serialize(member) for member in wrapped} if wrapped is not None else {}

@@ -1,0 +1,129 @@
+"""How a field gets its values for a whole column of parents.
+
+    Attribute   an attribute of each parent
+    Loaded      one call of a batch resolver, whose arguments are made once
+    Called      a call for each parent
+
+What Strawberry wraps around a resolver (an Info of its own, the conversion of arguments, extensions) is
+done here once per column. A field with extensions is called with all its wrapping.
+"""
+
+import keyword
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLField, GraphQLSchema, default_field_resolver
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+from strawberry.types.info import Info
+
+from schema.execution.loading import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`batch` for all parents. `arguments` makes its arguments of the field's."""
+
+    batch: Batch
+    arguments: Callable[..., tuple[Any, ...]]
+    converted: Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`call(parent, **keywords(arguments, info))` for each parent.
+
+    `asking` says that the result is a coroutine that awaits hardly anything but what is loaded together.
+    """
+
+    call: Callable[..., Any]
+    keywords: Callable[[dict[str, Any], Any], dict[str, Any]]
+    asking: bool = False
+
+
+Means = Attribute | Loaded | Called
+
+
+def means_of(schema: GraphQLSchema, field: GraphQLField) -> Means:
+    """How `field` gets its values."""
+    definition = field.extensions.get("strawberry-definition")
+    strawberry_schema = getattr(schema, "_strawberry_schema", None)
+    if (
+        not isinstance(definition, StrawberryField)
+        or strawberry_schema is None
+        or definition.is_subscription
+        or definition.extensions
+        or strawberry_schema.schema_converter.exception_handlers
+    ):
+        return _as_graphql_core_calls_it(field)
+    if definition.is_basic_field:
+        name = definition.python_name
+        plain = definition.default_resolver is getattr and name.isidentifier() and not keyword.iskeyword(name)
+        return Attribute(name) if plain else _as_graphql_core_calls_it(field)
+    return _strawberry_means(definition, strawberry_schema.schema_converter)
+
+
+def _as_graphql_core_calls_it(field: GraphQLField) -> Called:
+    resolve = field.resolve or default_field_resolver
+
+    def keywords(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
+        return {"arguments": arguments, "info": info}
+
+    def call(parent: Any, arguments: dict[str, Any], info: Any) -> Any:
+        return resolve(parent, info, **arguments)
+
+    return Called(call, keywords)
+
+
+def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
+    resolver: Any = definition.base_resolver
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+
+    def converted(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
+        return convert_arguments(
+            arguments,
+            definition.arguments,
+            scalar_registry=converter.scalar_registry,
+            config=converter.config,
+            info=Info(_raw_info=info, _field=definition),
+        )
+
+    def keywords(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
+        given = converted(arguments, info) if arguments else {}
+        if info_name is not None:
+            given[info_name] = Info(_raw_info=info, _field=definition)
+        return given
+
+    batch = definition.metadata.get("batch")
+    if batch is not None and "arguments" in definition.metadata:
+        return Loaded(batch, definition.metadata["arguments"], converted)
+    return Called(_on_parent(resolver), keywords, asking=batch is not None and definition.is_async)
+
+
+def _on_parent(resolver: Any) -> Callable[..., Any]:
+    """The resolver's function, taking the parent first and all else by name."""
+    function: Callable[..., Any] = resolver.wrapped_func
+    own = resolver.self_parameter
+    named = list(
+        dict.fromkeys(
+            parameter.name
+            for parameter in (resolver.root_parameter, resolver.parent_parameter)
+            if parameter is not None and parameter is not own
+        )
+    )
+    first = next(iter(resolver.signature.parameters), None)
+    if own is not None and not named:
+        return function
+    if own is None and named == [first]:
+        return function
+    if own is None and not named:
+        return lambda _parent, **given: function(**given)
+    if own is None:
+        return lambda parent, **given: function(**dict.fromkeys(named, parent), **given)
+    return lambda parent, **given: function(parent, **dict.fromkeys(named, parent), **given)

@@ -1,0 +1,331 @@
+"""What is asked of the objects of each type, known once per operation.
+
+A `Plan` belongs to an operation and to the variables that skip and include. It holds a `Selection` for
+each field that leads to objects, and that a `Shape` for each type of object that was met there: the
+`Step`s that fill an object of the response, in its order. Fields are collected by graphql-core.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from inspect import iscoroutinefunction
+from typing import Any, Final
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    is_leaf_type,
+    is_non_null_type,
+    is_wrapping_type,
+    visit,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.language import SKIP, VisitorAction
+
+from schema.execution.generated import Builder, builder
+from schema.execution.means import Attribute, Means, means_of
+
+_PLANS: Final = 8
+_IMMUTABLE: Final = (str, int, float, bool, type(None), Enum)
+
+
+class Unplanned(Exception):
+    """The operation is none that can be planned. `reason` is a word for a metric's label."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Step:
+    """One entry of an object in the response."""
+
+    __slots__ = (
+        "_constant",
+        "asked",
+        "depth",
+        "details",
+        "field",
+        "index",
+        "inline",
+        "key",
+        "means",
+        "named",
+        "nodes",
+        "parent_type",
+        "typename",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        key: str,
+        details: FieldDetailsList,
+        parent_type: GraphQLObjectType,
+        field: GraphQLField,
+        means: Means,
+        asked: "Selection | None",
+    ) -> None:
+        self.index = index
+        self.key = key
+        self.details = details
+        self.nodes = [detail.node for detail in details]
+        self.parent_type = parent_type
+        self.field = field
+        self.means = means
+        self.named: Any = get_named_type(field.type)
+        self.depth = _lists(field.type)
+        # What is selected of the objects it leads to, if it leads to objects.
+        self.asked = asked
+        self.typename = self.nodes[0].name.value == "__typename"
+        # A plain attribute that is a leaf is read by the code that builds the response.
+        self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0
+        self._constant: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        found: str = self.nodes[0].name.value
+        return found
+
+    def arguments(self, variables: VariableValues) -> dict[str, Any]:
+        """The field's arguments, coerced. Raises GraphQLError."""
+        if self._constant is not None:
+            return self._constant
+        node = self.nodes[0]
+        if not self.field.args and not node.arguments:
+            values: dict[str, Any] = {}
+        else:
+            values = get_argument_values(self.field, node, variables, None, True)
+        if not _variables_in(node.arguments or ()) and all(
+            isinstance(value, _IMMUTABLE) for value in values.values()
+        ):
+            self._constant = values
+        return values
+
+
+class Shape:
+    """What is asked of the objects of one type."""
+
+    __slots__ = ("_build", "columns", "steps", "type")
+
+    def __init__(self, type_: GraphQLObjectType, steps: list[Step]) -> None:
+        self.type = type_
+        self.steps = steps
+        self.columns = [step for step in steps if not step.inline and not step.typename]
+        self._build: Builder | None = None
+
+    @property
+    def build(self) -> Builder:
+        """Builds the response's objects; raises something if anything is amiss."""
+        if self._build is None:
+            self._build = builder(self.type, self.steps)
+        return self._build
+
+
+class Selection:
+    """What is asked of the objects that a field leads to."""
+
+    __slots__ = ("_details", "_plan", "_shapes")
+
+    def __init__(self, plan: "Plan", details: FieldDetailsList) -> None:
+        self._plan = plan
+        self._details = details
+        self._shapes: dict[str, Shape] = {}
+
+    def of(self, type_: GraphQLObjectType) -> Shape:
+        """What is asked of those of this type. Raises GraphQLError if that depends on a bad variable."""
+        shape = self._shapes.get(type_.name)
+        if shape is None:
+            shape = self._shapes[type_.name] = self._plan.subshape(type_, self._details)
+        return shape
+
+
+class Plan:
+    """An operation, for all variables that skip and include the same.
+
+    `roots` are the shapes of its root, filled one after the other: a mutation's fields each by itself.
+    Raises GraphQLError if a variable that skips or includes at the root is bad.
+    """
+
+    def __init__(
+        self,
+        planner: "Planner",
+        operation: OperationDefinitionNode,
+        fragments: dict[str, FragmentDetails],
+        variables: VariableValues,
+    ) -> None:
+        self.planner = planner
+        self.schema = planner.schema
+        self.operation = operation
+        self.fragments = {name: details.definition for name, details in fragments.items()}
+        self._fragments = fragments
+        self._variables = variables
+        self._selections: dict[tuple[int, ...], Selection] = {}
+        root_type = self.schema.get_root_type(operation.operation)
+        if root_type is None:
+            raise Unplanned("no_root_type")
+        root = self._shape(
+            root_type,
+            collect_fields(self.schema, fragments, variables, root_type, operation, True).grouped_field_set,
+        )
+        self.roots = [root]
+        if operation.operation is OperationType.MUTATION:
+            self.roots = [self._alone(root_type, step) for step in root.steps]
+
+    def subshape(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Shape:
+        collected = collect_subfields(
+            self.schema, self._fragments, self._variables, self.operation, type_, details, True
+        )
+        return self._shape(type_, collected.grouped_field_set)
+
+    def _shape(self, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> Shape:
+        steps: list[Step] = []
+        for key, details in grouped.items():
+            field = self.schema.get_field(type_, details[0].node.name.value)
+            # graphql-core leaves out what the type does not have.
+            if field is not None:
+                steps.append(self._step(len(steps), key, details, type_, field))
+        return Shape(type_, steps)
+
+    def _step(
+        self,
+        index: int,
+        key: str,
+        details: FieldDetailsList,
+        type_: GraphQLObjectType,
+        field: GraphQLField,
+    ) -> Step:
+        asked = None
+        if not is_leaf_type(get_named_type(field.type)):
+            # The same nodes select the same, whatever the type of the parent.
+            nodes = tuple(id(detail.node) for detail in details)
+            asked = self._selections.get(nodes)
+            if asked is None:
+                asked = self._selections[nodes] = Selection(self, details)
+        means = self.planner.means(type_, details[0].node.name.value, field)
+        return Step(index, key, details, type_, field, means, asked)
+
+    def _alone(self, type_: GraphQLObjectType, step: Step) -> Shape:
+        return self._shape(type_, {step.key: step.details})
+
+
+class Plans:
+    """The plans of one operation: one for each combination of the variables that skip and include."""
+
+    def __init__(
+        self, planner: "Planner", document: DocumentNode, operation: OperationDefinitionNode
+    ) -> None:
+        self.operation = operation
+        self._planner = planner
+        self._fragments = {
+            node.name.value: FragmentDetails(node)
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        if operation.directives or any(
+            details.definition.variable_definitions for details in self._fragments.values()
+        ):
+            raise Unplanned("experimental")
+        conditions = _Conditions(operation)
+        visit(document, conditions)
+        self._conditions = sorted(conditions.variables)
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+
+    def plan(self, variables: VariableValues) -> Plan:
+        """Raises GraphQLError if a variable that skips or includes at the root is bad."""
+        key = tuple(variables.coerced.get(name) for name in self._conditions)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = Plan(self._planner, self.operation, self._fragments, variables)
+        return plan
+
+
+class Planner:
+    """Makes the plans for operations on one schema."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self._means: dict[tuple[str, str], Means] = {}
+        self._unplanned = frozenset(
+            type_.name for type_ in schema.type_map.values() if _resolves_type_asynchronously(type_)
+        )
+
+    def plans(self, document: DocumentNode, operation: OperationDefinitionNode) -> Plans:
+        """Raises Unplanned."""
+        if self._unplanned:
+            raise Unplanned("asynchronous_type")
+        return Plans(self, document, operation)
+
+    def means(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Means:
+        found = self._means.get((type_.name, name))
+        if found is None:
+            found = self._means[type_.name, name] = means_of(self.schema, field)
+        return found
+
+
+class _Conditions(Visitor):
+    """Collects the variables in @skip and @include, leaving out other operations."""
+
+    def __init__(self, operation: OperationDefinitionNode) -> None:
+        super().__init__()
+        self.variables: set[str] = set()
+        self._operation = operation
+
+    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> VisitorAction:
+        return None if node is self._operation else SKIP
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> VisitorAction:
+        self.variables |= _variables_in(node.arguments or ())
+        return None
+
+
+class _Variables(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> VisitorAction:
+        self.names.add(node.name.value)
+        return None
+
+
+def _variables_in(nodes: Iterable[Any]) -> set[str]:
+    found = _Variables()
+    for node in nodes:
+        visit(node, found)
+    return found.names
+
+
+def _lists(type_: Any) -> int:
+    depth = 0
+    while is_wrapping_type(type_):
+        depth += not is_non_null_type(type_)
+        type_ = type_.of_type
+    return depth
+
+
+def _resolves_type_asynchronously(type_: Any) -> bool:
+    if isinstance(type_, GraphQLObjectType):
+        return iscoroutinefunction(type_.is_type_of)
+    if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+        return iscoroutinefunction(type_.resolve_type)
+    return False

@@ -1,0 +1,439 @@
+"""One execution: columns of values, level by level.
+
+The objects of one shape are a `Block`. Each of its fields gives a column, a value for each object; a field
+that leads to objects opens the blocks below it, one for each type met, in which an object that is met
+again is the same one. What has to be awaited is put off until nothing else is left to do, and is then
+awaited together: that is a level. Fields that ask the same batch resolver for the same share a call.
+
+The response is built at the end, from the innermost blocks outwards, by the shapes' generated code.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    default_type_resolver,
+    is_abstract_type,
+)
+from graphql.execution import Executor
+from graphql.execution.executor import invalid_return_type_error
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Undefined, is_awaitable, is_iterable
+
+from schema.execution.completion import complete
+from schema.execution.loading import Batch, Resumed, Wanted
+from schema.execution.means import Attribute, Called, Loaded
+from schema.execution.plan import Plan, Plans, Shape, Step
+
+_valid_type: Any = Executor.ensure_valid_runtime_type
+
+
+async def execute(plans: Plans, variables: VariableValues, context: Any, root: Any) -> ExecutionResult:
+    """The result of an operation. Raises nothing but what cancels."""
+    try:
+        plan = plans.plan(variables)
+    except GraphQLError as error:
+        return ExecutionResult(None, [error])
+    data: dict[str, Any] = {}
+    errors: list[GraphQLError] = []
+    for shape in plan.roots:
+        run = Run(plan, variables, context, root)
+        part, more = await run.result(shape)
+        errors += more
+        if part is None:
+            # Of several mutations, those after one whose failure takes all data are not begun.
+            return ExecutionResult(None, errors)
+        data.update(part)
+    return ExecutionResult(data, errors or None)
+
+
+class Block:
+    """The objects of one shape below one field, each once."""
+
+    __slots__ = ("columns", "ids", "link", "links", "parents", "refused", "shape")
+
+    def __init__(
+        self, shape: Shape, parents: Sequence[Any], ids: Sequence[int], link: dict[int, Any]
+    ) -> None:
+        self.shape = shape
+        self.parents = parents
+        self.ids = ids
+        # From the identity of each object that the field led to, to its response.
+        self.link = link
+        self.columns: list[Any] = [None] * len(shape.steps)
+        self.links: list[dict[int, Any]] = [{} for _ in shape.steps]
+        # Why there is no response for some of the objects that a field of these led to.
+        self.refused: list[tuple[dict[int, Any], int, Exception]] = []
+
+
+class Resolving:
+    """What a resolver may know of the execution, as in GraphQLResolveInfo; not the path, which is many."""
+
+    __slots__ = (
+        "ask",
+        "context",
+        "field_name",
+        "field_nodes",
+        "fragments",
+        "is_awaitable",
+        "operation",
+        "parent_type",
+        "return_type",
+        "root_value",
+        "schema",
+        "variable_values",
+    )
+
+    def __init__(self, run: "Run", step: Step) -> None:
+        plan = run.plan
+        self.field_name = step.name
+        self.field_nodes = step.nodes
+        self.return_type: GraphQLOutputType = step.field.type
+        self.parent_type = step.parent_type
+        self.schema: GraphQLSchema = plan.schema
+        self.fragments: dict[str, FragmentDefinitionNode] = plan.fragments
+        self.root_value = run.root
+        self.operation: OperationDefinitionNode = plan.operation
+        self.variable_values = run.variables
+        self.context = run.context
+        self.is_awaitable = is_awaitable
+        # How the resolver asks for what is loaded together, if it is run until it does.
+        self.ask = Wanted if isinstance(step.means, Called) and step.means.asking else None
+
+
+class Run:
+    """One execution of one root shape."""
+
+    def __init__(self, plan: Plan, variables: VariableValues, context: Any, root: Any) -> None:
+        self.plan = plan
+        self.variables = variables
+        self.context = context
+        self.root = root
+        self.blocks: list[Block] = []
+        self._opened: list[Block] = []
+        self._awaited: list[Awaitable[None]] = []
+        self._wanted: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
+
+    async def result(self, shape: Shape) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+        """The data, or None, and the errors."""
+        link: dict[int, Any] = {}
+        self._open(shape, [self.root], [id(self.root)], link)
+        while True:
+            while self._opened:
+                block = self._opened.pop()
+                for step in block.shape.columns:
+                    self._resolve(block, step)
+            if not self._awaited and not self._wanted:
+                break
+            await self._level()
+        try:
+            for block in reversed(self.blocks):
+                built = block.shape.build(block.parents, block.columns, block.links)
+                block.link.update(zip(block.ids, built, strict=True))
+        except Exception:
+            return complete(self.blocks)
+        return link[id(self.root)], []
+
+    async def _level(self) -> None:
+        awaited = self._awaited
+        for call in self._wanted.values():
+            awaited.append(call.run(self.context))
+        self._awaited, self._wanted = [], {}
+        if len(awaited) == 1:
+            await awaited[0]
+        else:
+            await asyncio.gather(*awaited)
+
+    def _open(self, shape: Shape, parents: list[Any], ids: list[int], link: dict[int, Any]) -> None:
+        block = Block(shape, parents, ids, link)
+        self.blocks.append(block)
+        self._opened.append(block)
+
+    # Resolving
+
+    def _resolve(self, block: Block, step: Step) -> None:
+        """Begin to fill a column."""
+        means = step.means
+        if isinstance(means, Attribute):
+            self._arrived(block, step, _attributes(means.name, block.parents))
+            return
+        info = Resolving(self, step)
+        try:
+            arguments = step.arguments(self.variables)
+            if isinstance(means, Loaded):
+                given = means.arguments(**means.converted(arguments, info) if arguments else {})
+                self._want(means.batch, given).add(
+                    block.parents, lambda column: self._arrived(block, step, column)
+                )
+                return
+            keywords = means.keywords(arguments, info)
+        except Exception as error:
+            self._arrived(block, step, [error] * len(block.parents))
+            return
+        column = _called(means, block.parents, keywords)
+        if means.asking:
+            _Asking(self, block, step, column)
+        else:
+            self._arrived(block, step, column)
+
+    def _want(self, batch: Batch, args: tuple[Hashable, ...]) -> "_Call":
+        call = self._wanted.get((batch, args))
+        if call is None:
+            call = self._wanted[batch, args] = _Call(batch, args)
+        return call
+
+    def want(self, wanted: Wanted, answered: Callable[[Any], None]) -> None:
+        """Load with the next level what a resolver asked for."""
+        self._want(wanted.batch, wanted.args).add([wanted.parent], lambda values: answered(values[0]))
+
+    def wait(self, awaitable: Awaitable[None]) -> None:
+        """Await this with the next level."""
+        self._awaited.append(awaitable)
+
+    # What has arrived
+
+    def _arrived(self, block: Block, step: Step, column: list[Any]) -> None:
+        """Take a column's values, and open the blocks below them."""
+        if step.depth:
+            column = _listed(step, column)
+        items = _items(column, step.depth)
+        if any(map(_can_be_awaited, _kinds(items))):
+            self.wait(self._settle(block, step, column))
+            return
+        block.columns[step.index] = column
+        if step.asked is not None:
+            self._lead(block, step, items)
+
+    async def _settle(self, block: Block, step: Step, column: list[Any]) -> None:
+        self._arrived(block, step, await _settled(column, step.depth))
+
+    arrived = _arrived
+
+    def _lead(self, block: Block, step: Step, items: list[Any]) -> None:
+        """Open a block for each type of the objects that a field led to."""
+        link = block.links[step.index]
+        unique = {
+            id(item): item
+            for item in items
+            if item is not None and item is not Undefined and not isinstance(item, Exception)
+        }
+        if not unique:
+            return
+        groups: dict[str, tuple[Shape, list[Any], list[int]]] = {}
+        type_of = self._sorter(step)
+        asked: Any = step.asked
+        for identity, item in unique.items():
+            try:
+                type_ = type_of(item)
+                group = groups.get(type_.name)
+                if group is None:
+                    group = groups[type_.name] = asked.of(type_), [], []
+            except Exception as error:
+                block.refused.append((link, identity, error))
+                continue
+            group[1].append(item)
+            group[2].append(identity)
+        for shape, parents, ids in groups.values():
+            self._open(shape, parents, ids, link)
+
+    def _sorter(self, step: Step) -> Callable[[Any], GraphQLObjectType]:
+        """Says the type of an object that the field led to. Raises what graphql-core would."""
+        named = step.named
+        info: Any = Resolving(self, step)
+        resolve_type = (named.resolve_type or default_type_resolver) if is_abstract_type(named) else None
+
+        def type_of(value: Any) -> GraphQLObjectType:
+            type_: GraphQLObjectType = named
+            if resolve_type is not None:
+                name = resolve_type(value, info, named)
+                # As graphql-core checks it, in its words; all it uses of itself is the schema.
+                type_ = _valid_type(self.plan, name, named, step.details, info, value)
+            if type_.is_type_of is not None and not type_.is_type_of(value, info):
+                raise invalid_return_type_error(type_, value, step.details)
+            return type_
+
+        return type_of
+
+
+class _Call:
+    """One call of a batch resolver, for all that want it."""
+
+    def __init__(self, batch: Batch, args: tuple[Hashable, ...]) -> None:
+        self._batch = batch
+        self._args = args
+        self._wanting: list[tuple[Sequence[Any], Callable[[list[Any]], None]]] = []
+
+    def add(self, parents: Sequence[Any], answered: Callable[[list[Any]], None]) -> None:
+        self._wanting.append((parents, answered))
+
+    async def run(self, context: Any) -> None:
+        if len(self._wanting) == 1:
+            parents, answered = self._wanting[0]
+            answered(await self._load(context, parents))
+            return
+        unique = {id(parent): parent for parents, _ in self._wanting for parent in parents}
+        values = await self._load(context, list(unique.values()))
+        found = dict(zip(unique, values, strict=True))
+        for parents, answered in self._wanting:
+            answered([found[id(parent)] for parent in parents])
+
+    async def _load(self, context: Any, parents: Sequence[Any]) -> list[Any]:
+        try:
+            values = list(await self._batch(context, parents, *self._args))
+            if len(values) != len(parents):
+                said = f"{self._batch!r} gave {len(values)} results for {len(parents)} parents"
+                raise RuntimeError(said)  # noqa: TRY301 -- handled as what the resolver itself raises
+        except Exception as error:
+            return [error] * len(parents)
+        return values
+
+
+class _Asking:
+    """A column of coroutines that ask for what is loaded together; each goes on when it is answered."""
+
+    def __init__(self, run: Run, block: Block, step: Step, coroutines: list[Any]) -> None:
+        self._run = run
+        self._block = block
+        self._step = step
+        self._column = coroutines
+        self._open = len(coroutines)
+        for index, coroutine in enumerate(list(coroutines)):
+            if isinstance(coroutine, Exception):
+                self._done(index, coroutine)
+            else:
+                self._go_on(index, coroutine, None)
+
+    def _go_on(self, index: int, coroutine: Any, value: Any) -> None:
+        try:
+            go_on = coroutine.throw if isinstance(value, Exception) else coroutine.send
+            awaited = go_on(value)
+        except StopIteration as end:
+            self._done(index, end.value)
+        except Exception as error:
+            self._done(index, error)
+        else:
+            if isinstance(awaited, Wanted):
+                self._run.want(awaited, lambda answer: self._go_on(index, coroutine, answer))
+            else:
+                self._run.wait(self._finish(index, Resumed(coroutine, awaited, self._run.context)))
+
+    async def _finish(self, index: int, rest: Resumed) -> None:
+        try:
+            value = await rest
+        except Exception as error:
+            value = error
+        self._done(index, value)
+
+    def _done(self, index: int, value: Any) -> None:
+        self._column[index] = value
+        self._open -= 1
+        if not self._open:
+            self._run.arrived(self._block, self._step, self._column)
+
+
+# Columns
+
+
+def _attributes(name: str, parents: Sequence[Any]) -> list[Any]:
+    read = attrgetter(name)
+    try:
+        return [read(parent) for parent in parents]
+    except Exception:
+        return [_attempt(read, parent) for parent in parents]
+
+
+def _attempt(read: Callable[[Any], Any], parent: Any) -> Any:
+    try:
+        return read(parent)
+    except Exception as error:
+        return error
+
+
+def _called(means: Called, parents: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    call = means.call
+    column: list[Any] = []
+    for parent in parents:
+        try:
+            column.append(call(parent, **keywords))
+        except Exception as error:
+            column.append(error)
+    return column
+
+
+def _listed(step: Step, column: list[Any]) -> list[Any]:
+    """The column with lists for whatever can be iterated."""
+    if step.depth == 1 and _kinds(column) <= {list, type(None)}:
+        return column
+    return [_as_list(step, value, step.depth) for value in column]
+
+
+def _as_list(step: Step, value: Any, depth: int) -> Any:
+    if not depth or value is None or value is Undefined or isinstance(value, Exception):
+        return value
+    if is_awaitable(value):
+        return value
+    if hasattr(value, "__aiter__"):
+        return _collected(value)
+    if not is_iterable(value):
+        return GraphQLError(
+            f"Expected Iterable, but did not find one for field '{step.parent_type}.{step.name}'."
+        )
+    try:
+        return [_as_list(step, item, depth - 1) for item in value]
+    except Exception as error:
+        return error
+
+
+def _items(values: Iterable[Any], depth: int) -> list[Any]:
+    """All that is in lists of lists `depth` deep, and what stands there instead of a list."""
+    items = list(values)
+    for _ in range(depth):
+        flat: list[Any] = []
+        for value in items:
+            if type(value) is list:
+                flat += value
+            elif value is not None:
+                flat.append(value)
+        items = flat
+    return items
+
+
+def _kinds(values: Iterable[Any]) -> set[Hashable]:
+    return set(map(type, values))
+
+
+@lru_cache(maxsize=1000)
+def _can_be_awaited(kind: Hashable) -> bool:
+    return hasattr(kind, "__await__")
+
+
+async def _settled(values: list[Any], depth: int) -> list[Any]:
+    """The values, and those in lists `depth` deep, with what came of each that could be awaited."""
+    if len(values) == 1:
+        return [await _settle(values[0], depth)]
+    return list(await asyncio.gather(*(_settle(value, depth) for value in values)))
+
+
+async def _settle(value: Any, depth: int) -> Any:
+    try:
+        if is_awaitable(value):
+            return await value
+        if depth and type(value) is list:
+            return await _settled(value, depth - 1)
+    except Exception as error:
+        return error
+    return value
+
+
+async def _collected(iterable: AsyncIterable[Any]) -> list[Any]:
+    return [item async for item in iterable]

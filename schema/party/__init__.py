@@ -1,0 +1,1 @@
+"""The online party branch, as clients see it: one module a part of it."""

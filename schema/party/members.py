@@ -1,0 +1,343 @@
+"""Entering a party branch, belonging to it, leaving it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models import privacy
+from models.identity import AccountRow
+from models.organisations import OrganisationRow
+from models.party.members import (
+    ABILITIES,
+    PartyAbility,
+    PartyApplicationRow,
+    PartyApplicationStatus,
+    PartyFunction,
+    PartyMemberRow,
+)
+from resolvers.party import members
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import Node, fetched_by, key_of
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.streams import of_kind
+from subscriptions.events import Kind
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+described(
+    PartyFunction,
+    "What a member does for the party branch. Its officers, the secretary first, hold appointments.",
+    ORGANISATION_LEADER="组织委员: prepares who enters the branch.",
+    PUBLICITY_LEADER="宣传委员: spreads the word.",
+    DISCIPLINE_LEADER="纪检委员: looks after discipline.",
+    STUDY_LEADER="学习委员: looks after the lessons.",
+    GROUP_LEADER="党小组长: leads a group of members.",
+    MEMBER="党员: none of these.",
+)
+described(
+    PartyAbility,
+    "What a member's function carries.",
+    SEE_APPLICATIONS="See who applies to the branch; the secretary decides.",
+    SEE_LESSON_RECORDS="See which members have finished a lesson.",
+)
+described(
+    PartyApplicationStatus,
+    "How far an application to a party branch has come.",
+    PENDING="It has not been decided.",
+    APPROVED="The applicant was taken into the branch.",
+    REJECTED="The secretary has said no, and why.",
+    WITHDRAWN="The applicant has taken it back.",
+)
+
+INPUT = strawberry.argument(description="What to do.")
+KEY = (
+    "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
+    " nothing happens twice."
+)
+OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
+
+
+@fetched_by(members.applications_visible_by_ids)
+@strawberry.type(
+    description="That a resident asks to be known to a party branch as a member; for the applicant and those"
+    " who decide it."
+)
+class PartyApplication(Node):
+    status: PartyApplicationStatus = strawberry.field(description="How far it has come.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    decided_at: datetime | None = strawberry.field(description="When it was decided or withdrawn.")
+    version: int = strawberry.field(description="Pass it with a decision, so that none overwrites another.")
+    branch: OrganisationType = loaded(members.branches_around, description="The branch.")
+    applicant: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
+
+    @strawberry.field(description="What the applicant wrote; forgotten as soon as it is decided.")
+    @staticmethod
+    def statement(root: strawberry.Parent[PartyApplicationRow], info: Info) -> str | None:
+        return opened(info, root.statement_sealed)
+
+    @strawberry.field(description="Why it was rejected.")
+    @staticmethod
+    def reason(root: strawberry.Parent[PartyApplicationRow], info: Info) -> str | None:
+        return opened(info, root.reason_sealed)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PartyApplicationRow)
+
+
+def opened(info: Info, sealed: str | None) -> str | None:
+    return info.context.services.keys.open(privacy.PARTY, sealed) if sealed else None
+
+
+@fetched_by(members.members_visible_by_ids)
+@strawberry.type(description="A membership in a party branch; for the branch's members and officers.")
+class PartyMember(Node):
+    function: PartyFunction = strawberry.field(description="What the member does for the branch.")
+    created_at: datetime = strawberry.field(description="Since when.")
+    ended_at: datetime | None = strawberry.field(description="Until when; null while it holds.")
+    version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
+    branch: OrganisationType = loaded(members.branches_around, description="The branch.")
+    neighbour: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
+
+    @strawberry.field(description="What the function carries.")
+    @staticmethod
+    def abilities(root: strawberry.Parent[PartyMemberRow]) -> list[PartyAbility]:
+        return sorted(ABILITIES[root.function])
+
+    @strawberry.field(description="Why it ended; for the member and the secretary, who alone see ended ones.")
+    @staticmethod
+    def end_reason(root: strawberry.Parent[PartyMemberRow], info: Info) -> str | None:
+        return opened(info, root.end_reason_sealed)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PartyMemberRow)
+
+
+@strawberry.type
+class OrganisationPartyMembers:
+    """What membership adds to an organisation that is a party branch."""
+
+    viewer_party_application: PartyApplication | None = loaded(
+        members.own_applications, viewer=True, description="The viewer's newest application to the branch."
+    )
+
+    @strawberry.field(
+        description="Who belongs to the party branch now, for its members and officers; empty for others.",
+        metadata={"batch": members.members_of, **VIEWER},
+    )
+    @staticmethod
+    async def party_members(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[PartyMember]:
+        return await load(info, members.members_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="Who applied to the party branch, the newest first, for those who decide it; empty for"
+        " others.",
+        metadata={"batch": members.applications_of, **VIEWER},
+    )
+    @staticmethod
+    async def party_applications(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        status: Annotated[
+            PartyApplicationStatus | None, strawberry.argument(description="Only those that are so far.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[PartyApplication]:
+        args = page_args(first, after, last, before)
+        return await load(info, members.applications_of, root, status, args)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class ViewerParty:
+    """What party branches add to the viewer."""
+
+    @strawberry.field(
+        description="The party branches that the viewer is a member of.",
+        metadata={"batch": members.own_memberships, **VIEWER},
+    )
+    @staticmethod
+    async def party_memberships(root: strawberry.Parent[AccountRow], info: Info) -> list[PartyMember]:
+        return await load(info, members.own_memberships, root)  # type: ignore[no-any-return]
+
+
+@strawberry.type(description="Somebody applies to a party branch, or the application was settled.")
+class PartyApplicationChanged:
+    is_type_of = of_kind(Kind.PARTY_APPLICATION_CHANGED)
+    application: PartyApplication | None = loaded(
+        members.applications_of_events,
+        viewer=True,
+        description="As it is now, for the applicant and those who decide it.",
+    )
+
+
+@strawberry.type(description="A membership in a party branch has changed or ended.")
+class PartyMemberChanged:
+    is_type_of = of_kind(Kind.PARTY_MEMBER_CHANGED)
+    member: PartyMember | None = loaded(
+        members.members_of_events, viewer=True, description="As it is now, for the member and the secretary."
+    )
+
+
+@strawberry.input(description="An application to a party branch.")
+class ApplyToPartyBranchInput:
+    branch_id: strawberry.ID = strawberry.field(description="An organisation of kind PARTY_BRANCH.")
+    statement: str = strawberry.field(
+        description="What the secretary needs to know, 1 to 1,000 characters; kept sealed, and only until it"
+        " is decided."
+    )
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.input(description="Which application to take back.")
+class WithdrawPartyApplicationInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+
+
+@strawberry.input(description="Whom to take into the branch.")
+class ApprovePartyApplicationInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+    version: int = strawberry.field(description="Of the application, as it was read.")
+    function: PartyFunction = strawberry.field(
+        default=PartyFunction.MEMBER, description="What the member will do for the branch."
+    )
+
+
+@strawberry.input(description="Which application to reject, and why.")
+class RejectPartyApplicationInput:
+    application_id: strawberry.ID = strawberry.field(description="The application.")
+    version: int = strawberry.field(description="Of the application, as it was read.")
+    reason: str = strawberry.field(description="What the applicant is told, 4 to 300 characters.")
+
+
+@strawberry.input(description="What a member does for the branch from now on.")
+class SetPartyFunctionInput:
+    member_id: strawberry.ID = strawberry.field(description="The membership.")
+    version: int = strawberry.field(description="Of the membership, as it was read.")
+    function: PartyFunction = strawberry.field(description="The function.")
+
+
+@strawberry.input(description="Which membership to end, and why.")
+class EndPartyMembershipInput:
+    member_id: strawberry.ID = strawberry.field(description="The membership.")
+    version: int = strawberry.field(description="Of the membership, as it was read.")
+    reason: str = strawberry.field(description="What the member is told, 4 to 300 characters; kept sealed.")
+
+
+@strawberry.type(description="The application was made, decided or withdrawn.")
+class PartyApplicationPayload:
+    application: PartyApplication = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The membership was changed or ended.")
+class PartyMemberPayload:
+    member: PartyMember = strawberry.field(description="As it is now.")
+
+
+PartyApplicationResult = Annotated[
+    PartyApplicationPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
+    strawberry.union("PartyApplicationResult", description="What came of an application to a branch."),
+]
+PartyMemberResult = Annotated[
+    PartyMemberPayload | InvalidInput | NotFound | NotAllowed | Conflict,
+    strawberry.union("PartyMemberResult", description="What came of a change of a membership."),
+]
+APPLYING = (InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
+BELONGING = (InvalidInput, NotFound, NotAllowed, Conflict)
+
+
+@strawberry.type
+class PartyMembersMutation:
+    @strawberry.mutation(
+        description="Ask to be known to a party branch as a member. For verified residents of its community."
+    )
+    @answering_problems(*APPLYING)
+    async def apply_to_party_branch(
+        self, info: Info, input: Annotated[ApplyToPartyBranchInput, INPUT]
+    ) -> PartyApplicationResult:
+        row: Any = await members.apply(
+            info.context,
+            branch_id=key_of("branchId", input.branch_id, "Organisation"),
+            statement=input.statement,
+            key=input.idempotency_key,
+        )
+        return PartyApplicationPayload(application=row)
+
+    @strawberry.mutation(description="Take an own application to a party branch back.")
+    @answering_problems(*APPLYING)
+    async def withdraw_party_application(
+        self, info: Info, input: Annotated[WithdrawPartyApplicationInput, INPUT]
+    ) -> PartyApplicationResult:
+        key = key_of("applicationId", input.application_id, "PartyApplication")
+        row: Any = await members.withdraw(info.context, application_id=key)
+        return PartyApplicationPayload(application=row)
+
+    @strawberry.mutation(description="Take an applicant into the party branch. For its secretary.")
+    @answering_problems(*APPLYING)
+    async def approve_party_application(
+        self, info: Info, input: Annotated[ApprovePartyApplicationInput, INPUT]
+    ) -> PartyApplicationResult:
+        row: Any = await members.approve(
+            info.context,
+            application_id=key_of("applicationId", input.application_id, "PartyApplication"),
+            version=input.version,
+            function=input.function,
+        )
+        return PartyApplicationPayload(application=row)
+
+    @strawberry.mutation(description="Refuse an application to the party branch. For its secretary.")
+    @answering_problems(*APPLYING)
+    async def reject_party_application(
+        self, info: Info, input: Annotated[RejectPartyApplicationInput, INPUT]
+    ) -> PartyApplicationResult:
+        row: Any = await members.reject(
+            info.context,
+            application_id=key_of("applicationId", input.application_id, "PartyApplication"),
+            version=input.version,
+            reason=input.reason,
+        )
+        return PartyApplicationPayload(application=row)
+
+    @strawberry.mutation(description="Say what a member does for the party branch. For its secretary.")
+    @answering_problems(*BELONGING)
+    async def set_party_function(
+        self, info: Info, input: Annotated[SetPartyFunctionInput, INPUT]
+    ) -> PartyMemberResult:
+        row: Any = await members.set_function(
+            info.context,
+            member_id=key_of("memberId", input.member_id, "PartyMember"),
+            version=input.version,
+            function=input.function,
+        )
+        return PartyMemberPayload(member=row)
+
+    @strawberry.mutation(
+        description="End a membership in the party branch; what it carried, open streams included, ends"
+        " within seconds. For its secretary, and for the member."
+    )
+    @answering_problems(*BELONGING)
+    async def end_party_membership(
+        self, info: Info, input: Annotated[EndPartyMembershipInput, INPUT]
+    ) -> PartyMemberResult:
+        row: Any = await members.end(
+            info.context,
+            member_id=key_of("memberId", input.member_id, "PartyMember"),
+            version=input.version,
+            reason=input.reason,
+        )
+        return PartyMemberPayload(member=row)

@@ -1,0 +1,225 @@
+"""Opinions and suggestions of a party branch's members, as clients see them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.organisations import OrganisationRow
+from models.party import opinions as rules
+from models.party.opinions import (
+    PartyOpinionAction,
+    PartyOpinionReach,
+    PartyOpinionRow,
+    PartyOpinionState,
+    PartyOpinionStepRow,
+    PartyOpinionTopic,
+)
+from resolvers.party.opinions import figures, reading
+from resolvers.party.opinions.reading import Wanted
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.enums import described
+from schema.fields import VIEWER, Info, load, loaded
+from schema.identity import Neighbour
+from schema.node import Node, fetched_by
+from schema.streams import of_kind
+from subscriptions.events import Kind
+
+if TYPE_CHECKING:
+    from schema.communities import Organisation
+
+described(
+    PartyOpinionTopic,
+    "What an opinion is about.",
+    PARTY_WORK="党建: the work of the branch.",
+    LIVELIHOOD="民生: how people live.",
+    ENVIRONMENT="环境: surroundings and hygiene.",
+    SAFETY="安全: safety.",
+    SERVICES="服务: what offices and companies do.",
+    CULTURE="文化: culture and sports.",
+    OTHER="其他: something else.",
+)
+described(
+    PartyOpinionState,
+    "How far an opinion is.",
+    SUBMITTED="Nobody answers it yet.",
+    ASSIGNED="An officer is to answer it by a date.",
+    ANSWERED="It is answered.",
+    WITHDRAWN="The member has taken it back.",
+)
+described(
+    PartyOpinionReach,
+    "Who may read an opinion with its answer.",
+    PRIVATE="The member and the branch's office.",
+    MEMBERS="The members of the branch.",
+    PUBLIC="Whoever may look at the community; never with the member's name.",
+)
+described(
+    PartyOpinionAction,
+    "What happens to an opinion.",
+    SUBMIT="A member submitted it.",
+    ASSIGN="It was given an owner and a date.",
+    ANSWER="It was answered.",
+    CORRECT="The answer was corrected.",
+    WITHDRAW="The member took it back.",
+    REMIND="Its owner, or without one the secretary, was reminded; for the office.",
+    ESCALATE="It was overdue: the secretary was told; for the office.",
+)
+OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
+
+
+@fetched_by(reading.steps_visible_by_ids)
+@strawberry.type(description="One step of an opinion. Steps are only ever added.")
+class PartyOpinionStep(Node):
+    ordinal: int = strawberry.field(description="Counts the opinion's steps, from 1.")
+    created_at: datetime = strawberry.field(description="When it was.")
+    action: PartyOpinionAction = strawberry.field(description="What happened.")
+    due_at: datetime | None = strawberry.field(description="Until when an answer is due since.")
+    officer: Neighbour | None = loaded(
+        reading.officers_of, description="The officer who did it; null for the member and the clock."
+    )
+    owner: Neighbour | None = loaded(reading.owners_of, description="Who is to answer since.")
+    opinion: Annotated["PartyOpinion", strawberry.lazy("schema.party.opinions")] = loaded(
+        reading.opinions_around, description="The opinion."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PartyOpinionStepRow)
+
+
+@fetched_by(reading.visible_by_ids)
+@strawberry.type(
+    description="An opinion or suggestion of a party branch's member (意见建议). Before it is answered the"
+    " member and the branch's office see it; afterwards those to whom it is published."
+)
+class PartyOpinion(Node):
+    topic: PartyOpinionTopic = strawberry.field(description="What it is about.")
+    title: str = strawberry.field(description="In a few words.")
+    body: str = strawberry.field(description="What the member has to say.")
+    reach: PartyOpinionReach = strawberry.field(description="How far the member lets it go, once answered.")
+    state: PartyOpinionState = strawberry.field(description="How far it is.")
+    created_at: datetime = strawberry.field(description="When it was submitted.")
+    due_at: datetime | None = strawberry.field(description="Until when an answer is due.")
+    answer: str = strawberry.field(description="The answer; empty before there is one.")
+    answered_at: datetime | None = strawberry.field(description="When it was answered.")
+    corrected_at: datetime | None = strawberry.field(
+        description="When the answer was corrected last, if ever."
+    )
+    published: PartyOpinionReach | None = strawberry.field(description="To whom it is published.")
+    version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
+    branch: OrganisationType = loaded(reading.branches_of, description="The branch.")
+    owner: Neighbour | None = loaded(reading.owners_of, description="The officer who is to answer it.")
+    author: Neighbour | None = loaded(
+        reading.authors_of,
+        viewer=True,
+        description="Whose it is: for the member and the office, and for members where the author is named.",
+    )
+    steps: list[PartyOpinionStep] = loaded(
+        reading.steps_of, viewer=True, description="Its steps that the viewer may see, in their order."
+    )
+
+    @strawberry.field(description="Its number in the branch, as in `2026-0007`: without gaps in each year.")
+    @staticmethod
+    def number(root: strawberry.Parent[PartyOpinionRow]) -> str:
+        return f"{root.year}-{root.number:04}"
+
+    @strawberry.field(
+        description="When the secretary was told that it is overdue, if so; for the office.", metadata=VIEWER
+    )
+    @staticmethod
+    def escalated_at(root: strawberry.Parent[PartyOpinionRow], info: Info) -> datetime | None:
+        return root.escalated_at if root.branch_id in info.context.viewer.offices else None
+
+    @strawberry.field(description="Whether the viewer may say who answers it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_assign(root: strawberry.Parent[PartyOpinionRow], info: Info) -> bool:
+        return rules.can_assign(info.context.viewer, root.branch_id)
+
+    @strawberry.field(description="Whether the viewer may answer it.", metadata=VIEWER)
+    @staticmethod
+    def viewer_can_answer(root: strawberry.Parent[PartyOpinionRow], info: Info) -> bool:
+        return rules.can_answer(info.context.viewer, root)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PartyOpinionRow)
+
+
+@strawberry.input(description="Which opinions; what is left out is any.")
+class PartyOpinionFilter:
+    state: PartyOpinionState | None = strawberry.field(default=None, description="That are so far.")
+    topic: PartyOpinionTopic | None = strawberry.field(default=None, description="About this.")
+    mine: bool = strawberry.field(default=False, description="Only the viewer's own.")
+    owned: bool = strawberry.field(default=False, description="Only those that the viewer is to answer.")
+
+
+@strawberry.type(description="Opinions of one topic and one month, in numbers.")
+class PartyOpinionFigures:
+    topic: PartyOpinionTopic = strawberry.field(description="The topic.")
+    month: str = strawberry.field(description="The month in which they were submitted, as in `2026-11`.")
+    received: int = strawberry.field(description="How many were submitted.")
+    answered: int = strawberry.field(description="How many of these are answered.")
+    answered_in_time: int = strawberry.field(description="How many of these were answered by their date.")
+    escalated: int = strawberry.field(description="How many were overdue, and the secretary was told.")
+    withdrawn: int = strawberry.field(description="How many were taken back.")
+
+
+@strawberry.type
+class OrganisationPartyOpinions:
+    """What opinions add to an organisation that is a party branch."""
+
+    @strawberry.field(
+        description="The opinions brought before the party branch that the viewer may see, the newest first.",
+        metadata={"batch": reading.opinions_of, **VIEWER},
+    )
+    @staticmethod
+    async def party_opinions(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        filter: Annotated[
+            PartyOpinionFilter | None, strawberry.argument(description="Which of them.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[PartyOpinion]:
+        args = page_args(first, after, last, before)
+        wanted = (
+            Wanted(filter.state, filter.topic, filter.mine, filter.owned) if filter is not None else Wanted()
+        )
+        return await load(info, reading.opinions_of, root, wanted, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="The opinions submitted in [since, until), three years at most, by month (of China) and"
+        " topic: for who assigns them; null for others.",
+        metadata={"batch": figures.figures_of, **VIEWER},
+    )
+    @staticmethod
+    async def party_opinion_figures(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        since: Annotated[datetime, strawberry.argument(description="From when.")],
+        until: Annotated[datetime, strawberry.argument(description="Up to when.")],
+    ) -> list[PartyOpinionFigures] | None:
+        return await load(info, figures.figures_of, root, since, until)  # type: ignore[no-any-return]
+
+
+@strawberry.type(
+    description="An opinion was submitted, assigned or taken back, or the clock told the office."
+)
+class PartyOpinionStepped:
+    is_type_of = of_kind(Kind.PARTY_OPINION_STEP)
+    step: PartyOpinionStep | None = loaded(reading.steps_of_events, description="The step.")
+    opinion: PartyOpinion | None = loaded(reading.opinions_of_events, description="The opinion as it is now.")
+
+
+@strawberry.type(
+    description="An opinion was answered, or its answer corrected: for the member, the office, and those to"
+    " whom it is published."
+)
+class PartyOpinionAnswered:
+    is_type_of = of_kind(Kind.PARTY_OPINION_ANSWERED)
+    step: PartyOpinionStep | None = loaded(reading.steps_of_events, description="The step.")
+    opinion: PartyOpinion | None = loaded(reading.opinions_of_events, description="The opinion as it is now.")

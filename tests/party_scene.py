@@ -1,0 +1,94 @@
+"""A community with a party branch, its officers, members and others, for the tests of the branch."""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from models.identity import Account, Building, Community, Home, neighbour_key
+from models.memberships import Membership
+from models.organisations import Organisation, OrganisationKind, Role
+from models.party.members import PartyFunction, PartyMember
+from resolvers.context import Context
+from resolvers.errors import DomainError
+from schema.build import graphql_schema
+from schema.operations import Operations
+from tests.world import World
+
+OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
+keys = count(1)
+
+
+def key() -> str:
+    return f"key {next(keys)}"
+
+
+@dataclass
+class Branch:
+    world: World
+    community: Community
+    building: Building
+    home: Home
+    committee: Organisation
+    branch: Organisation
+    other_branch: Organisation
+    secretary: Account
+    officer: Account
+    member: Account
+    comrade: Account
+    neighbour: Account
+    manager: Account
+
+    @property
+    def id(self) -> UUID:
+        return self.branch.id
+
+    async def ctx(self, account: Account) -> Context:
+        return await self.world.context(account)
+
+    def face(self, account: Account) -> UUID:
+        return neighbour_key(self.community.id, account.id)
+
+    async def run(self, by: Account, text: str, **variables: Any) -> Any:
+        found = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, await self.ctx(by))
+        assert found.errors is None, found.errors
+        return found.data
+
+    async def subscribe(self, by: Account, text: str, **variables: Any) -> Any:
+        """What the subscription's resolver answers: a request to follow a stream, or errors."""
+        return await OPERATIONS.subscribe(OPERATIONS.prepare(text), variables, await self.ctx(by))
+
+
+async def enrolled(
+    world: World, branch: Organisation, account: Account, function: PartyFunction = PartyFunction.MEMBER
+) -> Account:
+    """The account as a member of the branch, as if it had been taken in."""
+    await Membership.create(community_id=branch.community_id, host_id=branch.id, account_id=account.id)
+    await PartyMember.create(
+        community_id=branch.community_id, branch_id=branch.id, account_id=account.id, function=function
+    )
+    return account
+
+
+async def branch_in(world: World) -> Branch:
+    community = await world.community()
+    building = await world.building(await world.estate(community))
+    home = await world.home(building)
+    committee = await world.organisation(community)
+    branch = await world.organisation(community, OrganisationKind.PARTY_BRANCH)
+    other = await world.organisation(community, OrganisationKind.PARTY_BRANCH)
+    return Branch(
+        world,
+        community,
+        building,
+        home,
+        committee,
+        branch,
+        other,
+        secretary=await world.officer(branch, Role.ADMIN),
+        officer=await world.officer(branch),
+        member=await enrolled(world, branch, await world.resident(home)),
+        comrade=await enrolled(world, branch, await world.resident(await world.home(building))),
+        neighbour=await world.resident(await world.home(building)),
+        manager=await world.officer(committee, Role.ADMIN),
+    )

@@ -1,0 +1,301 @@
+"""schema.execution: columns instead of objects, and graphql-core's results.
+
+The schema here is small and made to be awkward. That results are graphql-core's is asserted by the automatic
+comparison (tests/compared.py) as well, for every operation below.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import GraphQLSchema, build_schema
+from prometheus_client import REGISTRY
+
+from schema.execution import run
+from schema.fields import load, loaded
+from schema.operations import Operations
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Context:
+    """Notes what was called, with which parents."""
+
+    calls: list[tuple[str, list[Any]]] = field(default_factory=list)
+    memo: dict[Any, Any] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Info = strawberry.Info[Context, Any]
+
+
+@dataclass(slots=True)
+class PersonRow:
+    name: str
+
+
+@dataclass(slots=True)
+class PostRow:
+    number: int
+    body: str | None
+    author: PersonRow
+
+
+ANN, BEN = PersonRow("Ann"), PersonRow("Ben")
+POSTS = [PostRow(1, "one", ANN), PostRow(2, None, BEN), PostRow(3, "three", ANN)]
+
+
+async def authors_of(ctx: Context, posts: Sequence[PostRow]) -> list[Any]:
+    ctx.calls.append(("authors_of", [post.number for post in posts]))
+    await asyncio.sleep(0)
+    return [post.author for post in posts]
+
+
+async def streets_of(ctx: Context, people: Sequence[PersonRow]) -> list[Any]:
+    ctx.calls.append(("streets_of", [person.name for person in people]))
+    return [f"{person.name} Street" if person is ANN else LookupError("homeless") for person in people]
+
+
+async def likes_of(ctx: Context, posts: Sequence[PostRow], factor: int) -> list[int]:
+    ctx.calls.append((f"likes_of {factor}", [post.number for post in posts]))
+    return [post.number * factor for post in posts]
+
+
+async def too_few(_ctx: Context, posts: Sequence[PostRow]) -> list[int]:
+    return [0] * (len(posts) - 1)
+
+
+@strawberry.interface
+class Named:
+    name: str
+
+
+@strawberry.type
+class Person(Named):
+    street: str | None = loaded(streets_of, description="")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PersonRow)
+
+
+@strawberry.type
+class Post:
+    number: int
+    body: str | None
+    author: Person = loaded(authors_of, description="")
+    writer: Named | None = loaded(authors_of, description="")
+    lost: int | None = loaded(too_few, description="")
+
+    @strawberry.field(metadata={"batch": likes_of})
+    @staticmethod
+    async def likes(root: strawberry.Parent[PostRow], info: Info, factor: int = 1) -> int:
+        likes: list[int] = [await load(info, likes_of, root, each * factor) for each in (1, 10)]  # type: ignore[arg-type]
+        return sum(likes)
+
+    @strawberry.field(metadata={"batch": likes_of})
+    @staticmethod
+    async def slow_likes(root: strawberry.Parent[PostRow], info: Info) -> int:
+        await asyncio.sleep(0)
+        return await load(info, likes_of, root, 1)  # type: ignore[arg-type, no-any-return]
+
+    @strawberry.field
+    def shout(self: Any, info: Info, mark: str = "!") -> str:
+        return f"{self.body.upper()}{mark}{info.field_name}"
+
+    @strawberry.field
+    async def whisper(self: Any) -> str:
+        await asyncio.sleep(0)
+        return str(self.body)
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, PostRow)
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def posts(self) -> list[Post]:
+        return POSTS  # type: ignore[return-value]
+
+    @strawberry.field
+    def things(self) -> list[Post | Person | None]:
+        return [*POSTS, ANN, None, 7]  # type: ignore[list-item]
+
+    @strawberry.field
+    def matrix(self) -> list[list[int | None]]:
+        return ((1, None), [2], ())  # type: ignore[return-value]
+
+    @strawberry.field
+    async def blocked(self, info: Info) -> int:
+        await info.context.gate.wait()
+        return 1
+
+    @strawberry.field
+    async def opened(self, info: Info) -> bool:
+        info.context.gate.set()
+        return True
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def note(self, info: Info, text: str) -> str:
+        await asyncio.sleep(0)
+        info.context.calls.append((text, []))
+        if text == "fail":
+            raise ValueError("No.")
+        return text
+
+    @strawberry.mutation
+    async def publish(self, info: Info) -> Post:
+        info.context.calls.append(("publish", []))
+        return POSTS[0]  # type: ignore[return-value]
+
+
+SCHEMA: GraphQLSchema = strawberry.Schema(query=Query, mutation=Mutation)._schema
+OPERATIONS = Operations(SCHEMA, introspection=True, expected=(ValueError, LookupError))
+
+
+async def executed(
+    query: str, context: Context | None = None, operations: Operations = OPERATIONS, **variables: Any
+) -> Any:
+    return await operations.execute(operations.prepare(query), variables, context or Context())
+
+
+async def data(query: str, context: Context | None = None, **variables: Any) -> Any:
+    result = await executed(query, context, **variables)
+    assert result.errors is None
+    return result.data
+
+
+class TestColumns:
+    async def test_a_field_that_loads_is_called_once_for_all(self) -> None:
+        context = Context()
+        found = await data("{ posts { number author { name } } }", context)
+        assert [post["author"]["name"] for post in found["posts"]] == ["Ann", "Ben", "Ann"]
+        assert context.calls == [("authors_of", [1, 2, 3])]
+
+    async def test_an_object_met_twice_is_asked_once(self) -> None:
+        context = Context()
+        await executed("{ posts { author { street } } }", context)
+        assert context.calls[1:] == [("streets_of", ["Ann", "Ben"])]
+
+    async def test_fields_that_ask_for_the_same_share_a_call(self) -> None:
+        context = Context()
+        await data("{ posts { author { name } other: author { __typename } writer { name } } }", context)
+        assert context.calls == [("authors_of", [1, 2, 3])]
+
+    async def test_resolvers_that_ask_are_gathered_and_go_on(self) -> None:
+        context = Context()
+        found = await data("{ posts { likes(factor: 2) } }", context)
+        assert [post["likes"] for post in found["posts"]] == [22, 44, 66]
+        assert context.calls == [("likes_of 2", [1, 2, 3]), ("likes_of 20", [1, 2, 3])]
+
+    async def test_a_resolver_may_await_anything_before_it_asks(self) -> None:
+        found = await data("{ posts { slowLikes whisper } }")
+        assert [post["slowLikes"] for post in found["posts"]] == [1, 2, 3]
+        assert [post["whisper"] for post in found["posts"]] == ["one", "None", "three"]
+
+    async def test_a_batch_that_gives_too_few_fails_for_all(self) -> None:
+        result = await executed("{ posts { lost } }")
+        assert result.data == {"posts": [{"lost": None}] * 3}
+        assert [error.path for error in result.errors] == [["posts", number, "lost"] for number in range(3)]
+
+    async def test_a_level_is_awaited_together(self) -> None:
+        async with asyncio.timeout(5):
+            assert await data("{ blocked opened }") == {"blocked": 1, "opened": True}
+
+    async def test_nothing_amiss_is_built_by_generated_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def never(_blocks: Any) -> Any:
+            raise AssertionError("completed")
+
+        monkeypatch.setattr(run, "complete", never)
+        await data(
+            "{ posts { number body author { name } likes } matrix __typename __schema { description } }"
+        )
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "{ things { __typename ... on Post { number shout } ... on Named { name } } }",
+            "{ posts { shout } }",
+            '{ posts { body again: body shout(mark: "?") author { street } } matrix }',
+            "query ($yes: Boolean! = true) { posts @skip(if: $yes) { number } matrix @include(if: $yes) }",
+            """{ posts { ...A ...B } }
+               fragment A on Post { author { name } } fragment B on Post { author { street } }""",
+            '{ __type(name: "Post") { fields { name type { kind ofType { name } } } } }',
+            "query ($mark: String) { posts { shout(mark: $mark) } }",
+        ],
+    )
+    async def test_they_are_graphql_cores(self, query: str) -> None:
+        by_plan = await executed(query)
+        by_core = await executed(query, operations=Operations(SCHEMA, introspection=True, compiled=False))
+        assert by_plan.data == by_core.data
+        assert {str(error.path) for error in by_plan.errors or ()} == {
+            str(error.path) for error in by_core.errors or ()
+        }
+
+    async def test_one_plan_serves_all_values_of_a_condition(self) -> None:
+        query = "query ($no: Boolean!) { posts { number body @skip(if: $no) } }"
+        for no, keys in ((True, {"number"}), (False, {"number", "body"}), (True, {"number"})):
+            assert (await data(query, no=no))["posts"][0].keys() == keys
+
+
+class TestMutations:
+    async def test_root_fields_run_one_after_the_other(self) -> None:
+        context = Context()
+        query = 'mutation { a: note(text: "a") publish { author { name } } b: note(text: "b") }'
+        assert await data(query, context) == {"a": "a", "publish": {"author": {"name": "Ann"}}, "b": "b"}
+        assert [name for name, _ in context.calls] == ["a", "publish", "authors_of", "b"]
+
+    async def test_none_begins_after_one_that_takes_all_data(self) -> None:
+        context = Context()
+        result = await executed('mutation { a: note(text: "fail") b: note(text: "b") }', context)
+        assert result.data is None
+        assert [error.path for error in result.errors] == [["a"]]
+        assert context.calls == [("fail", [])]
+
+
+class TestCancelling:
+    async def test_what_is_awaited_is_cancelled(self) -> None:
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(executed("{ blocked posts { whisper } }"))
+        await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert asyncio.all_tasks() == before
+
+
+class TestFallingBack:
+    def count(self, reason: str) -> float:
+        return REGISTRY.get_sample_value("linli_reference_executions_total", {"reason": reason}) or 0
+
+    async def test_plans_can_be_switched_off(self) -> None:
+        before = self.count("switched_off")
+        operations = Operations(SCHEMA, introspection=True, compiled=False)
+        assert (await executed("{ matrix }", operations=operations)).data == {"matrix": [[1, None], [2], []]}
+        assert self.count("switched_off") == before + 1
+
+    async def test_what_no_plan_is_made_for_is_executed_and_counted(self) -> None:
+        async def is_type_of(_value: Any, _info: Any) -> bool:
+            return True
+
+        schema = build_schema("type Query { thing: Thing } type Thing { name: String }")
+        thing: Any = schema.type_map["Thing"]
+        thing.is_type_of = is_type_of
+        operations = Operations(schema, introspection=True)
+        before = self.count("asynchronous_type")
+        root = SimpleNamespace(thing=SimpleNamespace(name="it"))
+        result = await operations.execute(operations.prepare("{ thing { name } }"), None, None, root)
+        assert result.data == {"thing": {"name": "it"}}
+        assert self.count("asynchronous_type") == before + 1
