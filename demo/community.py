@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from demo import branch, branch_news, civic, groups
+from demo import activities, branch, branch_news, civic, groups
 from demo import services as local
 from demo.people import (
     COMMUNITY,
@@ -56,6 +56,7 @@ async def seed(services: Services) -> bool:
     await branch.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await branch_news.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await groups.gather(community, neighbours)
+    await activities.hold(leading, neighbours)
     return True
 
 

@@ -9,7 +9,7 @@ from models.organisations import OrganisationKind, OrganisationRow
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
-from schema.activities import CommunityActivities
+from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
@@ -103,6 +103,7 @@ class Viewer(
     ViewerInbox,
     ViewerGroups,
     ViewerParty,
+    ViewerCalendar,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -410,7 +410,8 @@ CHINESE: dict[str, str] = {
     "Give either ids or upTo": "ids 和 upTo 请给其中一个",
     # Activities
     "Only those who hold activities in the host's name may do this": "只有主办方负责活动的人可以这样做",
-    "This host has no members": "这个主办方没有成员",
+    "The group is archived": "小组已归档",
+    "This host may not invite them": "这个主办方不能面向这些人",
     "Say where: a place, or an address online": "请说明地点,或给出线上地址",
     "Is not an address that begins with https://": "不是以 https:// 开头的地址",
     "Must be later than the start, by 31 days at most": "必须晚于开始时间,最多晚31天",

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
-from schema.activities import ActivitiesSubscription, OrganisingMutation, SigningUpMutation
+from schema.activities import ActivitiesSubscription, CalendarMutation, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
@@ -93,6 +93,7 @@ class Mutation(
     TradingMutation,
     OrganisingMutation,
     SigningUpMutation,
+    CalendarMutation,
 ):
     pass
 
