@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import base64
+import gc
 import ipaddress
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,11 +35,14 @@ from models import database
 from models.privacy import Keys, rotate
 from models.visibility import NOBODY, Viewer
 from resolvers import limits, retries, verification
+from resolvers.activities import calendar
 from resolvers.context import Context, Services
-from resolvers.errors import DomainError
+from resolvers.errors import DomainError, NotFound, RateLimited
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.media.storage import Directory
 from resolvers.notices import Deliveries
 from resolvers.organisations import create_admin
 from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
@@ -46,6 +51,7 @@ from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
 from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
+from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
 from schema.operations import Operations, Rejected
@@ -62,6 +68,10 @@ logger = structlog.get_logger("linli.main")
 
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
+# What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
+SEND_BYTES = 128 * 1024
+# Containers more than before, until the collector looks at the young ones.
+GC_THRESHOLD = 20_000
 TIDY_EVERY = timedelta(minutes=10)
 
 
@@ -138,6 +148,10 @@ class Settings:
             documents=app_documents(env),
             execution="reference" if execution == "reference" else "compiled",
         )
+
+    @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
 
     @property
     def production(self) -> bool:
@@ -223,17 +237,24 @@ class Application:
             compiled=settings.execution == "compiled",
         )
         self.hub = Hub(Bus(settings.broadcast_url))
-        self.services = Services(keys=settings.keys, tokens=settings.tokens, sms=settings.sms, live=self.hub)
+        self.services = Services(
+            keys=settings.keys,
+            tokens=settings.tokens,
+            sms=settings.sms,
+            live=self.hub,
+            media=Directory(settings.media_dir),
+        )
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
         for name, text in settings.documents.trusted.items():
             try:
-                self.operations.prepare(text)
+                self.operations.keep(text)
             except Rejected as rejected:
                 # An app of long ago; it is told so when it asks.
                 logger.warning("document_outdated", document=name, error=str(rejected))
         self.endpoint = GraphQLEndpoint(self.operations, self.http_context, settings.documents)
+        self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
         self.websocket = WebSocketEndpoint(
             self.operations,
             self.hub,
@@ -249,9 +270,12 @@ class Application:
         routes: list[BaseRoute] = [
             Route("/graphql", self.endpoint),
             WebSocketRoute("/graphql", self.websocket),
+            Route("/media", self.media.upload, methods=["POST"]),
+            Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
+            Route("/calendar/{token}.ics", self.calendar),
         ]
         if not self.settings.production:
             routes += [
@@ -298,6 +322,7 @@ class Application:
                 await limits.sweep()
                 await sign_in.sweep()
                 await retries.sweep()
+                await uploads.sweep(self.services)
             except Exception as error:
                 # The database is away; what is stale can wait.
                 logger.warning("tidying_failed", error=type(error).__name__)
@@ -355,6 +380,25 @@ class Application:
         ready = checks["database"] == "ok" and not self.websocket.draining
         return JSONResponse({"ready": ready, **checks}, status_code=200 if ready else 503)
 
+    async def calendar(self, request: Request) -> Response:
+        """An account's activities, for whoever has the secret address."""
+        address = request.client.host if request.client else ""
+        try:
+            found = await calendar.read(self.context(NOBODY, "", address, ""), request.path_params["token"])
+        except NotFound:
+            return Response(status_code=404)
+        except RateLimited as error:
+            return Response(status_code=429, headers={"retry-after": str(error.retry_after)})
+        headers = {
+            "etag": found.tag,
+            "cache-control": "private, no-cache",
+            "referrer-policy": "no-referrer",
+            "x-robots-tag": "noindex",
+        }
+        if found.tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(found.text, media_type="text/calendar", headers=headers)
+
     async def metrics(self, _request: Request) -> Response:
         return metrics_response()
 
@@ -381,6 +425,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, application: Application) -> None:
         super().__init__(config)
         self.application = application
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        # What stands now stands until the end: the collector need not look at it, and what connections
+        # and requests leave behind is rarely cyclic.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
 
     async def shutdown(self, sockets: Any = None) -> None:
         await self.application.websocket.drain(DRAIN_SECONDS)
@@ -414,7 +466,10 @@ def serve(settings: Settings) -> None:
         limit_concurrency=None,
         backlog=4096,
     )
-    Server(config, application).run()
+    # One socket serves all: what is accepted from it inherits its settings.
+    listening = config.bind_socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    Server(config, application).run([listening])
 
 
 def main(arguments: list[str]) -> int:
@@ -481,7 +536,9 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
     async with database.database(settings.database_url):
-        services = Services(settings.keys, settings.tokens, ConsoleSms(), Unheard())
+        services = Services(
+            settings.keys, settings.tokens, ConsoleSms(), Unheard(), Directory(settings.media_dir)
+        )
         match options.command:
             case "seed":
                 made = await demo_community.seed(services)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from demo import civic
+from demo import activities, branch, branch_news, civic, groups
+from demo import services as local
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -24,7 +25,7 @@ from models import privacy
 from models.base import now
 from models.identity import Building, Community, Estate, Grid, Home, Residency
 from models.notices import AudienceKind
-from models.organisations import Appointment, Organisation, Role
+from models.organisations import Appointment, Organisation, OrganisationKind, Role
 from models.posts import PostRow, SubjectKind
 from models.visibility import viewers
 from resolvers import comments, likes, posts
@@ -48,12 +49,14 @@ async def seed(services: Services) -> bool:
     await account_with(services, normal(VISITOR[0]), VISITOR[1])
     told = await talk(services, community, people)
     await announce(services, offices, buildings)
-    await civic.begin(
-        community,
-        {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN},
-        {name: await speaking(services, account_id) for name, account_id in people.items()},
-        told,
-    )
+    leading = {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN}
+    neighbours = {name: await speaking(services, account_id) for name, account_id in people.items()}
+    await civic.begin(community, leading, neighbours, told)
+    await local.begin(community, leading, neighbours)
+    await branch.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
+    await branch_news.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
+    await groups.gather(community, neighbours)
+    await activities.hold(leading, neighbours)
     return True
 
 

@@ -29,11 +29,20 @@ from schema.deliberations import (
     StatementChanged,
 )
 from schema.directory import (
+    BOOKING_KINDS,
     DIRECTORY_KINDS,
+    BookingStepAdded,
     EntryChanged,
     EntryPublished,
+    EntryRated,
     EntryWithdrawn,
     LicenceStepAdded,
+    OfferChanged,
+    OfferEnded,
+    OfferPublished,
+    OfficeBookingChanged,
+    RatingChanged,
+    SlotChanged,
 )
 from schema.fields import Info
 from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
@@ -51,6 +60,13 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
 from schema.party.member_events import (
     PARTY_MEMBER_KINDS,
     PartyLessonChanged,
@@ -99,6 +115,10 @@ CommunityEvent = Annotated[
     | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
     | PartyLessonPublished
     | PartyLessonChanged
     | PartyLessonWithdrawn
@@ -109,6 +129,14 @@ CommunityEvent = Annotated[
     | EntryChanged
     | EntryWithdrawn
     | LicenceStepAdded
+    | SlotChanged
+    | OfferPublished
+    | OfferChanged
+    | OfferEnded
+    | EntryRated
+    | RatingChanged
+    | BookingStepAdded
+    | OfficeBookingChanged
     | ActivityPublished
     | ActivityChanged
     | ActivityCancelled
@@ -126,9 +154,11 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
     | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
+    | BOOKING_KINDS
     | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,

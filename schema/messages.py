@@ -328,6 +328,45 @@ CHINESE: dict[str, str] = {
     "Does not follow from the present state": "不能从现在的状态这样变更",
     "The item has changed meanwhile": "事项刚刚有变动",
     "It is not said to be done": "还没有说已办完",
+    # Pictures and documents
+    "At most {} pictures": "最多{}张图片",
+    "Only uploaded pictures can be shown": "只能显示已上传的图片",
+    "Has more than 50 million pixels": "超过5000万像素",
+    "Is not a picture that can be read": "不是可以读取的图片",
+    "Is not a PDF file": "不是 PDF 文件",
+    "Only verified residents and officers of this community may upload": (
+        "只有本社区的实名居民和工作人员可以上传"
+    ),
+    "Was given up meanwhile": "上传刚刚被放弃",
+    "There is no such upload of yours": "没有您上传的这个文件",
+    "Send uploads with the header 'apollo-require-preflight'": "上传请带上 apollo-require-preflight 请求头",
+    "The body must be a picture (JPEG, PNG, WebP) or a PDF document": (
+        "只能上传图片(JPEG、PNG、WebP)或 PDF 文档"
+    ),
+    "Too many uploads at once; try again": "同时上传的人太多,请稍后再试",
+    "The file is larger than {} bytes": "文件超过{}字节",
+    "The body took too long to arrive": "上传用时太长",
+    # What a party branch publishes
+    "A party branch publishes in other ways": "党支部的内容请通过党建功能发布",
+    "The article has changed meanwhile": "文章刚刚被修改过",
+    "What is withdrawn stays as it was": "已撤回的内容不能再修改",
+    "Withdraw it and publish it anew to change that": "如需更改,请撤回后重新发布",
+    "Say until when comments are taken": "请说明意见征集到何时为止",
+    "Must not be before it is published": "不能早于发布时间",
+    "The time for comments is over": "意见征集期已结束",
+    "This affair takes no comments now": "这项公开事务现在不征集意见",
+    "It has been published or withdrawn": "已经发布或撤回",
+    "Must be in the future, within a year": "必须在将来一年之内",
+    "Must not be in the future": "不能在将来",
+    "The profile has changed meanwhile": "先锋资料刚刚被修改过",
+    "The member has a profile already": "这位党员已有先锋资料",
+    "The member has not agreed to this text": "这位党员还没有同意这份资料",
+    "Only whom the profile shows may agree to it": "只有资料所介绍的党员本人可以同意",
+    "Neighbours thank a pioneer whose profile is out, and nobody themselves": (
+        "只能感谢已公开的党员先锋,不能感谢自己"
+    ),
+    "Pioneers make their own pledges": "承诺由先锋本人作出",
+    "The profile has as many as it can hold": "资料中的条目已满",
     # Local services
     "This organisation offers nothing of this category": "本组织不能提供这一类服务",
     "Only an entry of the category GRID is for a grid": "只有网格类服务可以指定网格",
@@ -346,14 +385,35 @@ CHINESE: dict[str, str] = {
     "A licence is being checked already": "已有一份许可证正在审核",
     "The licence has been decided or has changed meanwhile": "许可证已被处理,或刚刚有变动",
     "Only the residents' committee checks licences": "只有居委会审核许可证",
+    "From 1 to {} days": "1到{}天",
+    "From 1 to {} times a week": "每周1到{}段",
+    "From 5 minutes to 12 hours": "5分钟到12小时",
+    "Must be in the future": "必须在将来",
+    "At most {} times at once": "一次最多{}个时段",
+    "No place is left at this time": "这个时段没有名额了",
+    "You have booked this time already": "您已经预约了这个时段",
+    "You have booked {} times of this service already": "您已经预约了这项服务的{}个时段",
+    "Only verified residents and officers of this community may book": (
+        "只有本社区的实名居民和工作人员可以预约"
+    ),
+    "The booking has changed meanwhile": "这个预约刚刚有变动",
+    "Only who serves at this office may do this": "只有本机构的工作人员可以这样做",
+    "It has begun already": "已经开始了",
+    "It has not begun yet": "还没有开始",
+    "This time is withdrawn already": "这个时段已经取消",
+    "The offer has been changed or has ended meanwhile": "这个优惠刚刚被修改或已经结束",
+    "Only verified residents of this community may rate": "只有本社区的实名居民可以评价",
+    "Nobody rates the own organisation": "不能评价自己所在的机构",
+    "Services of this category are not rated": "这一类服务不参与评价",
+    "The rating has been changed meanwhile": "这条评价刚刚被修改过",
     # The inbox
     "Give either ids or upTo": "ids 和 upTo 请给其中一个",
     # Activities
     "Only those who hold activities in the host's name may do this": "只有主办方负责活动的人可以这样做",
-    "This host has no members": "这个主办方没有成员",
+    "The group is archived": "小组已归档",
+    "This host may not invite them": "这个主办方不能面向这些人",
     "Say where: a place, or an address online": "请说明地点,或给出线上地址",
     "Is not an address that begins with https://": "不是以 https:// 开头的地址",
-    "Must be in the future": "必须在将来",
     "Must be later than the start, by 31 days at most": "必须晚于开始时间,最多晚31天",
     "Must be later than the opening of sign-up, and not later than the end": (
         "必须晚于报名开始时间,且不晚于活动结束时间"

@@ -30,6 +30,8 @@ described(
     MOTION="A vote in which the viewer has a say has opened, or needs a look.",
     DELIBERATION="A deliberation that the viewer takes part in has moved on.",
     STATEMENT="A statement of the viewer's was hidden.",
+    RATING="A rating of the viewer's was answered, or hidden.",
+    BOOKING="A booking of the viewer's was made or called off, is near, or was missed.",
     MENTION="A comment in a group mentions the viewer.",
     GROUP_POST="A post in a group of the viewer's, who wants to know of all or is mentioned.",
     GROUP_JOIN="Somebody asks to join a group of the viewer's, or the viewer's request is decided.",
@@ -42,6 +44,9 @@ described(
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
+    PARTY_NEWS="The viewer's party branch has news for its members.",
+    PARTY_AFFAIR="The viewer's party branch has published an affair for its members.",
+    PIONEER="The viewer's party branch would like to show the viewer as a pioneer, and asks for consent.",
 )
 
 # Of which type the subject of an entry is.
@@ -53,6 +58,8 @@ SUBJECTS = {
     NotificationKind.MOTION: "Motion",
     NotificationKind.REQUEST: "RequestStep",
     NotificationKind.LICENCE: "LicenceStep",
+    NotificationKind.BOOKING: "BookingStep",
+    NotificationKind.RATING: "EntryRating",
     NotificationKind.DELIBERATION: "DeliberationStep",
     NotificationKind.STATEMENT: "Statement",
     NotificationKind.MENTION: "Comment",
@@ -62,6 +69,9 @@ SUBJECTS = {
     NotificationKind.GROUP_STEP: "GroupStep",
     NotificationKind.PARTY_ENTRY: "PartyApplication",
     NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_NEWS: "PartyNews",
+    NotificationKind.PARTY_AFFAIR: "PartyAffair",
+    NotificationKind.PIONEER: "Pioneer",
     NotificationKind.PARTY_LESSON: "PartyLesson",
     NotificationKind.OPINION: "PartyOpinionStep",
     NotificationKind.ACTIVITY: "ActivityUpdate",

@@ -6,13 +6,13 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
-from schema.activities import ActivitiesSubscription, OrganisingMutation, SigningUpMutation
+from schema.activities import ActivitiesSubscription, CalendarMutation, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
-from schema.directory import DirectoryMutation, DirectorySubscription
+from schema.directory import BookingsMutation, DirectoryMutation, DirectorySubscription, TradingMutation
 from schema.fields import VIEWER, Info
 from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
@@ -23,11 +23,14 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.article_mutations import PartyArticlesMutation
+from schema.party.events import BranchSubscription
 from schema.party.lesson_mutations import PartyLessonsMutation
 from schema.party.lessons import PartyLessonsQuery
 from schema.party.member_events import PartyMembersSubscription
 from schema.party.members import PartyMembersMutation
 from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.pioneer_mutations import PioneersMutation
 from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
@@ -80,12 +83,17 @@ class Mutation(
     GroupsMutation,
     RequestsMutation,
     PartyMembersMutation,
+    PartyArticlesMutation,
+    PioneersMutation,
     PartyLessonsMutation,
     PartyOpinionsMutation,
     VisitsMutation,
     DirectoryMutation,
+    BookingsMutation,
+    TradingMutation,
     OrganisingMutation,
     SigningUpMutation,
+    CalendarMutation,
 ):
     pass
 
@@ -100,6 +108,7 @@ class Subscription(
     DeliberationsSubscription,
     GroupsSubscription,
     RequestsSubscription,
+    BranchSubscription,
     PartyMembersSubscription,
     DirectorySubscription,
     ActivitiesSubscription,

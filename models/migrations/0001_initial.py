@@ -3,18 +3,23 @@ from tortoise.migrations import operations as ops
 from models.activities import ActivityAudience, ActivityKind, ActivityStatus, ActivityUpdateKind, CheckInBy, HostKind, SignUpState
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
+from models.directory.bookings import BookingAction, BookingState
 from models.directory.entries import DirectoryCategory
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.groups import GroupAccess, GroupAction, JoinStatus
 from models.identity import ApplicationStatus, Relation, SessionEnd
+from models.media import MediaKind
 from models.memberships import Alerts, MemberRole
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
+from models.party.articles import AffairCategory, ArticleKind
+from models.party.audience import BranchAudience
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
 from models.party.members import PartyApplicationStatus, PartyFunction
 from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOpinionState, PartyOpinionTopic
+from models.party.pioneers import PledgeState
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
 from models.search import SearchKind
@@ -147,6 +152,23 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='AppointmentSlot',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('ends_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('capacity', fields.IntField()),
+                ('booked', fields.IntField(default=0)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'appointment_slot', 'app': 'linli', 'unique_together': (('entry_id', 'starts_at'),), 'pk_attr': 'id', 'table_description': 'A time, with room for so many. `booked` never exceeds `capacity`: one statement raises it.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='AuditChain',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -178,6 +200,39 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'audit_entry', 'app': 'linli', 'unique_together': (('chain', 'number'),), 'indexes': [Index(fields=['organisation_id', 'number']), Index(fields=['chain', 'account_id', 'number'])], 'pk_attr': 'id'},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='Booking',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('slot_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('note', fields.CharField(default='', max_length=300)),
+                ('state', fields.CharEnumField(default=BookingState.BOOKED, description='BOOKED: BOOKED\nCANCELLED: CANCELLED\nKEPT: KEPT\nMISSED: MISSED', enum_type=BookingState, max_length=12)),
+                ('held_key', fields.CharField(null=True, unique=True, max_length=80)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'booking', 'app': 'linli', 'indexes': [Index(fields=['organisation_id', 'starts_at', 'id']), Index(fields=['account_id', 'starts_at', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='BookingStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('booking_id', fields.UUIDField()),
+                ('action', fields.CharEnumField(description='BOOK: BOOK\nCANCEL: CANCEL\nCALL_OFF: CALL_OFF\nKEEP: KEEP\nMISS: MISS\nREMIND: REMIND', enum_type=BookingAction, max_length=8)),
+                ('actor_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=300)),
+            ],
+            options={'table': 'booking_step', 'app': 'linli', 'indexes': [Index(fields=['booking_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What was done with a booking: append-only.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='BoxEntry',
@@ -246,7 +301,7 @@ class Migration(migrations.Migration):
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('author_id', fields.UUIDField()),
                 ('reply_to_id', fields.UUIDField(null=True)),
@@ -400,6 +455,27 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'elector_voter', 'app': 'linli', 'unique_together': (('account_id', 'elector_id'),), 'pk_attr': 'id', 'table_description': "Who may cast a head's one ballot: each of its co-owners."},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='EntryRating',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('stars', fields.IntField()),
+                ('body', fields.TextField(unique=False)),
+                ('edited_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reply', fields.TextField(null=True, unique=False)),
+                ('replied_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('hidden_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('hidden_reason', fields.CharField(default='', max_length=300)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'entry_rating', 'app': 'linli', 'unique_together': (('entry_id', 'author_id'),), 'indexes': [Index(fields=['entry_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One of each resident for each entry. A hidden one counts for nothing.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='Estate',
@@ -684,7 +760,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('account_id', fields.UUIDField()),
             ],
@@ -706,6 +782,26 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'event', 'app': 'linli', 'unique_together': (('topic', 'seq'),), 'indexes': [Index(fields=['topic', 'thread_id', 'seq']), Index(fields=['at'])], 'pk_attr': 'id'},
             bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Media',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('uploader_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='PICTURE: PICTURE\nDOCUMENT: DOCUMENT', enum_type=MediaKind, max_length=8)),
+                ('digest', fields.CharField(db_index=True, max_length=64)),
+                ('content_type', fields.CharField(max_length=40)),
+                ('name', fields.CharField(default='', max_length=120)),
+                ('size', fields.IntField()),
+                ('width', fields.IntField(default=0)),
+                ('height', fields.IntField(default=0)),
+                ('subject_id', fields.UUIDField(null=True)),
+                ('loose_since', fields.DatetimeField(null=True, default=now, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'media', 'app': 'linli', 'indexes': [Index(fields=['subject_id', 'id']), Index(fields=['loose_since', 'id']), Index(fields=['uploader_id', 'loose_since'])], 'pk_attr': 'id', 'table_description': 'An upload. Its file is found by `digest`, which uploads of the same content share.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='Membership',
@@ -855,12 +951,31 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nBOOKING: BOOKING\nRATING: RATING\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'notification', 'app': 'linli', 'unique_together': (('account_id', 'subject_id'),), 'indexes': [Index(fields=['account_id', 'id']), Index(fields=['account_id', 'read_at'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='Offer',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('price_fen', fields.IntField(null=True)),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('ends_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'offer', 'app': 'linli', 'indexes': [Index(fields=['entry_id', 'id']), Index(fields=['community_id', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -972,6 +1087,34 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'party_application', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'That a resident asks to be known to the branch as a member. What was said goes when it is decided.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyArticle',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='PUBLIC: PUBLIC\nMEMBERS: MEMBERS', enum_type=BranchAudience, max_length=8)),
+                ('branch_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='NEWS: NEWS\nAFFAIR: AFFAIR', enum_type=ArticleKind, max_length=8)),
+                ('category', fields.CharEnumField(null=True, description='ORGANISATION: ORGANISATION\nADMISSION: ADMISSION\nDUES: DUES\nDECISION: DECISION\nAPPOINTMENT: APPOINTMENT\nDISCIPLINE: DISCIPLINE\nWORK: WORK', enum_type=AffairCategory, max_length=12)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('html', fields.TextField(unique=False)),
+                ('cover_id', fields.UUIDField(null=True)),
+                ('publish_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('comments_from', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('comments_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('edited_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('listed_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('post_id', fields.UUIDField(null=True)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_article', 'app': 'linli', 'indexes': [Index(fields=['branch_id', 'kind', 'listed_at', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -1138,6 +1281,69 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='Pioneer',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='PUBLIC: PUBLIC\nMEMBERS: MEMBERS', enum_type=BranchAudience, max_length=8)),
+                ('branch_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('headline', fields.CharField(max_length=80)),
+                ('story', fields.TextField(unique=False)),
+                ('html', fields.TextField(unique=False)),
+                ('portrait_id', fields.UUIDField(null=True)),
+                ('consented_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('publish_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('post_id', fields.UUIDField(null=True)),
+                ('thank_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'pioneer', 'app': 'linli', 'unique_together': (('branch_id', 'account_id'),), 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One for each member of a branch. It is out while it has `publish_at`, which needs the consent.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerDeed',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('pioneer_id', fields.UUIDField()),
+                ('done_on', fields.DateField()),
+                ('body', fields.CharField(max_length=500)),
+                ('picture_id', fields.UUIDField(null=True)),
+            ],
+            options={'table': 'pioneer_deed', 'app': 'linli', 'indexes': [Index(fields=['pioneer_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerPledge',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('pioneer_id', fields.UUIDField()),
+                ('body', fields.CharField(max_length=200)),
+                ('state', fields.CharEnumField(default=PledgeState.MADE, description='MADE: MADE\nKEPT: KEPT', enum_type=PledgeState, max_length=4)),
+                ('kept_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'pioneer_pledge', 'app': 'linli', 'indexes': [Index(fields=['pioneer_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerThank',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('pioneer_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'pioneer_thank', 'app': 'linli', 'unique_together': (('pioneer_id', 'account_id'),), 'pk_attr': 'id'},
+            bases=['Table'],
+        ),
+        ops.CreateModel(
             name='Post',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -1147,9 +1353,10 @@ class Migration(migrations.Migration):
                 ('wall_id', fields.UUIDField()),
                 ('author_id', fields.UUIDField()),
                 ('estate_id', fields.UUIDField(null=True)),
-                ('kind', fields.CharEnumField(description='TALK: TALK\nLOST: LOST\nFOUND: FOUND\nIDLE_GOODS: IDLE_GOODS\nHELP: HELP\nCOMPLAINT: COMPLAINT\nACTIVITY: ACTIVITY', enum_type=PostKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='TALK: TALK\nLOST: LOST\nFOUND: FOUND\nIDLE_GOODS: IDLE_GOODS\nHELP: HELP\nCOMPLAINT: COMPLAINT\nACTIVITY: ACTIVITY\nBRANCH: BRANCH', enum_type=PostKind, max_length=12)),
                 ('state', fields.CharEnumField(default=PostState.OPEN, description='OPEN: OPEN\nRESOLVED: RESOLVED', enum_type=PostState, max_length=12)),
                 ('body', fields.TextField(unique=False)),
+                ('card_id', fields.UUIDField(null=True)),
                 ('comment_count', fields.IntField(default=0)),
                 ('like_count', fields.IntField(default=0)),
                 ('hot', fields.BigIntField(default=0)),
@@ -1335,7 +1542,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('body', fields.TextField(unique=False)),
             ],

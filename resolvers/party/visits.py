@@ -20,8 +20,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.identity.faces import neighbours
 from resolvers.paging import pages
-from resolvers.party.branches import empowered
-from resolvers.party.lessons.keeping import members
+from resolvers.party.branches import empowered, members_in
 from resolvers.requests import board, handling, opening, policies
 from resolvers.requests.opening import Draft, Origin, Place
 from resolvers.retries import earlier_result
@@ -94,7 +93,7 @@ async def visitors_meant(ctx: Context, branch: OrganisationRow, ids: tuple[UUID,
         "SELECT account_id FROM appointment WHERE organisation_id = ? AND revoked_at IS NULL",
         branch.id,
     )
-    known = {officer.account_id for officer in officers} | set(await members(branch.id))
+    known = {officer.account_id for officer in officers} | set(await members_in(branch.id))
     accounts = [neighbour_key(branch.community_id, id) for id in dict.fromkeys(ids)]
     if not known.issuperset(accounts):
         raise InvalidInput(visitorIds="Holds somebody who is neither officer nor member of the branch")

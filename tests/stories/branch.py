@@ -25,7 +25,7 @@ FINISH = """mutation Finish($input: FinishPartyLessonItemInput!) { finishPartyLe
   __typename ... on FinishPartyLessonItemPayload { item { viewerDone } }
   ... on Problem { code message } } }"""
 SUBMIT = """mutation Submit($input: SubmitPartyOpinionInput!) { submitPartyOpinion(input: $input) { __typename
-  ... on SubmitPartyOpinionPayload { opinionEdge { node { id version number state } } }
+  ... on SubmitPartyOpinionPayload { opinionEdge { node { id version number state createdAt } } }
   ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
 OPINION = "... on PartyOpinionPayload { opinion { id version number state answer answeredAt } }"
 ASSIGN = f"""mutation Assign($input: AssignPartyOpinionInput!) {{ assignPartyOpinion(input: $input) {{
@@ -36,6 +36,22 @@ ANSWER = f"""mutation Answer($input: AnswerPartyOpinionInput!) {{ answerPartyOpi
 VISIT = """mutation Visit($input: RecordHomeVisitInput!) { recordHomeVisit(input: $input) { __typename
   ... on HomeVisitPayload { visit { id } }
   ... on InvalidInput { fields { name message } } ... on Problem { code message } } }"""
+QUIZ = """mutation Quiz($input: SubmitPartyQuizInput!) { submitPartyQuiz(input: $input) { __typename
+  ... on SubmitPartyQuizPayload { attempt { score total passed } item { answerKey } }
+  ... on Problem { code message } } }"""
+EVENTS = """subscription Events($id: ID!) { partyMemberEvents(branchId: $id) { cursor event { __typename
+  ... on PartyLessonPublished { lesson { title } } ... on PartyLessonCompleted { completion { number } }
+  ... on PartyOpinionAnswered { opinion { number answer state } } } } }"""
+MERGED = """subscription Merged($id: ID!) { communityEvents(communityId: $id) { cursor event { __typename
+  ... on PartyOpinionAnswered { opinion { number answer state } } } } }"""
+CHECK = "query Check($number: String!) { partyCertificate(number: $number) { lesson holder } }"
+MINE = "{ viewer { partyMemberships { id version } } }"
+RECORD = """query Record($id: ID!) { node(id: $id) { ... on PartyLesson {
+  record { finished members membersFinished }
+  completions(first: 10) { edges { node { number holder { displayName } } } } } } }"""
+LISTS = """query Lists($id: ID!) { node(id: $id) { ... on Organisation {
+  partyMembers(first: 10) { edges { node { id } } } partyLessons(first: 10) { edges { node { id } } }
+  partyOpinions(first: 10) { edges { node { id } } } homeVisits(first: 10) { edges { node { id } } } } } }"""
 END = """mutation End($input: EndPartyMembershipInput!) { endPartyMembership(input: $input) { __typename
   ... on PartyMemberPayload { member { endedAt } } ... on Problem { code message } } }"""
 

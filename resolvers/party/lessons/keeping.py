@@ -1,6 +1,5 @@
 """Writing lessons, publishing them, withdrawing them: in the name of the branch."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import new_id, now
@@ -18,7 +17,7 @@ from models.rows import columns, execute, select
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
-from resolvers.party.branches import check_power, empowered
+from resolvers.party.branches import check_power, empowered, members_in
 from resolvers.party.lessons import reading
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, checked
 from resolvers.retries import earlier_result
@@ -113,7 +112,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
         await notifications.notify(
             work,
             ctx,
-            account_ids=await members(row.branch_id),
+            account_ids=await members_in(row.branch_id),
             community_id=row.community_id,
             kind=NotificationKind.PARTY_LESSON,
             subject_id=row.id,
@@ -221,25 +220,6 @@ async def rewrite(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> 
         draft.key,
         item.id,
     )
-
-
-@dataclass(slots=True)
-class Enrolled:
-    account_id: UUID
-
-
-async def members(branch_id: UUID) -> list[UUID]:
-    """Who belongs to the branch and to its community now."""
-    rows = await select(
-        Enrolled,
-        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL AND ("
-        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = m.account_id"
-        " AND r.community_id = m.community_id AND r.until IS NULL)"
-        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = m.account_id"
-        " AND a.community_id = m.community_id AND a.revoked_at IS NULL)) ORDER BY m.id",
-        branch_id,
-    )
-    return [row.account_id for row in rows]
 
 
 async def audited(ctx: Context, action: str, row: PartyLessonRow) -> None:
