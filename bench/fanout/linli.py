@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
@@ -17,7 +15,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from bench.fanout.contenders import SUBSCRIPTION, Contender, Round
+from bench.fanout.contenders import SUBSCRIPTION, Contender
 from models.base import new_id, now
 from models.identity import Account, Building, Home, Relation, Residency, ResidencyApplication, Session
 from models.privacy import Keys
@@ -152,6 +150,12 @@ class Linli(Contender):
                 return
         raise RuntimeError("Those who never read are not held up")
 
+    def check(self) -> None:
+        super().check()
+        counts = self.ask(do="counts")["counts"]
+        if any(counts[self.receivers + self.receivers * DEAF // OF :]):
+            raise RuntimeError("Somebody was told what he may not see")
+
     def metric(self, name: str) -> float:
         lines = self.get("/metrics").splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
@@ -203,6 +207,3 @@ def session(account: Account) -> Session:
         refresh_digest=secrets.token_hex(32),
         expires_at=now() + timedelta(days=1),
     )
-
-
-__all__ = ["Linli", "Round", "time", "urllib"]
