@@ -904,3 +904,15 @@ async def test_another_server_is_served_through_asgi(world: World) -> None:
         assert await client.ticks(300) == list(range(1, 301))
         await client.send(type="connection_init")
         assert await client.code() == 4429
+
+
+async def test_what_is_about_to_be_written_is_not_stalled(
+    server: ToyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadlines are looked at between an offer and its write, long after the last one."""
+    async with server.client() as client:
+        (handler,) = server.endpoint.handlers
+        monkeypatch.setattr(connection_module, "STALLED_SECONDS", -NEVER)
+        handler.connection.reply(websocket_module.PONG)
+        handler.connection.look(websocket_module.PING)
+        assert await client.receive() == {"type": "pong"}
