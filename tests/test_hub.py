@@ -85,6 +85,7 @@ class FakeSink:
         self.followed: list[Subscriber] = []
         self.refused: list[Subscriber] = []
         self.ended = self.was_lost = False
+        self.after_offer: Callable[[], None] | None = None
         self._room = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -99,6 +100,8 @@ class FakeSink:
         if written is not None:
             self.written.append(written)
         self.change()
+        if self.after_offer is not None:
+            self.after_offer()
         return True
 
     def read(self, limit: int | None = None) -> None:
@@ -1007,3 +1010,50 @@ async def test_events_of_nothing_stored_are_impossible_to_follow(hub: Hub) -> No
     sink = FakeSink(viewer())
     await follow(hub, sink)
     await sink.until(lambda: sink.frames == [{"type": "opened", "at": 0}])
+
+
+async def test_rights_that_end_in_the_middle_of_a_hand_out_count(
+    hub: Hub, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands are handed an event in slices; whoever loses the right between two of them gets nothing."""
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    others = [viewer() for _ in range(20)]
+    sinks = [FakeSink(other) for other in others]
+    for sink in sinks:
+        await follow(hub, sink)
+        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+
+    def restand() -> None:
+        for sink in sinks:
+            if not sink.seqs:
+                hub._restand(sink, viewer(OTHER_SCOPE, account_id=sink.viewer.account_id))
+
+    for sink in sinks:
+        sink.after_offer = restand
+    await write(hub, event(audience=frozenset({SCOPE, new_id()})))
+    await until(lambda: any(sink.seqs for sink in sinks))
+    for sink in sinks:
+        sink.after_offer = None
+    marker = FakeSink(viewer())
+    await follow(hub, marker, after=0)
+    await marker.has(1)
+    assert sorted(len(sink.seqs) for sink in sinks) == [0] * 19 + [1]
+
+
+async def test_an_audience_of_several_scopes_gets_an_event_once(hub: Hub) -> None:
+    both, one, neither = (
+        FakeSink(viewer(SCOPE, OTHER_SCOPE)),
+        FakeSink(viewer(SCOPE)),
+        FakeSink(viewer(new_id())),
+    )
+    for sink in (both, one, neither):
+        await follow(hub, sink)
+        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+    await write(
+        hub, event(audience=frozenset({SCOPE, OTHER_SCOPE})), event(audience=frozenset({OTHER_SCOPE}))
+    )
+    assert await both.has(2) == [1, 2]
+    await write(hub, event())
+    assert await both.has(3) == [1, 2, 3]
+    assert await one.has(2) == [1, 3]
+    assert neither.seqs == []

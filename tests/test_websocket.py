@@ -175,12 +175,12 @@ class ToyServer:
         return Admission(self.viewer, "en", self.expires_at)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["ToyServer"]:
+    async def running(self, ws: Any = WebSocketProtocol) -> AsyncIterator["ToyServer"]:
         await self.hub.start()
         watch = asyncio.create_task(self.endpoint.watch())
         config = uvicorn.Config(
             Starlette(routes=[WebSocketRoute("/graphql", self.endpoint)]),
-            ws=WebSocketProtocol,
+            ws=ws,
             ws_per_message_deflate=False,
             ws_max_size=64 * 1024,
             ws_ping_interval=None,
@@ -858,6 +858,52 @@ async def test_draining_closes_everybody_and_lets_mutations_finish(world: World)
 async def test_draining_nobody_ends_at_once(server: ToyServer) -> None:
     async with asyncio.timeout(10):
         await server.endpoint.drain(NEVER)
+
+
+# Straight to the socket
+
+
+async def test_what_happens_in_one_turn_goes_out_in_one_write(
+    server: ToyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[bytes] = []
+    write = WebSocketProtocol.write
+
+    def noted(self: WebSocketProtocol, data: bytes) -> bool:
+        writes.append(data)
+        return write(self, data)
+
+    async with server.client() as client:
+        await client.subscribe("t", TICKS)
+        await client.receive()
+        monkeypatch.setattr(WebSocketProtocol, "write", noted)
+        async with unit_of_work(server.hub) as work:
+            for _ in range(10):
+                work.record(Event(TOPIC, Kind.POST_CREATED, new_id(), frozenset({SCOPE})))
+        assert await client.ticks(10) == list(range(1, 11))
+        assert len(writes) == 1
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536, 200_000])
+async def test_frames_of_every_size_are_whole(server: ToyServer, length: int) -> None:
+    async with server.client() as client:
+        await client.subscribe("q", f"{{ big(size: {length}) }}")
+        assert (await client.receive())["payload"] == {"data": {"big": "x" * length}}
+        assert await client.receive() == {"type": "complete", "id": "q"}
+
+
+async def test_another_server_is_served_through_asgi(world: World) -> None:
+    """uvicorn's own protocol offers no wire: all of it works all the same, and closes as it should."""
+    async with ToyServer().running(ws="websockets-sansio") as server, server.client() as client:
+        await client.subscribe("t", TICKS)
+        await client.receive()
+        await client.subscribe("q", "{ hello }")
+        assert (await client.receive())["payload"] == {"data": {"hello": "hello"}}
+        assert await client.receive() == {"type": "complete", "id": "q"}
+        await server.write(300)
+        assert await client.ticks(300) == list(range(1, 301))
+        await client.send(type="connection_init")
+        assert await client.code() == 4429
 
 
 async def test_what_is_about_to_be_written_is_not_stalled(

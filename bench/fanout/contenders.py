@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ class Contender:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.receivers = 0
+        self.receivers = self.published = 0
         self.rounds: list[Round] = []
         self.connect_cpu = 0.0
         self.kilobytes = 0.0
@@ -153,12 +152,19 @@ class Contender:
         self.ask(do="expect", frames=self.receivers if receivers is None else receivers)
         cpu, began = cpu_seconds(self.pid), time.monotonic()
         self.publish(body)
+        self.published += 1
         answer = self.answer()
         # The computing may go on for a moment after the last client has its frame.
         time.sleep(0.02)
         return Round(
             answer["first"] - began, answer["last"] - began, cpu_seconds(self.pid) - cpu, answer["bytes"]
         )
+
+    def check(self) -> None:
+        """Raises RuntimeError if somebody got too much or too little."""
+        counts = self.ask(do="counts")["counts"]
+        if set(counts[: self.receivers]) != {self.published}:
+            raise RuntimeError(f"{self.name}: not every client got each frame once")
 
     def publish(self, body: str) -> None:
         self.post("/publish", body.encode(), {"content-type": "text/plain"})
@@ -243,6 +249,3 @@ def running(contenders: Sequence[Contender]) -> Iterator[None]:
     finally:
         for contender in contenders:
             contender.close()
-
-
-__all__ = ["BUILT", "SUBSCRIPTION", "Contender", "Round", "cycle", "prepare", "rivals", "running"]

@@ -2,13 +2,10 @@
 
 import asyncio
 import json
-import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
@@ -17,16 +14,14 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from bench.fanout.contenders import SUBSCRIPTION, Contender, Round
-from models.base import new_id, now
-from models.identity import Account, Building, Home, Relation, Residency, ResidencyApplication, Session
+from bench.fanout.contenders import SUBSCRIPTION, Contender
 from models.privacy import Keys
 from resolvers.tokens import Tokens
 from schema.node import global_id
+from tests.crowd import move_in
 from tests.servers import ROOT, throwaway_secrets
 from tests.world import World
 
-BATCH = 500
 # Of every twenty clients that receive, so many more look on (they may not see what neighbours write), and
 # so many more never read.
 BYSTANDERS, DEAF, OF = 2, 1, 20
@@ -91,34 +86,10 @@ class Linli(Contender):
             self.community = global_id("Community", community.id)
             residents = self.most + self.most * DEAF // OF
             applicants = self.most * BYSTANDERS // OF
-            for start in range(0, residents + applicants, BATCH):
-                numbers = range(start, min(start + BATCH, residents + applicants))
-                accounts = [account(keys, n) for n in numbers]
-                homes = [home(buildings[n % len(buildings)], n) for n in numbers]
-                sessions = [session(account) for account in accounts]
-                await Account.bulk_create(accounts)
-                await Home.bulk_create(homes)
-                await Session.bulk_create(sessions)
-                living = [
-                    pair
-                    for n, pair in zip(numbers, zip(accounts, homes, strict=True), strict=True)
-                    if n < residents
-                ]
-                await Residency.bulk_create(
-                    Residency(
-                        community_id=community.id, account_id=a.id, home_id=h.id, relation=Relation.OWNER
-                    )
-                    for a, h in living
-                )
-                await ResidencyApplication.bulk_create(
-                    ResidencyApplication(
-                        community_id=community.id, account_id=a.id, home_id=h.id, relation=Relation.OWNER
-                    )
-                    for a, h in list(zip(accounts, homes, strict=True))[len(living) :]
-                )
-                for n, one, held in zip(numbers, accounts, sessions, strict=True):
-                    token = tokens.access_token(one.id, held.id)
-                    (self.residents if n < residents else self.applicants).append(token)
+            self.residents = await move_in(keys, tokens, buildings, residents)
+            self.applicants = await move_in(
+                keys, tokens, buildings, applicants, first=residents, verified=False
+            )
 
     def clients(self, number: int) -> list[dict[str, Any]]:
         deaf, bystanders = number * DEAF // OF, number * BYSTANDERS // OF
@@ -148,9 +119,14 @@ class Linli(Contender):
         for n in range(MOST_FAT):
             self.round(f"{n} {FAT}")
             if self.metric("linli_subscribers_catching_up") >= self.receivers * DEAF // OF:
-                print("jam", n, flush=True)
                 return
         raise RuntimeError("Those who never read are not held up")
+
+    def check(self) -> None:
+        super().check()
+        counts = self.ask(do="counts")["counts"]
+        if any(counts[self.receivers + self.receivers * DEAF // OF :]):
+            raise RuntimeError("Somebody was told what he may not see")
 
     def metric(self, name: str) -> float:
         lines = self.get("/metrics").splitlines()
@@ -172,37 +148,3 @@ class Linli(Contender):
         answer = json.loads(self.post("/graphql", body_, headers))
         if answer["data"]["createPost"]["__typename"] != "CreatePostPayload":
             raise RuntimeError(str(answer))
-
-
-def account(keys: Keys, number: int) -> Account:
-    phone = f"+86139{number:08d}"
-    return Account(
-        id=new_id(),
-        phone_index=keys.index("phone", phone),
-        phone_sealed=keys.seal("phone", phone),
-        display_name=f"邻居{number}",
-    )
-
-
-def home(building: Building, number: int) -> Home:
-    return Home(
-        id=new_id(),
-        community_id=building.community_id,
-        building_id=building.id,
-        unit="1",
-        number=str(number),
-        area_cm2=900_000,
-    )
-
-
-def session(account: Account) -> Session:
-    return Session(
-        id=new_id(),
-        account_id=account.id,
-        device="bench",
-        refresh_digest=secrets.token_hex(32),
-        expires_at=now() + timedelta(days=1),
-    )
-
-
-__all__ = ["Linli", "Round", "time", "urllib"]

@@ -1,0 +1,74 @@
+"""Thousands of residents, each with a home and a session, in few statements."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from models.base import new_id, now
+from models.identity import Account, Building, Home, Relation, Residency, ResidencyApplication, Session
+from models.privacy import Keys
+from resolvers.tokens import Tokens
+
+BATCH = 500
+
+
+async def move_in(
+    keys: Keys,
+    tokens: Tokens,
+    buildings: Sequence[Building],
+    number: int,
+    *,
+    first: int = 0,
+    verified: bool = True,
+) -> list[str]:
+    """Access tokens of so many new residents, or of people who have only applied; numbered from `first`."""
+    found: list[str] = []
+    for start in range(first, first + number, BATCH):
+        numbers = range(start, min(start + BATCH, first + number))
+        accounts = [account(keys, n) for n in numbers]
+        homes = [home(buildings[n % len(buildings)], n) for n in numbers]
+        sessions = [session(each) for each in accounts]
+        await Account.bulk_create(accounts)
+        await Home.bulk_create(homes)
+        await Session.bulk_create(sessions)
+        held = [
+            {"community_id": h.community_id, "account_id": a.id, "home_id": h.id, "relation": Relation.OWNER}
+            for a, h in zip(accounts, homes, strict=True)
+        ]
+        if verified:
+            await Residency.bulk_create(Residency(**each) for each in held)
+        else:
+            await ResidencyApplication.bulk_create(ResidencyApplication(**each) for each in held)
+        found += [tokens.access_token(a.id, s.id) for a, s in zip(accounts, sessions, strict=True)]
+    return found
+
+
+def account(keys: Keys, number: int) -> Account:
+    phone = f"+86139{number:08d}"
+    return Account(
+        id=new_id(),
+        phone_index=keys.index("phone", phone),
+        phone_sealed=keys.seal("phone", phone),
+        display_name=f"邻居{number}",
+    )
+
+
+def home(building: Building, number: int) -> Home:
+    return Home(
+        id=new_id(),
+        community_id=building.community_id,
+        building_id=building.id,
+        unit="1",
+        number=str(number),
+        area_cm2=900_000,
+    )
+
+
+def session(account: Account) -> Session:
+    return Session(
+        id=new_id(),
+        account_id=account.id,
+        device="crowd",
+        refresh_digest=secrets.token_hex(32),
+        expires_at=now() + timedelta(days=1),
+    )
