@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import base64
+import gc
 import ipaddress
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -38,6 +40,8 @@ from resolvers.errors import DomainError
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.media.storage import Directory
 from resolvers.notices import Deliveries
 from resolvers.organisations import create_admin
 from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
@@ -46,6 +50,7 @@ from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
 from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
+from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
 from schema.operations import Operations, Rejected
@@ -62,6 +67,10 @@ logger = structlog.get_logger("linli.main")
 
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
+# What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
+SEND_BYTES = 128 * 1024
+# Containers more than before, until the collector looks at the young ones.
+GC_THRESHOLD = 20_000
 TIDY_EVERY = timedelta(minutes=10)
 
 
@@ -138,6 +147,10 @@ class Settings:
             documents=app_documents(env),
             execution="reference" if execution == "reference" else "compiled",
         )
+
+    @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
 
     @property
     def production(self) -> bool:
@@ -223,7 +236,13 @@ class Application:
             compiled=settings.execution == "compiled",
         )
         self.hub = Hub(Bus(settings.broadcast_url))
-        self.services = Services(keys=settings.keys, tokens=settings.tokens, sms=settings.sms, live=self.hub)
+        self.services = Services(
+            keys=settings.keys,
+            tokens=settings.tokens,
+            sms=settings.sms,
+            live=self.hub,
+            media=Directory(settings.media_dir),
+        )
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
@@ -234,6 +253,7 @@ class Application:
                 # An app of long ago; it is told so when it asks.
                 logger.warning("document_outdated", document=name, error=str(rejected))
         self.endpoint = GraphQLEndpoint(self.operations, self.http_context, settings.documents)
+        self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
         self.websocket = WebSocketEndpoint(
             self.operations,
             self.hub,
@@ -249,6 +269,8 @@ class Application:
         routes: list[BaseRoute] = [
             Route("/graphql", self.endpoint),
             WebSocketRoute("/graphql", self.websocket),
+            Route("/media", self.media.upload, methods=["POST"]),
+            Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -298,6 +320,7 @@ class Application:
                 await limits.sweep()
                 await sign_in.sweep()
                 await retries.sweep()
+                await uploads.sweep(self.services)
             except Exception as error:
                 # The database is away; what is stale can wait.
                 logger.warning("tidying_failed", error=type(error).__name__)
@@ -382,6 +405,14 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.application = application
 
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        # What stands now stands until the end: the collector need not look at it, and what connections
+        # and requests leave behind is rarely cyclic.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
+
     async def shutdown(self, sockets: Any = None) -> None:
         await self.application.websocket.drain(DRAIN_SECONDS)
         await super().shutdown(sockets)
@@ -414,7 +445,10 @@ def serve(settings: Settings) -> None:
         limit_concurrency=None,
         backlog=4096,
     )
-    Server(config, application).run()
+    # One socket serves all: what is accepted from it inherits its settings.
+    listening = config.bind_socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    Server(config, application).run([listening])
 
 
 def main(arguments: list[str]) -> int:
@@ -481,7 +515,9 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
     async with database.database(settings.database_url):
-        services = Services(settings.keys, settings.tokens, ConsoleSms(), Unheard())
+        services = Services(
+            settings.keys, settings.tokens, ConsoleSms(), Unheard(), Directory(settings.media_dir)
+        )
         match options.command:
             case "seed":
                 made = await demo_community.seed(services)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from demo import branch, civic, groups
+from demo import branch, branch_news, civic, groups
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -52,6 +52,7 @@ async def seed(services: Services) -> bool:
     neighbours = {name: await speaking(services, account_id) for name, account_id in people.items()}
     await civic.begin(community, leading, neighbours, told)
     await branch.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
+    await branch_news.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await groups.gather(community, neighbours)
     return True
 

@@ -19,7 +19,7 @@ from models.groups import can_moderate as can_moderate_group
 from models.organisations import Power, office_with
 from models.paging import Order
 from models.rows import Where
-from models.visibility import Viewer, held_by
+from models.visibility import Viewer, held_by, public_of
 
 
 class PostKind(StrEnum):
@@ -30,6 +30,7 @@ class PostKind(StrEnum):
     HELP = "HELP"
     COMPLAINT = "COMPLAINT"
     ACTIVITY = "ACTIVITY"
+    BRANCH = "BRANCH"
 
 
 class PostState(StrEnum):
@@ -38,7 +39,7 @@ class PostState(StrEnum):
 
 
 class PostAudience(StrEnum):
-    """Who may see a post: the community's members, whoever may look at the community, or a group's."""
+    """Who may see a post: the community's members, whoever may look at it, or a group's or a branch's."""
 
     NEIGHBOURS = "NEIGHBOURS"
     PUBLIC = "PUBLIC"
@@ -52,6 +53,7 @@ class SubjectKind(StrEnum):
     NOTICE = "NOTICE"
     COMMENT = "COMMENT"
     DELIBERATION = "DELIBERATION"
+    ARTICLE = "ARTICLE"
 
 
 class Post(CommunityTable):
@@ -64,6 +66,8 @@ class Post(CommunityTable):
     kind = fields.CharEnumField(PostKind, max_length=12)
     state = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
     body = fields.TextField()
+    # What of a party branch the post shows; the branch writes and withdraws it, not the post's author.
+    card_id = fields.UUIDField(null=True)
     comment_count = fields.IntField(default=0)
     like_count = fields.IntField(default=0)
     hot = fields.BigIntField(default=0)
@@ -138,6 +142,7 @@ class PostRow:
     kind: PostKind
     state: PostState
     body: str
+    card_id: UUID | None
     comment_count: int
     like_count: int
     hot: int
@@ -238,12 +243,13 @@ def can_post(viewer: Viewer, community_id: UUID) -> bool:
 
 def can_edit(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """May the viewer change this text?"""
-    return is_author(viewer, row) and row.deleted_at is None
+    return is_author(viewer, row) and row.deleted_at is None and not is_card(row)
 
 
 def can_delete(viewer: Viewer, row: PostRow) -> bool:
     """May the viewer take this post away?"""
-    return row.deleted_at is None and (is_author(viewer, row) or can_moderate(viewer, row))
+    own = is_author(viewer, row) and not is_card(row)
+    return row.deleted_at is None and (own or can_moderate(viewer, row))
 
 
 def can_delete_comment(viewer: Viewer, row: CommentRow, post: PostRow | None) -> bool:
@@ -254,7 +260,8 @@ def can_delete_comment(viewer: Viewer, row: CommentRow, post: PostRow | None) ->
 
 def can_set_state(viewer: Viewer, row: PostRow) -> bool:
     """May the viewer say that this is settled, or open again?"""
-    return is_author(viewer, row) or can_moderate(viewer, row)
+    own = is_author(viewer, row) or can_moderate(viewer, row)
+    return own and not is_card(row)
 
 
 def can_read_history(viewer: Viewer, row: PostRow) -> bool:
@@ -265,6 +272,16 @@ def can_read_history(viewer: Viewer, row: PostRow) -> bool:
 def is_author(viewer: Viewer, row: PostRow | CommentRow) -> bool:
     """Did the viewer write this, and does the viewer still belong to the community?"""
     return viewer.account_id == row.author_id and viewer.belongs_to(row.community_id)
+
+
+def is_card(row: PostRow | CommentRow) -> bool:
+    """Is this the card of something else, which decides what it says and how long it is there?"""
+    return isinstance(row, PostRow) and row.card_id is not None
+
+
+def is_for_members(row: PostRow) -> bool:
+    """Is this for the members of a group or a branch only, so that to see it says who is one?"""
+    return row.scope_id not in (row.community_id, public_of(row.community_id))
 
 
 def can_moderate(viewer: Viewer, row: PostRow) -> bool:

@@ -30,11 +30,14 @@ from resolvers.groups import posting
 from resolvers.masking import mask
 from resolvers.notices import audiences
 from resolvers.paging import pages
+from resolvers.party import contents
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
 
 LONGEST_BODY = 2000
 COMMENTS_A_MINUTE = 60
+
+NO_DELETING = "Only its author or a moderator may delete a comment"
 
 SubjectRow = PostRow | NoticeRow | DeliberationRow
 
@@ -76,6 +79,8 @@ async def add_comment(
         raise NotAllowed(feed.NOT_A_MEMBER)
     if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
         raise NotAllowed("The deliberation is not in a phase that allows this")
+    if isinstance(subject.row, PostRow) and subject.row.card_id:
+        await contents.check_takes_comments(subject.row)
     answered = await comment_below(subject, reply_to) if reply_to else None
     comment_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -168,10 +173,13 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
     row, subject = await visible(ctx, comment_id)
     post = subject.row if isinstance(subject.row, PostRow) else None
     if row.deleted_at is None and not posts.can_delete_comment(ctx.viewer, row, post):
+        if post and posts.is_for_members(post):
+            # An entry in the log would say who is a member.
+            raise NotAllowed(NO_DELETING)
         raise await audit.refuse(
             ctx,
             "comment.delete",
-            "Only its author or a moderator may delete a comment",
+            NO_DELETING,
             community_id=row.community_id,
             subject_id=row.id,
         )

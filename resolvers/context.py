@@ -9,6 +9,7 @@ from uuid import UUID
 from models.privacy import Keys
 from models.visibility import Viewer
 from resolvers.errors import Unauthenticated
+from resolvers.media.storage import Storage
 from resolvers.sms import SmsGateway
 from resolvers.tokens import Tokens
 from subscriptions.work import Committed, Work, unit_of_work
@@ -22,6 +23,7 @@ class Services:
     tokens: Tokens
     sms: SmsGateway
     live: Committed
+    media: Storage
 
 
 @dataclass(slots=True)

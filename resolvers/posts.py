@@ -80,6 +80,8 @@ async def create_post(
     """
     account_id = ctx.account_id
     body = mask(check_text("body", body, LONGEST_BODY))
+    if kind is PostKind.BRANCH:
+        raise InvalidInput(kind="A party branch publishes in other ways")
     if audience is PostAudience.MEMBERS or (group_id and audience is PostAudience.PUBLIC):
         raise InvalidInput(audience="Is the group's own in a group, and elsewhere not its members'")
     await identity.community_visible(ctx, community_id)
@@ -108,6 +110,7 @@ async def create_post(
                 kind=kind,
                 state=PostState.OPEN,
                 body=body,
+                card_id=None,
                 comment_count=0,
                 like_count=0,
                 hot=int(created_at.timestamp()),
@@ -252,8 +255,8 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
 async def insert(row: PostRow) -> None:
     await execute(
         "INSERT INTO post (id, community_id, scope_id, wall_id, author_id, estate_id, kind, state, body,"
-        " comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " card_id, comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row.id,
         row.community_id,
         row.scope_id,
@@ -263,6 +266,7 @@ async def insert(row: PostRow) -> None:
         row.kind,
         row.state,
         row.body,
+        row.card_id,
         row.comment_count,
         row.like_count,
         row.hot,
@@ -309,6 +313,9 @@ def event(kind: Kind, row: PostRow) -> Event:
 
 
 async def refused(ctx: Context, action: str, message: str, row: PostRow) -> NotAllowed:
+    """The error to raise; the attempt is kept, unless that would say who belongs to a group or a branch."""
+    if posts.is_for_members(row):
+        return NotAllowed(message)
     return await audit.refuse(ctx, action, message, community_id=row.community_id, subject_id=row.id)
 
 

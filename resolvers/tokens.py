@@ -1,7 +1,9 @@
 """Access tokens: short-lived, signed, and worth nothing once their session has ended."""
 
+import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import jwt
@@ -36,9 +38,16 @@ class Tokens:
     lifetime: timedelta = LIFETIME
 
     def __post_init__(self) -> None:
-        length = len(self.secret.encode() if isinstance(self.secret, str) else self.secret)
-        if length < SHORTEST_SECRET:
+        if len(self.key) < SHORTEST_SECRET:
             raise ValueError(f"The token secret has at least {SHORTEST_SECRET} bytes")
+
+    @property
+    def key(self) -> bytes:
+        return self.secret.encode() if isinstance(self.secret, str) else self.secret
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for signing something else, from which nobody learns this one."""
+        return hmac.new(self.key, purpose.encode(), sha256).digest()
 
     def access_token(self, account_id: UUID, session_id: UUID) -> str:
         """A new token, good for `lifetime` from now."""

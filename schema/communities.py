@@ -26,9 +26,11 @@ from schema.offices import (
     ViewerInvitations,
 )
 from schema.organisations import CommunityOrganisations, OrganisationMembers, ViewerOffices
+from schema.party.articles import OrganisationArticles
 from schema.party.lessons import OrganisationPartyLessons
 from schema.party.members import OrganisationPartyMembers, ViewerParty
 from schema.party.opinions import OrganisationPartyOpinions
+from schema.party.pioneers import OrganisationPioneers
 from schema.party.visits import OrganisationVisits
 from schema.posts import CommunityPosts
 from schema.requests import CommunityRequests, OrganisationRequests
@@ -73,6 +75,8 @@ class Organisation(
     OrganisationInvitations,
     OrganisationStatistics,
     OrganisationPartyMembers,
+    OrganisationArticles,
+    OrganisationPioneers,
     OrganisationPartyLessons,
     OrganisationPartyOpinions,
     OrganisationVisits,

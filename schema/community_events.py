@@ -51,6 +51,13 @@ from schema.motions import (
 from schema.node import key_of
 from schema.notices import NoticeCancelled, NoticePublished, NoticeUpdated
 from schema.notifications import NotificationAdded, NotificationsRead
+from schema.party.events import (
+    BRANCH_KINDS,
+    BranchContentChanged,
+    BranchContentPublished,
+    BranchContentWithdrawn,
+    PioneerThanked,
+)
 from schema.party.member_events import (
     PARTY_MEMBER_KINDS,
     PartyLessonChanged,
@@ -100,6 +107,10 @@ CommunityEvent = Annotated[
     | JoinRequestChanged
     | PartyApplicationChanged
     | PartyMemberChanged
+    | BranchContentPublished
+    | BranchContentChanged
+    | BranchContentWithdrawn
+    | PioneerThanked
     | PartyLessonPublished
     | PartyLessonChanged
     | PartyLessonWithdrawn
@@ -127,6 +138,7 @@ KINDS = (
     | DELIBERATION_KINDS
     | MOTION_KINDS
     | REQUEST_KINDS
+    | BRANCH_KINDS
     | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS

@@ -36,7 +36,7 @@ GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 
 # Browsers send these to another site only after a preflight, which the CORS policy answers.
-_PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
+PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -186,7 +186,7 @@ async def posted(request: Request) -> Parameters:
 def queried(request: Request) -> Parameters:
     """The parameters of a GET request that no other site can have forged. Raises BadRequest."""
     headers = request.headers
-    if not any(headers.get(name) for name in _PREFLIGHTED) and _may_be_forged(headers):
+    if not any(headers.get(name) for name in PREFLIGHTED) and _may_be_forged(headers):
         raise BadRequest(
             "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",
             status=403,

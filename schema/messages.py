@@ -328,6 +328,45 @@ CHINESE: dict[str, str] = {
     "Does not follow from the present state": "不能从现在的状态这样变更",
     "The item has changed meanwhile": "事项刚刚有变动",
     "It is not said to be done": "还没有说已办完",
+    # Pictures and documents
+    "At most {} pictures": "最多{}张图片",
+    "Only uploaded pictures can be shown": "只能显示已上传的图片",
+    "Has more than 50 million pixels": "超过5000万像素",
+    "Is not a picture that can be read": "不是可以读取的图片",
+    "Is not a PDF file": "不是 PDF 文件",
+    "Only verified residents and officers of this community may upload": (
+        "只有本社区的实名居民和工作人员可以上传"
+    ),
+    "Was given up meanwhile": "上传刚刚被放弃",
+    "There is no such upload of yours": "没有您上传的这个文件",
+    "Send uploads with the header 'apollo-require-preflight'": "上传请带上 apollo-require-preflight 请求头",
+    "The body must be a picture (JPEG, PNG, WebP) or a PDF document": (
+        "只能上传图片(JPEG、PNG、WebP)或 PDF 文档"
+    ),
+    "Too many uploads at once; try again": "同时上传的人太多,请稍后再试",
+    "The file is larger than {} bytes": "文件超过{}字节",
+    "The body took too long to arrive": "上传用时太长",
+    # What a party branch publishes
+    "A party branch publishes in other ways": "党支部的内容请通过党建功能发布",
+    "The article has changed meanwhile": "文章刚刚被修改过",
+    "What is withdrawn stays as it was": "已撤回的内容不能再修改",
+    "Withdraw it and publish it anew to change that": "如需更改,请撤回后重新发布",
+    "Say until when comments are taken": "请说明意见征集到何时为止",
+    "Must not be before it is published": "不能早于发布时间",
+    "The time for comments is over": "意见征集期已结束",
+    "This affair takes no comments now": "这项公开事务现在不征集意见",
+    "It has been published or withdrawn": "已经发布或撤回",
+    "Must be in the future, within a year": "必须在将来一年之内",
+    "Must not be in the future": "不能在将来",
+    "The profile has changed meanwhile": "先锋资料刚刚被修改过",
+    "The member has a profile already": "这位党员已有先锋资料",
+    "The member has not agreed to this text": "这位党员还没有同意这份资料",
+    "Only whom the profile shows may agree to it": "只有资料所介绍的党员本人可以同意",
+    "Neighbours thank a pioneer whose profile is out, and nobody themselves": (
+        "只能感谢已公开的党员先锋,不能感谢自己"
+    ),
+    "Pioneers make their own pledges": "承诺由先锋本人作出",
+    "The profile has as many as it can hold": "资料中的条目已满",
     # Local services
     "This organisation offers nothing of this category": "本组织不能提供这一类服务",
     "Only an entry of the category GRID is for a grid": "只有网格类服务可以指定网格",

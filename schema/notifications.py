@@ -43,6 +43,9 @@ described(
     LICENCE="Something was done with a licence of the merchant that the viewer works for.",
     ACTIVITY="An activity signed up for was changed or called off, has a seat now, or begins soon.",
     REQUEST="A step in a service request that the viewer reported, follows or handles.",
+    PARTY_NEWS="The viewer's party branch has news for its members.",
+    PARTY_AFFAIR="The viewer's party branch has published an affair for its members.",
+    PIONEER="The viewer's party branch would like to show the viewer as a pioneer, and asks for consent.",
 )
 
 # Of which type the subject of an entry is.
@@ -64,6 +67,9 @@ SUBJECTS = {
     NotificationKind.GROUP_STEP: "GroupStep",
     NotificationKind.PARTY_ENTRY: "PartyApplication",
     NotificationKind.PARTY_MEMBER: "PartyMember",
+    NotificationKind.PARTY_NEWS: "PartyNews",
+    NotificationKind.PARTY_AFFAIR: "PartyAffair",
+    NotificationKind.PIONEER: "Pioneer",
     NotificationKind.PARTY_LESSON: "PartyLesson",
     NotificationKind.OPINION: "PartyOpinionStep",
     NotificationKind.ACTIVITY: "ActivityUpdate",

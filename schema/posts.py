@@ -12,10 +12,12 @@ from models import posts as rules
 from models.identity import CommunityRow, neighbour_key
 from models.paging import Order
 from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
+from models.visibility import public_of
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
+from resolvers.party import contents
 from resolvers.posts import OWN_ESTATE, Wanted
 from resolvers.requests import board
 from schema.comments import AfterCursor, Commented
@@ -27,6 +29,7 @@ from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.matching import PostMatches
 from schema.node import fetched_by, global_id, key_of
+from schema.party.cards import FeedCard
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
 from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
@@ -47,6 +50,7 @@ described(
     HELP="互助: help is asked for or offered.",
     COMPLAINT="投诉: something is wrong.",
     ACTIVITY="活动: something to do together.",
+    BRANCH="党建: something that a party branch shows; see `card`.",
 )
 described(
     PostState,
@@ -59,7 +63,8 @@ described(
     "Who may see a post.",
     NEIGHBOURS="Verified residents and officers of the community.",
     PUBLIC="Also those who are not verified yet.",
-    MEMBERS="The members of the group that it is posted in. Not to be asked for: a group says who reads.",
+    MEMBERS="The members of the group that it is posted in, or of the party branch whose card it is. Not to"
+    " be asked for: a group says who reads.",
 )
 
 
@@ -118,12 +123,23 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
         description="The service request that was made of it, as far as the viewer may see it.",
     )
 
+    card: FeedCard | None = loaded(
+        contents.cards_of,
+        description="What it shows, if it is a card (kind BRANCH); its body is then that thing's title.",
+    )
+    viewer_can_comment: bool = loaded(
+        contents.viewer_can_comment,
+        viewer=True,
+        description="Whether the viewer may comment on it now.",
+    )
+
     @strawberry.field(description="Who may see it.")
     @staticmethod
     def audience(root: strawberry.Parent[PostRow]) -> PostAudience:
         if root.scope_id == root.community_id:
             return PostAudience.NEIGHBOURS
-        return PostAudience.MEMBERS if root.group_id else PostAudience.PUBLIC
+        public = root.scope_id == public_of(root.community_id)
+        return PostAudience.PUBLIC if public else PostAudience.MEMBERS
 
     @strawberry.field(
         description="What it said before its edits, the latest first. For its author and for moderators;"
@@ -161,11 +177,6 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     @staticmethod
     def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
         return rules.can_pin(info.context.viewer, root)
-
-    @strawberry.field(description="Whether the viewer may comment on it and like it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_comment(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_post(info.context.viewer, root.community_id)
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -23,11 +23,14 @@ from schema.notices import NoticesMutation, NoticesSubscription
 from schema.notifications import NotificationsMutation, NotificationsSubscription
 from schema.offices import FoundingMutation, GridsMutation, InvitationsMutation, PowersQuery
 from schema.organisations import OrganisationsMutation
+from schema.party.article_mutations import PartyArticlesMutation
+from schema.party.events import BranchSubscription
 from schema.party.lesson_mutations import PartyLessonsMutation
 from schema.party.lessons import PartyLessonsQuery
 from schema.party.member_events import PartyMembersSubscription
 from schema.party.members import PartyMembersMutation
 from schema.party.opinion_mutations import PartyOpinionsMutation
+from schema.party.pioneer_mutations import PioneersMutation
 from schema.party.visits import VisitsMutation
 from schema.posts import PostsMutation, PostsSubscription
 from schema.requests import RequestsMutation, RequestsSubscription
@@ -80,6 +83,8 @@ class Mutation(
     GroupsMutation,
     RequestsMutation,
     PartyMembersMutation,
+    PartyArticlesMutation,
+    PioneersMutation,
     PartyLessonsMutation,
     PartyOpinionsMutation,
     VisitsMutation,
@@ -100,6 +105,7 @@ class Subscription(
     DeliberationsSubscription,
     GroupsSubscription,
     RequestsSubscription,
+    BranchSubscription,
     PartyMembersSubscription,
     DirectorySubscription,
     ActivitiesSubscription,

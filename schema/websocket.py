@@ -24,8 +24,8 @@ from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
 from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
-from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode
-from subscriptions.connection import LOOK_SECONDS, Close, Connection
+from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
+from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
 from subscriptions.hub import Hub, Subscriber, Unrendered
 from subscriptions.streams import Message, Request
 
@@ -35,8 +35,8 @@ OPERATIONS = 100
 ID_LENGTH = 128
 # How often an admission is repeated because somebody's rights changed in the meantime.
 ADMISSIONS = 10
-PING = '{"type":"ping"}'
-PONG = '{"type":"pong"}'
+PING = b'{"type":"ping"}'
+PONG = b'{"type":"pong"}'
 GONE = object()
 
 
@@ -82,6 +82,7 @@ class WebSocketEndpoint:
         self.most = most
         self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
+        self.outbox = Outbox()
         # Mutations under way, which no connection's end ends.
         self.mutations: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -153,7 +154,7 @@ class Handler:
 
     def __init__(self, endpoint: WebSocketEndpoint, websocket: WebSocket) -> None:
         self.endpoint = endpoint
-        self.connection = Connection(websocket, self)
+        self.connection = Connection(websocket, self, endpoint.outbox)
         self.admission: Admission | None = None
         self.initialising = False
         self.finished = asyncio.Event()
@@ -231,7 +232,7 @@ class Handler:
             self._bad("ping's payload must be an object")
         else:
             try:
-                self.connection.reply(orjson.dumps({"type": "pong", "payload": payload}).decode())
+                self.connection.reply(orjson.dumps({"type": "pong", "payload": payload}))
             except orjson.JSONEncodeError:
                 self._bad("ping's payload is nested too deep")
 
@@ -261,7 +262,7 @@ class Handler:
         self.connection.viewer = admission.viewer
         self.connection.expires_at = admission.expires_at
         self.connection.acknowledged = True
-        self.connection.reply('{"type":"connection_ack"}')
+        self.connection.reply(b'{"type":"connection_ack"}')
 
     async def _admitted(self, payload: dict[str, Any]) -> Admission | None:
         # Until it is told whose connection this is, the hub cannot tell it of changed rights.
@@ -346,22 +347,22 @@ class Handler:
             self._send(id, "error", [error.formatted for error in request.errors or []])
             return
 
-        async def render(message: Message, viewer: Viewer) -> str:
+        async def render(message: Message, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
             context = self.endpoint.context_for(connection, admission, holder)
             result = await operations.execute(operation, parameters.variables, context, message)
+            payload = encode_bytes(result) + b"}"
             if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):
                 # The database may be away for a moment, and the event would be lost on the client.
-                raise Unrendered(encode(result))
-            return encode(result)
+                raise Unrendered(payload)
+            return payload
 
         subscriber = await self.endpoint.hub.follow(
             connection,
             request,
             key=group_key(operation, parameters.variables, admission.language, connection.viewer),
             render=render,
-            opening=f'{{"id":{orjson.dumps(id).decode()},"type":"next","payload":',
-            closing="}",
+            opening=opening(id),
         )
         if self.tasks.get(id) is asyncio.current_task() and not connection.closing:
             self.followed[id] = subscriber
@@ -378,8 +379,7 @@ class Handler:
         if isinstance(result, Refusal):
             self._send(id, "error", [error.formatted for error in result.errors or ()])
         else:
-            opening = f'{{"id":{orjson.dumps(id).decode()},"type":"next","payload":'
-            self.connection.reply(f"{opening}{encode(result)}}}")
+            self.connection.reply(opening(id) + encode_bytes(result) + b"}")
             self._send(id, "complete")
 
     def _stop(self, id: str) -> None:
@@ -393,7 +393,7 @@ class Handler:
 
     def _send(self, id: str, type: str, payload: Any = None) -> None:
         message = {"id": id, "type": type} | ({} if payload is None else {"payload": payload})
-        self.connection.reply(orjson.dumps(message).decode())
+        self.connection.reply(orjson.dumps(message))
 
     def _bad(self, reason: str) -> None:
         self.connection.close(Close.BAD_MESSAGE, reason)
@@ -408,6 +408,11 @@ def decoded(text: str | None) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return message if isinstance(message, dict) else None
+
+
+def opening(id: str) -> bytes:
+    """How the frame of an operation's result begins; the payload and a brace follow."""
+    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(id)
 
 
 def group_key(

@@ -1,13 +1,13 @@
-"""One client's WebSocket: a bounded buffer, a writer, and the deadlines that keep it honest.
+"""One client's WebSocket: a bounded buffer, and the deadlines that keep it honest.
 
-It knows frames and close codes, not GraphQL. A client that does not read delays nobody and costs no
-more memory than its buffer: `offer` answers False when that is full, and the writer gives up on the
-client when nothing moves for STALLED_SECONDS.
+It knows frames and close codes, not GraphQL. What is offered in one turn of the event loop goes out in
+one write, straight to the socket where the server lets us (subscriptions.transport), through ASGI
+elsewhere. A client that does not read delays nobody and costs no more memory than its buffer: `offer`
+answers False when that is full, and the connection is aborted when nothing moves for STALLED_SECONDS.
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Protocol
@@ -18,14 +18,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from models.visibility import NOBODY, Viewer
 from subscriptions.hub import Subscriber
-from subscriptions.transport import ABORT
+from subscriptions.transport import WIRE, Wire, text_head
 
 # What one client may have waiting: enough for a burst, far less than what hurts.
 BUFFER_FRAMES = 256
-BUFFER_CHARS = 1 << 20
+BUFFER_BYTES = 1 << 20
 # Answers to the client's own messages are not dropped; a client that piles them up is closed.
 REPLY_FRAMES = 1024
-REPLY_CHARS = 1 << 22
+REPLY_BYTES = 1 << 22
+# Of what waits for a client, written at once when it reads again: the rest keeps its place in the buffer.
+WRITE_BYTES = 1 << 16
 # What a close frame has room for.
 REASON_BYTES = 123
 
@@ -36,7 +38,7 @@ STALLED_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 
 CONNECTIONS = Gauge("linli_connections", "Open WebSocket connections.")
-BUFFERED = Gauge("linli_buffered_frames", "Frames waiting in the buffers of all connections.")
+BUFFERED = Gauge("linli_buffered_frames", "Frames waiting for clients that do not read at the moment.")
 CLOSED = Counter("linli_closed_total", "Connections that the server closed, by code.", ("code",))
 
 
@@ -58,6 +60,9 @@ class Close(IntEnum):
     TERMINATED = 4499
 
 
+Written = Callable[[], None]
+
+
 class Owner(Protocol):
     """What the protocol's handler answers for its connection."""
 
@@ -66,10 +71,52 @@ class Owner(Protocol):
     def refuse(self, subscriber: Subscriber) -> None: ...
 
 
+class Outbox:
+    """The connections to which something is to be written at the end of this turn of the event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Connection] = []
+
+    def add(self, connection: "Connection") -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._empty)
+        self._waiting.append(connection)
+
+    def _empty(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.flush()
+
+
 class Connection:
     """A client's socket, and the sink that the hub feeds."""
 
-    def __init__(self, websocket: WebSocket, owner: Owner) -> None:
+    __slots__ = (
+        "_aborted",
+        "_bytes",
+        "_farewell",
+        "_frames",
+        "_heard",
+        "_held",
+        "_moved",
+        "_opened",
+        "_outbox",
+        "_pinged",
+        "_queued",
+        "_receipts",
+        "_room",
+        "_task",
+        "_wire",
+        "acknowledged",
+        "closing",
+        "expires_at",
+        "greeted",
+        "owner",
+        "viewer",
+        "websocket",
+    )
+
+    def __init__(self, websocket: WebSocket, owner: Owner, outbox: Outbox) -> None:
         self.websocket = websocket
         self.owner = owner
         self.viewer: Viewer = NOBODY
@@ -79,32 +126,42 @@ class Connection:
         self.closing = False
         # A moment of the wall clock, since that is what the token says.
         self.expires_at: float | None = None
-        self._frames: deque[tuple[str, Callable[[], None] | None]] = deque()
-        self._chars = 0
-        self._filled = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._frames: list[tuple[bytes, Written | None]] = []
+        self._bytes = 0
+        # Frames that BUFFERED counts: those behind a socket that takes no more.
+        self._held = 0
+        # Of what was written and is not yet the kernel's.
+        self._receipts: list[Written] = []
+        self._outbox = outbox
+        self._queued = False
+        self._room: asyncio.Event | None = None
         self._opened = self._heard = self._moved = time.monotonic()
         self._pinged: float | None = None
         self._aborted = False
-        self._writer: asyncio.Task[None] | None = None
+        # Writes through ASGI, or says farewell; there is none while nothing waits.
+        self._task: asyncio.Task[None] | None = None
         self._farewell: tuple[Close, str] = (Close.TERMINATED, "")
+        self._wire: Wire | None = (websocket.scope.get("extensions") or {}).get(WIRE)
 
     # The sink
 
-    def offer(self, frame: str, written: Callable[[], None] | None = None) -> bool:
-        """Take `frame` if the buffer has room; call `written` once it is on the wire."""
+    def offer(self, frame: bytes, written: Written | None = None) -> bool:
+        """Take `frame` if the buffer has room; call `written` once the kernel has it."""
         if self.closing:
             return True
-        if len(self._frames) >= BUFFER_FRAMES or self._chars >= BUFFER_CHARS:
-            self._room.clear()
+        if len(self._frames) >= BUFFER_FRAMES or self._bytes >= BUFFER_BYTES:
             return False
         self._put(frame, written)
         return True
 
     async def room(self) -> None:
         """Return once the buffer is half empty."""
-        await self._room.wait()
+        while not self._has_room():
+            self._room = self._room or asyncio.Event()
+            await self._room.wait()
+
+    def _has_room(self) -> bool:
+        return self.closing or (len(self._frames) <= BUFFER_FRAMES // 2 and self._bytes <= BUFFER_BYTES // 2)
 
     def subscriptions(self) -> Iterable[Subscriber]:
         return self.owner.subscriptions()
@@ -120,11 +177,11 @@ class Connection:
 
     # For the handler
 
-    def reply(self, frame: str) -> None:
+    def reply(self, frame: bytes) -> None:
         """Send an answer to the client's own message."""
         if self.closing:
             return
-        if len(self._frames) >= REPLY_FRAMES or self._chars >= REPLY_CHARS:
+        if len(self._frames) >= REPLY_FRAMES or self._bytes >= REPLY_BYTES:
             self.close(Close.TERMINATED, "Read what is sent to you")
         else:
             self._put(frame, None)
@@ -142,39 +199,43 @@ class Connection:
         CLOSED.labels(str(int(code))).inc()
         self._farewell = (code, reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore"))
         self._moved = time.monotonic()
-        self._filled.set()
-        self._room.set()
+        self._make_room()
+        if self._wire is None or not self._frames:
+            self._work()
 
     def abort(self) -> None:
         """Drop the socket, with all that waits for a client that reads nothing."""
         if self._aborted:
             return
         self._aborted = self.closing = True
-        self._room.set()
+        self._make_room()
         CLOSED.labels("aborted").inc()
-        abort = (self.websocket.scope.get("extensions") or {}).get(ABORT)
-        if abort is not None:
-            abort()
-        if self._writer:
-            self._writer.cancel()
+        if self._wire is not None:
+            self._wire.abort()
+        if self._task is not None:
+            self._task.cancel()
 
     def start(self) -> None:
-        self._writer = asyncio.create_task(self._write())
         CONNECTIONS.inc()
+        if self._wire is not None:
+            self._wire.drained = self._drained
 
     async def stop(self) -> None:
         """The client has gone, or the handler is done with it."""
         self.closing = True
-        self._room.set()
         CONNECTIONS.dec()
-        BUFFERED.dec(len(self._frames))
         self._frames.clear()
-        self._chars = 0
-        if self._writer:
-            self._writer.cancel()
-            await asyncio.wait({self._writer})
+        self._receipts.clear()
+        self._bytes = 0
+        self._count_held()
+        self._make_room()
+        if self._wire is not None:
+            self._wire.drained = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-    def look(self, ping: str) -> None:
+    def look(self, ping: bytes) -> None:
         """Called every LOOK_SECONDS: act on whatever is overdue. `ping` is the heartbeat's frame."""
         present = time.monotonic()
         # A close frame too may find no way out.
@@ -195,41 +256,118 @@ class Connection:
             self._pinged = present
             self.reply(ping)
 
-    # The writer
+    # Writing
 
-    def _put(self, frame: str, written: Callable[[], None] | None) -> None:
-        if not self._frames:
-            self._moved = time.monotonic()
+    def _put(self, frame: bytes, written: Written | None) -> None:
         self._frames.append((frame, written))
-        self._chars += len(frame)
-        BUFFERED.inc()
-        self._filled.set()
+        self._bytes += len(frame)
+        if self._queued:
+            return
+        if self._wire is not None and not self._wire.blocked:
+            self._queued = True
+            self._outbox.add(self)
+            return
+        if len(self._frames) == 1:
+            self._moved = time.monotonic()
+        self._count_held()
+        if self._wire is None:
+            self._work()
+
+    def flush(self) -> None:
+        """Write what has gathered, as much as the kernel takes."""
+        self._queued = False
+        frames, wire = self._frames, self._wire
+        if not frames or wire is None:
+            return
+        if len(frames) == 1:
+            frame, written = frames.pop()
+            self._bytes = 0
+            data = text_head(len(frame)) + frame
+            if wire.write(data):
+                if written is not None:
+                    written()
+            elif written is not None:
+                self._receipts.append(written)
+        else:
+            self._flush_many(wire)
+        if frames:
+            self._moved = time.monotonic()
+            self._count_held()
+        elif self.closing:
+            self._work()
+
+    def _flush_many(self, wire: Wire) -> None:
+        frames = self._frames
+        while frames and not wire.blocked:
+            parts: list[bytes] = []
+            receipts: list[Written] = []
+            size = taken = 0
+            for frame, written in frames:
+                parts += (text_head(len(frame)), frame)
+                size += len(frame)
+                taken += 1
+                if written is not None:
+                    receipts.append(written)
+                if size >= WRITE_BYTES:
+                    break
+            del frames[:taken]
+            self._bytes -= size
+            if wire.write(b"".join(parts)):
+                for written in receipts:
+                    written()
+            else:
+                self._receipts += receipts
+                if not wire.blocked:
+                    # The socket is closing: nothing gets out any more.
+                    frames.clear()
+                    self._bytes = 0
+
+    def _drained(self) -> None:
+        self._moved = time.monotonic()
+        receipts, self._receipts = self._receipts, []
+        for written in receipts:
+            written()
+        self.flush()
+        self._count_held()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room is not None and self._has_room():
+            self._room.set()
+            self._room = None
+
+    def _count_held(self) -> None:
+        held = len(self._frames)
+        if held != self._held:
+            BUFFERED.inc(held - self._held)
+            self._held = held
+
+    # Through ASGI
+
+    def _work(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         try:
-            while True:
-                while self._frames:
-                    frame, written = self._frames[0]
-                    await self.websocket.send_text(frame)
-                    if not self._frames:
-                        return
-                    self._frames.popleft()
-                    self._chars -= len(frame)
-                    BUFFERED.dec()
-                    self._moved = time.monotonic()
-                    if written is not None:
-                        written()
-                    if len(self._frames) <= BUFFER_FRAMES // 2 and self._chars <= BUFFER_CHARS // 2:
-                        self._room.set()
-                if self.closing:
-                    await self.websocket.close(*self._farewell)
+            while self._frames:
+                frame, written = self._frames[0]
+                await self.websocket.send_text(frame.decode())
+                if not self._frames:
                     return
-                self._filled.clear()
-                await self._filled.wait()
+                del self._frames[0]
+                self._bytes -= len(frame)
+                self._count_held()
+                self._moved = time.monotonic()
+                if written is not None:
+                    written()
+                self._make_room()
+            if self.closing:
+                await self.websocket.close(*self._farewell)
         except (WebSocketDisconnect, RuntimeError, OSError):
             # The client has gone; the handler's receive tells it so.
             self.closing = True
-            self._room.set()
+            self._make_room()
         except Exception:
             log.exception("writer_failed")
             self.abort()

@@ -15,7 +15,17 @@ import contextlib
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -42,6 +52,10 @@ RECENT_SECONDS = 5.0
 RENDER_SECONDS = 10.0
 # How often a payload is tried while the log can be read.
 RENDER_TRIES = 5
+# Events that are made at once, so that a client gets them in one write.
+TOGETHER = 16
+# Subscribers who are handed events before the event loop looks after others.
+SLICE = 200
 # Accounts whose standing is read at once.
 ACCOUNTS = 1_000
 RETRY_SECONDS = 0.1
@@ -64,14 +78,15 @@ logger = structlog.get_logger("linli.hub")
 
 NOTICES = frozenset({Kind.NOTICE_PUBLISHED, Kind.NOTICE_UPDATED})
 
-Render = Callable[[Message, Viewer], Awaitable[str]]
+# Makes of a message what follows a subscriber's opening in its frame.
+Render = Callable[[Message, Viewer], Awaitable[bytes]]
 T = TypeVar("T")
 
 
 class Unrendered(Exception):
     """A payload could not be made whole. `payload` tells the client so, if trying again does not help."""
 
-    def __init__(self, payload: str) -> None:
+    def __init__(self, payload: bytes) -> None:
         super().__init__("the payload has an internal error")
         self.payload = payload
 
@@ -81,7 +96,7 @@ class Sink(Protocol):
 
     viewer: Viewer
 
-    def offer(self, frame: str, written: Callable[[], None] | None = None) -> bool:
+    def offer(self, frame: bytes, written: Callable[[], None] | None = None) -> bool:
         """Take `frame` into the buffer, or answer False if that is full. Calls `written` when the
         frame has been written to the socket."""
         ...
@@ -113,11 +128,10 @@ class HandedOver(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Subscriber:
-    """One client's subscription. `opening` and `closing` frame a payload for it."""
+    """One client's subscription. Its frames begin with `opening`; the rest is the same for its group."""
 
     sink: Sink
-    opening: str
-    closing: str
+    opening: bytes
     group: "Group"
     cursor: int
     live: bool = False
@@ -125,8 +139,44 @@ class Subscriber:
     failures: int = 0
     task: asyncio.Task[None] | None = None
 
-    def frame(self, payload: str) -> str:
-        return f"{self.opening}{payload}{self.closing}"
+
+class Holders:
+    """A group's subscribers, by the scopes that their viewers hold: an audience is found, not sought."""
+
+    def __init__(self) -> None:
+        # Counts the changes: a set of holders that was made before one is out of date.
+        self.changes = 0
+        self._scopes: dict[Subscriber, frozenset[UUID]] = {}
+        self._holders: dict[UUID, set[Subscriber]] = {}
+
+    def __len__(self) -> int:
+        return len(self._scopes)
+
+    def __iter__(self) -> Iterator[Subscriber]:
+        return iter(self._scopes)
+
+    def __contains__(self, subscriber: object) -> bool:
+        return subscriber in self._scopes
+
+    def put(self, subscriber: Subscriber) -> None:
+        """Note a subscriber, or that its viewer's scopes are others now."""
+        self.discard(subscriber)
+        scopes = self._scopes[subscriber] = subscriber.sink.viewer.scopes
+        for scope in scopes:
+            self._holders.setdefault(scope, set()).add(subscriber)
+
+    def discard(self, subscriber: Subscriber) -> None:
+        self.changes += 1
+        for scope in self._scopes.pop(subscriber, ()):
+            holders = self._holders[scope]
+            holders.discard(subscriber)
+            if not holders:
+                del self._holders[scope]
+
+    def of(self, audience: frozenset[UUID]) -> Set[Subscriber]:
+        """Whose viewer holds one of these scopes, as of now."""
+        found = [holders for scope in audience if (holders := self._holders.get(scope))]
+        return found[0] if len(found) == 1 else set[Subscriber]().union(*found)
 
 
 @dataclass(eq=False, slots=True)
@@ -136,16 +186,17 @@ class Group:
     key: Hashable
     stream: Stream
     render: Render
-    spawn: "Callable[[Coroutine[Any, Any, str]], asyncio.Task[str]]"
-    subscribers: set[Subscriber] = field(default_factory=set)
-    recent: "OrderedDict[int, tuple[float, asyncio.Task[str]]]" = field(default_factory=OrderedDict)
+    spawn: "Callable[[Coroutine[Any, Any, bytes]], asyncio.Task[bytes]]"
+    subscribers: Holders = field(default_factory=Holders)
+    recent: "OrderedDict[Hashable, tuple[float, asyncio.Task[bytes]]]" = field(default_factory=OrderedDict)
 
-    async def payload(self, event: Logged, viewer: Viewer) -> str:
-        """The operation's result for `event`; executed once, however many ask."""
+    async def payload(self, message: Message, viewer: Viewer) -> bytes:
+        """The operation's result for `message`; executed once, however many ask."""
         self.forget()
-        made = self.recent.get(event.seq)
+        key = message.seq if isinstance(message, Logged) else message
+        made = self.recent.get(key)
         if made is None:
-            made = self.recent[event.seq] = (time.monotonic(), self.spawn(self._made(event, viewer)))
+            made = self.recent[key] = (time.monotonic(), self.spawn(self._made(message, viewer)))
             while len(self.recent) > RECENT:
                 self.recent.popitem(last=False)
         _, task = made
@@ -154,22 +205,60 @@ class Group:
             await asyncio.wait({task})
         if not task.cancelled() and task.exception() is None:
             return task.result()
-        if self.recent.get(event.seq) is made:
-            del self.recent[event.seq]
+        if self.recent.get(key) is made:
+            del self.recent[key]
         if task.cancelled():
             # An error to us: the one who asked has not been cancelled.
             raise RuntimeError("the payload's making was cancelled")
         return task.result()
 
-    async def _made(self, event: Logged, viewer: Viewer) -> str:
+    async def _made(self, message: Message, viewer: Viewer) -> bytes:
         async with asyncio.timeout(RENDER_SECONDS):
-            return await self.render(event, viewer)
+            return await self.render(message, viewer)
 
     def forget(self) -> None:
         """Keep no payload for longer than RECENT_SECONDS."""
         oldest = time.monotonic() - RECENT_SECONDS
         while self.recent and next(iter(self.recent.values()))[0] < oldest:
             self.recent.popitem(last=False)
+
+
+class Positions:
+    """Where topics stand, by one statement for all who ask while another is under way."""
+
+    def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+        self._spawn = spawn
+        self._asked: dict[str, asyncio.Future[log.Position]] = {}
+        self._reading = False
+
+    async def of(self, topic: str) -> log.Position:
+        """Where `topic` stands, read after this was asked."""
+        answer = self._asked.get(topic)
+        if answer is None:
+            answer = self._asked[topic] = asyncio.get_running_loop().create_future()
+            if not self._reading:
+                self._reading = True
+                self._spawn(self._read())
+        # One who leaves meanwhile does not take the answer from the others.
+        return await asyncio.shield(answer)
+
+    async def _read(self) -> None:
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, {}
+                try:
+                    found = await log.positions(asked)
+                    for topic, answer in asked.items():
+                        answer.set_result(found[topic])
+                except Exception as error:
+                    for answer in asked.values():
+                        answer.set_exception(error)
+                        answer.exception()  # whoever still waits hears of it
+                finally:
+                    for answer in asked.values():
+                        answer.cancel()
+        finally:
+            self._reading = False
 
 
 class Feed:
@@ -249,6 +338,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._positions = Positions(self._spawn)
         self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -321,16 +411,17 @@ class Hub:
     # Subscribing
 
     async def follow(
-        self, sink: Sink, request: Request, *, key: Hashable, render: Render, opening: str, closing: str
+        self, sink: Sink, request: Request, *, key: Hashable, render: Render, opening: bytes
     ) -> Subscriber:
         """Feed `sink` with what `request` selects, from its cursor or from now on.
 
-        `render` makes an event's payload; subscriptions with equal `key` and stream share it. The
-        first frame says that the stream is open, or that the cursor is older than the log.
+        Each frame is `opening`, and then what `render` makes of a message; subscriptions with equal
+        `key` and stream share that. The first frame says that the stream is open, or that the cursor is
+        older than the log.
         """
         topic = request.stream.topic
         after = None if request.after is None else position_of(topic, request.after)
-        at = (await log.positions([topic]))[topic]
+        at = await self._positions.of(topic)
         feed = await self._feed(topic)
         # No await from here to the registration: the feed may end with its last subscriber.
         cursor = at.seq if after is None else after
@@ -346,8 +437,8 @@ class Hub:
         if group is None:
             group = feed.groups[group_key] = Group(group_key, request.stream, render, self._spawn)
             GROUPS.inc()
-        subscriber = Subscriber(sink, opening, closing, group, greeting.seq)
-        group.subscribers.add(subscriber)
+        subscriber = Subscriber(sink, opening, group, greeting.seq)
+        group.subscribers.put(subscriber)
         SUBSCRIBERS.inc()
         subscriber.task = self._spawn(self._open(feed, subscriber, greeting))
         return subscriber
@@ -395,48 +486,61 @@ class Hub:
         await asyncio.gather(*(self._deliver_to(feed, group, events) for group in list(feed.groups.values())))
 
     async def _deliver_to(self, feed: Feed, group: Group, events: Sequence[Logged]) -> None:
-        for event in events:
-            if not group.stream.wants(event.event):
-                continue
-            waiting = [s for s in group.subscribers if self._is_due(s, event)]
-            if not waiting:
-                continue
-            try:
-                payload = await group.payload(event, waiting[0].sink.viewer)
-            except Exception as error:
-                # A group that everybody has left meanwhile has failed nobody.
-                if group.subscribers:
-                    logger.warning("render_failed", kind=event.event.kind, error=type(error).__name__)
-                payload = None
-            else:
-                LAG.observe(max(0.0, (now() - event.at).total_seconds()))
-            for subscriber in waiting:
-                # Once more: it may have left, or gone on by itself, while the payload was made.
-                if not self._is_due(subscriber, event):
+        wanted = [event for event in events if group.stream.wants(event.event)]
+        for start in range(0, len(wanted), TOGETHER):
+            batch = wanted[start : start + TOGETHER]
+            made = await asyncio.gather(*(self._prepared(group, event) for event in batch))
+            await self._hand_out(feed, group, [each for each in made if each is not None])
+
+    async def _prepared(self, group: Group, event: Logged) -> tuple[Logged, bytes | None] | None:
+        """The event with its payload, None if that cannot be made; nothing if nobody is to have it."""
+        for subscriber in group.subscribers.of(event.event.audience):
+            if is_due(subscriber, event):
+                viewer = subscriber.sink.viewer
+                break
+        else:
+            return None
+        try:
+            payload = await group.payload(event, viewer)
+        except Exception as error:
+            # A group that everybody has left meanwhile has failed nobody.
+            if group.subscribers:
+                logger.warning("render_failed", kind=event.event.kind, error=type(error).__name__)
+            return event, None
+        LAG.observe(max(0.0, (now() - event.at).total_seconds()))
+        return event, payload
+
+    async def _hand_out(self, feed: Feed, group: Group, made: Sequence[tuple[Logged, bytes | None]]) -> None:
+        """Give each subscriber all that is for it, before the next; in slices, so that nobody waits long."""
+        holders, changes = audiences(group, made), group.subscribers.changes
+        taken = 0
+        for number, subscriber in enumerate(list(set[Subscriber]().union(*holders)), 1):
+            for (event, payload), audience in zip(made, holders, strict=True):
+                # It may have left, or gone on by itself, while the payload was made.
+                if subscriber not in audience or not is_due(subscriber, event):
                     continue
                 if payload is not None and self._offer(subscriber, event, payload):
                     subscriber.cursor = event.seq
+                    taken += 1
                 else:
                     # It has had, or was not meant to have, all before.
                     subscriber.cursor = event.seq - 1
                     self._fall_back(feed, subscriber)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+                if group.subscribers.changes != changes:
+                    # Rights may have ended in between.
+                    holders, changes = audiences(group, made), group.subscribers.changes
+        FRAMES.inc(taken)
 
-    @staticmethod
-    def _is_due(subscriber: Subscriber, event: Logged) -> bool:
-        return (
-            subscriber.live
-            and subscriber.cursor < event.seq
-            and subscriber.sink.viewer.may_see(event.event.audience)
-        )
-
-    def _offer(self, subscriber: Subscriber, event: Logged, payload: str) -> bool:
+    def _offer(self, subscriber: Subscriber, event: Logged, payload: bytes) -> bool:
         written = None
         sink = subscriber.sink
-        if self.deliveries is not None and event.event.kind in NOTICES and sink.viewer.homes:
+        if event.event.kind in NOTICES and self.deliveries is not None and sink.viewer.homes:
             written = partial(self.deliveries.handed_over, event.event.subject, sink.viewer.homes)
-
-        taken = sink.offer(subscriber.frame(payload), written)
-        (FRAMES if taken else OVERFLOWS).inc()
+        taken = sink.offer(subscriber.opening + payload, written)
+        if not taken:
+            OVERFLOWS.inc()
         return taken
 
     def _fall_back(self, feed: Feed, subscriber: Subscriber, *, reset: bool = False) -> None:
@@ -465,6 +569,7 @@ class Hub:
                     logger.warning("catch_up_failed", error=type(error).__name__)
                     await asyncio.sleep(pause(failures))
             subscriber.live = True
+            subscriber.task = None
         finally:
             CATCHING_UP.dec()
 
@@ -477,7 +582,7 @@ class Hub:
         events = await log.read(
             feed.topic, subscriber.cursor, PAGE, until=until, where=selection(group.stream)
         )
-        at = (await log.positions([feed.topic]))[feed.topic]
+        at = await self._positions.of(feed.topic)
         if subscriber.cursor < at.trimmed:
             # Trimmed while it was being read: what is missing cannot be told from what was read.
             await self._greet(subscriber, Reset(feed.topic, at.seq, ResetReason.LOG_TRIMMED))
@@ -488,14 +593,11 @@ class Hub:
             subscriber.cursor = event.seq
         subscriber.cursor = events[-1].seq if len(events) == PAGE else until
 
-    async def _rendered(self, subscriber: Subscriber, message: Message) -> str:
+    async def _rendered(self, subscriber: Subscriber, message: Message) -> bytes:
         """The payload, once it could be made; after RENDER_TRIES the one that tells of an error."""
         group, viewer = subscriber.group, subscriber.sink.viewer
         try:
-            if isinstance(message, Logged):
-                payload = await group.payload(message, viewer)
-            else:
-                payload = await group.render(message, viewer)
+            payload = await group.payload(message, viewer)
         except Exception as error:
             subscriber.failures += 1
             if subscriber.failures < RENDER_TRIES:
@@ -508,12 +610,12 @@ class Hub:
         subscriber.failures = 0
         return payload
 
-    async def _hand(self, subscriber: Subscriber, payload: str, event: Logged | None) -> None:
+    async def _hand(self, subscriber: Subscriber, payload: bytes, event: Logged | None) -> None:
         while True:
-            if event is not None:
-                taken = self._offer(subscriber, event, payload)
-            else:
-                taken = subscriber.sink.offer(subscriber.frame(payload))
+            if event is None:
+                taken = subscriber.sink.offer(subscriber.opening + payload)
+            elif taken := self._offer(subscriber, event, payload):
+                FRAMES.inc()
             if taken:
                 return
             await subscriber.sink.room()
@@ -559,6 +661,7 @@ class Hub:
     def _restand(sink: Sink, viewer: Viewer) -> None:
         sink.viewer = replace(viewer, session_id=sink.viewer.session_id)
         for subscriber in list(sink.subscriptions()):
+            subscriber.group.subscribers.put(subscriber)
             # What was made with the former rights.
             subscriber.group.recent.clear()
             if not sink.viewer.may_see(subscriber.group.stream.requires):
@@ -574,6 +677,15 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits for it hears of it
+
+
+def is_due(subscriber: Subscriber, event: Logged) -> bool:
+    return subscriber.live and subscriber.cursor < event.seq
+
+
+def audiences(group: Group, made: Sequence[tuple[Logged, bytes | None]]) -> list[Set[Subscriber]]:
+    """Whom each event is for."""
+    return [group.subscribers.of(event.event.audience) for event, _ in made]
 
 
 def selection(stream: Stream) -> Where:

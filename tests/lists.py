@@ -50,6 +50,7 @@ from models.identity import (
     Session,
 )
 from models.matching import PostMatch
+from models.media import Media, MediaKind
 from models.memberships import MemberRole, Membership
 from models.motions import (
     BoxEntry,
@@ -84,6 +85,8 @@ from models.notices import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
+from models.party.articles import AffairCategory, ArticleKind, PartyArticle
+from models.party.audience import BranchAudience
 from models.party.lessons import (
     PartyLesson,
     PartyLessonAudience,
@@ -103,6 +106,7 @@ from models.party.opinions import (
     PartyOpinionStep,
     PartyOpinionTopic,
 )
+from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
 from models.party.visits import HomeVisit, HomeVisitor
 from models.posts import Comment, Post, PostKind, Revision, SubjectKind
 from models.requests import (
@@ -1230,6 +1234,148 @@ async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
     )
 
 
+def picture(town: Town, subject_id: UUID) -> Media:
+    return Media(
+        community_id=town.community.id,
+        uploader_id=town.asker.id,
+        kind=MediaKind.PICTURE,
+        digest=f"{next(numbers):064}",
+        content_type="image/jpeg",
+        size=1000,
+        subject_id=subject_id,
+        loose_since=None,
+    )
+
+
+async def put_articles(
+    town: Town, branch_id: UUID, by: Sequence[Household], kind: ArticleKind
+) -> Sequence[PartyArticle]:
+    """Articles that are out, each with a cover, a card in the feed, and something that it said before."""
+    made = []
+    for number, it in enumerate(by):
+        scope_id = public_of(town.community.id)
+        made.append(
+            PartyArticle(
+                community_id=town.community.id,
+                scope_id=scope_id,
+                audience=BranchAudience.PUBLIC,
+                branch_id=branch_id,
+                author_id=it.account.id,
+                kind=kind,
+                category=AffairCategory.DUES if kind is ArticleKind.AFFAIR else None,
+                title=f"党费收支 {number}",
+                body="见下表",
+                html="<p>见下表</p>",
+                publish_at=now(),
+                listed_at=now(),
+            )
+        )
+    covers = await insert([picture(town, row.id) for row in made])
+    cards = await insert([card(town, row.id, it) for row, it in zip(made, by, strict=True)])
+    for row, cover, shown in zip(made, covers, cards, strict=True):
+        row.cover_id, row.post_id = cover.id, shown.id
+    await insert(made)
+    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=row.id, body="旧") for row in made])
+    return made
+
+
+def card(town: Town, subject_id: UUID, by: Household) -> Post:
+    return Post(
+        community_id=town.community.id,
+        scope_id=public_of(town.community.id),
+        wall_id=town.community.id,
+        author_id=by.account.id,
+        kind=PostKind.BRANCH,
+        body="党费收支",
+        card_id=subject_id,
+    )
+
+
+async def party_news(town: Town, branch_id: UUID, span: range) -> None:
+    await put_articles(town, branch_id, await town.some(span), ArticleKind.NEWS)
+
+
+async def party_affairs(town: Town, branch_id: UUID, span: range) -> None:
+    await put_articles(town, branch_id, await town.some(span), ArticleKind.AFFAIR)
+
+
+async def some_news(town: Town) -> UUID:
+    """News whose history is empty."""
+    (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.NEWS)
+    await Revision.filter(subject_id=made.id).delete()
+    return made.id
+
+
+async def an_affair(town: Town) -> UUID:
+    (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.AFFAIR)
+    await Revision.filter(subject_id=made.id).delete()
+    return made.id
+
+
+async def article_revisions(_town: Town, article_id: UUID, span: range) -> None:
+    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=article_id, body="旧") for _ in span])
+
+
+async def put_pioneers(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[Pioneer]:
+    made = [
+        Pioneer(
+            community_id=town.community.id,
+            scope_id=public_of(town.community.id),
+            audience=BranchAudience.PUBLIC,
+            branch_id=branch_id,
+            account_id=it.account.id,
+            author_id=town.asker.id,
+            headline="热心楼长",
+            story="三十年如一日",
+            html="<p>三十年如一日</p>",
+            consented_at=now(),
+            publish_at=now(),
+        )
+        for it in by
+    ]
+    portraits = await insert([picture(town, row.id) for row in made])
+    cards = await insert([card(town, row.id, it) for row, it in zip(made, by, strict=True)])
+    for row, portrait, shown in zip(made, portraits, cards, strict=True):
+        row.portrait_id, row.post_id = portrait.id, shown.id
+    await insert(made)
+    return made
+
+
+async def pioneers(town: Town, branch_id: UUID, span: range) -> None:
+    made = await put_pioneers(town, branch_id, await town.some(span))
+    of = {"community_id": town.community.id}
+    await insert([PioneerPledge(**of, pioneer_id=row.id, body="每周巡楼") for row in made])
+    await insert(await told_deeds(town, [row.id for row in made]))
+
+
+async def a_pioneer(town: Town) -> UUID:
+    (made,) = await put_pioneers(town, await a_branch(town), town.households[:1])
+    return made.id
+
+
+async def pledges(town: Town, pioneer_id: UUID, span: range) -> None:
+    of = {"community_id": town.community.id, "pioneer_id": pioneer_id}
+    await insert([PioneerPledge(**of, body=f"承诺 {n}") for n in span])
+
+
+async def told_deeds(town: Town, pioneer_ids: Sequence[UUID]) -> list[PioneerDeed]:
+    """Deeds, each with a picture."""
+    made = [
+        PioneerDeed(
+            community_id=town.community.id, pioneer_id=pioneer_id, done_on=now().date(), body="帮老人提菜"
+        )
+        for pioneer_id in pioneer_ids
+    ]
+    pictures = await insert([picture(town, row.id) for row in made])
+    for row, shown in zip(made, pictures, strict=True):
+        row.picture_id = shown.id
+    return made
+
+
+async def deeds(town: Town, pioneer_id: UUID, span: range) -> None:
+    await insert(await told_deeds(town, [pioneer_id for _ in span]))
+
+
 QUESTIONS = json.dumps(
     [
         {
@@ -1493,6 +1639,13 @@ LISTS: dict[str, Listed] = {
     ),
     "Organisation.partyMembers": Listed(a_branch, party_members),
     "Organisation.partyApplications": Listed(a_branch, party_applications),
+    "Organisation.partyNews": Listed(a_branch, party_news),
+    "Organisation.partyAffairs": Listed(a_branch, party_affairs),
+    "Organisation.pioneers": Listed(a_branch, pioneers),
+    "PartyNews.revisions": Listed(some_news, article_revisions),
+    "PartyAffair.revisions": Listed(an_affair, article_revisions),
+    "Pioneer.pledges": Listed(a_pioneer, pledges),
+    "Pioneer.deeds": Listed(a_pioneer, deeds),
     "Organisation.partyLessons": Listed(a_branch, party_lessons),
     "Organisation.partyOpinions": Listed(a_branch, party_opinions),
     "Organisation.homeVisits": Listed(a_branch, home_visits),

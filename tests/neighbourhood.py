@@ -14,6 +14,7 @@ from models.identity import Account
 from models.privacy import Keys
 from resolvers.context import Services
 from resolvers.identity.sessions import open_session
+from resolvers.media.storage import Directory
 from resolvers.tokens import Tokens
 from tests.client import App
 from tests.servers import Deployment
@@ -70,6 +71,7 @@ async def prepared(deployment: Deployment) -> AsyncIterator[Neighbourhood]:
                 tokens=Tokens(deployment.env["LINLI_TOKEN_KEY"]),
                 sms=FakeSms(),
                 live=Recorder(),
+                media=Directory(deployment.data_dir / "media"),
             )
         )
         yield Neighbourhood(deployment, world)

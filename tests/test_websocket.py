@@ -740,11 +740,11 @@ async def test_a_client_that_never_reads_costs_a_bounded_buffer_and_is_dropped(
             for _ in range(6):
                 await server.write(10)
                 assert len(await reader.ticks(10)) == 10
-                most = max(most, handler.connection._chars)
-            assert 400_000 < most <= connection_module.BUFFER_CHARS + 200_200
+                most = max(most, handler.connection._bytes)
+            assert 400_000 < most <= connection_module.BUFFER_BYTES + 200_200
             monkeypatch.setattr(connection_module, "STALLED_SECONDS", 0.05)
             await until(handler.finished.is_set)
-            assert handler.connection._chars == 0
+            assert handler.connection._bytes == 0
             await until(lambda: len(server.endpoint.handlers) == 1)
             await server.write()
             assert len(await reader.ticks(1)) == 1
@@ -760,7 +760,7 @@ async def test_a_close_frame_that_finds_no_way_out_is_not_waited_for(
         await until(lambda: TOPIC in server.hub._feeds)
         (handler,) = server.endpoint.handlers
         await server.write(60)
-        await until(lambda: handler.connection._chars >= connection_module.BUFFER_CHARS)
+        await until(lambda: handler.connection._bytes >= connection_module.BUFFER_BYTES)
         # Only what is in the socket's own buffers is left to be sent, and then the close frame.
         handler.connection._frames.clear()
         handler.connection.close(connection_module.Close.TERMINATED, "enough")
@@ -778,7 +778,7 @@ async def test_answers_that_nobody_reads_are_bounded(server: ToyServer) -> None:
             await send(type="subscribe", id=str(number), payload={"query": "{ big(size: 300000) }"})
             await asyncio.sleep(0)
         await until(lambda: handler.connection.closing)
-        assert handler.connection._chars <= connection_module.REPLY_CHARS + 300_200
+        assert handler.connection._bytes <= connection_module.REPLY_BYTES + 300_200
         handler.connection.abort()
         await until(handler.finished.is_set)
 
@@ -798,7 +798,7 @@ async def test_receipts_are_told_when_the_frame_is_on_the_wire(server: ToyServer
         await until(lambda: TOPIC in server.hub._feeds)
         (handler,) = server.endpoint.handlers
         await server.write(60)
-        await until(lambda: handler.connection._chars >= connection_module.BUFFER_CHARS)
+        await until(lambda: handler.connection._bytes >= connection_module.BUFFER_BYTES)
         # It stands behind all that this client does not read.
         await server.write(1, Kind.NOTICE_PUBLISHED)
         async with server.client() as reader:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from models.base import new_id
+from models.base import new_id, now
 from models.identity import Account, Building, Community, Estate, Grid, Home, Relation, Residency
 from models.organisations import Appointment, Organisation, OrganisationKind, Role
 from models.privacy import Keys
@@ -46,6 +47,25 @@ class Recorder:
         self.hints += hints
 
 
+@dataclass
+class FakeStorage:
+    """The files' edge: keeps them in memory, with when each was put."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    put_at: dict[str, datetime] = field(default_factory=dict)
+
+    async def put(self, name: str, data: bytes) -> None:
+        self.files[name] = data
+        self.put_at[name] = now()
+
+    async def get(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    async def remove(self, name: str, *, put_before: datetime) -> None:
+        if name in self.files and self.put_at[name] < put_before:
+            del self.files[name]
+
+
 def throwaway_keys() -> Keys:
     return Keys(keys={"test": secrets.token_bytes(32)}, current="test", index_key=secrets.token_bytes(32))
 
@@ -57,7 +77,11 @@ class World:
         self.sms = FakeSms()
         self.live = Recorder()
         self.services = services or Services(
-            keys=throwaway_keys(), tokens=Tokens(secrets.token_hex(32)), sms=self.sms, live=self.live
+            keys=throwaway_keys(),
+            tokens=Tokens(secrets.token_hex(32)),
+            sms=self.sms,
+            live=self.live,
+            media=FakeStorage(),
         )
 
     async def community(self, name: str | None = None) -> Community:

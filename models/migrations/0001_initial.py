@@ -7,14 +7,18 @@ from models.directory.entries import DirectoryCategory
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.groups import GroupAccess, GroupAction, JoinStatus
 from models.identity import ApplicationStatus, Relation, SessionEnd
+from models.media import MediaKind
 from models.memberships import Alerts, MemberRole
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
 from models.organisations import InvitationStatus, OrganisationKind, Role
+from models.party.articles import AffairCategory, ArticleKind
+from models.party.audience import BranchAudience
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
 from models.party.members import PartyApplicationStatus, PartyFunction
 from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOpinionState, PartyOpinionTopic
+from models.party.pioneers import PledgeState
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
 from models.search import SearchKind
@@ -246,7 +250,7 @@ class Migration(migrations.Migration):
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('author_id', fields.UUIDField()),
                 ('reply_to_id', fields.UUIDField(null=True)),
@@ -684,7 +688,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('account_id', fields.UUIDField()),
             ],
@@ -706,6 +710,26 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'event', 'app': 'linli', 'unique_together': (('topic', 'seq'),), 'indexes': [Index(fields=['topic', 'thread_id', 'seq']), Index(fields=['at'])], 'pk_attr': 'id'},
             bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Media',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('uploader_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='PICTURE: PICTURE\nDOCUMENT: DOCUMENT', enum_type=MediaKind, max_length=8)),
+                ('digest', fields.CharField(db_index=True, max_length=64)),
+                ('content_type', fields.CharField(max_length=40)),
+                ('name', fields.CharField(default='', max_length=120)),
+                ('size', fields.IntField()),
+                ('width', fields.IntField(default=0)),
+                ('height', fields.IntField(default=0)),
+                ('subject_id', fields.UUIDField(null=True)),
+                ('loose_since', fields.DatetimeField(null=True, default=now, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'media', 'app': 'linli', 'indexes': [Index(fields=['subject_id', 'id']), Index(fields=['loose_since', 'id']), Index(fields=['uploader_id', 'loose_since'])], 'pk_attr': 'id', 'table_description': 'An upload. Its file is found by `digest`, which uploads of the same content share.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='Membership',
@@ -855,7 +879,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMATCH: MATCH\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMATCH: MATCH\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -972,6 +996,34 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'party_application', 'app': 'linli', 'pk_attr': 'id', 'table_description': 'That a resident asks to be known to the branch as a member. What was said goes when it is decided.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PartyArticle',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='PUBLIC: PUBLIC\nMEMBERS: MEMBERS', enum_type=BranchAudience, max_length=8)),
+                ('branch_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('kind', fields.CharEnumField(description='NEWS: NEWS\nAFFAIR: AFFAIR', enum_type=ArticleKind, max_length=8)),
+                ('category', fields.CharEnumField(null=True, description='ORGANISATION: ORGANISATION\nADMISSION: ADMISSION\nDUES: DUES\nDECISION: DECISION\nAPPOINTMENT: APPOINTMENT\nDISCIPLINE: DISCIPLINE\nWORK: WORK', enum_type=AffairCategory, max_length=12)),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('html', fields.TextField(unique=False)),
+                ('cover_id', fields.UUIDField(null=True)),
+                ('publish_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('comments_from', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('comments_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('edited_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('listed_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('post_id', fields.UUIDField(null=True)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'party_article', 'app': 'linli', 'indexes': [Index(fields=['branch_id', 'kind', 'listed_at', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
@@ -1138,6 +1190,69 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='Pioneer',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('scope_id', fields.UUIDField()),
+                ('audience', fields.CharEnumField(description='PUBLIC: PUBLIC\nMEMBERS: MEMBERS', enum_type=BranchAudience, max_length=8)),
+                ('branch_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('headline', fields.CharField(max_length=80)),
+                ('story', fields.TextField(unique=False)),
+                ('html', fields.TextField(unique=False)),
+                ('portrait_id', fields.UUIDField(null=True)),
+                ('consented_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('publish_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('post_id', fields.UUIDField(null=True)),
+                ('thank_count', fields.IntField(default=0)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'pioneer', 'app': 'linli', 'unique_together': (('branch_id', 'account_id'),), 'indexes': [Index(fields=['branch_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One for each member of a branch. It is out while it has `publish_at`, which needs the consent.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerDeed',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('pioneer_id', fields.UUIDField()),
+                ('done_on', fields.DateField()),
+                ('body', fields.CharField(max_length=500)),
+                ('picture_id', fields.UUIDField(null=True)),
+            ],
+            options={'table': 'pioneer_deed', 'app': 'linli', 'indexes': [Index(fields=['pioneer_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerPledge',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('pioneer_id', fields.UUIDField()),
+                ('body', fields.CharField(max_length=200)),
+                ('state', fields.CharEnumField(default=PledgeState.MADE, description='MADE: MADE\nKEPT: KEPT', enum_type=PledgeState, max_length=4)),
+                ('kept_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'pioneer_pledge', 'app': 'linli', 'indexes': [Index(fields=['pioneer_id', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='PioneerThank',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('pioneer_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+            ],
+            options={'table': 'pioneer_thank', 'app': 'linli', 'unique_together': (('pioneer_id', 'account_id'),), 'pk_attr': 'id'},
+            bases=['Table'],
+        ),
+        ops.CreateModel(
             name='Post',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -1147,9 +1262,10 @@ class Migration(migrations.Migration):
                 ('wall_id', fields.UUIDField()),
                 ('author_id', fields.UUIDField()),
                 ('estate_id', fields.UUIDField(null=True)),
-                ('kind', fields.CharEnumField(description='TALK: TALK\nLOST: LOST\nFOUND: FOUND\nIDLE_GOODS: IDLE_GOODS\nHELP: HELP\nCOMPLAINT: COMPLAINT\nACTIVITY: ACTIVITY', enum_type=PostKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='TALK: TALK\nLOST: LOST\nFOUND: FOUND\nIDLE_GOODS: IDLE_GOODS\nHELP: HELP\nCOMPLAINT: COMPLAINT\nACTIVITY: ACTIVITY\nBRANCH: BRANCH', enum_type=PostKind, max_length=12)),
                 ('state', fields.CharEnumField(default=PostState.OPEN, description='OPEN: OPEN\nRESOLVED: RESOLVED', enum_type=PostState, max_length=12)),
                 ('body', fields.TextField(unique=False)),
+                ('card_id', fields.UUIDField(null=True)),
                 ('comment_count', fields.IntField(default=0)),
                 ('like_count', fields.IntField(default=0)),
                 ('hot', fields.BigIntField(default=0)),
@@ -1352,7 +1468,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
-                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION', enum_type=SubjectKind, max_length=12)),
+                ('subject_kind', fields.CharEnumField(description='POST: POST\nNOTICE: NOTICE\nCOMMENT: COMMENT\nDELIBERATION: DELIBERATION\nARTICLE: ARTICLE', enum_type=SubjectKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('body', fields.TextField(unique=False)),
             ],

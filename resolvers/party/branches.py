@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, Role, has_power
+from models.party.audience import BranchAudience, scope_of
 from models.party.members import belongs_to_branch
 from models.rows import select
 from resolvers import audit, organisations
@@ -28,6 +29,20 @@ async def own_branch(ctx: Context, branch_id: UUID) -> OrganisationRow:
     if not belongs_to_branch(ctx.viewer, branch.id):
         raise NotAllowed(MEMBERS_ONLY)
     return branch
+
+
+async def followed(
+    ctx: Context, branch_id: UUID, audience: BranchAudience
+) -> tuple[OrganisationRow, frozenset[UUID]]:
+    """The branch, and the scopes of which one must be held as long as its stream is open.
+
+    Raises Unauthenticated, NotFound; NotAllowed for who asks for what is for members, and is none.
+    """
+    if audience is BranchAudience.MEMBERS:
+        branch = await own_branch(ctx, branch_id)
+    else:
+        branch = await branch_for(ctx, branch_id)
+    return branch, frozenset({scope_of(audience, branch)})
 
 
 async def empowered(ctx: Context, branch_id: UUID, power: Power, action: str) -> OrganisationRow:

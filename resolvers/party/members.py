@@ -33,6 +33,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.faces import neighbours
 from resolvers.limits import check_rate
 from resolvers.paging import pages
+from resolvers.party import contents
 from resolvers.party.branches import branch_for, check_power, officers_with
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
@@ -240,6 +241,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
         sealed = ctx.services.keys.seal(privacy.PARTY, reason)
         await change(row, version, Where("ended_at = ?, end_reason_sealed = ?", (now(), sealed)))
         await memberships.dismiss(work, host_id=row.branch_id, account_id=row.account_id)
+        await contents.end_profile(work, branch_id=row.branch_id, account_id=row.account_id)
         if not own:
             await audit.record(
                 ctx,

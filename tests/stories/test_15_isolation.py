@@ -30,7 +30,7 @@ from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Samples, Walk
 from tests.stories import branch as party_branch
-from tests.stories import deliberating, groups, serving
+from tests.stories import branch_contents, deliberating, groups, serving
 from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Wire, http_client, wired
@@ -56,6 +56,7 @@ WRITTEN_FROM_OUTSIDE = {
 }
 
 SECRET = "Kq7xSecret"
+ARTICLES = {"PartyNews": "NEWS", "PartyAffair": "AFFAIR"}
 SAMPLES = Samples(
     scalars={
         "String": "walk",
@@ -80,6 +81,7 @@ SAMPLES = Samples(
         "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
         "code": "walk",
+        "doneOn": "2026-01-01",
     },
     kinds={
         "subjectId": [
@@ -102,6 +104,15 @@ SAMPLES = Samples(
         "office": ["Organisation"],
         "assigneeId": ["Neighbour"],
         "branchId": ["Organisation"],
+        "memberId": ["PartyMember"],
+        "newsId": ["PartyNews"],
+        "affairId": ["PartyAffair"],
+        "articleId": ["PartyNews", "PartyAffair"],
+        "pledgeId": ["PioneerPledge"],
+        "deedId": ["PioneerDeed"],
+        "coverId": ["Picture"],
+        "portraitId": ["Picture"],
+        "pictureId": ["Picture"],
         "lessonId": ["PartyLesson"],
         "itemId": ["MotionItem", "PartyLessonItem"],
         "completionId": ["PartyLessonCompletion"],
@@ -220,6 +231,7 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     await deliberate(made, done, secret)
     await gather(made, done, secret)
     await party_branch.furnish(neighbourhood, made, done, secret)
+    await branch_contents.furnish(made, done, secret)
     await serve(made, done, secret, global_id("Organisation", shop.id))
     await hold(made, done, secret)
 
@@ -343,6 +355,13 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
                 furnished.community.id,
             )
             keys = [UUID(str(row["id"])) for row in rows[:1]]
+        elif type_name in ARTICLES:
+            rows = await execute(
+                "SELECT id FROM party_article WHERE community_id = ? AND kind = ?",
+                furnished.community.id,
+                ARTICLES[type_name],
+            )
+            keys = [UUID(str(row["id"])) for row in rows[:1]]
         elif type_name == "Session":
             rows = await execute("SELECT id FROM session WHERE account_id IN (?)", accounts)
             keys = [UUID(str(row["id"])) for row in rows[:1]]
@@ -360,6 +379,19 @@ async def ids_of(furnished: Furnished, node_types: Iterable[str]) -> dict[str, l
             raise CannotMake(f"`furnish` makes no {type_name}: have it make one")
         ids[type_name] = [str(global_id(type_name, key)) for key in keys]
     return ids
+
+
+async def media_of(furnished: Furnished) -> dict[str, list[str]]:
+    """An id of each type of upload; they are named in mutations and are no nodes."""
+    rows = await execute(
+        "SELECT id, kind FROM media WHERE community_id = ? ORDER BY id", furnished.community.id
+    )
+    named = {"PICTURE": "Picture", "DOCUMENT": "Document"}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        type_name = named[row["kind"]]
+        found.setdefault(type_name, [str(global_id(type_name, UUID(str(row["id"]))))])
+    return found
 
 
 def tables() -> list[Any]:
@@ -506,6 +538,8 @@ async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> Non
         own.ids = await ids_of(own, node_types)
         other.ids = await ids_of(other, node_types)
         await check_real(other)
+        own.ids |= await media_of(own)
+        other.ids |= await media_of(other)
         # What falls due in B meanwhile is done by the clock, not by a stranger.
         await Job.filter(done_at=None).delete()
         before = await dump()

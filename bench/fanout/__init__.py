@@ -1,0 +1,1 @@
+"""Fan-out: one publish to the last of thousands of subscribers."""

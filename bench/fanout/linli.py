@@ -1,0 +1,208 @@
+"""Linli as it is shipped: `python main.py` on SQLite, real accounts, tokens, posts and rights."""
+
+import asyncio
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tortoise.transactions import in_transaction
+
+from bench.fanout.contenders import SUBSCRIPTION, Contender, Round
+from models.base import new_id, now
+from models.identity import Account, Building, Home, Relation, Residency, ResidencyApplication, Session
+from models.privacy import Keys
+from resolvers.tokens import Tokens
+from schema.node import global_id
+from tests.servers import ROOT, throwaway_secrets
+from tests.world import World
+
+BATCH = 500
+# Of every twenty clients that receive, so many more look on (they may not see what neighbours write), and
+# so many more never read.
+BYSTANDERS, DEAF, OF = 2, 1, 20
+FAT = "长" * 4900
+MOST_FAT = 600
+
+CREATE = """mutation Create($input: CreatePostInput!) { createPost(input: $input) {
+  __typename ... on CreatePostPayload { postEdge { node { id } } } } }"""
+
+
+class Linli(Contender):
+    name = "Linli"
+    opened = True
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.directory = Path(tempfile.mkdtemp(prefix="linli-bench-"))
+        self.keys = throwaway_secrets()
+        self.community = ""
+        self.residents: list[str] = []
+        self.applicants: list[str] = []
+        self.authors = count()
+        self.env = {
+            "PATH": "/usr/bin:/bin",
+            "LINLI_MODE": "production",
+            "LINLI_SMS_URL": "http://127.0.0.1:9/",
+            "LINLI_SMS_TOKEN": "none",
+            "LINLI_DATA_DIR": str(self.directory),
+            "LINLI_DATABASE_URL": f"sqlite://{self.directory}/linli.db",
+            "LINLI_PORT": str(self.port),
+            **self.keys,
+        }
+
+    def command(self) -> Sequence[str | Path]:
+        return [sys.executable, ROOT / "main.py"]
+
+    def start(self) -> None:
+        subprocess.run([*self.command(), "migrate"], env=self.env, check=True)
+        asyncio.run(self.people())
+        with (self.directory / "log").open("wb") as log:
+            self.server = subprocess.Popen(self.command(), env=self.env, stdout=log, stderr=log)
+        self.wait_ready()
+
+    def get(self, path: str) -> str:
+        return super().get("/healthz" if path == "/subscribers" else path)
+
+    def close(self) -> None:
+        super().close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    async def people(self) -> None:
+        """One community, a home for each resident, and applicants who are not verified yet."""
+        from models import database
+
+        keys = Keys.from_text(self.keys["LINLI_KEYS"], self.keys["LINLI_INDEX_KEY"])
+        tokens = Tokens(self.keys["LINLI_TOKEN_KEY"], timedelta(hours=3))
+        async with database.database(self.env["LINLI_DATABASE_URL"]), in_transaction():
+            world = World()
+            community = await world.community("屯乐苑")
+            buildings = [await world.building(await world.estate(community)) for _ in range(10)]
+            self.community = global_id("Community", community.id)
+            residents = self.most + self.most * DEAF // OF
+            applicants = self.most * BYSTANDERS // OF
+            for start in range(0, residents + applicants, BATCH):
+                numbers = range(start, min(start + BATCH, residents + applicants))
+                accounts = [account(keys, n) for n in numbers]
+                homes = [home(buildings[n % len(buildings)], n) for n in numbers]
+                sessions = [session(account) for account in accounts]
+                await Account.bulk_create(accounts)
+                await Home.bulk_create(homes)
+                await Session.bulk_create(sessions)
+                living = [
+                    pair
+                    for n, pair in zip(numbers, zip(accounts, homes, strict=True), strict=True)
+                    if n < residents
+                ]
+                await Residency.bulk_create(
+                    Residency(
+                        community_id=community.id, account_id=a.id, home_id=h.id, relation=Relation.OWNER
+                    )
+                    for a, h in living
+                )
+                await ResidencyApplication.bulk_create(
+                    ResidencyApplication(
+                        community_id=community.id, account_id=a.id, home_id=h.id, relation=Relation.OWNER
+                    )
+                    for a, h in list(zip(accounts, homes, strict=True))[len(living) :]
+                )
+                for n, one, held in zip(numbers, accounts, sessions, strict=True):
+                    token = tokens.access_token(one.id, held.id)
+                    (self.residents if n < residents else self.applicants).append(token)
+
+    def clients(self, number: int) -> list[dict[str, Any]]:
+        deaf, bystanders = number * DEAF // OF, number * BYSTANDERS // OF
+        found = []
+        variables = {"communityId": self.community}
+        for n, token in enumerate(self.residents[: number + deaf] + self.applicants[:bystanders]):
+            subscribe = {
+                "id": str(n),
+                "type": "subscribe",
+                "payload": {"query": SUBSCRIPTION, "variables": variables},
+            }
+            init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
+            found.append(
+                {
+                    "messages": [json.dumps(init), json.dumps(subscribe)],
+                    "deaf": number <= n < number + deaf,
+                }
+            )
+        return found
+
+    def connect(self, number: int) -> None:
+        super().connect(number)
+        self.jam()
+
+    def jam(self) -> None:
+        """Publish long posts until those who never read hold up what is meant for them."""
+        for n in range(MOST_FAT):
+            self.round(f"{n} {FAT}")
+            if self.metric("linli_subscribers_catching_up") >= self.receivers * DEAF // OF:
+                print("jam", n, flush=True)
+                return
+        raise RuntimeError("Those who never read are not held up")
+
+    def metric(self, name: str) -> float:
+        lines = self.get("/metrics").splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+    def publish(self, body: str) -> None:
+        # Nobody may post more than thirty times an hour, so they take turns.
+        author = next(self.authors)
+        token = self.residents[author % len(self.residents)]
+        input = {
+            "communityId": self.community,
+            "kind": "TALK",
+            "body": body,
+            "idempotencyKey": f"{author}",
+            "estateId": None,
+        }
+        headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+        body_ = json.dumps({"query": CREATE, "variables": {"input": input}}).encode()
+        answer = json.loads(self.post("/graphql", body_, headers))
+        if answer["data"]["createPost"]["__typename"] != "CreatePostPayload":
+            raise RuntimeError(str(answer))
+
+
+def account(keys: Keys, number: int) -> Account:
+    phone = f"+86139{number:08d}"
+    return Account(
+        id=new_id(),
+        phone_index=keys.index("phone", phone),
+        phone_sealed=keys.seal("phone", phone),
+        display_name=f"邻居{number}",
+    )
+
+
+def home(building: Building, number: int) -> Home:
+    return Home(
+        id=new_id(),
+        community_id=building.community_id,
+        building_id=building.id,
+        unit="1",
+        number=str(number),
+        area_cm2=900_000,
+    )
+
+
+def session(account: Account) -> Session:
+    return Session(
+        id=new_id(),
+        account_id=account.id,
+        device="bench",
+        refresh_digest=secrets.token_hex(32),
+        expires_at=now() + timedelta(days=1),
+    )
+
+
+__all__ = ["Linli", "Round", "time", "urllib"]

@@ -1,0 +1,332 @@
+"""Writing news and open affairs, and reading them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from models.base import new_id, now
+from models.identity import CommunityRow, NeighbourRow
+from models.media import MediaKind, MediaRow
+from models.organisations import OrganisationRow, Power
+from models.paging import Page, PageArgs
+from models.party import articles as rules
+from models.party.articles import (
+    LISTED,
+    AffairCategory,
+    ArticleKind,
+    ArticleRow,
+    ArticleState,
+    PartyArticle,
+    in_states,
+)
+from models.party.audience import BranchAudience, scope_of
+from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, being
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import audit, identity
+from resolvers import posts as feed
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.jobs import schedule, unschedule
+from resolvers.markdown import check_markdown, rendered
+from resolvers.masking import mask
+from resolvers.media import attaching
+from resolvers.paging import pages
+from resolvers.party import contents
+from resolvers.party.branches import check_power, empowered
+from resolvers.retries import earlier_result
+from subscriptions.events import Kind
+
+LONGEST_TITLE = 80
+LONGEST_BODY = 20_000
+
+# The job that tells of an affair whose comments open or close.
+TURN = "TURN_PARTY_AFFAIR"
+
+CHANGED = "The article has changed meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an article says, and to whom."""
+
+    title: str
+    body: str
+    audience: BranchAudience = BranchAudience.PUBLIC
+    cover_id: UUID | None = None
+    # Of affairs only.
+    category: AffairCategory | None = None
+    comments_from: datetime | None = None
+    comments_until: datetime | None = None
+
+
+# Writing
+
+
+async def create(ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Draft, key: str) -> ArticleRow:
+    """Begin an article; with a key used before, the one begun then. Until it is published its office sees it.
+
+    Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict (the key was used for
+    something else).
+    """
+    account_id = ctx.account_id
+    draft, html, shown = checked(draft)
+    check_period(draft.comments_from, draft.comments_until)
+    branch = await empowered(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
+    article_id = new_id()
+    async with ctx.unit_of_work():
+        told = [branch_id, kind, *[getattr(draft, name) for name in Draft.__slots__]]
+        earlier = await earlier_result(ctx, key, "createPartyArticle", told, article_id)
+        if earlier is None:
+            await attaching.attach(ctx, community_id=branch.community_id, subject_id=article_id, wanted=shown)
+            await PartyArticle.create(
+                id=article_id,
+                community_id=branch.community_id,
+                scope_id=scope_of(draft.audience, branch),
+                audience=draft.audience,
+                branch_id=branch.id,
+                author_id=account_id,
+                kind=kind,
+                category=draft.category,
+                title=draft.title,
+                body=draft.body,
+                html=html,
+                cover_id=draft.cover_id,
+                comments_from=draft.comments_from,
+                comments_until=draft.comments_until,
+            )
+            await audited(ctx, "party.article.create", await by_id(article_id))
+    return await visible(ctx, earlier or article_id)
+
+
+def checked(draft: Draft) -> tuple[Draft, str, list[tuple[str, UUID]]]:
+    """The draft as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
+    title = mask(" ".join(check_text("title", draft.title, LONGEST_TITLE).split()))
+    body = check_markdown("body", draft.body, LONGEST_BODY)
+    html, pictures = rendered("body", body)
+    shown = [("body", key) for key in pictures]
+    if draft.cover_id:
+        shown.append(("coverId", draft.cover_id))
+    kept = replace(
+        draft,
+        title=title,
+        body=body,
+        comments_from=moment("commentsFrom", draft.comments_from),
+        comments_until=moment("commentsUntil", draft.comments_until),
+    )
+    return kept, html, shown
+
+
+def moment(field: str, at: datetime | None) -> datetime | None:
+    """Raises InvalidInput for a moment without a time zone."""
+    if at is not None and at.tzinfo is None:
+        raise InvalidInput(**{field: "Needs a time zone"})
+    return at and at.astimezone(UTC)
+
+
+def check_period(begins: datetime | None, ends: datetime | None, publish_at: datetime | None = None) -> None:
+    """Raises InvalidInput unless comments are taken, if at all, for a time that is still to come."""
+    if ends is None:
+        if begins is not None:
+            raise InvalidInput(commentsUntil="Say until when comments are taken")
+        return
+    if ends <= max(now(), begins or now(), publish_at or now()):
+        raise InvalidInput(commentsUntil="Must be later than the start, and in the future")
+    if begins is not None and publish_at is not None and begins < publish_at:
+        raise InvalidInput(commentsFrom="Must not be before it is published")
+
+
+async def written(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
+    """The article, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
+    _ = ctx.account_id
+    row = await visible(ctx, article_id)
+    await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
+    return row
+
+
+async def edit(ctx: Context, *, article_id: UUID, version: int, draft: Draft) -> ArticleRow:
+    """Say something else. What a published article said before goes into its history.
+
+    Once it is published its audience stays, and so does a comment period that is over. Raises InvalidInput,
+    NotFound, NotAllowed (and keeps the attempt), Conflict (it has changed since `version`).
+    """
+    draft, html, shown = checked(draft)
+    row = await written(ctx, article_id, "party.article.edit")
+    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
+    if branch is None:
+        raise NotFound
+    state = row.state_at(now())
+    out = state in (ArticleState.PUBLISHED, ArticleState.ARCHIVED)
+    if state is ArticleState.WITHDRAWN:
+        raise NotAllowed("What is withdrawn stays as it was")
+    if out and draft.audience is not row.audience:
+        raise InvalidInput(audience="Withdraw it and publish it anew to change that")
+    moved = (draft.comments_from, draft.comments_until) != (row.comments_from, row.comments_until)
+    if moved and state is ArticleState.ARCHIVED:
+        raise InvalidInput(commentsUntil="The time for comments is over")
+    if moved:
+        check_period(draft.comments_from, draft.comments_until, row.publish_at)
+    async with ctx.unit_of_work() as work:
+        if moved:
+            await schedule_turns(row, draft.comments_from, draft.comments_until)
+        await change(
+            row,
+            version,
+            Where(
+                "title = ?, body = ?, html = ?, cover_id = ?, category = ?, audience = ?, scope_id = ?,"
+                " comments_from = ?, comments_until = ?, edited_at = ?",
+                (
+                    *(draft.title, draft.body, html, draft.cover_id, draft.category, draft.audience),
+                    *(scope_of(draft.audience, branch), draft.comments_from, draft.comments_until),
+                    now() if out else None,
+                ),
+            ),
+        )
+        await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
+        await audited(ctx, "party.article.edit", row)
+        if out:
+            await feed.keep_revision(SubjectKind.ARTICLE, row.id, f"{row.title}\n\n{row.body}")
+            if row.post_id:
+                await contents.put_right(work, row.post_id, await by_id(row.id))
+            work.record(contents.event(Kind.BRANCH_CHANGED, row))
+    return await visible(ctx, article_id)
+
+
+async def change(row: ArticleRow, version: int, assignments: Where) -> None:
+    """Change an article as it was read. Raises Conflict if it has changed since `version`."""
+    changed = await execute(
+        f"UPDATE party_article SET {assignments.text}, version = version + 1"
+        " WHERE id = ? AND version = ? AND withdrawn_at IS NULL RETURNING id",
+        *assignments.params,
+        row.id,
+        version,
+    )
+    if not changed:
+        raise Conflict(CHANGED, current=row.id)
+
+
+async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:
+    """Have it told when comments open and close. Jobs come before the article, as whoever does them locks."""
+    await unschedule(row.id, TURN)
+    for at in moments:
+        if at is not None:
+            await schedule(TURN, row.id, at)
+
+
+async def audited(ctx: Context, action: str, row: ArticleRow, detail: str = "") -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=row.community_id,
+        organisation_id=row.branch_id,
+        subject_id=row.id,
+        detail=detail,
+    )
+
+
+# Reading
+
+
+async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[ArticleRow | None]:
+    rows = await select(
+        ArticleRow,
+        f"SELECT {columns(ArticleRow)} FROM party_article t WHERE t.id IN (?) AND ({where.text})",
+        list(dict.fromkeys(key for key in ids if key)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) if key else None for key in ids]
+
+
+async def by_id(article_id: UUID) -> ArticleRow:
+    """The article itself, for those who have asked before whether it may be seen."""
+    (row,) = await by_ids([article_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible(ctx: Context, article_id: UUID) -> ArticleRow:
+    """The article. Raises NotFound unless the viewer may see it."""
+    (row,) = await by_ids([article_id], rules.visible_to(ctx.viewer))
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible_news_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ArticleRow | None]:
+    """The news with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, of_kind(ArticleKind.NEWS) & rules.visible_to(ctx.viewer))
+
+
+async def visible_affairs_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ArticleRow | None]:
+    """The affairs with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, of_kind(ArticleKind.AFFAIR) & rules.visible_to(ctx.viewer))
+
+
+def of_kind(kind: ArticleKind) -> Where:
+    return Where("t.kind = ?", (kind,))
+
+
+async def articles_of(
+    ctx: Context,
+    branches: Sequence[OrganisationRow],
+    kind: ArticleKind,
+    states: frozenset[ArticleState] | None,
+    categories: frozenset[AffairCategory] | None,
+    args: PageArgs,
+) -> list[Page[ArticleRow]]:
+    """A page of each branch's articles of a kind that the viewer may see."""
+    where = of_kind(kind) & rules.visible_to(ctx.viewer)
+    if states is not None:
+        where &= in_states(sorted(states), now())
+    if categories is not None:
+        where &= being("t.category", sorted(categories))
+    return await pages(
+        ArticleRow,
+        "party_article",
+        [branch.id for branch in branches],
+        by="branch_id",
+        args=args,
+        where=where,
+        order=LISTED,
+    )
+
+
+async def covers_of(_ctx: Context, rows: Sequence[ArticleRow]) -> list[MediaRow | None]:
+    """The picture above each, if it has one."""
+    return await attaching.by_ids([row.cover_id for row in rows])
+
+
+async def pictures_of(_ctx: Context, rows: Sequence[ArticleRow]) -> list[list[MediaRow]]:
+    """All pictures of each, the cover too."""
+    return await attaching.attached(rows, MediaKind.PICTURE)
+
+
+async def posts_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[PostRow | None]:
+    """The card of each in the feed, as far as the viewer may see it."""
+    known = [row.post_id for row in rows if row.post_id]
+    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
+    return [found.get(row.post_id) if row.post_id else None for row in rows]
+
+
+async def branches_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[OrganisationRow | None]:
+    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
+
+
+async def communities_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[CommunityRow | None]:
+    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
+
+
+async def authors_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[NeighbourRow]:
+    """The officer who began each."""
+    return await identity.authors_of(ctx, rows)
+
+
+async def revisions_of(ctx: Context, rows: Sequence[ArticleRow], args: PageArgs) -> list[Page[RevisionRow]]:
+    """What each said before its edits, the latest first; an empty page for who may not read that."""
+    open_to_viewer = [row.id for row in rows if rules.can_read_history(ctx.viewer, row)]
+    found = await pages(RevisionRow, "revision", open_to_viewer, by="subject_id", args=args, order=REVISIONS)
+    by_article = dict(zip(open_to_viewer, found, strict=True))
+    return [by_article.get(row.id) or Page([], [], False, False) for row in rows]

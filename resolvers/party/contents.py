@@ -1,0 +1,198 @@
+"""What a branch shows, of whatever kind: in events, and as cards of the feed."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from models.base import new_id, now
+from models.party.articles import ArticleRow, published
+from models.party.pioneers import OUT, PioneerRow
+from models.posts import PostKind, PostRow, PostState, can_post
+from models.rows import Where, columns, execute, select
+from models.search import SearchKind
+from resolvers import posts as feed
+from resolvers import search
+from resolvers.context import Context
+from resolvers.errors import NotAllowed
+from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.work import Work
+
+ContentRow = ArticleRow | PioneerRow
+
+
+class Content(StrEnum):
+    """What an event of a branch is about."""
+
+    NEWS = "NEWS"
+    AFFAIR = "AFFAIR"
+    PIONEER = "PIONEER"
+
+
+def content_of(row: ContentRow) -> Content:
+    return Content(row.kind.value) if isinstance(row, ArticleRow) else Content.PIONEER
+
+
+def title_of(row: ContentRow) -> str:
+    return row.title if isinstance(row, ArticleRow) else row.headline
+
+
+def event(kind: Kind, row: ContentRow) -> Event:
+    """Something that happened to what a branch shows, for whoever it is shown to."""
+    return Event(
+        community_topic(row.community_id),
+        kind,
+        row.id,
+        audience=frozenset({row.scope_id}),
+        facts={
+            "branch": str(row.branch_id),
+            "audience": row.audience.value,
+            "content": content_of(row).value,
+        },
+    )
+
+
+# Cards: a post of the feed that shows something, for the same audience. Comments and likes are the post's.
+
+
+async def put_up(work: Work, row: ContentRow) -> UUID:
+    """Have the feed show `row`; the id of the post that does."""
+    created_at = now()
+    post = PostRow(
+        id=new_id(),
+        community_id=row.community_id,
+        scope_id=row.scope_id,
+        wall_id=row.community_id,
+        author_id=row.author_id,
+        estate_id=None,
+        kind=PostKind.BRANCH,
+        state=PostState.OPEN,
+        body=title_of(row),
+        card_id=row.id,
+        comment_count=0,
+        like_count=0,
+        hot=int(created_at.timestamp()),
+        pinned_at=None,
+        created_at=created_at,
+        edited_at=None,
+        deleted_at=None,
+        version=1,
+    )
+    await feed.insert(post)
+    await indexed(post, row)
+    work.record(feed.event(Kind.POST_CREATED, post))
+    return post.id
+
+
+async def put_right(work: Work, post_id: UUID, row: ContentRow) -> None:
+    """Have the card say what `row` says now."""
+    changed = await execute(
+        "UPDATE post SET body = ?, version = version + 1 WHERE id = ? AND deleted_at IS NULL RETURNING id",
+        title_of(row),
+        post_id,
+    )
+    if changed:
+        (post,) = await feed.by_ids([post_id], ALIVE)
+        if post:
+            await indexed(post, row)
+            work.record(feed.event(Kind.POST_CHANGED, post))
+
+
+async def indexed(post: PostRow, row: ContentRow) -> None:
+    """Have the card found by all that it shows."""
+    text = row.body if isinstance(row, ArticleRow) else row.story
+    await search.index(
+        SearchKind.POST, post.id, post.body, text, community_id=post.community_id, audience={post.scope_id}
+    )
+
+
+async def take_down(work: Work, post_id: UUID) -> None:
+    """Take a card out of the feed, with the comments below it, unless a moderator has."""
+    (post,) = await feed.by_ids([post_id], ALIVE)
+    taken = await execute(
+        "UPDATE post SET deleted_at = ?, pinned_at = NULL WHERE id = ? AND deleted_at IS NULL RETURNING id",
+        now(),
+        post_id,
+    )
+    if post and taken:
+        await search.forget(post_id)
+        work.record(feed.event(Kind.POST_DELETED, post))
+
+
+ALIVE = Where("t.deleted_at IS NULL")
+
+
+# Profiles
+
+
+async def take_out(work: Work, before: PioneerRow) -> None:
+    """End what is shown of a profile, in the caller's transaction."""
+    await execute("UPDATE pioneer SET publish_at = NULL, post_id = NULL WHERE id = ? RETURNING id", before.id)
+    if before.post_id:
+        await take_down(work, before.post_id)
+    if before.publish_at is not None:
+        work.record(event(Kind.BRANCH_WITHDRAWN, before))
+
+
+async def end_profile(work: Work, *, branch_id: UUID, account_id: UUID) -> None:
+    """Whoever leaves a branch is shown as its pioneer no longer."""
+    left = await select(
+        PioneerRow,
+        f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.branch_id = ? AND t.account_id = ?",
+        branch_id,
+        account_id,
+    )
+    for row in left:
+        await execute(
+            "UPDATE pioneer SET consented_at = NULL, version = version + 1 WHERE id = ? RETURNING id", row.id
+        )
+        await take_out(work, row)
+
+
+# Reading
+
+
+async def by_ids(ids: Sequence[UUID | None]) -> list[ContentRow | None]:
+    """What is out, by id. For whoever is in its audience."""
+    wanted = list(dict.fromkeys(key for key in ids if key))
+    if not wanted:
+        return [None] * len(ids)
+    out = published(now())
+    articles = await select(
+        ArticleRow,
+        f"SELECT {columns(ArticleRow)} FROM party_article t WHERE t.id IN (?) AND ({out.text})",
+        wanted,
+        *out.params,
+    )
+    pioneers = await select(
+        PioneerRow, f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.id IN (?) AND {OUT.text}", wanted
+    )
+    found: dict[UUID, ContentRow] = {row.id: row for row in articles}
+    found |= {row.id: row for row in pioneers}
+    return [found.get(key) if key else None for key in ids]
+
+
+async def cards_of(_ctx: Context, posts: Sequence[PostRow]) -> list[ContentRow | None]:
+    """What each post shows, if it is a card and that is out: its audience is the post's."""
+    return await by_ids([post.card_id for post in posts])
+
+
+async def contents_of_events(_ctx: Context, events: Sequence[Logged]) -> list[ContentRow | None]:
+    """What each event is about, None if it is withdrawn since."""
+    return await by_ids([logged.event.subject for logged in events])
+
+
+async def check_takes_comments(post: PostRow) -> None:
+    """Raises NotAllowed if `post` shows an affair outside of its comment period."""
+    (row,) = await by_ids([post.card_id])
+    if isinstance(row, ArticleRow) and not row.takes_comments_at(now()):
+        raise NotAllowed("This affair takes no comments now")
+
+
+async def viewer_can_comment(ctx: Context, posts: Sequence[PostRow]) -> list[bool]:
+    """Whether the viewer may comment on each post now, and like it."""
+    cards = await cards_of(ctx, posts)
+    return [
+        can_post(ctx.viewer, post.community_id)
+        and not (isinstance(card, ArticleRow) and not card.takes_comments_at(now()))
+        for post, card in zip(posts, cards, strict=True)
+    ]

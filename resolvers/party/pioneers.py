@@ -1,0 +1,382 @@
+"""Showing a member as a pioneer: the branch writes, the member agrees, neighbours thank.
+
+The consent is to a text: a change of it asks again, and takes the profile out of view until then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.base import new_id, now
+from models.identity import NeighbourRow
+from models.media import MediaRow
+from models.notifications import NotificationKind
+from models.organisations import OrganisationRow, Power
+from models.paging import Page, PageArgs
+from models.party import pioneers as rules
+from models.party.audience import BranchAudience, scope_of
+from models.party.members import PartyMemberRow
+from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
+from models.posts import PostRow
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import audit, identity, limits, notifications
+from resolvers import posts as feed
+from resolvers.checks import check_text
+from resolvers.context import Context
+from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.markdown import check_markdown, rendered
+from resolvers.masking import mask
+from resolvers.media import attaching
+from resolvers.paging import pages
+from resolvers.party import contents, members
+from resolvers.party.articles import LONGEST_BODY, LONGEST_TITLE
+from resolvers.party.branches import check_power
+from resolvers.retries import earlier_result
+from subscriptions.events import Kind, Logged
+from subscriptions.work import Work
+
+THANKS_A_MINUTE = 60
+CHANGED = "The profile has changed meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a profile says, and to whom."""
+
+    headline: str
+    story: str
+    audience: BranchAudience = BranchAudience.PUBLIC
+    portrait_id: UUID | None = None
+
+
+def checked(profile: Profile) -> tuple[Profile, str, list[tuple[str, UUID]]]:
+    """The profile as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
+    headline = mask(" ".join(check_text("headline", profile.headline, LONGEST_TITLE).split()))
+    story = check_markdown("story", profile.story, LONGEST_BODY)
+    html, pictures = rendered("story", story)
+    shown = [("story", key) for key in pictures]
+    if profile.portrait_id:
+        shown.append(("portraitId", profile.portrait_id))
+    return Profile(headline, story, profile.audience, profile.portrait_id), html, shown
+
+
+# What the branch does
+
+
+async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) -> PioneerRow:
+    """Write a profile of a member, who is asked for consent; with a key used before, the one written then.
+
+    Raises InvalidInput, NotFound, NotAllowed (and keeps an officer's attempt), Conflict (the member has one,
+    or the key was used for something else).
+    """
+    account_id = ctx.account_id
+    profile, html, shown = checked(profile)
+    member = await members.current(ctx, member_id)
+    await check_power(
+        ctx,
+        member.community_id,
+        member.branch_id,
+        Power.PUBLISH_PARTY_CONTENT,
+        "party.pioneer.propose",
+        member.id,
+    )
+    (branch,) = await members.branches_around(ctx, [member])
+    if branch is None:
+        raise NotFound
+    pioneer_id = new_id()
+    async with ctx.unit_of_work() as work:
+        told = [member_id, *[getattr(profile, name) for name in Profile.__slots__]]
+        earlier = await earlier_result(ctx, key, "proposePioneer", told, pioneer_id)
+        if earlier is None:
+            await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
+            row = await insert(pioneer_id, account_id, branch, member, profile, html)
+            await audited(ctx, "party.pioneer.propose", row)
+            await ask(work, ctx, row)
+    return await visible(ctx, earlier or pioneer_id)
+
+
+async def insert(
+    pioneer_id: UUID,
+    author_id: UUID,
+    branch: OrganisationRow,
+    member: PartyMemberRow,
+    profile: Profile,
+    html: str,
+) -> PioneerRow:
+    """Raises Conflict if the member has a profile already."""
+    made = await execute(
+        "INSERT INTO pioneer (id, created_at, community_id, scope_id, audience, branch_id, account_id,"
+        " author_id, headline, story, html, portrait_id, thank_count, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1)"
+        " ON CONFLICT (branch_id, account_id) DO NOTHING RETURNING id",
+        pioneer_id,
+        now(),
+        branch.community_id,
+        scope_of(profile.audience, branch),
+        profile.audience,
+        branch.id,
+        member.account_id,
+        author_id,
+        profile.headline,
+        profile.story,
+        html,
+        profile.portrait_id,
+    )
+    if not made:
+        raise Conflict("The member has a profile already")
+    return await by_id(pioneer_id)
+
+
+async def ask(work: Work, ctx: Context, row: PioneerRow) -> None:
+    """Tell the member that there is a text to agree to."""
+    await notifications.notify(
+        work,
+        ctx,
+        account_ids=[row.account_id],
+        community_id=row.community_id,
+        kind=NotificationKind.PIONEER,
+        subject_id=row.id,
+        actor_id=row.author_id,
+    )
+
+
+async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile) -> PioneerRow:
+    """Say something else, to which the member has to agree anew; until then it is out of view.
+
+    Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict.
+    """
+    profile, html, shown = checked(profile)
+    row = await written(ctx, pioneer_id, "party.pioneer.edit")
+    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
+    if branch is None:
+        raise NotFound
+    async with ctx.unit_of_work() as work:
+        await change(
+            row,
+            version,
+            Where(
+                "headline = ?, story = ?, html = ?, portrait_id = ?, audience = ?, scope_id = ?,"
+                " consented_at = NULL",
+                (
+                    *(profile.headline, profile.story, html, profile.portrait_id, profile.audience),
+                    scope_of(profile.audience, branch),
+                ),
+            ),
+        )
+        await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
+        await contents.take_out(work, row)
+        await audited(ctx, "party.pioneer.edit", row)
+        await ask(work, ctx, row)
+    return await visible(ctx, pioneer_id)
+
+
+async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow:
+    """Show a profile that the member has agreed to. Raises NotFound, NotAllowed, Conflict."""
+    row = await written(ctx, pioneer_id, "party.pioneer.publish")
+    if row.consented_at is None:
+        raise NotAllowed("The member has not agreed to this text")
+    if row.publish_at is not None:
+        return row
+    async with ctx.unit_of_work() as work:
+        await change(row, version, Where("publish_at = ?", (now(),)), agreed=True)
+        post_id = await contents.put_up(work, row)
+        await execute("UPDATE pioneer SET post_id = ? WHERE id = ? RETURNING id", post_id, row.id)
+        work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
+        await audited(ctx, "party.pioneer.publish", row)
+    return await visible(ctx, pioneer_id)
+
+
+async def take_down(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow:
+    """Take a profile out of view; it may be published again. Raises NotFound, NotAllowed, Conflict."""
+    row = await written(ctx, pioneer_id, "party.pioneer.take_down")
+    async with ctx.unit_of_work() as work:
+        await change(row, version, Where("publish_at = NULL, post_id = NULL"))
+        await contents.take_out(work, row)
+        await audited(ctx, "party.pioneer.take_down", row)
+    return await visible(ctx, pioneer_id)
+
+
+# What the member and the neighbours do
+
+
+async def consent(ctx: Context, *, pioneer_id: UUID, version: int, on: bool) -> PioneerRow:
+    """Agree to the text of this version, or no longer, which takes it out of view. For the member only.
+
+    To say what is so already changes nothing. Raises NotFound, NotAllowed, Conflict (the text has changed).
+    """
+    _ = ctx.account_id
+    row = await visible(ctx, pioneer_id)
+    if not rules.is_member_shown(ctx.viewer, row):
+        raise NotAllowed("Only whom the profile shows may agree to it")
+    if on == (row.consented_at is not None):
+        return row
+    async with ctx.unit_of_work() as work:
+        await change(row, version, Where("consented_at = ?", (now() if on else None,)))
+        if not on:
+            await contents.take_out(work, row)
+    return await visible(ctx, pioneer_id)
+
+
+async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
+    """Thank a pioneer, or take that back. To ask for what is so already changes nothing.
+
+    Raises NotFound, NotAllowed (no member of the community, or oneself), RateLimited.
+    """
+    account_id = ctx.account_id
+    row = await visible(ctx, pioneer_id)
+    if not rules.can_thank(ctx.viewer, row):
+        raise NotAllowed("Neighbours thank a pioneer whose profile is out, and nobody themselves")
+    async with ctx.unit_of_work() as work:
+        await limits.check_rate(ctx, "thankPioneer", THANKS_A_MINUTE, 60)
+        if on:
+            changed = await execute(
+                "INSERT INTO pioneer_thank (id, created_at, pioneer_id, account_id) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (pioneer_id, account_id) DO NOTHING RETURNING id",
+                new_id(),
+                now(),
+                pioneer_id,
+                account_id,
+            )
+        else:
+            changed = await execute(
+                "DELETE FROM pioneer_thank WHERE pioneer_id = ? AND account_id = ? RETURNING id",
+                pioneer_id,
+                account_id,
+            )
+        if changed:
+            await execute(
+                f"UPDATE pioneer SET thank_count = thank_count {'+' if on else '-'} 1"
+                " WHERE id = ? RETURNING id",
+                pioneer_id,
+            )
+            work.record(contents.event(Kind.PIONEER_THANKED, row))
+    return await visible(ctx, pioneer_id)
+
+
+# Checking
+
+
+async def written(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
+    """The profile, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
+    _ = ctx.account_id
+    row = await visible(ctx, pioneer_id)
+    await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
+    return row
+
+
+async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: bool = False) -> None:
+    """Change a profile as it was read. Raises Conflict if it has changed since `version`."""
+    changed = await execute(
+        f"UPDATE pioneer SET {assignments.text}, version = version + 1 WHERE id = ? AND version = ?"
+        f" {'AND consented_at IS NOT NULL AND publish_at IS NULL' if agreed else ''} RETURNING id",
+        *assignments.params,
+        row.id,
+        version,
+    )
+    if not changed:
+        raise Conflict(CHANGED, current=row.id)
+
+
+async def audited(ctx: Context, action: str, row: PioneerRow) -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=row.community_id,
+        organisation_id=row.branch_id,
+        subject_id=row.id,
+    )
+
+
+# Reading
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PioneerRow | None]:
+    rows = await select(
+        PioneerRow,
+        f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.id IN (?) AND ({where.text})",
+        list(dict.fromkeys(ids)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(key) for key in ids]
+
+
+async def by_id(pioneer_id: UUID) -> PioneerRow:
+    """The profile itself, for those who have asked before whether it may be seen."""
+    (row,) = await by_ids([pioneer_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PioneerRow | None]:
+    """The profiles with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, rules.visible_to(ctx.viewer))
+
+
+async def visible(ctx: Context, pioneer_id: UUID) -> PioneerRow:
+    """The profile. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [pioneer_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def pioneers_of(
+    ctx: Context, branches: Sequence[OrganisationRow], args: PageArgs
+) -> list[Page[PioneerRow]]:
+    """A page of each branch's profiles that the viewer may see."""
+    return await pages(
+        PioneerRow,
+        "pioneer",
+        [branch.id for branch in branches],
+        by="branch_id",
+        args=args,
+        where=rules.visible_to(ctx.viewer),
+        order=NEWEST_PIONEERS,
+    )
+
+
+async def pioneers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PioneerRow | None]:
+    """The profile that each event is about, None if it is out of view since."""
+    return await by_ids([logged.event.subject for logged in events], rules.OUT)
+
+
+async def persons_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[NeighbourRow]:
+    """Whom each shows."""
+    return await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
+
+
+async def branches_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[OrganisationRow | None]:
+    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
+
+
+async def portraits_of(_ctx: Context, rows: Sequence[PioneerRow]) -> list[MediaRow | None]:
+    return await attaching.by_ids([row.portrait_id for row in rows])
+
+
+async def posts_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[PostRow | None]:
+    """The card of each in the feed, as far as the viewer may see it."""
+    known = [row.post_id for row in rows if row.post_id]
+    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
+    return [found.get(row.post_id) if row.post_id else None for row in rows]
+
+
+@dataclass(slots=True)
+class Thanked:
+    pioneer_id: UUID
+
+
+async def viewer_has_thanked(ctx: Context, rows: Sequence[PioneerRow]) -> list[bool]:
+    """Whether the viewer has thanked each."""
+    account_id = ctx.viewer.account_id
+    if account_id is None:
+        return [False] * len(rows)
+    found = await select(
+        Thanked,
+        "SELECT pioneer_id FROM pioneer_thank WHERE account_id = ? AND pioneer_id IN (?)",
+        account_id,
+        list(dict.fromkeys(row.id for row in rows)),
+    )
+    thanked = {row.pioneer_id for row in found}
+    return [row.id in thanked for row in rows]

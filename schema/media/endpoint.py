@@ -1,0 +1,207 @@
+"""Uploads, and the files that signed addresses lead to.
+
+`POST /media?community=…` takes one file as its body, by a member of that community. It takes a bearer token
+and a header that no page of another site can send without a CORS preflight. What comes in is measured while
+it comes. `GET /media/…` asks for no token: the query that gave the address has asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID
+
+from graphql import GraphQLError
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+
+from models.media import MediaKind, MediaRow
+from models.settled import settled
+from resolvers.context import Context, Services
+from resolvers.errors import DomainError, InvalidInput, RateLimited
+from resolvers.media import uploads
+from resolvers.media.links import Variant, link
+from resolvers.media.uploads import DOCUMENT_BYTES, DOCUMENT_TYPE, PICTURE_BYTES, PICTURE_TYPES
+from schema.endpoint import PREFLIGHTED, BadRequest
+from schema.media.files import reference_of, type_name
+from schema.messages import language_of, said, worded
+from schema.node import global_id, key_of
+
+UPLOAD_SECONDS: Final = 60.0
+# Uploads under way in a process; each is in memory.
+AT_ONCE: Final = 16
+
+STATUS: Final = {
+    "UNAUTHENTICATED": 401,
+    "NOT_ALLOWED": 403,
+    "NOT_FOUND": 404,
+    "INVALID_INPUT": 422,
+    "RATE_LIMITED": 429,
+}
+# A file is never a page, whatever is in it.
+GUARDS: Final = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "referrer-policy": "no-referrer",
+}
+
+
+class MediaEndpoint:
+    """Two routes. `context_for` makes the context of a request; `masked` words faults of ours."""
+
+    def __init__(
+        self,
+        services: Services,
+        context_for: Callable[[HTTPConnection], Awaitable[Context]],
+        masked: Callable[[Exception], GraphQLError],
+    ) -> None:
+        self.services = services
+        self.context_for = context_for
+        self.masked = masked
+        self.under_way = 0
+
+    async def upload(self, request: Request) -> Response:
+        try:
+            return await self._taken(request)
+        except BadRequest as error:
+            message = said(str(error), language_of(request.headers.get("accept-language")))
+            return refusal(error.status, {"code": error.code, "message": message}, **error.headers)
+        except DomainError as error:
+            return domain_refusal(worded(error, request))
+        except ClientDisconnect:
+            # Nobody is there to read it.
+            return Response(status_code=400)
+        except Exception as error:
+            hidden = self.masked(error)
+            return refusal(500, {"message": hidden.message, **(hidden.extensions or {})})
+
+    async def _taken(self, request: Request) -> Response:
+        if not any(request.headers.get(name) for name in PREFLIGHTED):
+            raise BadRequest(
+                "Send uploads with the header 'apollo-require-preflight'",
+                status=403,
+                code="PREFLIGHT_REQUIRED",
+            )
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        most = {DOCUMENT_TYPE: DOCUMENT_BYTES, **dict.fromkeys(PICTURE_TYPES, PICTURE_BYTES)}.get(
+            content_type
+        )
+        if most is None:
+            raise BadRequest(
+                "The body must be a picture (JPEG, PNG, WebP) or a PDF document",
+                status=415,
+                code="UNSUPPORTED_MEDIA_TYPE",
+            )
+        context = await self.context_for(request)
+        community_id = key_of("community", request.query_params.get("community", ""), "Community")
+        await uploads.may_upload(context, community_id=community_id)
+        if self.under_way >= AT_ONCE:
+            raise BadRequest(
+                "Too many uploads at once; try again",
+                status=503,
+                code="BUSY",
+                headers={"retry-after": "5"},
+            )
+        self.under_way += 1
+        try:
+            data = await body_of(request, most)
+            row = await settled(
+                uploads.keep(
+                    context,
+                    community_id=community_id,
+                    content_type=content_type,
+                    data=data,
+                    name=request.query_params.get("name", ""),
+                )
+            )
+        finally:
+            self.under_way -= 1
+        return JSONResponse(self._told(row), 201, {"cache-control": "no-store"})
+
+    def _told(self, row: MediaRow) -> dict[str, Any]:
+        """What a client needs to show the upload, and to name it in a mutation."""
+        told = {
+            "id": global_id(type_name(row), row.id),
+            "url": link(self.services.tokens, row.id, row.subject_id),
+        }
+        if row.kind is MediaKind.DOCUMENT:
+            return {**told, "name": row.name, "size": row.size}
+        return {
+            **told,
+            "thumbnailUrl": link(self.services.tokens, row.id, row.subject_id, Variant.THUMBNAIL),
+            "reference": reference_of(row),
+            "width": row.width,
+            "height": row.height,
+        }
+
+    async def show(self, request: Request) -> Response:
+        """The file, if the address holds; else nothing is said of why not."""
+        found = None
+        query = request.query_params
+        try:
+            expires = int(query.get("e", "")[:12])
+            found = await uploads.opened(
+                self.services,
+                media_id=UUID(request.path_params["id"]),
+                variant=Variant(query.get("v", "")),
+                expires=expires,
+                signed=query.get("s", ""),
+            )
+        except ValueError:
+            expires = 0
+        if found is None:
+            return Response(status_code=404, headers={"cache-control": "no-store", **GUARDS})
+        row, data = found
+        # A thumbnail is encoded as the picture is.
+        return Response(
+            data,
+            media_type=row.content_type,
+            headers={
+                "cache-control": f"private, max-age={max(0, expires - int(time.time()))}",
+                "content-disposition": disposition(row),
+                **GUARDS,
+            },
+        )
+
+
+def disposition(row: MediaRow) -> str:
+    if row.kind is MediaKind.PICTURE:
+        return "inline"
+    return f"attachment; filename=\"document.pdf\"; filename*=UTF-8''{quote(row.name, safe='')}"
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """The body. Raises BadRequest as soon as it is too long, or has taken too long."""
+    too_large = BadRequest(f"The file is larger than {most} bytes", status=413, code="BODY_TOO_LARGE")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError:
+        raise BadRequest("The body took too long to arrive", status=408, code="TIMEOUT") from None
+    return bytes(body)
+
+
+def domain_refusal(error: DomainError) -> Response:
+    told: dict[str, Any] = {"code": error.code, "message": str(error), **error.extensions()}
+    headers = {}
+    if isinstance(error, RateLimited):
+        headers["retry-after"] = str(error.retry_after)
+    elif isinstance(error, InvalidInput):
+        told["message"] = next(iter(error.fields.values()), told["message"])
+    elif error.code == "UNAUTHENTICATED":
+        headers["www-authenticate"] = "Bearer"
+    return refusal(STATUS.get(error.code, 400), told, **headers)
+
+
+def refusal(status: int, told: dict[str, Any], **headers: str) -> Response:
+    return JSONResponse(told, status, {"cache-control": "no-store", **headers})

@@ -1,0 +1,368 @@
+"""Pictures and documents: what is kept of an upload, who may attach it, and whom a link lets see it."""
+
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image, ImageDraw
+
+from models.base import new_id, now
+from models.identity import Account, Community
+from models.media import Media, MediaKind, MediaRow
+from resolvers.context import Context
+from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited, Unauthenticated
+from resolvers.media import attaching, links, pictures, uploads
+from resolvers.media.links import STEP_SECONDS, Variant
+from resolvers.media.storage import Directory
+from tests.world import FakeStorage, World
+
+PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n"
+NAME = "ab" + 62 * "0"
+
+
+def jpeg(
+    size: tuple[int, int] = (60, 40),
+    *,
+    orientation: int | None = None,
+    comment: bytes = b"",
+    format: str = "JPEG",
+) -> bytes:
+    """A picture whose left half is red and whose right half is blue, with what a camera says beside it."""
+    image = Image.new("RGB", size, "blue")
+    ImageDraw.Draw(image).rectangle((0, 0, size[0] // 2 - 1, size[1]), fill="red")
+    exif = Image.Exif()
+    exif[0x010F] = "SecretCamera"
+    exif.get_ifd(0x8825)[1] = "N"
+    if orientation:
+        exif[0x0112] = orientation
+    out = BytesIO()
+    image.save(out, format, exif=exif, **({"comment": comment} if comment else {}))
+    return out.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(BytesIO(data))
+    image.load()
+    return image
+
+
+def colour(image: Image.Image, at: tuple[int, int]) -> str:
+    pixel = image.convert("RGB").getpixel(at)
+    assert isinstance(pixel, tuple)
+    return "red" if pixel[0] > pixel[2] else "blue"
+
+
+# Encoding
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_only_the_pixels_survive(format: str) -> None:
+    data = jpeg(format=format)
+    assert b"SecretCamera" in data
+    made = pictures.encode(data)
+    for kept in (made.data, made.thumbnail):
+        assert b"SecretCamera" not in kept
+        image = opened(kept)
+        assert not image.getexif()
+        assert not {"exif", "comment", "icc_profile", "xmp"} & image.info.keys()
+    assert (made.content_type, made.width, made.height) == ("image/jpeg", 60, 40)
+    assert colour(opened(made.data), (5, 20)) == "red"
+
+
+def test_a_comment_in_the_file_is_dropped() -> None:
+    data = jpeg(comment=b"my address is 3-2-501")
+    assert b"3-2-501" in data
+    assert b"3-2-501" not in pictures.encode(data).data
+
+
+def test_a_picture_is_turned_upright() -> None:
+    """Orientation 6: the camera was turned, what was left is above."""
+    made = pictures.encode(jpeg(orientation=6))
+    image = opened(made.data)
+    assert image.size == (made.width, made.height) == (40, 60)
+    assert (colour(image, (20, 5)), colour(image, (20, 55))) == ("red", "blue")
+
+
+def test_a_large_picture_is_made_smaller() -> None:
+    made = pictures.encode(jpeg((5000, 2500)))
+    assert (made.width, made.height) == (2048, 1024)
+    assert max(opened(made.thumbnail).size) == 480
+
+
+def test_transparency_stays() -> None:
+    out = BytesIO()
+    Image.new("RGBA", (10, 10), (255, 0, 0, 0)).save(out, "PNG")
+    made = pictures.encode(out.getvalue())
+    assert made.content_type == "image/webp"
+    assert opened(made.data).convert("RGBA").getpixel((5, 5))[3] == 0  # type: ignore[index]
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    out = BytesIO()
+    Image.new("1", (10_000, 10_000)).save(out, "PNG")
+    assert len(out.getvalue()) < 100_000
+    with pytest.raises(InvalidInput) as refused:
+        pictures.encode(out.getvalue())
+    assert refused.value.fields == {"file": "Has more than 50 million pixels"}
+
+
+def gif() -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (10, 10)).save(out, "GIF")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        PDF,
+        gif(),
+        jpeg()[:400],
+        b"\x89PNG\r\n\x1a\n" + 100 * b"\0",
+        b"RIFF\xff\xff\xff\xffWEBPVP8X" + 50 * b"\xff",
+    ],
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        pictures.encode(data)
+    assert refused.value.fields == {"file": "Is not a picture that can be read"}
+
+
+# Storing
+
+
+async def test_files_are_kept_by_name_and_forgotten(tmp_path: Path) -> None:
+    storage = Directory(tmp_path / "media")
+    assert await storage.get(NAME) is None
+    await storage.put(NAME, b"first")
+    await storage.put(NAME, b"first")
+    assert await storage.get(NAME) == b"first"
+    assert [path.name for path in (tmp_path / "media" / "ab").iterdir()] == [NAME]
+    await storage.remove(NAME, put_before=now() - timedelta(hours=1))
+    assert await storage.get(NAME) == b"first"
+    await storage.remove(NAME, put_before=now() + timedelta(hours=1))
+    assert await storage.get(NAME) is None
+    await storage.remove(NAME, put_before=now())
+
+
+@pytest.mark.parametrize("name", ["../secret", NAME + "/..", NAME.upper(), NAME + "\n", "", f"{NAME}.exe"])
+async def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="name of a file"):
+        await Directory(tmp_path).get(name)
+
+
+# Uploading
+
+
+@pytest.fixture
+async def community(world: World) -> Community:
+    return await world.community()
+
+
+@pytest.fixture
+async def neighbour(world: World, community: Community) -> Account:
+    return await world.neighbour(community)
+
+
+def files(world: World) -> dict[str, bytes]:
+    storage = world.services.media
+    assert isinstance(storage, FakeStorage)
+    return storage.files
+
+
+async def uploaded(ctx: Context, community: Community, data: bytes | None = None) -> MediaRow:
+    await uploads.may_upload(ctx, community_id=community.id)
+    return await uploads.keep(ctx, community_id=community.id, content_type="image/jpeg", data=data or jpeg())
+
+
+async def test_an_upload_is_kept_under_its_content(
+    world: World, community: Community, neighbour: Account
+) -> None:
+    ctx = await world.context(neighbour)
+    row, again = await uploaded(ctx, community), await uploaded(ctx, community)
+    assert row.id != again.id
+    assert row.digest == again.digest
+    assert files(world).keys() == {row.digest, f"{row.digest}.thumbnail"}
+    assert (row.kind, row.width, row.height, row.subject_id) == (MediaKind.PICTURE, 60, 40, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("会议纪要.pdf", "会议纪要.pdf"),
+        ("../../etc/passwd", "etc passwd.pdf"),
+        ('a"b\r\nSet-Cookie: x.PDF', "a bSet-Cookie x.pdf"),
+        ("", "文件.pdf"),
+        ("长" * 300, "长" * 116 + ".pdf"),
+    ],
+)
+async def test_a_document_is_kept_as_it_is(
+    world: World, community: Community, neighbour: Account, given: str, kept: str
+) -> None:
+    ctx = await world.context(neighbour)
+    row = await uploads.keep(
+        ctx, community_id=community.id, content_type="application/pdf", data=PDF, name=given
+    )
+    assert (row.kind, row.name, row.size) == (MediaKind.DOCUMENT, kept, len(PDF))
+    assert files(world) == {row.digest: PDF}
+
+
+async def test_a_document_that_is_none_leaves_nothing(
+    world: World, community: Community, neighbour: Account
+) -> None:
+    ctx = await world.context(neighbour)
+    for data in (b"<html>", b"%PDF-1.7 cut off", jpeg()):
+        with pytest.raises(InvalidInput):
+            await uploads.keep(ctx, community_id=community.id, content_type="application/pdf", data=data)
+    assert not files(world)
+    assert not await Media.exists()
+
+
+async def test_only_members_of_the_community_upload(world: World, community: Community) -> None:
+    stranger = await world.neighbour(await world.community())
+    with pytest.raises(Unauthenticated):
+        await uploads.may_upload(await world.context(), community_id=community.id)
+    with pytest.raises(NotFound):
+        await uploads.may_upload(await world.context(stranger), community_id=community.id)
+    applicant = await world.account()
+    with pytest.raises((NotFound, NotAllowed)):
+        await uploads.may_upload(await world.context(applicant), community_id=community.id)
+
+
+async def test_what_nobody_shows_is_bounded(world: World, community: Community, neighbour: Account) -> None:
+    ctx = await world.context(neighbour)
+    row = await uploaded(ctx, community)
+    await Media.filter(id=row.id).update(size=uploads.MOST_LOOSE_BYTES)
+    with pytest.raises(RateLimited):
+        await uploads.may_upload(ctx, community_id=community.id)
+    # What is shown does not count.
+    await attaching.attach(ctx, community_id=community.id, subject_id=new_id(), wanted=[("coverId", row.id)])
+    for _ in range(uploads.UPLOADS_AN_HOUR - 1):
+        await uploads.may_upload(ctx, community_id=community.id)
+    with pytest.raises(RateLimited):
+        await uploads.may_upload(ctx, community_id=community.id)
+
+
+async def test_the_sweep_forgets_what_nothing_shows(
+    world: World, community: Community, neighbour: Account
+) -> None:
+    ctx = await world.context(neighbour)
+    old, shared, shown = [await uploaded(ctx, community, jpeg((60, 40 + n))) for n in (0, 1, 2)]
+    fresh = await uploaded(ctx, community, jpeg((60, 41)))
+    assert shared.digest == fresh.digest
+    await attaching.attach(ctx, community_id=community.id, subject_id=new_id(), wanted=[("body", shown.id)])
+    long_ago = now() - uploads.LOOSE_LIVES - timedelta(minutes=1)
+    await Media.filter(id__in=[old.id, shared.id]).update(loose_since=long_ago)
+    storage = world.services.media
+    assert isinstance(storage, FakeStorage)
+    storage.put_at = dict.fromkeys(storage.put_at, long_ago)
+    assert await uploads.sweep(world.services) == 2
+    assert {row.id for row in await Media.all()} == {fresh.id, shown.id}
+    assert old.digest not in storage.files
+    assert f"{old.digest}.thumbnail" not in storage.files
+    assert {fresh.digest, shown.digest} <= storage.files.keys()
+    assert await uploads.sweep(world.services) == 0
+
+
+async def test_a_file_that_was_just_put_outlives_the_sweep(
+    world: World, community: Community, neighbour: Account
+) -> None:
+    """Somebody uploads the same at this moment, and has not named it yet."""
+    row = await uploaded(await world.context(neighbour), community)
+    await Media.filter(id=row.id).update(loose_since=now() - 2 * uploads.LOOSE_LIVES)
+    assert await uploads.sweep(world.services) == 1
+    assert row.digest in files(world)
+
+
+# Attaching
+
+
+async def test_only_ones_own_loose_uploads_are_attached(
+    world: World, community: Community, neighbour: Account
+) -> None:
+    ctx = await world.context(neighbour)
+    other = await world.context(await world.neighbour(community))
+    row = await uploaded(ctx, community)
+    document = await uploads.keep(ctx, community_id=community.id, content_type="application/pdf", data=PDF)
+    subject, another = new_id(), new_id()
+
+    async def refused(by: Context, subject_id: object, media_id: object, community_id: object) -> None:
+        with pytest.raises(InvalidInput) as error:
+            async with by.unit_of_work():
+                await attaching.attach(
+                    by,
+                    community_id=community_id,  # type: ignore[arg-type]
+                    subject_id=subject_id,  # type: ignore[arg-type]
+                    wanted=[("coverId", media_id)],  # type: ignore[list-item]
+                )
+        assert error.value.fields == {"coverId": "There is no such upload of yours"}
+
+    await refused(other, subject, row.id, community.id)
+    await refused(ctx, subject, row.id, (await world.community()).id)
+    await refused(ctx, subject, document.id, community.id)
+    await refused(ctx, subject, new_id(), community.id)
+    assert not await Media.filter(subject_id__isnull=False).exists()
+
+    await attaching.attach(ctx, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
+    await refused(ctx, another, row.id, community.id)
+    # Whoever may change the subject keeps what it shows.
+    await attaching.attach(other, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
+    assert (await Media.get(id=row.id)).loose_since is None
+    await attaching.attach(other, community_id=community.id, subject_id=subject, wanted=[])
+    loose = await Media.get(id=row.id)
+    assert (loose.subject_id, loose.loose_since is None) == (None, False)
+
+
+# Links
+
+
+def parts(address: str) -> tuple[Variant, int, str]:
+    query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    return Variant(query["v"]), int(query["e"]), query["s"]
+
+
+async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
+    world: World, community: Community, neighbour: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = await world.context(neighbour)
+    row, other = await uploaded(ctx, community), await uploaded(ctx, community, jpeg((50, 50)))
+    subject = new_id()
+    await attaching.attach(ctx, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
+    tokens = world.services.tokens
+    variant, expires, signed = parts(links.link(tokens, row.id, subject))
+    good = {"media_id": row.id, "variant": variant, "expires": expires, "signed": signed}
+
+    async def leads_somewhere(**changed: object) -> bool:
+        return await uploads.opened(world.services, **{**good, **changed}) is not None  # type: ignore[arg-type]
+
+    assert await leads_somewhere()
+    assert not await leads_somewhere(media_id=other.id)
+    assert not await leads_somewhere(media_id=new_id())
+    assert not await leads_somewhere(variant=Variant.THUMBNAIL)
+    assert not await leads_somewhere(expires=expires + 1)
+    for forged in ("", signed[:-1], signed.swapcase(), "\ud800", "签名"):
+        assert not await leads_somewhere(signed=forged)
+    # Another deployment's key signs otherwise.
+    assert parts(links.link(World().services.tokens, row.id, subject))[2] != signed
+
+    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(expires))
+    assert not await leads_somewhere()
+    monkeypatch.undo()
+    assert await leads_somewhere()
+    # Taken out of what showed it, the address is good for nothing.
+    await attaching.release(subject)
+    assert not await leads_somewhere()
+
+
+def test_links_of_one_moment_are_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, key = world.services.tokens, new_id()
+    start = 1_000_000 * STEP_SECONDS
+    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(start))
+    first = links.link(tokens, key, None)
+    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(start + STEP_SECONDS - 1))
+    assert links.link(tokens, key, None) == first
+    assert parts(first)[1] == start + 2 * STEP_SECONDS

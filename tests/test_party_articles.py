@@ -1,0 +1,551 @@
+"""News and open affairs: who sees them when, their cards in the feed, and comments in their time only."""
+
+import asyncio
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+
+from models.audit import AuditEntry
+from models.base import new_id, now
+from models.identity import Account
+from models.jobs import Job
+from models.media import Media
+from models.memberships import members_of
+from models.notifications import Notification, NotificationKind
+from models.paging import PageArgs
+from models.party.articles import (
+    AffairCategory,
+    ArticleKind,
+    ArticleRow,
+    ArticleState,
+    PartyArticle,
+    in_states,
+)
+from models.party.audience import BranchAudience
+from models.posts import Comment, Post, PostAudience, PostKind, PostRow, PostState, Revision, SubjectKind
+from models.visibility import public_of
+from resolvers import comments, likes, posts
+from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
+from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.party import articles, contents, publishing
+from resolvers.party.articles import Draft
+from resolvers.posts import Wanted
+from schema.node import global_id
+from subscriptions.events import Kind, community_topic
+from subscriptions.streams import Request
+from tests.party_scene import Branch, branch_in, key
+from tests.test_media import jpeg
+from tests.world import World
+
+NEWS = Draft(title="主题党日", body="周六上午九点,**社区活动室**见。")
+AFFAIR = replace(NEWS, title="上半年党费收支", category=AffairCategory.DUES)
+HOUR = timedelta(hours=1)
+
+SEEN = """query Seen($branch: ID!, $article: ID!, $community: ID!) {
+  article: node(id: $article) { ... on PartyNews { title bodyHtml cover { url } } }
+  branch: node(id: $branch) { ... on Organisation { partyNews(first: 10) { edges { node { title } } } } }
+  feed: node(id: $community) { ... on Community {
+    posts(first: 10) { edges { node { kind body audience card { __typename ... on PartyNews { title } } } } }
+    search(words: "主题党日", first: 10) { edges { node { subject { __typename } } } } } } }"""
+FOLLOW = """subscription Follow($id: ID!, $audience: BranchAudience! = MEMBERS) {
+  branchEvents(branchId: $id, audience: $audience) { event { __typename } } }"""
+
+
+@pytest.fixture
+async def scene(world: World) -> Branch:
+    return await branch_in(world)
+
+
+async def begun(scene: Branch, draft: Draft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
+    ctx = await scene.ctx(scene.officer)
+    return await articles.create(ctx, branch_id=scene.id, kind=kind, draft=draft, key=key())
+
+
+async def out(scene: Branch, draft: Draft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
+    row = await begun(scene, draft, kind)
+    return await publishing.publish(await scene.ctx(scene.officer), article_id=row.id, version=row.version)
+
+
+def members_only(draft: Draft) -> Draft:
+    return replace(draft, audience=BranchAudience.MEMBERS)
+
+
+async def sees(scene: Branch, account: Account, row: ArticleRow) -> bool:
+    try:
+        await articles.visible(await scene.ctx(account), row.id)
+    except NotFound:
+        return False
+    return True
+
+
+async def kinds(scene: Branch) -> list[Kind]:
+    return [logged.event.kind for logged in await scene.world.events(community_topic(scene.community.id))]
+
+
+async def feed(scene: Branch, account: Account) -> list[str]:
+    ctx = await scene.ctx(account)
+    (page,) = await posts.feeds_of(ctx, [scene.community], Wanted(), PageArgs(first=20))  # type: ignore[list-item]
+    return [row.body for row in page.items]
+
+
+# Who sees what when
+
+
+async def test_a_draft_is_its_offices(scene: Branch) -> None:
+    row = await begun(scene)
+    for account, seen in (
+        (scene.officer, True),
+        (scene.secretary, True),
+        (scene.member, False),
+        (scene.neighbour, False),
+        (scene.manager, False),
+    ):
+        assert await sees(scene, account, row) is seen
+    assert row.state_at(now()) is ArticleState.DRAFT
+    assert await kinds(scene) == []
+    assert not await Post.exists()
+
+
+async def test_what_is_published_is_a_card_in_the_feed(scene: Branch) -> None:
+    row = await out(scene)
+    assert await sees(scene, scene.neighbour, row)
+    assert await feed(scene, scene.neighbour) == ["主题党日"]
+    assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
+    (post,) = await Post.all()
+    assert (post.kind, post.card_id, post.id) == (PostKind.BRANCH, row.id, row.post_id)
+    assert post.scope_id == public_of(scene.community.id)
+    # Nobody is told by the inbox of what the feed shows to all.
+    assert not await Notification.exists()
+    # Comments and likes are those of any post.
+    ctx = await scene.ctx(scene.neighbour)
+    await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="一定到", key="c")
+    liked = await likes.set_like(ctx, kind=SubjectKind.POST, subject_id=post.id, on=True)
+    assert isinstance(liked, PostRow)
+    assert (liked.like_count, liked.comment_count) == (1, 1)
+    elsewhere = await scene.world.neighbour(await scene.world.community())
+    assert not await sees(scene, elsewhere, row)
+    assert not await sees(scene, await scene.world.account(), row)
+
+
+async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
+    """Not by id, in no list, not in the feed, not in a search, in no count and in no event."""
+    row = await out(scene, members_only(NEWS))
+    for account in (scene.member, scene.comrade, scene.officer, scene.secretary):
+        assert await sees(scene, account, row)
+        assert await feed(scene, account) == ["主题党日"]
+    ids = {
+        "branch": global_id("Organisation", scene.id),
+        "article": global_id("PartyNews", row.id),
+        "community": global_id("Community", scene.community.id),
+    }
+    seen = await scene.run(scene.member, SEEN, **ids)
+    assert seen["article"]["title"] == "主题党日"
+    (card,) = [edge["node"] for edge in seen["feed"]["posts"]["edges"]]
+    assert (card["audience"], card["card"]) == ("MEMBERS", {"__typename": "PartyNews", "title": "主题党日"})
+    assert len(seen["feed"]["search"]["edges"]) == 1
+    nothing: dict[str, Any] = {"article": None, "branch": {"partyNews": {"edges": []}}}
+    for account in (scene.neighbour, scene.manager):
+        assert not await sees(scene, account, row)
+        found = await scene.run(account, SEEN, **ids)
+        assert found == {**nothing, "feed": {"posts": {"edges": []}, "search": {"edges": []}}}
+    for logged in await scene.world.events(community_topic(scene.community.id)):
+        assert logged.event.audience in (
+            {members_of(scene.id)},
+            {scene.member.id, scene.comrade.id},
+        )
+    told = await Notification.filter(kind=NotificationKind.PARTY_NEWS)
+    assert {entry.account_id for entry in told} == {scene.member.id, scene.comrade.id}
+    # A member who reaches for more than a member may leaves no trace in the committee's log.
+    member = await scene.ctx(scene.member)
+    assert row.post_id is not None
+    with pytest.raises(NotAllowed):
+        await posts.set_post_pinned(member, post_id=row.post_id, pinned=True)
+    assert not await AuditEntry.filter(refused=True).exists()
+    # Nor can anybody else write below it.
+    ctx = await scene.ctx(scene.neighbour)
+    assert row.post_id is not None
+    with pytest.raises(NotFound):
+        await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=row.post_id, body="?", key="c")
+    assert not await Comment.exists()
+
+
+async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
+    scene: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await begun(scene)
+    at = now() + HOUR
+    planned = await publishing.publish(
+        await scene.ctx(scene.officer), article_id=row.id, version=row.version, at=at
+    )
+    assert planned.state_at(now()) is ArticleState.PLANNED
+    assert not await sees(scene, scene.neighbour, row)
+    assert not await Post.exists()
+    for late, seen in ((-timedelta(microseconds=1), False), (timedelta(), True)):
+        monkeypatch.setattr("models.party.articles.now", lambda late=late: at + late)
+        assert await sees(scene, scene.neighbour, row) is seen
+    monkeypatch.undo()
+
+    # Brought forward; then the clock does the rest, once.
+    soon = now() + timedelta(milliseconds=300)
+    ctx = await scene.ctx(scene.officer)
+    await publishing.publish(ctx, article_id=row.id, version=planned.version, at=soon)
+    assert await Job.filter(done_at=None).count() == 1
+    await asyncio.sleep(max(0, (soon - now()).total_seconds()))
+    assert await Worker(scene.world.services).work()
+    assert await feed(scene, scene.neighbour) == ["主题党日"]
+    assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
+    assert not await Worker(scene.world.services).work()
+
+
+async def test_an_announcement_that_comes_twice_or_too_late_changes_nothing(scene: Branch) -> None:
+    row = await out(scene)
+    async with (await scene.ctx(scene.officer)).unit_of_work() as work:
+        await publishing.announce_by_time(scene.world.services, work, row.id)
+        await publishing.announce_by_time(scene.world.services, work, new_id())
+    other = await begun(scene)
+    async with (await scene.ctx(scene.officer)).unit_of_work() as work:
+        await publishing.announce_by_time(scene.world.services, work, other.id)
+    assert await Post.all().count() == 1
+
+
+async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None:
+    """At the instants around each of its times, every combination of them."""
+    moment = now()
+    times: list[datetime | None] = [None, moment - HOUR, moment, moment + HOUR]
+    rows = [
+        PartyArticle(
+            community_id=scene.community.id,
+            scope_id=scene.community.id,
+            audience=BranchAudience.PUBLIC,
+            branch_id=scene.id,
+            author_id=scene.officer.id,
+            kind=ArticleKind.AFFAIR,
+            title="x",
+            body="x",
+            html="x",
+            publish_at=publish_at,
+            comments_until=until,
+            withdrawn_at=withdrawn,
+        )
+        for publish_at, until, withdrawn in product(times, times, [None, moment])
+    ]
+    await PartyArticle.bulk_create(rows)
+    found = await articles.by_ids([row.id for row in rows])
+    for state in ArticleState:
+        in_memory = {row.id for row in found if row and row.state_at(moment) is state}
+        in_sql = {
+            row.id
+            for row in await articles.by_ids([row.id for row in rows], in_states([state], moment))
+            if row
+        }
+        assert in_sql == in_memory
+        assert in_memory
+
+
+# Writing
+
+
+@pytest.mark.parametrize("who", ["member", "neighbour", "manager"])
+async def test_only_officers_of_the_branch_write(scene: Branch, who: str) -> None:
+    row = await out(scene)
+    account = getattr(scene, who)
+    before = await PartyArticle.filter(id=row.id).values()
+    acts: list[Any] = [
+        lambda ctx: articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()),
+        lambda ctx: articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR),
+        lambda ctx: publishing.publish(ctx, article_id=row.id, version=row.version),
+        lambda ctx: publishing.withdraw(ctx, article_id=row.id, version=row.version, reason="没有理由"),
+    ]
+    for act in acts:
+        with pytest.raises(NotAllowed):
+            await act(await scene.ctx(account))
+    with pytest.raises((Unauthenticated, NotFound)):
+        await acts[0](await scene.world.context())
+    assert await PartyArticle.filter(id=row.id).values() == before
+    assert await PartyArticle.all().count() == 1
+
+
+async def test_an_officer_of_another_branch_does_not_write(scene: Branch) -> None:
+    other = await scene.world.officer(scene.other_branch)
+    row = await out(scene, members_only(NEWS))
+    with pytest.raises(NotAllowed):
+        await articles.create(
+            await scene.ctx(other), branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()
+        )
+    assert await AuditEntry.filter(action="party.article.create", refused=True).count() == 1
+    assert not await sees(scene, other, row)
+    with pytest.raises(NotFound):
+        await publishing.withdraw(
+            await scene.ctx(other), article_id=row.id, version=row.version, reason="没有理由"
+        )
+
+
+async def test_every_act_is_in_the_audit_log(scene: Branch) -> None:
+    row = await out(scene)
+    ctx = await scene.ctx(scene.officer)
+    edited = await articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR)
+    await publishing.withdraw(ctx, article_id=row.id, version=edited.version, reason="内容有误")
+    acts = await AuditEntry.filter(subject_id=row.id).order_by("number")
+    assert [act.action for act in acts] == [
+        f"party.article.{act}" for act in ("create", "publish", "edit", "withdraw")
+    ]
+
+
+async def test_a_retry_begins_one_article(scene: Branch) -> None:
+    ctx = await scene.ctx(scene.officer)
+    made = [
+        await articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key="same")
+        for _ in range(2)
+    ]
+    assert made[0].id == made[1].id
+    with pytest.raises(Conflict):
+        await articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=AFFAIR, key="same")
+
+
+async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(scene: Branch) -> None:
+    row = await out(scene)
+    ctx = await scene.ctx(scene.officer)
+    edited = await articles.edit(
+        ctx, article_id=row.id, version=row.version, draft=replace(NEWS, title="主题党日改期")
+    )
+    assert edited.edited_at is not None
+    assert await feed(scene, scene.neighbour) == ["主题党日改期"]
+    (kept,) = await Revision.all()
+    assert kept.body == f"{NEWS.title}\n\n{NEWS.body}"
+    assert (await kinds(scene))[2:] == [Kind.POST_CHANGED, Kind.BRANCH_CHANGED]
+    args = PageArgs(first=5)
+    (page,) = await articles.revisions_of(ctx, [edited], args)
+    assert len(page.items) == 1
+    (page,) = await articles.revisions_of(await scene.ctx(scene.neighbour), [edited], args)
+    assert page.items == []
+    # The second of two officers is told, and overwrites nothing.
+    with pytest.raises(Conflict) as stale:
+        await articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR)
+    assert stale.value.current == row.id
+    assert (await PartyArticle.get(id=row.id)).title == "主题党日改期"
+
+
+async def test_an_audience_stays_once_it_is_out(scene: Branch) -> None:
+    ctx = await scene.ctx(scene.officer)
+    draft = await begun(scene)
+    hidden = await articles.edit(ctx, article_id=draft.id, version=draft.version, draft=members_only(NEWS))
+    assert hidden.scope_id == members_of(scene.id)
+    assert not await Revision.exists()
+    row = await out(scene)
+    with pytest.raises(InvalidInput) as refused:
+        await articles.edit(ctx, article_id=row.id, version=row.version, draft=members_only(NEWS))
+    assert refused.value.fields.keys() == {"audience"}
+
+
+async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(scene: Branch) -> None:
+    ctx = await scene.ctx(scene.officer)
+    cover = await uploads.keep(ctx, community_id=scene.community.id, content_type="image/jpeg", data=jpeg())
+    row = await out(scene, replace(NEWS, cover_id=cover.id))
+    assert (await Media.get(id=cover.id)).subject_id == row.id
+    neighbour = await scene.ctx(scene.neighbour)
+    assert row.post_id is not None
+    await comments.add_comment(neighbour, kind=SubjectKind.POST, subject_id=row.post_id, body="收到", key="c")
+    gone = await publishing.withdraw(ctx, article_id=row.id, version=row.version, reason="内容有误")
+    assert gone.state_at(now()) is ArticleState.WITHDRAWN
+    assert not await sees(scene, scene.neighbour, row)
+    assert await sees(scene, scene.secretary, row)
+    assert await feed(scene, scene.neighbour) == []
+    assert (await kinds(scene))[-2:] == [Kind.POST_DELETED, Kind.BRANCH_WITHDRAWN]
+    assert (await Media.get(id=cover.id)).subject_id is None
+    (entry,) = await AuditEntry.filter(action="party.article.withdraw")
+    assert entry.detail == "内容有误"
+    for act in (
+        articles.edit(ctx, article_id=row.id, version=gone.version, draft=NEWS),
+        publishing.publish(ctx, article_id=row.id, version=gone.version),
+        publishing.withdraw(ctx, article_id=row.id, version=gone.version, reason="再撤一次"),
+    ):
+        with pytest.raises((NotAllowed, Conflict)):
+            await act
+
+
+async def test_a_planned_article_that_is_withdrawn_never_appears(scene: Branch) -> None:
+    ctx = await scene.ctx(scene.officer)
+    row = await begun(scene)
+    planned = await publishing.publish(ctx, article_id=row.id, version=row.version, at=now() + HOUR)
+    await publishing.withdraw(ctx, article_id=row.id, version=planned.version, reason="暂时不发")
+    assert not await Job.filter(done_at=None).exists()
+    assert await kinds(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"title": ""}, "title"),
+        ({"title": "字" * 81}, "title"),
+        ({"body": "字" * 20_001}, "body"),
+        ({"body": "![x](https://evil.example/x.png)"}, "body"),
+        ({"cover_id": new_id()}, "coverId"),
+        ({"body": f"![x](media:{new_id().hex})"}, "body"),
+        ({"comments_from": now() + HOUR}, "commentsUntil"),
+        ({"comments_until": now() - HOUR}, "commentsUntil"),
+        ({"comments_from": now() + 2 * HOUR, "comments_until": now() + HOUR}, "commentsUntil"),
+        ({"comments_until": datetime(2099, 1, 1)}, "commentsUntil"),  # noqa: DTZ001
+    ],
+)
+async def test_what_cannot_be_accepted(scene: Branch, change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await begun(scene, replace(AFFAIR, **change), ArticleKind.AFFAIR)
+    assert refused.value.fields.keys() == {field}
+    assert not await PartyArticle.exists()
+
+
+# The card is not its author's
+
+
+async def test_a_card_says_what_the_branch_says(scene: Branch) -> None:
+    row = await out(scene)
+    officer = await scene.ctx(scene.officer)
+    assert row.post_id is not None
+    with pytest.raises(NotAllowed):
+        await posts.edit_post(officer, post_id=row.post_id, body="我说", version=1)
+    with pytest.raises(NotAllowed):
+        await posts.delete_post(officer, post_id=row.post_id)
+    with pytest.raises(NotAllowed):
+        await posts.set_post_state(officer, post_id=row.post_id, state=PostState.RESOLVED)
+    changes: list[dict[str, Any]] = [{"kind": PostKind.BRANCH}, {"audience": PostAudience.MEMBERS}]
+    for change in changes:
+        with pytest.raises(InvalidInput):
+            await posts.create_post(
+                officer,
+                community_id=scene.community.id,
+                body="x",
+                key="k",
+                **{"kind": PostKind.TALK, **change},
+            )
+    assert await feed(scene, scene.neighbour) == ["主题党日"]
+    # The committee moderates the feed, and the article stays.
+    await posts.delete_post(await scene.ctx(scene.manager), post_id=row.post_id)
+    assert await feed(scene, scene.neighbour) == []
+    assert await sees(scene, scene.neighbour, row)
+    assert await articles.posts_of(officer, [row]) == [None]
+    gone = await publishing.withdraw(officer, article_id=row.id, version=row.version, reason="内容有误")
+    assert gone.withdrawn_at is not None
+
+
+# Comments on affairs
+
+
+async def test_an_affair_takes_comments_in_its_time_only(
+    scene: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens, closes = now() + HOUR, now() + 2 * HOUR
+    draft = replace(AFFAIR, comments_from=opens, comments_until=closes)
+    row = await out(scene, draft, ArticleKind.AFFAIR)
+    (post,) = await posts.by_ids([row.post_id], contents.ALIVE)  # type: ignore[list-item]
+    assert post is not None
+    taken = 0
+    for at, open_ in (
+        (now(), False),
+        (opens, True),
+        (closes - timedelta(microseconds=1), True),
+        (closes, False),
+    ):
+        monkeypatch.setattr("resolvers.party.contents.now", lambda at=at: at)
+        ctx = await scene.ctx(scene.neighbour)
+        assert await contents.viewer_can_comment(ctx, [post]) == [open_]
+        refusal = nullcontext() if open_ else pytest.raises(NotAllowed, match="takes no comments now")
+        with refusal:
+            await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="意见", key=key())
+        taken += open_
+        assert await Comment.all().count() == taken
+    assert taken == 2
+    assert row.state_at(closes) is ArticleState.ARCHIVED
+    monkeypatch.undo()
+
+
+async def test_turns_are_told_and_archives_stay(scene: Branch) -> None:
+    closes = now() + timedelta(milliseconds=400)
+    row = await out(scene, replace(AFFAIR, comments_until=closes), ArticleKind.AFFAIR)
+    ctx = await scene.ctx(scene.officer)
+    await asyncio.sleep(max(0, (closes - now()).total_seconds()))
+    assert await Worker(scene.world.services).work()
+    assert (await kinds(scene))[-1] is Kind.BRANCH_CHANGED
+    assert await sees(scene, scene.neighbour, row)
+    args = PageArgs(first=5)
+    for state, found in ((ArticleState.ARCHIVED, [row.id]), (ArticleState.PUBLISHED, [])):
+        (page,) = await articles.articles_of(
+            await scene.ctx(scene.neighbour),
+            [scene.branch],  # type: ignore[list-item]
+            ArticleKind.AFFAIR,
+            frozenset({state}),
+            frozenset({AffairCategory.DUES}),
+            args,
+        )
+        assert [item.id for item in page.items] == found
+    # The words may be put right, the time is over.
+    fixed = await articles.edit(
+        ctx,
+        article_id=row.id,
+        version=row.version,
+        draft=replace(AFFAIR, title="更正", comments_until=row.comments_until),
+    )
+    with pytest.raises(InvalidInput):
+        await articles.edit(
+            ctx,
+            article_id=row.id,
+            version=fixed.version,
+            draft=replace(AFFAIR, comments_until=now() + HOUR),
+        )
+
+
+async def test_an_affair_without_a_time_takes_no_comments(scene: Branch) -> None:
+    row = await out(scene, AFFAIR, ArticleKind.AFFAIR)
+    assert row.post_id is not None
+    with pytest.raises(NotAllowed):
+        await comments.add_comment(
+            await scene.ctx(scene.neighbour),
+            kind=SubjectKind.POST,
+            subject_id=row.post_id,
+            body="意见",
+            key="c",
+        )
+    assert not await Comment.exists()
+
+
+# Live
+
+
+async def test_who_is_no_member_gets_an_error_and_not_silence(scene: Branch) -> None:
+    branch = global_id("Organisation", scene.id)
+    for account in (scene.member, scene.officer):
+        assert isinstance(await scene.subscribe(account, FOLLOW, id=branch), Request)
+    for account in (scene.neighbour, scene.manager):
+        refused = await scene.subscribe(account, FOLLOW, id=branch)
+        assert [error.extensions["code"] for error in refused.errors] == ["NOT_ALLOWED"]
+        open_to_all = await scene.subscribe(account, FOLLOW, id=branch, audience="PUBLIC")
+        assert isinstance(open_to_all, Request)
+    elsewhere = await scene.world.neighbour(await scene.world.community())
+    for audience in BranchAudience:
+        refused = await scene.subscribe(elsewhere, FOLLOW, id=branch, audience=audience.value)
+        assert [error.extensions["code"] for error in refused.errors] == ["NOT_FOUND"]
+
+
+async def test_each_stream_wants_its_own(scene: Branch) -> None:
+    branch = global_id("Organisation", scene.id)
+    all_of_it = await scene.subscribe(scene.member, FOLLOW, id=branch)
+    public = await scene.subscribe(scene.member, FOLLOW, id=branch, audience="PUBLIC")
+    others = await scene.subscribe(
+        scene.neighbour, FOLLOW, id=global_id("Organisation", scene.other_branch.id), audience="PUBLIC"
+    )
+    await out(scene)
+    await out(scene, members_only(NEWS))
+    events = [
+        logged.event
+        for logged in await scene.world.events(community_topic(scene.community.id))
+        if logged.event.kind is Kind.BRANCH_PUBLISHED
+    ]
+    assert [[stream.stream.wants(event) for event in events] for stream in (all_of_it, public, others)] == [
+        [True, True],
+        [True, False],
+        [False, False],
+    ]
