@@ -35,8 +35,9 @@ from models import database
 from models.privacy import Keys, rotate
 from models.visibility import NOBODY, Viewer
 from resolvers import limits, retries, verification
+from resolvers.activities import calendar
 from resolvers.context import Context, Services
-from resolvers.errors import DomainError
+from resolvers.errors import DomainError, NotFound, RateLimited
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
@@ -248,7 +249,7 @@ class Application:
         self.jobs = Worker(self.services)
         for name, text in settings.documents.trusted.items():
             try:
-                self.operations.prepare(text)
+                self.operations.keep(text)
             except Rejected as rejected:
                 # An app of long ago; it is told so when it asks.
                 logger.warning("document_outdated", document=name, error=str(rejected))
@@ -274,6 +275,7 @@ class Application:
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
+            Route("/calendar/{token}.ics", self.calendar),
         ]
         if not self.settings.production:
             routes += [
@@ -377,6 +379,25 @@ class Application:
             checks["database"] = "unreachable"
         ready = checks["database"] == "ok" and not self.websocket.draining
         return JSONResponse({"ready": ready, **checks}, status_code=200 if ready else 503)
+
+    async def calendar(self, request: Request) -> Response:
+        """An account's activities, for whoever has the secret address."""
+        address = request.client.host if request.client else ""
+        try:
+            found = await calendar.read(self.context(NOBODY, "", address, ""), request.path_params["token"])
+        except NotFound:
+            return Response(status_code=404)
+        except RateLimited as error:
+            return Response(status_code=429, headers={"retry-after": str(error.retry_after)})
+        headers = {
+            "etag": found.tag,
+            "cache-control": "private, no-cache",
+            "referrer-policy": "no-referrer",
+            "x-robots-tag": "noindex",
+        }
+        if found.tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(found.text, media_type="text/calendar", headers=headers)
 
     async def metrics(self, _request: Request) -> Response:
         return metrics_response()

@@ -12,7 +12,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models import audit, rows, search
+from models import audit, postgres, rows, search
 
 COMMAND_SECONDS = 30
 
@@ -38,6 +38,9 @@ MODULES = [
     "models.party.visits",
     "models.directory.entries",
     "models.directory.licences",
+    "models.directory.bookings",
+    "models.directory.offers",
+    "models.directory.ratings",
     "models.activities",
     "models.notifications",
     "models.audit",
@@ -73,6 +76,7 @@ def config(url: str) -> dict[str, Any]:
         connection["engine"] = "models.postgres"
         connection["credentials"].setdefault("minsize", 2)
         connection["credentials"].setdefault("maxsize", 10)
+        connection["credentials"].setdefault("statement_cache_size", postgres.CACHED)
     else:
         raise ValueError(f"LINLI_DATABASE_URL: {scheme!r} is neither sqlite nor postgres")
     return {

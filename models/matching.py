@@ -131,11 +131,14 @@ def likeness(
     return Likeness(
         other=other,
         words=words,
-        place=PLACE
-        if row.estate_id == other.estate_id
-        else 0
-        if row.estate_id and other.estate_id
-        else PLACE // 2,
+        place=nearness(row.estate_id, other.estate_id),
         time=round(TIME * (1 - apart / SPAN)),
         shared=tuple(shared[:MOST_SHARED]),
     )
+
+
+def nearness(here: UUID | None, there: UUID | None) -> int:
+    """What the place counts; a post without an estate may be about any."""
+    if here == there:
+        return PLACE
+    return 0 if here and there else PLACE // 2

@@ -35,6 +35,8 @@ class NotificationKind(StrEnum):
     PARTY_LESSON = "PARTY_LESSON"
     OPINION = "OPINION"
     LICENCE = "LICENCE"
+    BOOKING = "BOOKING"
+    RATING = "RATING"
     ACTIVITY = "ACTIVITY"
 
 

@@ -5,9 +5,11 @@ pool has connections, every later query waits for ever. And a server that restar
 connections of which only the first use shows that they are dead.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from asyncpg import Connection
 from asyncpg.exceptions import InternalClientError
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
@@ -15,10 +17,40 @@ from tortoise.backends.base.client import (
     TransactionContext,
     TransactionContextPooled,
 )
+from tortoise.backends.base_postgres.client import translate_exceptions
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError
 
 from models.settled import settled
+
+# Of prepared statements for each connection.
+CACHED = 512
+
+
+class PooledConnection(Connection):
+    def get_reset_query(self) -> str:
+        # Nothing of ours changes a session or listens, and a transaction left open is rolled back all the
+        # same. By default every release costs one more round trip.
+        return ""
+
+
+class Fetching(AsyncpgDBClient):
+    @translate_exceptions
+    async def fetch(
+        self, text: str, values: Sequence[Any]
+    ) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
+        """The names of the columns, and the rows in their order; no names without rows."""
+        async with self.acquire_connection() as connection:
+            rows = await connection.fetch(text, *values)
+        return (tuple(rows[0].keys()) if rows else (), rows)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        _, rows = await self.fetch(query, values or ())
+        return [dict(row) for row in rows]
+
+
+class PooledTransaction(Fetching, TransactionWrapper):
+    pass
 
 
 class PooledTransactionContext(TransactionContextPooled):
@@ -65,9 +97,11 @@ class PooledTransactionContext(TransactionContextPooled):
             await settled(pool.release(self.client._connection))
 
 
-class PostgresClient(AsyncpgDBClient):
+class PostgresClient(Fetching):
+    connection_class = PooledConnection  # type: ignore[assignment]
+
     def _in_transaction(self) -> TransactionContext:
-        return PooledTransactionContext(TransactionWrapper(self), self._pool_init_lock)
+        return PooledTransactionContext(PooledTransaction(self), self._pool_init_lock)
 
 
 def get_client_class(_db_info: dict[str, Any]) -> type[AsyncpgDBClient]:

@@ -7,7 +7,6 @@ read.
 
 import dataclasses
 import functools
-import json
 import re
 import types
 import typing
@@ -15,10 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
-from tortoise.backends.base.client import BaseDBAsyncClient
+import orjson
+from asyncpg.pgproto import pgproto
+from tortoise.backends.base.client import Capabilities
 from tortoise.connection import get_connection
 
 R = TypeVar("R")
@@ -45,15 +47,28 @@ EVERYTHING = Where("1 = 1")
 NOTHING = Where("1 = 0")
 
 
+class Database(Protocol):
+    """What both clients, and their transactions, offer."""
+
+    capabilities: Capabilities
+
+    async def fetch(
+        self, text: str, values: Sequence[Any]
+    ) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
+        """The names of the columns, and the rows in their order."""
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None: ...
+
+
 def containing(column: str, text: str) -> Where:
     """The rows whose `column` holds `text`."""
     pattern = re.sub(r"([%_\\])", r"\\\1", text[:80])
     return Where(f"{column} LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
 
 
-def connection() -> BaseDBAsyncClient:
+def connection() -> Database:
     """The open transaction's connection, or the process's."""
-    return get_connection("default")
+    return cast(Database, get_connection("default"))
 
 
 def dialect() -> str:
@@ -64,9 +79,12 @@ def dialect() -> str:
 async def select(row: type[R], statement: str, *params: Any) -> list[R]:
     """Run `statement` and build one `row` from each result, by column name."""
     db = connection()
-    text, values = bind(db.capabilities.dialect, statement, params)
-    build: Callable[[dict[str, Any]], R] = builder(row, db.capabilities.dialect)  # type: ignore[arg-type]
-    return [build(record) for record in await db.execute_query_dict(text, values)]
+    dialect = db.capabilities.dialect
+    names, records = await db.fetch(*bind(dialect, statement, params))
+    if not records:
+        return []
+    build: Callable[[Iterable[Any]], list[R]] = builder(row, dialect, names)  # type: ignore[arg-type]
+    return build(records)
 
 
 async def select_one(row: type[R], statement: str, *params: Any) -> R | None:
@@ -78,8 +96,8 @@ async def select_one(row: type[R], statement: str, *params: Any) -> R | None:
 async def execute(statement: str, *params: Any) -> list[dict[str, Any]]:
     """Run a statement that writes; the rows of its RETURNING clause, as the driver gives them."""
     db = connection()
-    text, values = bind(db.capabilities.dialect, statement, params)
-    return await db.execute_query_dict(text, values)
+    names, records = await db.fetch(*bind(db.capabilities.dialect, statement, params))
+    return [dict(zip(names, record, strict=True)) for record in records]
 
 
 def columns(row: type, alias: str = "t") -> str:
@@ -88,46 +106,113 @@ def columns(row: type, alias: str = "t") -> str:
 
 
 def bind(dialect: str, statement: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
-    """Number and expand the placeholders of `statement`.
+    """The text of `statement` for a database, and the values of its placeholders.
 
     Raises ValueError when placeholders and parameters do not match in number.
     """
-    pieces = statement.split("?")
-    if len(pieces) != len(params) + 1:
-        raise ValueError(f"{len(pieces) - 1} placeholders for {len(params)} parameters")
-    text = [pieces[0]]
-    values: list[Any] = []
-    for param, piece in zip(params, pieces[1:], strict=True):
-        items = list(param) if isinstance(param, (list, tuple, set, frozenset)) else [param]
-        marks = []
-        for item in items:
-            values.append(item.value if isinstance(item, Enum) else item)
-            marks.append(f"${len(values)}" if dialect == "postgres" else "?")
-        # An empty list matches nothing, as NULL does.
-        text += [", ".join(marks) or "NULL", piece]
-    return "".join(text), values
+    template = TEMPLATES.get((dialect, statement))
+    if template is None:
+        if len(TEMPLATES) >= MOST_TEMPLATES:
+            TEMPLATES.clear()
+        template = TEMPLATES[dialect, statement] = Template(dialect, statement)
+    return template.bind(params)
+
+
+class Template:
+    """A statement taken apart at its placeholders.
+
+    Collections of different sizes should not make different texts, each of which the database would
+    have to prepare: PostgreSQL takes a whole collection as one array, SQLite gets it filled up to
+    a power of two.
+    """
+
+    __slots__ = ("dialect", "lists", "pieces", "texts")
+
+    def __init__(self, dialect: str, statement: str) -> None:
+        self.dialect = dialect
+        self.pieces = statement.split("?")
+        # Where a placeholder is all of an IN's list.
+        self.lists = [
+            before.endswith(" IN (") and not before.endswith(" NOT IN (") and after.startswith(")")
+            for before, after in pairwise(self.pieces)
+        ]
+        self.texts: dict[tuple[int, ...], str] = {}
+
+    def bind(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
+        if len(params) != len(self.lists):
+            raise ValueError(f"{len(self.lists)} placeholders for {len(params)} parameters")
+        values: list[Any] = []
+        # Of each placeholder the number of values, or -1 for a single one.
+        shape: list[int] = []
+        for param, listed in zip(params, self.lists, strict=True):
+            if not isinstance(param, (list, tuple, set, frozenset)):
+                values.append(self.plain(param))
+                shape.append(-1)
+                continue
+            items = [self.plain(item) for item in param]
+            if listed and self.dialect == "postgres":
+                values.append(items)
+                shape.append(1)
+                continue
+            if listed and 0 < len(items) <= MOST_FILLED:
+                items += items[-1:] * ((1 << (len(items) - 1).bit_length()) - len(items))
+            values += items
+            shape.append(len(items))
+        text = self.texts.get(key := tuple(shape))
+        if text is None:
+            text = self.texts[key] = self.text(shape)
+        return text, values
+
+    def plain(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in SIMPLE:
+            return value
+        if kind in IDS:
+            return value if self.dialect == "postgres" else str(value)
+        return value.value if isinstance(value, Enum) else value
+
+    def text(self, shape: Sequence[int]) -> str:
+        text = self.pieces[0]
+        number = 0
+        for size, listed, piece in zip(shape, self.lists, self.pieces[1:], strict=True):
+            if size >= 0 and listed and self.dialect == "postgres":
+                number += 1
+                text = f"{text.removesuffix('IN (')}= ANY(${number}{piece}"
+                continue
+            marks = []
+            for _ in range(abs(size)):
+                number += 1
+                marks.append(f"${number}" if self.dialect == "postgres" else "?")
+            # An empty list matches nothing, as NULL does.
+            text += (", ".join(marks) or "NULL") + piece
+        return text
+
+
+TEMPLATES: dict[tuple[str, str], Template] = {}
+MOST_TEMPLATES = 2_000
+MOST_FILLED = 1_024
+SIMPLE = frozenset({str, int, bool, float, bytes, datetime, types.NoneType})
+IDS = frozenset({UUID, pgproto.UUID})
 
 
 @functools.cache
-def builder(row: type[R], dialect: str) -> Callable[[dict[str, Any]], R]:
-    converters = [
-        (field.name, converter(hint, dialect))
-        for field, hint in zip(
-            dataclasses.fields(row),  # type: ignore[arg-type]
-            resolved_hints(row),
-            strict=True,
-        )
-    ]
-
-    def build(record: dict[str, Any]) -> R:
-        return row(
-            *[
-                value if (value := record[name]) is None or convert is None else convert(value)
-                for name, convert in converters
-            ]
-        )
-
-    return build
+def builder(row: type[R], dialect: str, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[R]]:
+    """Makes rows of records with these columns: a comprehension written for the type, without a loop
+    over its fields.
+    """
+    scope: dict[str, Any] = {"row": row}
+    values = []
+    for field, hint in zip(dataclasses.fields(row), resolved_hints(row), strict=True):  # type: ignore[arg-type]
+        value = f"c{names.index(field.name)}"
+        convert = converter(hint, dialect)
+        if convert is not None:
+            scope[f"to_{field.name}"] = convert
+            value = f"None if {value} is None else to_{field.name}({value})"
+        values.append(value)
+    taken = "".join(f"c{number}, " for number in range(len(names)))
+    source = f"lambda records: [row({', '.join(values)}) for {taken} in records]"
+    # Of the names of fields only.
+    return eval(source, scope)  # type: ignore[no-any-return] # noqa: S307
 
 
 def resolved_hints(row: type) -> Iterable[Any]:
@@ -140,9 +225,10 @@ def converter(hint: Any, dialect: str) -> Callable[[Any], Any] | None:
         (hint,) = [option for option in typing.get_args(hint) if option is not types.NoneType]
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, Enum):
-        return origin
+        # What calling the type does, without its detours.
+        return origin._value2member_map_.__getitem__
     if origin in (dict, list):
-        return json.loads
+        return orjson.loads
     if dialect == "sqlite":
         return SQLITE_CONVERTERS.get(origin)
     return None
@@ -154,7 +240,8 @@ def utc_from_text(text: str) -> datetime:
 
 
 SQLITE_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
-    UUID: UUID,
+    # As PostgreSQL's driver makes them: a UUID that is made in a tenth of the time.
+    UUID: pgproto.UUID,
     datetime: utc_from_text,
     date: date.fromisoformat,
     bool: bool,

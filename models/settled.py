@@ -1,13 +1,13 @@
 """Database work that a cancellation must not cut in the middle."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def settled(work: Coroutine[Any, Any, T]) -> T:
+async def settled(work: Awaitable[T]) -> T:
     """The result of `work`, which runs to its end even if the caller is cancelled.
 
     A BEGIN or COMMIT that nobody waits for leaves its connection in a state that nobody knows.

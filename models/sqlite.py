@@ -1,27 +1,50 @@
 """Tortoise's SQLite client with the transactions that a server needs.
 
+There is one connection that writes, and beside it a few that read. Units of work take the writer in
+turn. Those that wait for it share a transaction: each is a savepoint that is rolled back alone if it
+fails, and the last to come commits for all, so that many writes cost one fsync. None is acknowledged
+before that commit. Who waits when a transaction could end finds it open and joins; a ticket in the
+same queue makes sure that it ends.
+
 Tortoise opens transactions with a deferred ``BEGIN``: two processes that read and then write fail
 with "database is locked", whatever the busy time-out. Here every transaction takes the write lock
 when it begins. And whatever fails or is cancelled on the way, a transaction that was begun is ended,
-and the connection's lock released: Tortoise leaves both to the next one who comes.
+and the turn given on: Tortoise leaves both to the next one who comes.
 """
 
+import asyncio
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 from uuid import UUID
 
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
-from tortoise.backends.sqlite.client import (
-    SqliteClient,
-    SqliteTransactionContext,
-    SqliteTransactionWrapper,
+from asyncpg.pgproto import pgproto
+from tortoise.backends.base.client import (
+    NestedTransactionContext,
+    TransactionalDBClient,
+    TransactionContext,
 )
+from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import get_connections
-from tortoise.exceptions import TransactionManagementError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
 from models.settled import settled
+from models.threads import Connection, Work
+
+T = TypeVar("T")
+
+READERS = 2
+# How many units of work share a commit at most, and for how long it may be put off: the first to end
+# waits for the last.
+MOST_SHARED = 64
+LONGEST_SHARED = 0.05
+
+READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
+PENDING = attrgetter("pending")
 
 
 def text_of(moment: datetime) -> str:
@@ -30,53 +53,376 @@ def text_of(moment: datetime) -> str:
 
 
 sqlite3.register_adapter(UUID, str)
+sqlite3.register_adapter(pgproto.UUID, str)
 sqlite3.register_adapter(datetime, text_of)
 
 
-class ImmediateTransaction(SqliteTransactionWrapper):
+# What runs in a connection's thread
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    check_open(connection)
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def release(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("RELEASE unit")
+
+
+def undo(connection: sqlite3.Connection) -> bool:
+    """Roll back one unit of work; whether the transaction still has those before it."""
+    if not connection.in_transaction:
+        return False
+    try:
+        connection.execute("ROLLBACK TO unit")
+        connection.execute("RELEASE unit")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        return False
+    return True
+
+
+def check_open(connection: sqlite3.Connection) -> None:
+    # A full disk, for one, rolls back everything; what came next would be committed without the rest.
+    if not connection.in_transaction:
+        raise sqlite3.OperationalError("The transaction has been rolled back")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors as the ORM's users know them."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise OperationalError(error) from error
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError(error) from error
+
+
+class Group:
+    """Units of work that share a transaction; `ended` is the error that its commit failed with, or None."""
+
+    __slots__ = ("began", "ended", "size", "ticket")
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.began = loop.time()
+        self.ended: asyncio.Future[BaseException | None] = loop.create_future()
+        self.size = 0
+        self.ticket: asyncio.Task[None] | None = None
+
+
+class Writer:
+    """The connection that writes, and whose turn it is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.group: Group | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def idle(self) -> bool:
+        return self.group is None and not self._turn.locked()
+
+    async def take_turn(self) -> None:
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def pass_on(self) -> None:
+        """Let the next one have the turn, in this transaction or after its commit."""
+        group = self.group
+        try:
+            if group is None:
+                return
+            if not self._waiting or group.size >= MOST_SHARED or self._is_old(group):
+                await self.commit(group)
+            elif group.ticket is None:
+                # Behind all who wait now: whoever is cancelled meanwhile, the transaction ends.
+                group.ticket = asyncio.create_task(self._commit_in_turn(group))
+        finally:
+            self._turn.release()
+
     async def begin(self) -> None:
-        try:
-            await self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise TransactionManagementError(error) from error
+        """Open a transaction unless one is open. Raises sqlite3.OperationalError."""
+        if self.group is None:
+            begun = self.connection.submit(begin)
+            try:
+                await settled(begun)
+            finally:
+                if begun.exception() is None:
+                    self.group = Group()
 
-
-class ImmediateTransactionContext(SqliteTransactionContext):
-    async def __aenter__(self) -> TransactionalDBClient:
-        await self._trxlock.acquire()
+    async def commit(self, group: Group) -> None:
+        """Commit for all of the group, and tell them."""
+        self.group = None
         try:
-            await self.ensure_connection()
-            await settled(self.connection.begin())
-        except BaseException:
-            await self._end()
-            raise
-        self.token = get_connections().set(self.connection_name, self.connection)
-        return self.connection  # type: ignore[no-any-return]
-
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+            committed = self.connection.submit(commit)
+        except sqlite3.Error as error:
+            group.ended.set_result(error)
+            return
         try:
-            if exc_type is None and not self.connection._finalized:
-                await settled(self.connection.commit())
+            with suppress(sqlite3.Error):
+                await settled(committed)
         finally:
-            get_connections().reset(self.token)
-            await self._end()
+            group.ended.set_result(committed.exception())
 
-    async def _end(self) -> None:
-        # Does nothing after a commit that succeeded.
+    def lose(self) -> None:
+        """The transaction is gone, and with it what all of the group have written."""
+        group, self.group = self.group, None
+        if group is not None:
+            group.ended.set_result(sqlite3.OperationalError("The transaction has been rolled back"))
+
+    async def _commit_in_turn(self, group: Group) -> None:
         try:
-            with suppress(sqlite3.Error, ValueError, AttributeError):
-                await settled(self.connection._connection.rollback())
+            async with self._turn:
+                if self.group is group:
+                    await self.commit(group)
         finally:
-            self._trxlock.release()
+            # Cancelled, it leaves the commit to whoever has the turn.
+            group.ticket = None
+
+    @staticmethod
+    def _is_old(group: Group) -> bool:
+        return asyncio.get_running_loop().time() - group.began > LONGEST_SHARED
 
 
-class ImmediateSqliteClient(SqliteClient):
-    def _in_transaction(self) -> TransactionContext:
-        return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
+class Statements(SqliteClient):
+    """What the ORM and models.rows ask for, each in one hop."""
+
+    async def run(self, text: str, work: Work[T]) -> T:
+        """Have `work`, which executes `text`, done where it belongs."""
+        raise NotImplementedError
+
+    async def fetch(
+        self, text: str, values: Sequence[Any]
+    ) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
+        """The names of the columns, and the rows in their order."""
+
+        def work(connection: sqlite3.Connection) -> tuple[tuple[str, ...], list[Any]]:
+            cursor = connection.execute(text, values)
+            return tuple([column[0] for column in cursor.description or ()]), cursor.fetchall()
+
+        return await self.run(text, work)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        names, rows = await self.fetch(query, values or ())
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    async def execute_query(
+        self, query: str, values: list[Any] | None = None
+    ) -> tuple[int, Sequence[dict[str, Any]]]:
+        def work(connection: sqlite3.Connection) -> tuple[int, list[dict[str, Any]]]:
+            before = connection.total_changes
+            cursor = connection.execute(query, values or ())
+            names = [column[0] for column in cursor.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return connection.total_changes - before or len(rows), rows
+
+        return await self.run(query, work)
+
+    async def execute_insert(self, query: str, values: list[Any]) -> int:
+        return await self.run(query, lambda connection: connection.execute(query, values).lastrowid or 0)
+
+    async def execute_script(self, query: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executescript(query)
+
+        await self.run("SCRIPT", work)
+
+
+class ImmediateSqliteClient(Statements):
+    """Reads go to the readers, which see whatever has been committed; writes take their turn."""
+
+    def __init__(self, file_path: str, **kwargs: Any) -> None:
+        super().__init__(file_path, **kwargs)
+        self.writer: Writer | None = None
+        self._readers: list[Connection] = []
+
+    async def create_connection(self, with_db: bool) -> None:
+        async with self._lock:
+            if self.writer is not None:
+                return
+            writer = Connection(self.filename, self.pragmas)
+            await writer.open()
+            for _ in range(READERS):
+                reader = Connection(self.filename, {**self.pragmas, "query_only": "ON"})
+                await reader.open()
+                self._readers.append(reader)
+            self.writer = Writer(writer)
+            await self._post_connect()
+
+    async def close(self) -> None:
+        writer, self.writer = self.writer, None
+        readers, self._readers = self._readers, []
+        if writer is not None:
+            writer.lose()
+            readers.append(writer.connection)
+        for connection in readers:
+            await connection.close()
+
+    async def connected(self) -> Writer:
+        if self.writer is None:
+            await self.create_connection(with_db=True)
+        if self.writer is None:
+            raise OperationalError("The database is closed")
+        return self.writer
+
+    def _in_transaction(self) -> "ImmediateTransactionContext":
+        return ImmediateTransactionContext(ImmediateTransaction(self))
+
+    async def run(self, text: str, work: Work[T]) -> T:
+        writer = self.writer or await self.connected()
+        verb = text.split(None, 1)[0].upper()
+        with translated():
+            if verb in READS:
+                return await min(self._readers, key=PENDING).submit(work)
+            if verb in WRITES and not writer.idle:
+                async with self._in_transaction() as transaction:
+                    return await transaction.run(text, work)
+            await writer.take_turn()
+            try:
+                if writer.group is not None:
+                    await writer.commit(writer.group)
+                return await writer.connection.submit(work)
+            finally:
+                await writer.pass_on()
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as transaction:
             await transaction.execute_many(query, values)
+
+
+class ImmediateTransaction(Statements, TransactionalDBClient):
+    """A unit of work, while it has the turn."""
+
+    _parent: ImmediateSqliteClient
+    writer: Writer
+
+    def __init__(self, parent: ImmediateSqliteClient) -> None:
+        self.capabilities = parent.capabilities
+        self.connection_name = parent.connection_name
+        self.fetch_inserted = parent.fetch_inserted
+        self.log = parent.log
+        self._parent = parent
+        self._finalized = False
+        self._saved = False
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(self)
+
+    async def run(self, text: str, work: Work[T]) -> T:
+        first, self._saved = not self._saved, True
+
+        def guarded(connection: sqlite3.Connection) -> T:
+            check_open(connection)
+            if first:
+                connection.execute("SAVEPOINT unit")
+            return work(connection)
+
+        with translated():
+            return await self.writer.connection.submit(guarded)
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(query, values)
+
+        await self.run(query, work)
+
+    async def begin(self) -> None:
+        """Take the write lock, whose turn it is."""
+        try:
+            await self.writer.begin()
+        except sqlite3.OperationalError as error:
+            raise TransactionManagementError(error) from error
+
+    async def commit(self) -> None:
+        """Leave what was written to the transaction, whose commit is still to come."""
+        self._end()
+        if self.writer.group is not None:
+            self.writer.group.size += 1
+        if self._saved:
+            self.writer.connection.post(release)
+
+    async def rollback(self) -> None:
+        """Take back what this unit of work has written."""
+        self._end()
+        # A database that is closed has rolled back.
+        if not self._saved or self._parent.writer is not self.writer:
+            return
+        undone = self.writer.connection.submit(undo)
+        try:
+            await settled(undone)
+        finally:
+            if undone.exception() is not None or not undone.result():
+                self.writer.lose()
+
+    def _end(self) -> None:
+        if self._finalized:
+            raise TransactionManagementError("The transaction has ended already")
+        self._finalized = True
+
+    # Of one name: the latest of them is meant, and they end in the reverse order.
+
+    async def savepoint(self) -> None:
+        await self.fetch("SAVEPOINT block", ())
+
+    async def savepoint_rollback(self) -> None:
+        await self.fetch("ROLLBACK TO block", ())
+        await self.fetch("RELEASE block", ())
+
+    async def release_savepoint(self) -> None:
+        await self.fetch("RELEASE block", ())
+
+
+class ImmediateTransactionContext(TransactionContext):
+    client: ImmediateTransaction
+
+    def __init__(self, client: ImmediateTransaction) -> None:
+        self.client = client
+        self.connection_name = client.connection_name
+
+    async def __aenter__(self) -> ImmediateTransaction:
+        writer = self.client.writer = await self.client._parent.connected()
+        await writer.take_turn()
+        try:
+            await self.client.begin()
+        except BaseException:
+            await writer.pass_on()
+            raise
+        self.group = writer.group
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        get_connections().reset(self.token)
+        try:
+            if exc_type is None and not self.client._finalized:
+                await self.client.commit()
+        finally:
+            try:
+                if not self.client._finalized:
+                    await self.client.rollback()
+            finally:
+                await self.client.writer.pass_on()
+        if exc_type is None and self.group is not None:
+            error = await settled(self.group.ended)
+            if error is not None:
+                raise TransactionManagementError(error) from error
 
 
 def get_client_class(_db_info: dict[str, Any]) -> type[SqliteClient]:

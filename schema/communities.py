@@ -9,10 +9,10 @@ from models.organisations import OrganisationKind, OrganisationRow
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id
-from schema.activities import CommunityActivities
+from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
-from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
 from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
@@ -96,12 +96,14 @@ class Viewer(
     ViewerAccount,
     ViewerResidencies,
     ViewerHomes,
+    ViewerBookings,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,
     ViewerInbox,
     ViewerGroups,
     ViewerParty,
+    ViewerCalendar,
 ):
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

@@ -6,13 +6,13 @@ import strawberry
 
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
-from schema.activities import ActivitiesSubscription, OrganisingMutation, SigningUpMutation
+from schema.activities import ActivitiesSubscription, CalendarMutation, OrganisingMutation, SigningUpMutation
 from schema.comments import CommentsMutation, CommentsSubscription
 from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
-from schema.directory import DirectoryMutation, DirectorySubscription
+from schema.directory import BookingsMutation, DirectoryMutation, DirectorySubscription, TradingMutation
 from schema.fields import VIEWER, Info
 from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
@@ -89,8 +89,11 @@ class Mutation(
     PartyOpinionsMutation,
     VisitsMutation,
     DirectoryMutation,
+    BookingsMutation,
+    TradingMutation,
     OrganisingMutation,
     SigningUpMutation,
+    CalendarMutation,
 ):
     pass
 

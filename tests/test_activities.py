@@ -11,21 +11,27 @@ from models.activities import (
     Activity,
     ActivityAudience,
     ActivityKind,
+    ActivityRow,
     ActivitySignUp,
     ActivityStatus,
+    HostKind,
     SignUpState,
 )
 from models.audit import AuditEntry
 from models.base import new_id, now
-from models.identity import Residency
+from models.groups import GroupAccess
+from models.identity import Account, Residency
 from models.jobs import Job
-from models.memberships import members_of
+from models.memberships import Membership, members_of
 from models.organisations import Role
 from models.paging import PageArgs
 from models.visibility import public_of
-from resolvers.activities import organising, reading, reminders, seats, signing_up
+from resolvers.activities import hosts, organising, reading, reminders, seats, signing_up
+from resolvers.activities.drafts import Draft
 from resolvers.activities.reading import Wanted
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, Unauthenticated
+from resolvers.groups import founding
+from resolvers.groups.founding import Draft as GroupDraft
 from resolvers.jobs import Worker
 from subscriptions.events import Kind
 from tests.activity_scene import DAY, HOUR, Scene, scene_in
@@ -455,3 +461,56 @@ async def test_workers_at_once_remind_once_and_a_dead_one_not_at_all(
     await asyncio.gather(*(worker.work() for worker in workers))
     await asyncio.gather(*(worker.work() for worker in workers))
     assert await scene.told(account) == [("REMINDER", "")]
+
+
+# Groups
+
+
+@pytest.mark.parametrize("access", list(GroupAccess))
+async def test_who_looks_after_a_group_holds_its_activities(scene: Scene, access: GroupAccess) -> None:
+    owner, member, neighbour = await scene.neighbours(3)
+    group = await founding.found(
+        await scene.ctx(owner),
+        community_id=scene.community.id,
+        draft=GroupDraft("猫友", "晒猫", access),
+        key="group",
+    )
+    await Membership.create(community_id=scene.community.id, host_id=group.id, account_id=member.id)
+    starts_at = now() + DAY
+
+    async def hold(by: Account, audience: ActivityAudience) -> ActivityRow:
+        return await organising.create(
+            await scene.ctx(by),
+            host_kind=HostKind.GROUP,
+            host_id=group.id,
+            draft=Draft(
+                kind=ActivityKind.OTHER,
+                title="领养日",
+                place="车棚",
+                starts_at=starts_at,
+                ends_at=starts_at + HOUR,
+                audience=audience,
+            ),
+            key=f"{by.id} {audience}"[:64],
+        )
+
+    row = await hold(owner, ActivityAudience.MEMBERS)
+    assert row.scope_id == members_of(group.id)
+    with pytest.raises(NotAllowed):
+        await hold(member, ActivityAudience.MEMBERS)
+    with pytest.raises(InvalidInput):
+        await hold(owner, ActivityAudience.PUBLIC)
+    if access is GroupAccess.CLOSED:
+        with pytest.raises(InvalidInput):
+            await hold(owner, ActivityAudience.NEIGHBOURS)
+    else:
+        near = await hold(owner, ActivityAudience.NEIGHBOURS)
+        assert (await hosts.hosts_of(await scene.ctx(neighbour), [near]))[0].id == group.id
+    assert (await scene.sign_up(member, row)).state is SignUpState.GOING
+    with pytest.raises(NotFound):
+        await scene.sign_up(neighbour, row)
+    (page,) = await reading.sign_ups_of(
+        await scene.ctx(owner), [row], frozenset({SignUpState.GOING}), PageArgs(first=5)
+    )
+    assert [it.account_id for it in page.items] == [member.id]
+    assert await scene.counters(row) == (1, 1, 0)

@@ -1,5 +1,6 @@
 """models.rows: placeholders, and values that come back as they were written, on both databases."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -38,10 +39,27 @@ def test_placeholders_are_numbered_for_postgres_and_kept_for_sqlite() -> None:
     assert bind("sqlite", "a = ? AND b = ?", [1, "x"]) == ("a = ? AND b = ?", [1, "x"])
 
 
-def test_collections_expand_where_they_stand() -> None:
+def test_postgres_takes_a_collection_as_one_array() -> None:
     text, values = bind("postgres", "a IN (?) AND b = ? AND c IN (?)", [[1, 2], 3, (4,)])
-    assert text == "a IN ($1, $2) AND b = $3 AND c IN ($4)"
-    assert values == [1, 2, 3, 4]
+    assert text == "a = ANY($1) AND b = $2 AND c = ANY($3)"
+    assert values == [[1, 2], 3, [4]]
+
+
+def test_sqlite_gets_a_collection_filled_up_so_that_few_texts_differ() -> None:
+    assert bind("sqlite", "a IN (?) AND b = ?", [[1, 2, 3], 4]) == (
+        "a IN (?, ?, ?, ?) AND b = ?",
+        [1, 2, 3, 3, 4],
+    )
+    assert bind("sqlite", "a IN (?)", [{1}]) == ("a IN (?)", [1])
+    texts = {bind("sqlite", "a IN (?)", [range_of])[0] for range_of in ([0] * n for n in range(1, 65))}
+    assert len(texts) == 7
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
+def test_other_collections_expand_where_they_stand(dialect: str) -> None:
+    text, values = bind(dialect, "a NOT IN (?) AND f(?)", [[1, 2, 3], (4, 5)])
+    assert re.sub(r"\$\d", "?", text) == "a NOT IN (?, ?, ?) AND f(?, ?)"
+    assert values == [1, 2, 3, 4, 5]
 
 
 def test_enums_are_bound_by_value() -> None:

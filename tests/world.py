@@ -191,9 +191,7 @@ async def counted() -> AsyncIterator[Queries]:
     connection = Tortoise.get_connection("default")
     queries = Queries()
     kind: type[BaseDBAsyncClient] = type(connection)
-    originals = {
-        name: getattr(kind, name) for name in ("execute_query", "execute_query_dict", "execute_insert")
-    }
+    originals = {name: getattr(kind, name) for name in ("execute_query", "fetch", "execute_insert")}
 
     def counting(original: Any) -> Any:
         async def run(self: Any, query: str, *args: Any) -> Any:

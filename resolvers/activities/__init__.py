@@ -8,5 +8,6 @@ seats        the queue for seats, behind an activity's lock
 signing_up   signing up, and off again
 attendance   who was there
 reminders    what the clock does
+calendar     the viewer's sign-ups as a calendar
 reading      what may be read
 """

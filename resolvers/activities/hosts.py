@@ -1,4 +1,4 @@
-"""Who holds activities: organisations, in their own name."""
+"""Who holds activities: organisations in their own name, and interest groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from models.organisations import OrganisationKind
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.groups import reading as groups
 from resolvers.identity import organisations_by_id
 from resolvers.organisations import organisation_for
 
@@ -18,24 +19,39 @@ NO_HOST = "Only those who hold activities in the host's name may do this"
 
 @dataclass(frozen=True, slots=True)
 class Host:
+    """Who holds activities, and whom they may be for."""
+
     id: UUID
     kind: HostKind
     community_id: UUID
-    has_members: bool
+    audiences: frozenset[ActivityAudience]
 
 
-async def hosting(ctx: Context, host_id: UUID) -> Host:
+async def hosting(ctx: Context, kind: HostKind, host_id: UUID) -> Host:
     """The host, if the viewer holds activities in its name. Raises NotFound, NotAllowed, which is audited."""
-    organisation = await organisation_for(ctx, host_id)
-    host = Host(
-        organisation.id,
-        HostKind.ORGANISATION,
-        organisation.community_id,
-        organisation.kind is OrganisationKind.PARTY_BRANCH,
-    )
-    if not can_host(ctx.viewer, host.kind, host.id):
-        raise await refused(ctx, "activity.create", host.kind, host.community_id, host.id, None)
+    host = await (group if kind is HostKind.GROUP else organisation)(ctx, host_id)
+    if not can_host(ctx.viewer, kind, host_id):
+        raise await refused(ctx, "activity.create", kind, host.community_id, host.id, None)
     return host
+
+
+async def organisation(ctx: Context, host_id: UUID) -> Host:
+    row = await organisation_for(ctx, host_id)
+    inner = (
+        frozenset() if row.kind is OrganisationKind.PARTY_BRANCH else frozenset({ActivityAudience.MEMBERS})
+    )
+    return Host(row.id, HostKind.ORGANISATION, row.community_id, frozenset(ActivityAudience) - inner)
+
+
+async def group(ctx: Context, host_id: UUID) -> Host:
+    """A group that neighbours may not know of holds activities for its members only."""
+    row = await groups.visible(ctx, host_id)
+    if row.archived_at is not None:
+        raise NotAllowed("The group is archived")
+    audiences = {ActivityAudience.MEMBERS}
+    if row.scope_id == row.community_id:
+        audiences.add(ActivityAudience.NEIGHBOURS)
+    return Host(row.id, HostKind.GROUP, row.community_id, frozenset(audiences))
 
 
 async def refused(
@@ -73,11 +89,16 @@ async def audited(ctx: Context, action: str, row: ActivityRow, detail: str = "")
 
 
 def check_audience(host: Host, audience: ActivityAudience) -> None:
-    """Raises InvalidInput for members of what has none."""
-    if audience is ActivityAudience.MEMBERS and not host.has_members:
-        raise InvalidInput(audience="This host has no members")
+    """Raises InvalidInput for an audience that is not this host's to invite."""
+    if audience not in host.audiences:
+        raise InvalidInput(audience="This host may not invite them")
 
 
 async def hosts_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[Any]:
-    """Who holds each activity."""
-    return await organisations_by_id(ctx, [row.host_id for row in rows])
+    """Who holds each activity, None for a group that the viewer may not know of any more."""
+    of_groups = {row.host_id for row in rows if row.host_kind is HostKind.GROUP}
+    offices = {row.host_id for row in rows} - of_groups
+    found: list[Any] = await groups.visible_by_ids(ctx, list(of_groups)) if of_groups else []
+    found += await organisations_by_id(ctx, list(offices)) if offices else []
+    hosts = {host.id: host for host in found if host}
+    return [hosts.get(row.host_id) for row in rows]

@@ -12,6 +12,7 @@ from models.activities import (
     ActivityRow,
     ActivityStatus,
     ActivityUpdateKind,
+    HostKind,
     SignUpState,
     can_organise,
     scope_of,
@@ -57,7 +58,13 @@ class Extent(StrEnum):
 
 
 async def create(
-    ctx: Context, *, host_id: UUID, draft: Draft, key: str, repeats: Recurrence | None = None
+    ctx: Context,
+    *,
+    host_id: UUID,
+    draft: Draft,
+    key: str,
+    repeats: Recurrence | None = None,
+    host_kind: HostKind = HostKind.ORGANISATION,
 ) -> ActivityRow:
     """Announce an activity in the name of a host, or a series, of which the first occurrence is returned.
 
@@ -65,7 +72,7 @@ async def create(
     attempt), Conflict (the key was used for something else), RateLimited.
     """
     _ = ctx.account_id
-    host = await hosts.hosting(ctx, host_id)
+    host = await hosts.hosting(ctx, host_kind, host_id)
     hosts.check_audience(host, draft.audience)
     at = now()
     body = [host_id, draft, repeats]

@@ -5,10 +5,12 @@ activities  activities, series and sign-ups
 lists       a community's activities
 organising  what their organisers do
 signing_up  what those who come do
+calendar    the viewer's calendar and its address
 events      what can be followed live
 """
 
 from schema.activities.activities import Activity
+from schema.activities.calendar import CalendarMutation, ViewerCalendar
 from schema.activities.events import (
     ACTIVITY_KINDS,
     ActivitiesSubscription,
@@ -31,7 +33,9 @@ __all__ = [
     "ActivityCountersChanged",
     "ActivityPublished",
     "ActivitySignUpChanged",
+    "CalendarMutation",
     "CommunityActivities",
     "OrganisingMutation",
     "SigningUpMutation",
+    "ViewerCalendar",
 ]

@@ -117,7 +117,11 @@ class Activity(Node):
     cancelled_at: datetime | None = strawberry.field(description="When it was called off.")
     version: int = strawberry.field(description="Raised by each edit; what organisers do asks for it.")
     updated_at: datetime = strawberry.field(description="When it was last edited.")
-    host: Node = loaded(hosts.hosts_of, description="Who holds it.")
+    host: Node | None = loaded(
+        hosts.hosts_of,
+        viewer=True,
+        description="Who holds it; null for a group that the viewer may not know of any more.",
+    )
     series: ActivitySeries | None = loaded(reading.series_of, description="What it is an occurrence of.")
     community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
         reading.communities_of, description="The community that it belongs to."

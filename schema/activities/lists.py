@@ -14,7 +14,7 @@ from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.fields import VIEWER, Info, load
 from schema.node import key_of
 
-HOSTS = ("Organisation",)
+HOSTS = ("Organisation", "Group")
 
 
 @strawberry.type

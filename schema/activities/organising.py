@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from models.activities import HostKind
 from resolvers.activities import attendance, organising
 from resolvers.activities.drafts import Draft
 from resolvers.activities.recurring import Recurrence
@@ -13,7 +14,7 @@ from schema.activities.lists import HOSTS
 from schema.activities.terms import ActivityAudience, ActivityKind, Extent, Frequency
 from schema.directory.terms import Weekday
 from schema.fields import Info
-from schema.node import key_of
+from schema.node import key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
 
 KEY = (
@@ -24,6 +25,11 @@ INPUT = strawberry.argument(description="What to do.")
 MASKED = "Numbers of documents and bank cards in it are masked."
 URL = "Begins with https://, up to 500 characters; only those with seats see it."
 ACTIVITY_ID = "The activity."
+
+
+def is_group(id: str) -> bool:
+    found = type_and_key(id)
+    return found is not None and found[0] == "Group"
 
 
 @strawberry.input(description="How an activity recurs; give either `count` or `until`. A year at most.")
@@ -43,7 +49,7 @@ class RecurrenceInput:
 
 @strawberry.input(description="A new activity.")
 class CreateActivityInput:
-    host_id: strawberry.ID = strawberry.field(description="In whose name: an organisation.")
+    host_id: strawberry.ID = strawberry.field(description="In whose name: an organisation or a group.")
     kind: ActivityKind = strawberry.field(description="What it is about.")
     title: str = strawberry.field(description=f"1 to 80 characters. {MASKED}")
     starts_at: datetime = strawberry.field(description="When it begins.")
@@ -195,6 +201,7 @@ class OrganisingMutation:
     ) -> CreateActivityResult:
         row: Any = await organising.create(
             info.context,
+            host_kind=HostKind.GROUP if is_group(input.host_id) else HostKind.ORGANISATION,
             host_id=key_of("hostId", input.host_id, *HOSTS),
             draft=input.draft(),
             key=input.idempotency_key,

@@ -1,0 +1,94 @@
+"""SQLite connections that live in threads of their own, so that no statement keeps the event loop waiting."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from models.settled import settled
+
+T = TypeVar("T")
+
+Work = Callable[[sqlite3.Connection], T]
+
+# Of statements, which Python prepares anew when they have left its cache.
+CACHED = 512
+
+
+class Connection:
+    """A connection, to which work goes in one hop: whatever statements it consists of run over there."""
+
+    def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
+        self._path = path
+        self._pragmas = pragmas
+        self._jobs: SimpleQueue[tuple[asyncio.Future[Any] | None, Work[Any]] | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        # How much has been submitted and has no result yet.
+        # Connecting counts as well.
+        self.pending = 1
+
+    async def open(self) -> None:
+        """Connect. Raises sqlite3.OperationalError."""
+        connected = self._loop.create_future()
+        Thread(target=self._live, args=(connected,), name="sqlite", daemon=True).start()
+        await settled(connected)
+
+    async def close(self) -> None:
+        """Let what was submitted end, and disconnect."""
+        if not self._closed:
+            last = self.submit(lambda connection: connection.close())
+            self._closed = True
+            self._jobs.put(None)
+            await settled(last)
+
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """Run `work` after all that was submitted before it, whether or not anybody awaits the result."""
+        if self._closed:
+            raise sqlite3.OperationalError("The database is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self.pending += 1
+        self._jobs.put((future, work))
+        return future
+
+    def post(self, work: Work[None]) -> None:
+        """The same for work whose result nobody waits for."""
+        if not self._closed:
+            self._jobs.put((None, work))
+
+    def _live(self, connected: asyncio.Future[None]) -> None:
+        try:
+            connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=CACHED)
+            for name, value in self._pragmas.items():
+                connection.execute(f"PRAGMA {name}={value}")
+        except sqlite3.Error as error:
+            self._report(connected, None, error)
+            return
+        self._report(connected, None, None)
+        while (job := self._jobs.get()) is not None:
+            future, work = job
+            result, failure = None, None
+            try:
+                result = work(connection)
+            except BaseException as error:
+                failure = error
+            if future is not None:
+                self._report(future, result, failure)
+            del future, work, job, result, failure
+
+    def _report(self, future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+        # The loop may have ended, and with it whoever waited.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._settle, future, result, failure)
+
+    def _settle(self, future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+        self.pending -= 1
+        if future.done():
+            return
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)

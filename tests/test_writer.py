@@ -1,0 +1,290 @@
+"""models.sqlite: units of work that wait for the one writer share its commit, and nothing else."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
+from tortoise.transactions import in_transaction
+
+from models import database, sqlite
+from models.rows import connection, execute
+from subscriptions.bus import Hint
+from subscriptions.events import Event, Kind
+from subscriptions.work import unit_of_work
+from tests.world import World
+
+TOPIC = "writer"
+
+
+@pytest.fixture
+def database_file(tmp_path: Path, sqlite_template: Path) -> Path:
+    path = tmp_path / "linli.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    return path
+
+
+@pytest.fixture(autouse=True)
+async def world(database_file: Path) -> AsyncIterator[World]:
+    async with database.database(f"sqlite://{database_file}"):
+        yield World()
+
+
+def writer() -> sqlite.Writer:
+    client = connection()
+    assert isinstance(client, sqlite.ImmediateSqliteClient)
+    assert client.writer is not None
+    return client.writer
+
+
+class Traced:
+    """The statements that the writer's connection ran."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    @property
+    def commits(self) -> int:
+        return self.statements.count("COMMIT")
+
+    async def __aenter__(self) -> "Traced":
+        await writer().connection.submit(lambda it: it.set_trace_callback(self.statements.append))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await writer().connection.submit(lambda it: it.set_trace_callback(None))
+
+
+async def add(name: str) -> None:
+    await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", name)
+
+
+async def unit(name: str) -> None:
+    async with in_transaction():
+        await add(f"{name} a")
+        await add(f"{name} b")
+
+
+def on_disk(path: Path) -> set[str]:
+    """What another process sees."""
+    with closing(sqlite3.connect(path)) as db:
+        return {name for (name,) in db.execute("SELECT name FROM topic")}
+
+
+async def test_those_who_wait_share_a_commit_and_none_is_told_before_it(database_file: Path) -> None:
+    async def told(number: int) -> None:
+        await unit(f"{number}")
+        assert {f"{number} a", f"{number} b"} <= on_disk(database_file)
+
+    async with Traced() as traced:
+        await asyncio.gather(*(told(number) for number in range(40)))
+    assert traced.commits <= 3
+    assert writer().idle
+    assert len(on_disk(database_file)) == 80
+
+
+async def test_no_more_share_a_commit_than_may() -> None:
+    async with Traced() as traced:
+        await asyncio.gather(*(unit(f"{number}") for number in range(3 * sqlite.MOST_SHARED)))
+    assert traced.commits >= 3
+
+
+async def test_who_is_alone_commits_at_once() -> None:
+    async with Traced() as traced:
+        for number in range(3):
+            await unit(f"{number}")
+            assert writer().idle
+    assert traced.commits == 3
+
+
+async def test_one_that_fails_is_rolled_back_alone(database_file: Path) -> None:
+    async def failing(number: int) -> None:
+        async with in_transaction():
+            await add(f"bad {number}")
+            if number % 2:
+                raise ZeroDivisionError
+            await add(f"bad {number}")
+
+    results = await asyncio.gather(
+        *(failing(number) if number % 3 else unit(f"{number}") for number in range(30)),
+        return_exceptions=True,
+    )
+    for number, result in enumerate(results):
+        expected = type(None) if number % 3 == 0 else ZeroDivisionError if number % 2 else IntegrityError
+        assert isinstance(result, expected)
+    assert on_disk(database_file) == {f"{number} {x}" for number in range(0, 30, 3) for x in "ab"}
+    assert writer().idle
+
+
+async def test_a_part_that_fails_is_rolled_back_within_its_unit(database_file: Path) -> None:
+    async def part(number: int) -> None:
+        async with in_transaction():
+            await add(f"{number} part")
+            async with in_transaction():
+                await add(f"{number} part of a part")
+            await add(f"{number}")
+
+    async def one(number: int) -> None:
+        async with in_transaction():
+            await add(f"{number}")
+            with pytest.raises(IntegrityError):
+                await part(number)
+            async with in_transaction():
+                await add(f"{number} other")
+
+    await asyncio.gather(*(one(number) for number in range(8)))
+    assert on_disk(database_file) == {f"{number}{x}" for number in range(8) for x in ("", " other")}
+
+
+async def test_single_statements_share_as_well(database_file: Path) -> None:
+    async with Traced() as traced:
+        results = await asyncio.gather(
+            *(add(f"{number // 2}") for number in range(20)), return_exceptions=True
+        )
+    assert sum(isinstance(result, IntegrityError) for result in results) == 10
+    assert traced.commits <= 3
+    assert on_disk(database_file) == {f"{number}" for number in range(10)}
+
+
+async def test_a_read_sees_what_its_reader_has_written_and_nothing_of_what_is_under_way() -> None:
+    async def seen(name: str) -> bool:
+        return bool(await execute("SELECT name FROM topic WHERE name = ?", name))
+
+    halfway, go = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with in_transaction():
+            await add("slow")
+            assert await seen("slow")
+            halfway.set()
+            await go.wait()
+
+    task = asyncio.create_task(slow())
+    await halfway.wait()
+    # The writer is taken, and reading goes on.
+    assert not await seen("slow")
+    go.set()
+    await task
+    assert await seen("slow")
+    for number in range(50):
+        await add(f"{number}")
+        assert await seen(f"{number}")
+
+
+async def test_events_stand_in_the_order_of_their_commits(world: World) -> None:
+    hints: list[Hint] = []
+
+    class Live:
+        def committed(self, more: Any) -> None:
+            hints.extend(more)
+
+    async def one(number: int) -> None:
+        async with unit_of_work(Live()) as work:
+            work.record(Event(TOPIC, Kind.POST_CREATED, world_id))
+            if number % 5 == 0:
+                raise ZeroDivisionError
+
+    world_id = (await world.community()).id
+    results = await asyncio.gather(*(one(number) for number in range(30)), return_exceptions=True)
+    assert sum(isinstance(result, ZeroDivisionError) for result in results) == 6
+    logged = await world.events(TOPIC)
+    assert [it.seq for it in logged] == list(range(1, 25))
+    assert sorted(hint.seq for hint in hints) == list(range(1, 25))
+
+
+# Accidents
+
+
+@contextmanager
+def failing_at_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite, "commit", fail)
+        yield
+
+
+async def test_a_commit_that_fails_fails_for_all(
+    database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing_at_commit(monkeypatch):
+        results = await asyncio.gather(*(unit(f"{number}") for number in range(10)), return_exceptions=True)
+    assert all(isinstance(result, TransactionManagementError) for result in results)
+    assert on_disk(database_file) == set()
+    await unit("after")
+    assert len(on_disk(database_file)) == 2
+
+
+async def test_a_transaction_that_the_database_gives_up_is_an_error_for_all_in_it(
+    database_file: Path,
+) -> None:
+    """As a full disk does: everything is rolled back, and what follows must not be committed without it."""
+
+    connection = writer().connection
+
+    async def full() -> None:
+        async with in_transaction():
+            await add("full")
+            await connection.submit(lambda it: it.execute("ROLLBACK"))
+            with pytest.raises(OperationalError, match="rolled back"):
+                await add("left over")
+
+    tasks = [asyncio.create_task(unit(f"{number}")) for number in range(3)]
+    tasks += [asyncio.create_task(full())]
+    tasks += [asyncio.create_task(unit(f"{number}")) for number in range(3, 6)]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    survivors = {
+        f"{n} {x}"
+        for n, result in zip((0, 1, 2, None, 3, 4, 5), results, strict=True)
+        if not result
+        for x in "ab"
+    }
+    assert on_disk(database_file) == survivors
+    assert isinstance(results[3], TransactionManagementError)
+    assert not any(name.startswith(("full", "left")) for name in survivors)
+    await unit("after")
+    assert writer().idle
+
+
+async def test_a_commit_does_not_depend_on_who_was_to_come_next(database_file: Path) -> None:
+    for turns in range(60):
+        first = asyncio.create_task(unit(f"first {turns}"))
+        others = [asyncio.create_task(unit(f"other {turns} {number}")) for number in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for task in others:
+            task.cancel()
+        async with asyncio.timeout(10):
+            await first
+            await asyncio.wait(others)
+        assert f"first {turns} b" in on_disk(database_file)
+    names = on_disk(database_file)
+    assert all((f"{name[:-2]} a" in names) == (f"{name[:-2]} b" in names) for name in names)
+    await unit("last")
+    assert writer().idle
+
+
+async def test_closing_ends_whatever_is_under_way(database_file: Path) -> None:
+    halfway = asyncio.Event()
+
+    async def hanging() -> None:
+        async with in_transaction():
+            await add("never")
+            halfway.set()
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(hanging())
+    await halfway.wait()
+    client = connection()
+    assert isinstance(client, sqlite.ImmediateSqliteClient)
+    async with asyncio.timeout(10):
+        await client.close()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert on_disk(database_file) == set()
