@@ -24,6 +24,7 @@ MODULES = [
     "models.groups",
     "models.posts",
     "models.search",
+    "models.matching",
     "models.notices",
     "models.motions",
     "models.requests",

@@ -15,7 +15,7 @@ from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow
 from models.rows import Where, columns, execute, select, select_one
 from models.search import SearchKind
 from models.visibility import public_of
-from resolvers import audit, identity, limits, search
+from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -123,6 +123,9 @@ async def create_post(
             await insert(row)
             await indexed(row)
             work.record(event(Kind.POST_CREATED, row))
+            for met in await matching.match(work, ctx, row):
+                author = frozenset({met.author_id})
+                work.record(replace(event(Kind.POST_MATCHED, met), audience=author))
             if group:
                 await posting.tell(work, ctx, group, post_id, body)
     return await visible(ctx, earlier or post_id)

@@ -76,7 +76,7 @@ from schema.party.member_events import (
 )
 from schema.party.members import PartyApplicationChanged, PartyMemberChanged
 from schema.party.opinions import PartyOpinionAnswered, PartyOpinionStepped
-from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
+from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted, PostMatched
 from schema.requests import REQUEST_KINDS, OfficeQueueChanged, RequestFollowersChanged, RequestStepAdded
 from schema.streams import Envelope, StreamOpened, StreamReset, follow
 from subscriptions.events import Kind, community_topic
@@ -86,6 +86,7 @@ CommunityEvent = Annotated[
     PostCreated
     | PostChanged
     | PostDeleted
+    | PostMatched
     | CommentAdded
     | CommentChanged
     | CommentDeleted

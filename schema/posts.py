@@ -27,6 +27,7 @@ from schema.enums import described
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
+from schema.matching import PostMatches
 from schema.node import fetched_by, global_id, key_of
 from schema.party.cards import FeedCard
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
@@ -97,7 +98,7 @@ class Revision:
 
 @fetched_by(feed.visible_by_ids)
 @strawberry.type(description="A post of the neighbour feed, or of a group.")
-class Post(Commented, Liked, PostDeliberations):
+class Post(Commented, Liked, PostDeliberations, PostMatches):
     kind: PostKind = strawberry.field(description="What it is about.")
     state: PostState = strawberry.field(description="Whether the matter is settled.")
     body: str = strawberry.field(description="The text, 1 to 5,000 characters.")
@@ -444,11 +445,19 @@ class PostDeleted:
         return global_id("Post", root.event.subject)
 
 
+@strawberry.type(description="A post of the viewer's may have met what was lost, or whoever lost it.")
+class PostMatched:
+    is_type_of = of_kind(Kind.POST_MATCHED)
+    post: Post | None = loaded(
+        feed.posts_of_events, description="The viewer's post, with its new matches; null if it is gone."
+    )
+
+
 PostEvent = Annotated[
-    PostCreated | PostChanged | PostDeleted | StreamOpened | StreamReset,
+    PostCreated | PostChanged | PostDeleted | PostMatched | StreamOpened | StreamReset,
     strawberry.union("PostEvent", description="What happens in a neighbour feed."),
 ]
-POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED})
+POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED, Kind.POST_MATCHED})
 
 
 @strawberry.type

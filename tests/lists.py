@@ -52,6 +52,7 @@ from models.identity import (
     ResidencyApplication,
     Session,
 )
+from models.matching import PostMatch
 from models.media import Media, MediaKind
 from models.memberships import MemberRole, Membership
 from models.motions import (
@@ -1080,6 +1081,13 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     )
 
 
+async def matches(town: Town, post_id: UUID, span: range) -> None:
+    others = await insert([post(town, it) for it in await town.some(span)])
+    of = {"community_id": town.community.id, "post_id": post_id}
+    likeness = {"score": 60, "words": 30, "place": 10, "time": 20, "shared": "[]"}
+    await insert([PostMatch(**of, **likeness, other_id=other.id) for other in others])
+
+
 # Rows: groups
 
 
@@ -1770,6 +1778,7 @@ LISTS: dict[str, Listed] = {
     "Reach.visits": Listed(a_notice, visits, within=IN_A_NOTICE),
     "Post.comments": Listed(a_post, post_comments),
     "Post.threads": Listed(a_post, post_comments),
+    "Post.matches": Listed(a_post, matches),
     "Post.revisions": Listed(a_post, revisions),
     "Post.deliberations": Listed(a_post, deliberations_on),
     "Comment.replies": Listed(a_comment, replies),

@@ -11,7 +11,7 @@ from schema.fields import Info, loaded
 from schema.groups.groups import Group
 from schema.groups.people import JoinRequest
 from schema.node import global_id, key_of
-from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted
+from schema.posts import POST_KINDS, PostChanged, PostCreated, PostDeleted, PostMatched
 from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
 from subscriptions.streams import Stream
@@ -47,6 +47,7 @@ GroupEvent = Annotated[
     PostCreated
     | PostChanged
     | PostDeleted
+    | PostMatched
     | GroupChanged
     | GroupDissolved
     | JoinRequestChanged

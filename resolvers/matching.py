@@ -1,0 +1,122 @@
+"""Lost and found: a new post finds those that may be about the same thing, and both authors are told."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from models import matching as rules
+from models.base import new_id
+from models.bulk import insert_all
+from models.matching import BEST, MOST_CANDIDATES, OPPOSITE, SPAN, PostMatchRow
+from models.notifications import NotificationKind
+from models.paging import Page, PageArgs
+from models.posts import PostRow
+from models.rows import columns, select
+from resolvers.context import Context
+from resolvers.groups.people import take_part
+from resolvers.notifications import notify
+from resolvers.paging import pages
+from subscriptions.work import Work
+
+COLUMNS = (
+    "id",
+    "created_at",
+    "community_id",
+    "post_id",
+    "other_id",
+    "score",
+    "words",
+    "place",
+    "time",
+    "shared",
+)
+
+
+async def match(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
+    """Keep which open posts a new one may match, in the caller's transaction; all that match, and it.
+
+    Their authors get it into their inboxes.
+    """
+    if row.kind not in OPPOSITE:
+        return []
+    seen = rules.seen_by_both(row)
+    candidates = await select(
+        PostRow,
+        f"SELECT {columns(PostRow)} FROM post t WHERE t.wall_id = ? AND t.kind = ? AND t.state = 'OPEN'"
+        f" AND t.deleted_at IS NULL AND t.created_at > ? AND t.author_id <> ? AND {seen.text}"
+        f" ORDER BY t.id DESC LIMIT {MOST_CANDIDATES}",
+        row.wall_id,
+        OPPOSITE[row.kind],
+        row.created_at - SPAN,
+        row.author_id,
+        *seen.params,
+    )
+    there = (
+        await take_part({other.author_id for other in candidates}, row.community_id) if candidates else set()
+    )
+    found = rules.likest(row, [other for other in candidates if other.author_id in there])
+    if not found:
+        return []
+    await insert_all(
+        "post_match",
+        COLUMNS,
+        [
+            (
+                new_id(),
+                row.created_at,
+                row.community_id,
+                *pair,
+                it.score,
+                it.words,
+                it.place,
+                it.time,
+                json.dumps(it.shared, ensure_ascii=False),
+            )
+            for it in found
+            for pair in ((row.id, it.other.id), (it.other.id, row.id))
+        ],
+    )
+    others = [it.other for it in found]
+    await tell(work, ctx, row, others)
+    return [row, *others]
+
+
+async def tell(work: Work, ctx: Context, row: PostRow, others: Sequence[PostRow]) -> None:
+    """The author of the new post is told of the likest, each of the others of the new one."""
+    for account_ids, subject in (
+        ([other.author_id for other in others], row),
+        ([row.author_id], others[0]),
+    ):
+        await notify(
+            work,
+            ctx,
+            account_ids=account_ids,
+            community_id=row.community_id,
+            kind=NotificationKind.MATCH,
+            subject_id=subject.id,
+            group_id=row.group_id,
+        )
+
+
+async def matches_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> list[Page[PostMatchRow]]:
+    """The open posts that each may match and the viewer may see, the likest first."""
+    return await pages(
+        PostMatchRow,
+        "post_match",
+        [row.id for row in rows],
+        by="post_id",
+        args=args,
+        where=rules.visible_to(ctx.viewer),
+        order=BEST,
+    )
+
+
+async def others_of(_ctx: Context, rows: Sequence[PostMatchRow]) -> list[PostRow | None]:
+    """The other post of each match. For who was shown the match."""
+    found = await select(
+        PostRow,
+        f"SELECT {columns(PostRow)} FROM post t WHERE t.id IN (?) AND t.deleted_at IS NULL",
+        {row.other_id for row in rows},
+    )
+    by_id: dict[UUID, PostRow] = {row.id: row for row in found}
+    return [by_id.get(row.other_id) for row in rows]
