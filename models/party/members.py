@@ -13,7 +13,7 @@ from tortoise import fields
 
 from models.base import CommunityTable
 from models.memberships import members_of
-from models.organisations import OrganisationKind, Power, has_power, powers_of
+from models.organisations import OrganisationKind, Power, powers_of
 from models.paging import Order
 from models.rows import Where
 from models.visibility import Viewer
@@ -170,8 +170,3 @@ def applications_decided_by(viewer: Viewer) -> Where:
     """The applications to the branches that the viewer leads, or keeps the members of."""
     managed = Where("t.branch_id IN (?)", (branches_with(viewer, Power.MANAGE_PARTY_MEMBERS),))
     return managed | able(viewer, PartyAbility.SEE_APPLICATIONS)
-
-
-def can_manage_members(viewer: Viewer, branch_id: UUID) -> bool:
-    """May the viewer take members into this branch, and end their membership?"""
-    return has_power(viewer, branch_id, Power.MANAGE_PARTY_MEMBERS)

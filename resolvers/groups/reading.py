@@ -155,11 +155,6 @@ async def suggestions_for(ctx: Context, communities: Sequence[CommunityRow]) -> 
     return [[row for row in rows if row.community_id == community.id] for community in communities]
 
 
-async def groups_around(_ctx: Context, rows: Sequence[InGroup]) -> list[GroupRow | None]:
-    """The group of each; None once it is dissolved. For who was shown something in it."""
-    return await by_ids([row.group_id for row in rows], Where("t.dissolved_at IS NULL"))
-
-
 async def visible_groups_around(ctx: Context, rows: Sequence[InGroup]) -> list[GroupRow | None]:
     """The group of each, as far as the viewer may know of it."""
     return await visible_by_ids(ctx, [row.group_id for row in rows])
