@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import orjson
+
 from models.rows import EVERYTHING, Where, columns, connection, select
 
 R = TypeVar("R")
@@ -83,7 +85,7 @@ class Page(Generic[R]):
 def cursor_of(order: Order, row: Any) -> str:
     """The opaque cursor of `row` in a list ordered by `order`."""
     key = [plain(getattr(row, name)) for name in order.keys]
-    return base64.urlsafe_b64encode(json.dumps([order.name, *key]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([order.name, *key])).decode().rstrip("=")
 
 
 def plain(value: Any) -> Any:
@@ -166,22 +168,22 @@ def statement(
         return (text, *parents, *where.params)
     if not parents:
         return (f"SELECT {columns(row)} FROM {table} t WHERE 1 = 0",)
+    # One placeholder, so that the text is the same however many parents there are.
     if connection().capabilities.dialect == "postgres":
-        values = ", ".join("(?::uuid)" for _ in parents)
+        given: Any = list(parents)
         text = (
-            f"SELECT {columns(row, 'c')} FROM (VALUES {values}) AS parent(id)"
+            f"SELECT {columns(row, 'c')} FROM unnest(CAST(? AS uuid[])) AS parent(id)"
             f" CROSS JOIN LATERAL"
             f" (SELECT {columns(row)} FROM {table} t WHERE t.{by} = parent.id AND {limited}) c"
         )
     else:
-        values = ", ".join("(?)" for _ in parents)
+        given = orjson.dumps([str(parent) for parent in parents]).decode()
         text = (
-            f"WITH parent(id) AS (VALUES {values})"
-            f" SELECT {columns(row, 'c')} FROM parent CROSS JOIN {table} c"
-            f" ON c.id IN (SELECT t.id FROM {table} t WHERE t.{by} = parent.id AND {limited})"
+            f"SELECT {columns(row, 'c')} FROM json_each(?) AS parent CROSS JOIN {table} c"
+            f" ON c.id IN (SELECT t.id FROM {table} t WHERE t.{by} = parent.value AND {limited})"
         )
     text += f" ORDER BY {sequence(order, args, 'c')}"
-    return (text, *parents, *where.params)
+    return (text, given, *where.params)
 
 
 def sequence(order: Order, args: PageArgs, alias: str) -> str:

@@ -131,9 +131,10 @@ class Template:
     def __init__(self, dialect: str, statement: str) -> None:
         self.dialect = dialect
         self.pieces = statement.split("?")
-        # Where a placeholder is all of an IN's list.
+        # Where a placeholder is all of an IN's list, or a whole array.
         self.lists = [
-            before.endswith(" IN (") and not before.endswith(" NOT IN (") and after.startswith(")")
+            (before.endswith(" IN (") and not before.endswith(" NOT IN (") and after.startswith(")"))
+            or (before.endswith("CAST(") and after.startswith(" AS uuid[])"))
             for before, after in pairwise(self.pieces)
         ]
         self.texts: dict[tuple[int, ...], str] = {}
@@ -177,7 +178,9 @@ class Template:
         for size, listed, piece in zip(shape, self.lists, self.pieces[1:], strict=True):
             if size >= 0 and listed and self.dialect == "postgres":
                 number += 1
-                text = f"{text.removesuffix('IN (')}= ANY(${number}{piece}"
+                # A collection stands after IN, where = ANY takes it, or where an array is asked for.
+                text = f"{text[:-4]}= ANY(" if text.endswith("IN (") else text
+                text += f"${number}{piece}"
                 continue
             marks = []
             for _ in range(abs(size)):

@@ -64,6 +64,13 @@ def faceless(account_id: UUID, community_id: UUID) -> NeighbourRow:
     return NeighbourRow(account_id, community_id, ANONYMOUS, None, None)
 
 
+RANKS = {None: 0} | {role: rank for rank, role in enumerate(Role)}
+
+
+def precedence(fact: Fact) -> tuple[str, int]:
+    return fact.text, RANKS[fact.role]
+
+
 async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | None]:
     accounts = {account_id for account_id, _ in pairs}
     communities = {community_id for _, community_id in pairs}
@@ -89,7 +96,7 @@ async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | Non
     buildings: dict[Any, str] = {}
     offices: dict[Any, NeighbourOffice] = {}
     # Of several homes or offices the same one is shown every time.
-    for fact in sorted(facts, key=lambda fact: (fact.text, list(Role).index(fact.role or Role.ADMIN))):
+    for fact in sorted(facts, key=precedence):
         key = (fact.account_id, fact.community_id)
         if fact.organisation_id is not None and fact.role is not None:
             offices.setdefault(key, NeighbourOffice(fact.organisation_id, fact.text, fact.role))
