@@ -7,13 +7,14 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --require
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check bench format lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      set up, migrate, seed the demo community and serve"
 	@echo "make test     set up and run all tests"
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
+	@echo "make bench    measure it beside what else there is (ONLY=fanout|queries|mutations|scale)"
 	@echo "make format   rewrite the code to the format that check expects"
 	@echo "make lock     renew the requirements files after a change to pyproject.toml"
 
@@ -36,6 +37,9 @@ check: .venv/dev.stamp
 		|| { echo "schema.graphql differs; if the change is meant: $(BIN)/python main.py schema >schema.graphql"; exit 1; }
 	@echo "== migrations" && $(BIN)/python main.py check-migrations
 	@echo "== tests" && $(MAKE) --no-print-directory test
+
+bench: .venv/dev.stamp
+	@for what in $(or $(ONLY),fanout queries mutations scale); do $(BIN)/python -m bench.$$what $(ARGS) || exit 1; done
 
 format: .venv/dev.stamp
 	@$(BIN)/ruff check --quiet --fix-only .

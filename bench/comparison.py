@@ -139,7 +139,7 @@ def verdicts(demands: Sequence[tuple[str, float, float]]) -> bool:
     return all(found >= least for _, found, least in demands)
 
 
-def prepared(here: Path, name: str) -> tuple[Path, Path | None]:
+def prepared(here: Path, name: str, *, node: bool = True) -> tuple[Path, Path | None]:
     """The Python of the rivals' own environment, and the directory of those in Node, installed once."""
     built = BENCH / name
     built.mkdir(parents=True, exist_ok=True)
@@ -148,6 +148,8 @@ def prepared(here: Path, name: str) -> tuple[Path, Path | None]:
         here / "requirements.txt",
         lambda: python_packages(built, here / "requirements.txt"),
     )
+    if not node:
+        return built / "venv/bin/python", None
     if shutil.which("npm") is None:
         print("No npm: without the rivals in Node")
         return built / "venv/bin/python", None
@@ -167,7 +169,14 @@ def install(stamp: Path, wanted: Path, run: Callable[[], None]) -> None:
 
 def python_packages(built: Path, requirements: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", built / "venv"], check=True)
-    pip = [built / "venv/bin/python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        built / "venv/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, "-r", requirements], check=True)
 
 

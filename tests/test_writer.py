@@ -176,7 +176,8 @@ async def test_a_read_sees_what_its_reader_has_written_and_nothing_of_what_is_un
 
 
 async def test_a_read_that_takes_long_leaves_the_event_loop_to_others() -> None:
-    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT count(*) AS n FROM n"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    counting = f"{numbers} SELECT count(*) AS n FROM n"
     turns = 0
 
     async def others() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from bench.comparison import Contender, interleaved, prepared, ratio, running, table, verdicts
 from bench.load import request
+from bench.served import environment
 from bench.town import Town, build
-from tests.servers import ROOT, throwaway_secrets
+from tests.servers import throwaway_secrets
 from tests.services import PostgresServer
 
 HERE = Path(__file__).parent
@@ -39,14 +40,7 @@ def requests(town: Town, query: str, id: str) -> list[str]:
 def contenders(town: Town, url: str, secrets: dict[str, str], directory: Path) -> list[Contender]:
     python, node = prepared(HERE / "peers", "queries")
     env = {"DATABASE_URL": url, **secrets}
-    serving = {
-        **secrets,
-        "LINLI_MODE": "production",
-        "LINLI_SMS_URL": "http://127.0.0.1:9/",
-        "LINLI_SMS_TOKEN": "none",
-        "LINLI_DATA_DIR": str(directory),
-        "LINLI_DATABASE_URL": url,
-    }
+    serving = environment(secrets, url, directory)
     own = requests(town, FEED, town.community)
     theirs = requests(town, RIVAL_FEED, str(town.community_id))
 
@@ -54,10 +48,8 @@ def contenders(town: Town, url: str, secrets: dict[str, str], directory: Path) -
         return Contender(name, command, theirs, env, HERE / "peers", expect='"endCursor"')
 
     found = [
-        Contender(LINLI, [sys.executable, ROOT / "main.py"], own, serving, expect='"endCursor"'),
-        Contender(
-            WRITTEN, [sys.executable, "-m", "bench.queries.written"], own, serving, expect='"endCursor"'
-        ),
+        linli(own, serving, expect='"endCursor"'),
+        linli(own, serving, name=WRITTEN, module="bench.queries.written", expect='"endCursor"'),
         rival(STOCK, python, "strawberry_tortoise.py"),
         rival(CACHED, python, "strawberry_tortoise.py", "cached"),
         rival("Ariadne, same resolvers", python, "ariadne_tortoise.py"),
