@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.comparison import Contender, interleaved, prepared, ratio, running, table, verdicts
 from bench.load import request
-from bench.served import environment
+from bench.served import environment, linli
 from bench.town import Town, build
 from tests.servers import throwaway_secrets
 from tests.services import PostgresServer

@@ -168,7 +168,8 @@ async def add(authorization: str, subject: uuid.UUID, body: str, key: str) -> Co
             await store.run(
                 db,
                 "INSERT INTO notification (id, created_at, community_id, account_id, kind, subject_id,"
-                " actor_id) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, subject_id) DO NOTHING RETURNING id",
+                " actor_id) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, subject_id) DO NOTHING"
+                " RETURNING id",
                 *(new_id(), at, community, author, "COMMENT", comment, me),
             )
         kinds = ["COMMENT_ADDED", "COUNTERS_CHANGED", *(["NOTIFICATION_ADDED"] if told else [])]

@@ -5,7 +5,7 @@ from functools import partial
 
 import tables
 import uvicorn
-from ariadne import ObjectType, QueryType, make_executable_schema, snake_case_fallback_resolvers
+from ariadne import ObjectType, QueryType, make_executable_schema
 from ariadne.asgi import GraphQL
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from starlette.applications import Starlette
@@ -78,7 +78,7 @@ async def context(request, _data):
     }
 
 
-schema = make_executable_schema(SDL, query, community, post, comment, snake_case_fallback_resolvers)
+schema = make_executable_schema(SDL, query, community, post, comment, convert_names_case=True)
 app = GraphQL(schema, context_value=context, http_handler=GraphQLHTTPHandler(), introspection=False)
 uvicorn.run(
     Starlette(routes=[Route("/graphql", app, methods=["GET", "POST"])], lifespan=tables.lifespan),
