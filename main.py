@@ -249,7 +249,7 @@ class Application:
         self.jobs = Worker(self.services)
         for name, text in settings.documents.trusted.items():
             try:
-                self.operations.prepare(text)
+                self.operations.keep(text)
             except Rejected as rejected:
                 # An app of long ago; it is told so when it asks.
                 logger.warning("document_outdated", document=name, error=str(rejected))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from demo import activities, branch, branch_news, civic, groups
+from demo import services as local
 from demo.people import (
     COMMUNITY,
     ELSEWHERE,
@@ -51,6 +52,7 @@ async def seed(services: Services) -> bool:
     leading = {o.kind: await speaking(services, offices[o.name]) for o in OFFICERS if o.role is Role.ADMIN}
     neighbours = {name: await speaking(services, account_id) for name, account_id in people.items()}
     await civic.begin(community, leading, neighbours, told)
+    await local.begin(community, leading, neighbours)
     await branch.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await branch_news.begin(leading[OrganisationKind.PARTY_BRANCH], neighbours)
     await groups.gather(community, neighbours)

@@ -60,6 +60,7 @@ ORGANISATIONS = {
     OrganisationKind.OWNERS_COMMITTEE: "丰盛园业主委员会",
     OrganisationKind.PROPERTY_COMPANY: "安居物业服务公司",
     OrganisationKind.PARTY_BRANCH: "丰盛社区党支部",
+    OrganisationKind.MERCHANT: "老张手擀面",
 }
 
 OFFICERS = (
@@ -72,6 +73,7 @@ OFFICERS = (
     Officer("13800000007", "孙丽", OrganisationKind.PROPERTY_COMPANY, Role.ADMIN),
     Officer("13800000008", "李维修", OrganisationKind.PROPERTY_COMPANY, Role.OFFICER),
     Officer("13800000009", "钱书记", OrganisationKind.PARTY_BRANCH, Role.ADMIN),
+    Officer("13800000021", "老张", OrganisationKind.MERCHANT, Role.ADMIN),
 )
 
 RESIDENTS = (

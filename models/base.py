@@ -13,6 +13,11 @@ def new_id() -> UUID:
     return uuid_utils.compat.uuid7()
 
 
+def made_at(id: UUID) -> datetime:
+    """The moment at which `new_id` made an id: its first 48 bits are milliseconds (RFC 9562, section 5.7)."""
+    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+
+
 def now() -> datetime:
     """The present moment in UTC."""
     return datetime.now(UTC)

@@ -34,6 +34,8 @@ class NotificationKind(StrEnum):
     PARTY_LESSON = "PARTY_LESSON"
     OPINION = "OPINION"
     LICENCE = "LICENCE"
+    BOOKING = "BOOKING"
+    RATING = "RATING"
     ACTIVITY = "ACTIVITY"
 
 

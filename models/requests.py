@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from tortoise import fields
 
-from models.base import CommunityTable, now
+from models.base import CommunityTable, made_at, now
 from models.organisations import OrganisationKind, Power, has_power
 from models.paging import Order
 from models.rows import NOTHING, Where
@@ -511,8 +511,8 @@ CONFIRM_REMIND = 2 * DAY
 REOPEN_WITHIN = 30 * DAY
 
 
-def default_policies(community_id: UUID, at: datetime) -> list[PolicyRow]:
-    """The policies that a community begins with; the same ids every time."""
+def default_policies(community_id: UUID) -> list[PolicyRow]:
+    """The policies that a community begins with; the same every time."""
     return [
         PolicyRow(
             id=uuid5(community_id, f"request-policy/{code}"),
@@ -530,7 +530,7 @@ def default_policies(community_id: UUID, at: datetime) -> list[PolicyRow]:
             on_board=default.on_board,
             retired=False,
             set_by_id=None,
-            created_at=at,
+            created_at=made_at(community_id),
         )
         for code, default in DEFAULTS.items()
     ]

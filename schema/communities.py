@@ -12,7 +12,7 @@ from resolvers.organisations import visible_organisations_by_id
 from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
-from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerHomes
+from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
 from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
@@ -96,6 +96,7 @@ class Viewer(
     ViewerAccount,
     ViewerResidencies,
     ViewerHomes,
+    ViewerBookings,
     ViewerOffices,
     ViewerInvitations,
     ViewerNotices,

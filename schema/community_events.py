@@ -29,11 +29,20 @@ from schema.deliberations import (
     StatementChanged,
 )
 from schema.directory import (
+    BOOKING_KINDS,
     DIRECTORY_KINDS,
+    BookingStepAdded,
     EntryChanged,
     EntryPublished,
+    EntryRated,
     EntryWithdrawn,
     LicenceStepAdded,
+    OfferChanged,
+    OfferEnded,
+    OfferPublished,
+    OfficeBookingChanged,
+    RatingChanged,
+    SlotChanged,
 )
 from schema.fields import Info
 from schema.groups import GROUP_KINDS, GroupChanged, GroupDissolved, JoinRequestChanged
@@ -120,6 +129,14 @@ CommunityEvent = Annotated[
     | EntryChanged
     | EntryWithdrawn
     | LicenceStepAdded
+    | SlotChanged
+    | OfferPublished
+    | OfferChanged
+    | OfferEnded
+    | EntryRated
+    | RatingChanged
+    | BookingStepAdded
+    | OfficeBookingChanged
     | ActivityPublished
     | ActivityChanged
     | ActivityCancelled
@@ -141,6 +158,7 @@ KINDS = (
     | GROUP_KINDS
     | PARTY_MEMBER_KINDS
     | DIRECTORY_KINDS
+    | BOOKING_KINDS
     | ACTIVITY_KINDS
     | {
         Kind.COUNTERS_CHANGED,

@@ -20,16 +20,19 @@ from graphql import (
     GraphQLArgument,
     GraphQLError,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    NamedTypeNode,
     Node,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_named_type,
 )
 from graphql.language import DirectiveNode
 
@@ -186,9 +189,9 @@ class Extent:
         self.cost.add(_ONCE, other.cost)
 
 
-def page_sizes(schema: GraphQLSchema, limits: Limits) -> dict[str, int]:
-    """How many a connection field yields when the operation does not say, by field name."""
-    sizes: dict[str, int] = {}
+def page_sizes(schema: GraphQLSchema, limits: Limits) -> dict[tuple[str, str], int]:
+    """How many a connection field yields when the operation does not say, by type and field."""
+    sizes: dict[tuple[str, str], int] = {}
     for type_ in schema.type_map.values():
         if not isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
             continue
@@ -196,7 +199,7 @@ def page_sizes(schema: GraphQLSchema, limits: Limits) -> dict[str, int]:
             sized = [field_.args[argument] for argument in _SIZED_BY if argument in field_.args]
             if sized:
                 defaults = [size for argument in sized if (size := _default(argument)) is not None]
-                sizes[name] = max(sizes.get(name, 1), *(defaults or [limits.page]))
+                sizes[type_.name, name] = max(defaults or [limits.page])
     return sizes
 
 
@@ -221,13 +224,15 @@ class Survey:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         limits: Limits,
-        sizes: Mapping[str, int],
+        schema: GraphQLSchema,
+        sizes: Mapping[tuple[str, str], int],
     ) -> None:
         self.visits = 0
         self.aliases = 0
         self.introspection_aliases = 0
         self.directives = len(operation.directives or ())
         self._limits = limits
+        self._schema = schema
         self._sizes = sizes
         self._fragments = {
             definition.name.value: definition
@@ -237,7 +242,8 @@ class Survey:
         self._extents: dict[tuple[str, bool], Extent] = {}
         for variable in operation.variable_definitions or ():
             self.directives += len(variable.directives or ())
-        self.extent = self._measure(operation.selection_set, 1, introspection=False)
+        root = schema.get_root_type(operation.operation)
+        self.extent = self._measure(operation.selection_set, 1, root, introspection=False)
         self.errors = self._exceeded(operation)
 
     @property
@@ -275,7 +281,10 @@ class Survey:
             errors.append(error)
         return errors
 
-    def _measure(self, selection_set: SelectionSetNode, level: int, *, introspection: bool) -> Extent:
+    def _measure(
+        self, selection_set: SelectionSetNode, level: int, on: GraphQLNamedType | None, *, introspection: bool
+    ) -> Extent:
+        """`on` is the type whose fields are selected, None if there is no such type."""
         extent = Extent(nesting=1)
         if level > self._limits.nesting:
             # Deeper than allowed already: what lies below cannot make it acceptable, and is not walked.
@@ -284,9 +293,12 @@ class Survey:
             self.visits += 1
             self._count_directives(selection.directives)
             if isinstance(selection, FieldNode):
-                self._field(selection, extent, level, introspection)
+                self._field(selection, extent, level, on, introspection)
             elif isinstance(selection, InlineFragmentNode):
-                extent.include(self._measure(selection.selection_set, level + 1, introspection=introspection))
+                narrowed = self._named(selection.type_condition) if selection.type_condition else on
+                extent.include(
+                    self._measure(selection.selection_set, level + 1, narrowed, introspection=introspection)
+                )
             elif isinstance(selection, FragmentSpreadNode):
                 extent.include(self._fragment(selection.name.value, level + 1, introspection))
         return extent
@@ -304,11 +316,17 @@ class Survey:
             del self._extents[name, introspection]
             return Extent(nesting=1)
         self._count_directives(fragment.directives)
-        extent = self._measure(fragment.selection_set, level, introspection=introspection)
+        on = self._named(fragment.type_condition)
+        extent = self._measure(fragment.selection_set, level, on, introspection=introspection)
         self._extents[name, introspection] = extent
         return extent
 
-    def _field(self, node: FieldNode, extent: Extent, level: int, introspection: bool) -> None:
+    def _named(self, node: NamedTypeNode) -> GraphQLNamedType | None:
+        return self._schema.type_map.get(node.name.value)
+
+    def _field(
+        self, node: FieldNode, extent: Extent, level: int, on: GraphQLNamedType | None, introspection: bool
+    ) -> None:
         name = node.name.value
         extent.width += 1
         introspection = introspection or name in ("__schema", "__type")
@@ -318,8 +336,10 @@ class Survey:
                 self.introspection_aliases += 1
             else:
                 self.aliases += 1
+        field_ = on.fields.get(name) if isinstance(on, GraphQLObjectType | GraphQLInterfaceType) else None
+        inner = get_named_type(field_.type) if field_ else None
         below = (
-            self._measure(node.selection_set, level + 1, introspection=introspection)
+            self._measure(node.selection_set, level + 1, inner, introspection=introspection)
             if node.selection_set is not None
             else Extent()
         )
@@ -331,9 +351,10 @@ class Survey:
         extent.depth = max(extent.depth, below.depth + 1)
         if name != "__typename":
             extent.cost.add(_ONCE, Cost(1))
-            extent.cost.add(self._factor(node), below.cost)
+            default = self._sizes.get((on.name, name), 1) if on else 1
+            extent.cost.add(self._factor(node, default), below.cost)
 
-    def _factor(self, node: FieldNode) -> Factor:
+    def _factor(self, node: FieldNode, default: int) -> Factor:
         number = 0
         variables: list[str] = []
         for argument in node.arguments or ():
@@ -342,7 +363,6 @@ class Survey:
                     variables.append(argument.value.name.value)
                 else:
                     number = max(number, _size(argument.value))
-        default = self._sizes.get(node.name.value, 1)
         if variables:
             return Factor(number, tuple(variables), default)
         return Factor(number or default)

@@ -385,6 +385,27 @@ CHINESE: dict[str, str] = {
     "A licence is being checked already": "已有一份许可证正在审核",
     "The licence has been decided or has changed meanwhile": "许可证已被处理,或刚刚有变动",
     "Only the residents' committee checks licences": "只有居委会审核许可证",
+    "From 1 to {} days": "1到{}天",
+    "From 1 to {} times a week": "每周1到{}段",
+    "From 5 minutes to 12 hours": "5分钟到12小时",
+    "Must be in the future": "必须在将来",
+    "At most {} times at once": "一次最多{}个时段",
+    "No place is left at this time": "这个时段没有名额了",
+    "You have booked this time already": "您已经预约了这个时段",
+    "You have booked {} times of this service already": "您已经预约了这项服务的{}个时段",
+    "Only verified residents and officers of this community may book": (
+        "只有本社区的实名居民和工作人员可以预约"
+    ),
+    "The booking has changed meanwhile": "这个预约刚刚有变动",
+    "Only who serves at this office may do this": "只有本机构的工作人员可以这样做",
+    "It has begun already": "已经开始了",
+    "It has not begun yet": "还没有开始",
+    "This time is withdrawn already": "这个时段已经取消",
+    "The offer has been changed or has ended meanwhile": "这个优惠刚刚被修改或已经结束",
+    "Only verified residents of this community may rate": "只有本社区的实名居民可以评价",
+    "Nobody rates the own organisation": "不能评价自己所在的机构",
+    "Services of this category are not rated": "这一类服务不参与评价",
+    "The rating has been changed meanwhile": "这条评价刚刚被修改过",
     # The inbox
     "Give either ids or upTo": "ids 和 upTo 请给其中一个",
     # Activities
@@ -393,7 +414,6 @@ CHINESE: dict[str, str] = {
     "This host may not invite them": "这个主办方不能面向这些人",
     "Say where: a place, or an address online": "请说明地点,或给出线上地址",
     "Is not an address that begins with https://": "不是以 https:// 开头的地址",
-    "Must be in the future": "必须在将来",
     "Must be later than the start, by 31 days at most": "必须晚于开始时间,最多晚31天",
     "Must be later than the opening of sign-up, and not later than the end": (
         "必须晚于报名开始时间,且不晚于活动结束时间"

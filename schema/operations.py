@@ -163,6 +163,7 @@ class Operations:
         self._planner = execution.Planner(schema) if compiled else None
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
+        self._kept: dict[tuple[str, str | None], Operation] = {}
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -171,6 +172,9 @@ class Operations:
     def prepare(self, query: str, operation_name: str | None = None) -> Operation:
         """The operation of that name, or the only one, in `query`. Raises Rejected."""
         key = (query, operation_name)
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         known = self._cache.get(key)
         if known is not None:
             self._cache.move_to_end(key)
@@ -189,6 +193,11 @@ class Operations:
         observability.observe("unknown", "refused")
         raise Rejected(known)
 
+    def keep(self, query: str) -> None:
+        """Prepare the only operation in `query` now, and never forget it. Raises Rejected."""
+        operation = self.prepare(query)
+        self._kept[query, None] = self._kept[query, operation.name] = operation
+
     def _check(self, query: str, operation_name: str | None) -> GraphQLError | None:
         # These refusals are cheap, and what they refuse may be too large to remember.
         for text in (query, operation_name or ""):
@@ -204,7 +213,7 @@ class Operations:
         except GraphQLSyntaxError as error:
             raise Rejected([_coded(error, PARSE_FAILED)]) from None
         definition = _definition(document, operation_name)
-        survey = Survey(document, definition, self.limits, self._sizes)
+        survey = Survey(document, definition, self.limits, self.schema, self._sizes)
         if survey.errors:
             raise Rejected(survey.errors)
         errors = validate(

@@ -12,7 +12,7 @@ from schema.communities import Community, Viewer
 from schema.community_events import CommunitySubscription
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations import DeliberationsMutation, DeliberationsSubscription
-from schema.directory import DirectoryMutation, DirectorySubscription
+from schema.directory import BookingsMutation, DirectoryMutation, DirectorySubscription, TradingMutation
 from schema.fields import VIEWER, Info
 from schema.groups import GroupsMutation, GroupsSubscription
 from schema.identity import ResidenciesMutation, SignInMutation
@@ -89,6 +89,8 @@ class Mutation(
     PartyOpinionsMutation,
     VisitsMutation,
     DirectoryMutation,
+    BookingsMutation,
+    TradingMutation,
     OrganisingMutation,
     SigningUpMutation,
     CalendarMutation,

@@ -34,8 +34,11 @@ from models.deliberations import (
     OutcomeCitation,
     Statement,
 )
+from models.directory.bookings import AppointmentSlot, Booking, BookingAction, BookingStep
 from models.directory.entries import DirectoryCategory, DirectoryEntry
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
+from models.directory.offers import Offer
+from models.directory.ratings import EntryRating
 from models.groups import Group, GroupAccess, GroupAction, GroupInvitation, GroupStep, JoinRequest
 from models.identity import (
     Account,
@@ -351,6 +354,16 @@ async def a_branch(town: Town) -> UUID:
     )
     await insert([made])
     await insert([appointment(made, town.asker, Role.ADMIN)])
+    return made.id
+
+
+async def an_entry(town: Town) -> UUID:
+    (made,) = await put_entries(town, town.households[:1], town.company.id)
+    return made.id
+
+
+async def a_booking(town: Town) -> UUID:
+    (made,) = await put_bookings(town, town.households[:1])
     return made.id
 
 
@@ -1571,6 +1584,112 @@ async def activity_sign_ups(town: Town, activity_id: UUID, span: range) -> None:
     )
 
 
+async def put_slots(
+    town: Town, by: Sequence[Household], entry_id: UUID | None = None
+) -> Sequence[AppointmentSlot]:
+    """Times of one service, or each of a service of its own."""
+    entries = [entry_id] * len(by) if entry_id else [entry.id for entry in await put_entries(town, by)]
+    return await insert(
+        [
+            AppointmentSlot(
+                community_id=town.community.id,
+                entry_id=entry,
+                organisation_id=it.office.id,
+                starts_at=now() + DAY + next(numbers) * timedelta(minutes=1),
+                ends_at=now() + 365 * DAY,
+                capacity=2,
+                booked=1,
+            )
+            for entry, it in zip(entries, by, strict=True)
+        ]
+    )
+
+
+def booking(town: Town, slot: AppointmentSlot, account_id: UUID, organisation_id: UUID) -> Booking:
+    return Booking(
+        community_id=town.community.id,
+        slot_id=slot.id,
+        entry_id=slot.entry_id,
+        organisation_id=organisation_id,
+        account_id=account_id,
+        starts_at=slot.starts_at,
+        held_key=f"{slot.id}/{account_id}",
+    )
+
+
+async def put_bookings(town: Town, by: Sequence[Household]) -> Sequence[Booking]:
+    """With the asker's own office, each by somebody else."""
+    times = await put_slots(town, by)
+    return await insert(
+        [booking(town, slot, it.account.id, town.company.id) for slot, it in zip(times, by, strict=True)]
+    )
+
+
+async def slots(town: Town, entry_id: UUID, span: range) -> None:
+    times = await put_slots(town, await town.some(span), entry_id)
+    await insert([booking(town, slot, town.asker.id, slot.organisation_id) for slot in times])
+
+
+async def bookings_with(town: Town, _organisation_id: UUID, span: range) -> None:
+    await put_bookings(town, await town.some(span))
+
+
+async def own_bookings(town: Town, _account_id: UUID, span: range) -> None:
+    times = await put_slots(town, await town.some(span))
+    await insert([booking(town, slot, town.asker.id, slot.organisation_id) for slot in times])
+
+
+async def booking_steps(town: Town, booking_id: UUID, span: range) -> None:
+    await insert(
+        [
+            BookingStep(
+                community_id=town.community.id,
+                booking_id=booking_id,
+                action=BookingAction.CALL_OFF,
+                actor_id=it.account.id,
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
+def offer(town: Town, entry_id: UUID, organisation_id: UUID) -> Offer:
+    return Offer(
+        community_id=town.community.id,
+        entry_id=entry_id,
+        organisation_id=organisation_id,
+        title="半价",
+        body="工作日",
+        starts_at=now() - DAY,
+        ends_at=now() + DAY,
+    )
+
+
+async def offers_here(town: Town, _community_id: UUID, span: range) -> None:
+    made = await put_entries(town, await town.some(span))
+    await insert([offer(town, entry.id, entry.organisation_id) for entry in made])
+
+
+async def offers(town: Town, entry_id: UUID, span: range) -> None:
+    await insert([offer(town, entry_id, it.office.id) for it in await town.some(span)])
+
+
+async def ratings(town: Town, entry_id: UUID, span: range) -> None:
+    await insert(
+        [
+            EntryRating(
+                community_id=town.community.id,
+                entry_id=entry_id,
+                organisation_id=it.office.id,
+                author_id=it.account.id,
+                stars=4,
+                body="不错",
+            )
+            for it in await town.some(span)
+        ]
+    )
+
+
 # The table
 
 
@@ -1676,6 +1795,13 @@ LISTS: dict[str, Listed] = {
     "Group.invitations": Listed(a_group, group_invitations),
     "Group.steps": Listed(a_group, group_steps),
     "Community.directory": Listed(the_community, directory, one_a_town=True),
+    "Community.offers": Listed(the_community, offers_here, one_a_town=True),
+    "DirectoryEntry.slots": Listed(an_entry, slots),
+    "DirectoryEntry.offers": Listed(an_entry, offers),
+    "DirectoryEntry.ratings": Listed(an_entry, ratings),
+    "Organisation.bookings": Listed(the_company, bookings_with, one_a_town=True),
+    "Viewer.bookings": Listed(the_asker, own_bookings),
+    "Booking.steps": Listed(a_booking, booking_steps),
     "Community.merchantLicences": Listed(the_community, licences_here, one_a_town=True),
     "Organisation.entries": Listed(an_organisation, offered_entries),
     "Organisation.licences": Listed(an_organisation, licences),

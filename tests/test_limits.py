@@ -18,7 +18,8 @@ SCHEMA = build_schema(
     type Query { node: Node post: Post posts(first: Int, last: Int): Posts feed(first: Int = 7): Posts
       nodes(ids: [ID!]!): [Node] }
     interface Node { id: ID! }
-    type Post implements Node { id: ID! body: String self: Post comments(first: Int!): Comments }
+    type Post implements Node { id: ID! body: String self: Post comments(first: Int!): Comments
+      posts: [Post] }
     type Posts { nodes: [Post] }
     type Comments { nodes: [Comment] }
     type Comment { id: ID! }
@@ -30,7 +31,7 @@ LIMITS = Limits()
 def survey(query: str, limits: Limits = LIMITS) -> Survey:
     document = parse(query)
     operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
-    return Survey(document, operation, limits, page_sizes(SCHEMA, limits))
+    return Survey(document, operation, limits, SCHEMA, page_sizes(SCHEMA, limits))
 
 
 def cost(query: str, **variables: Any) -> int:
@@ -130,7 +131,7 @@ class TestShape:
         document = parse("query A { post { id } } query B { " + "post { id } " * 30 + "}")
         operation = document.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
-        assert Survey(document, operation, LIMITS, {}).errors == []
+        assert Survey(document, operation, LIMITS, SCHEMA, {}).errors == []
 
 
 class TestIntrospection:
@@ -158,6 +159,12 @@ class TestIntrospection:
 
 
 class TestCost:
+    def test_a_list_is_not_taken_for_the_connection_of_that_name_on_another_type(self) -> None:
+        assert cost("{ post { posts { id } } }") == 3
+        assert cost("{ posts { nodes { id } } }") == 201
+        assert cost("{ node { ... on Post { posts { id } } } }") == 3
+        assert cost("{ ...F } fragment F on Query { posts { nodes { id } } }") == 201
+
     def test_pages_multiply(self) -> None:
         assert cost("{ post { id body } }") == 3
         assert cost("{ posts(first: 20) { nodes { id comments(first: 3) { nodes { id } } } } }") == 1 + 20 * 9

@@ -272,10 +272,13 @@ class TestPrepare:
     async def test_what_is_remembered_is_bounded(self) -> None:
         operations = operations_with(Limits(cached_operations=3))
         first = operations.prepare("{ a0: post { id } }")
+        operations.keep(kept := "query Kept { post { id } }")
+        ours = operations.prepare(kept)
         for number in range(1, 4):
             operations.prepare(f"{{ a{number}: post {{ id }} }}")
         assert len(operations._cache) == 3
         assert operations.prepare("{ a0: post { id } }") is not first
+        assert operations.prepare(kept) is operations.prepare(kept, "Kept") is ours
         operations = operations_with(Limits(cached_bytes=5_000))
         for number in range(100):
             operations.prepare(f"{{ a{number}: post {{ id }} }} # {'x' * 1_000}")

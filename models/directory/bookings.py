@@ -125,11 +125,11 @@ LATEST_BOOKINGS = Order("own-bookings", ("starts_at", "id"))
 BOOKING_STEPS = Order("booking-steps", ("id",), descending=False)
 
 
-def visible_to(viewer: Viewer, alias: str = "t") -> Where:
+def visible_to(viewer: Viewer) -> Where:
     """The bookings of the viewer, and of the offices that the viewer works in."""
     if not viewer.scopes:
         return NOTHING
-    return held_by(viewer, f"{alias}.account_id") | held_by(viewer, f"{alias}.organisation_id")
+    return held_by(viewer, "t.account_id") | held_by(viewer, "t.organisation_id")
 
 
 def can_book(viewer: Viewer, community_id: UUID) -> bool:

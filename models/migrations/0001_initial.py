@@ -3,6 +3,7 @@ from tortoise.migrations import operations as ops
 from models.activities import ActivityAudience, ActivityKind, ActivityStatus, ActivityUpdateKind, CheckInBy, HostKind, SignUpState
 from models.base import new_id, now
 from models.deliberations import DeliberationAction, DeliberationPhase, ExecutionKind, ExecutionState, StatementChoice
+from models.directory.bookings import BookingAction, BookingState
 from models.directory.entries import DirectoryCategory
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.groups import GroupAccess, GroupAction, JoinStatus
@@ -151,6 +152,23 @@ class Migration(migrations.Migration):
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
+            name='AppointmentSlot',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('ends_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('capacity', fields.IntField()),
+                ('booked', fields.IntField(default=0)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'appointment_slot', 'app': 'linli', 'unique_together': (('entry_id', 'starts_at'),), 'pk_attr': 'id', 'table_description': 'A time, with room for so many. `booked` never exceeds `capacity`: one statement raises it.'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
             name='AuditChain',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -182,6 +200,39 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'audit_entry', 'app': 'linli', 'unique_together': (('chain', 'number'),), 'indexes': [Index(fields=['organisation_id', 'number']), Index(fields=['chain', 'account_id', 'number'])], 'pk_attr': 'id'},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='Booking',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('slot_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('account_id', fields.UUIDField()),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('note', fields.CharField(default='', max_length=300)),
+                ('state', fields.CharEnumField(default=BookingState.BOOKED, description='BOOKED: BOOKED\nCANCELLED: CANCELLED\nKEPT: KEPT\nMISSED: MISSED', enum_type=BookingState, max_length=12)),
+                ('held_key', fields.CharField(null=True, unique=True, max_length=80)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'booking', 'app': 'linli', 'indexes': [Index(fields=['organisation_id', 'starts_at', 'id']), Index(fields=['account_id', 'starts_at', 'id'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='BookingStep',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('booking_id', fields.UUIDField()),
+                ('action', fields.CharEnumField(description='BOOK: BOOK\nCANCEL: CANCEL\nCALL_OFF: CALL_OFF\nKEEP: KEEP\nMISS: MISS\nREMIND: REMIND', enum_type=BookingAction, max_length=8)),
+                ('actor_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=300)),
+            ],
+            options={'table': 'booking_step', 'app': 'linli', 'indexes': [Index(fields=['booking_id', 'id'])], 'pk_attr': 'id', 'table_description': 'What was done with a booking: append-only.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='BoxEntry',
@@ -404,6 +455,27 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'elector_voter', 'app': 'linli', 'unique_together': (('account_id', 'elector_id'),), 'pk_attr': 'id', 'table_description': "Who may cast a head's one ballot: each of its co-owners."},
             bases=['Table'],
+        ),
+        ops.CreateModel(
+            name='EntryRating',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('author_id', fields.UUIDField()),
+                ('stars', fields.IntField()),
+                ('body', fields.TextField(unique=False)),
+                ('edited_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reply', fields.TextField(null=True, unique=False)),
+                ('replied_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('hidden_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('hidden_reason', fields.CharField(default='', max_length=300)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'entry_rating', 'app': 'linli', 'unique_together': (('entry_id', 'author_id'),), 'indexes': [Index(fields=['entry_id', 'id'])], 'pk_attr': 'id', 'table_description': 'One of each resident for each entry. A hidden one counts for nothing.'},
+            bases=['CommunityTable'],
         ),
         ops.CreateModel(
             name='Estate',
@@ -879,12 +951,31 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('account_id', fields.UUIDField()),
-                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
+                ('kind', fields.CharEnumField(description='COMMENT: COMMENT\nREPLY: REPLY\nNOTICE: NOTICE\nRESIDENCY: RESIDENCY\nMOTION: MOTION\nREQUEST: REQUEST\nDELIBERATION: DELIBERATION\nSTATEMENT: STATEMENT\nMENTION: MENTION\nGROUP_POST: GROUP_POST\nGROUP_JOIN: GROUP_JOIN\nGROUP_INVITE: GROUP_INVITE\nGROUP_STEP: GROUP_STEP\nPARTY_ENTRY: PARTY_ENTRY\nPARTY_MEMBER: PARTY_MEMBER\nPARTY_NEWS: PARTY_NEWS\nPARTY_AFFAIR: PARTY_AFFAIR\nPIONEER: PIONEER\nPARTY_LESSON: PARTY_LESSON\nOPINION: OPINION\nLICENCE: LICENCE\nBOOKING: BOOKING\nRATING: RATING\nACTIVITY: ACTIVITY', enum_type=NotificationKind, max_length=12)),
                 ('subject_id', fields.UUIDField()),
                 ('actor_id', fields.UUIDField(null=True)),
                 ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'notification', 'app': 'linli', 'unique_together': (('account_id', 'subject_id'),), 'indexes': [Index(fields=['account_id', 'id']), Index(fields=['account_id', 'read_at'])], 'pk_attr': 'id'},
+            bases=['CommunityTable'],
+        ),
+        ops.CreateModel(
+            name='Offer',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('created_at', fields.DatetimeField(default=now, auto_now=False, auto_now_add=False)),
+                ('community_id', fields.UUIDField(db_index=True)),
+                ('entry_id', fields.UUIDField()),
+                ('organisation_id', fields.UUIDField()),
+                ('title', fields.CharField(max_length=80)),
+                ('body', fields.TextField(unique=False)),
+                ('price_fen', fields.IntField(null=True)),
+                ('starts_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('ends_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('withdrawn_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('version', fields.IntField(default=1)),
+            ],
+            options={'table': 'offer', 'app': 'linli', 'indexes': [Index(fields=['entry_id', 'id']), Index(fields=['community_id', 'id'])], 'pk_attr': 'id'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(

@@ -70,15 +70,14 @@ async def newest(community_ids: Sequence[UUID]) -> dict[UUID, list[PolicyRow]]:
     found: dict[UUID, list[PolicyRow]] = {}
     for row in rows:
         found.setdefault(row.community_id, []).append(row)
-    at = now()
-    return {id: found.get(id) or requests.default_policies(id, at) for id in community_ids}
+    return {id: found.get(id) or requests.default_policies(id) for id in community_ids}
 
 
 async def seed(community_id: UUID) -> None:
     """Write the defaults of a community that has no policy yet, in the caller's transaction."""
     if await execute("SELECT id FROM request_policy WHERE community_id = ? LIMIT 1", community_id):
         return
-    for row in requests.default_policies(community_id, now()):
+    for row in requests.default_policies(community_id):
         await insert(row)
 
 

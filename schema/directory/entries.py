@@ -7,10 +7,14 @@ import strawberry
 
 from models.directory import entries as rules
 from models.directory.entries import EntryRow
-from resolvers.directory import listing
+from resolvers.directory import listing, offers, ratings, slots
+from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.directory.bookings import AppointmentSlot
 from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_of, weekly_of
+from schema.directory.offers import Offer
+from schema.directory.ratings import EntryRating, RatingFigures
 from schema.directory.terms import DirectoryCategory
-from schema.fields import VIEWER, Info, loaded
+from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building, Estate, Grid
 from schema.node import Node, fetched_by
 
@@ -58,6 +62,15 @@ class DirectoryEntry(Node):
         " checked; null for who needs none, and without one.",
     )
 
+    viewer_rating: EntryRating | None = loaded(
+        ratings.ratings_of_viewer, viewer=True, description="What the viewer said of it."
+    )
+
+    @strawberry.field(description="What residents think of it, in exact figures.")
+    @staticmethod
+    def rating(root: strawberry.Parent[EntryRow]) -> RatingFigures:
+        return RatingFigures(count=root.rating_count, sum=root.rating_sum, average=ratings.average(root))
+
     @strawberry.field(description="Where more is found.")
     @staticmethod
     def links(root: strawberry.Parent[EntryRow]) -> list[EntryLink]:
@@ -90,6 +103,56 @@ class DirectoryEntry(Node):
     @staticmethod
     def viewer_can_keep(root: strawberry.Parent[EntryRow], info: Info) -> bool:
         return rules.can_keep(info.context.viewer, root.organisation_id)
+
+    @strawberry.field(
+        description="The times at which it can be visited, in their order.",
+        metadata={"batch": slots.slots_of},
+    )
+    @staticmethod
+    async def slots(
+        root: strawberry.Parent[EntryRow],
+        info: Info,
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Those that begin after this; left out, now.")
+        ] = None,
+        free: Annotated[bool, strawberry.argument(description="Only those with a place left.")] = False,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[AppointmentSlot]:
+        args = page_args(first, after, last, before)
+        return await load(info, slots.slots_of, root, since, free, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="What is offered under it now, the newest first; for its organisation, all that was.",
+        metadata={"batch": offers.offers_of, **VIEWER},
+    )
+    @staticmethod
+    async def offers(
+        root: strawberry.Parent[EntryRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Offer]:
+        return await load(info, offers.offers_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="What residents said of it, the newest first; for the community's members.",
+        metadata={"batch": ratings.ratings_of, **VIEWER},
+    )
+    @staticmethod
+    async def ratings(
+        root: strawberry.Parent[EntryRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[EntryRating]:
+        return await load(info, ratings.ratings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

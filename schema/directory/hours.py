@@ -4,6 +4,7 @@ import datetime
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol
 
 import strawberry
 
@@ -66,7 +67,12 @@ def hours_of(weekly: Sequence[WeeklyOpeningInput], exceptions: Sequence[OpeningE
     return Hours(dict(week), dates)
 
 
-def interval_of(time: WeeklyOpeningInput | OpeningTimeInput) -> Interval:
+class Times(Protocol):
+    opens: str
+    closes: str
+
+
+def interval_of(time: Times) -> Interval:
     opens, closes = minutes("opens", time.opens), minutes("closes", time.closes)
     return Interval(opens % MINUTES, closes if closes > opens % MINUTES else closes + MINUTES)
 

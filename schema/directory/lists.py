@@ -1,17 +1,20 @@
 """Where local services and licences are listed."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from models.identity import CommunityRow
+from models.identity import AccountRow, CommunityRow
 from models.organisations import OrganisationRow
-from resolvers.directory import licences, listing
+from resolvers.directory import bookings, licences, listing, offers
 from resolvers.directory.listing import Wanted
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.directory.bookings import Booking
 from schema.directory.entries import DirectoryEntry
 from schema.directory.licences import MerchantLicence
-from schema.directory.terms import DirectoryCategory, LicenceState
+from schema.directory.offers import Offer
+from schema.directory.terms import BookingState, DirectoryCategory, LicenceState
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Home
 
@@ -28,6 +31,20 @@ class DirectoryFilter:
     def wanted(self) -> Wanted:
         categories = None if self.categories is None else frozenset(self.categories)
         return Wanted(categories, self.name)
+
+
+@strawberry.input(description="Which bookings; what is left out is any.")
+class BookingFilter:
+    states: list[BookingState] | None = strawberry.field(default=None, description="In one of these states.")
+    since: datetime | None = strawberry.field(default=None, description="That begin then or later.")
+    until: datetime | None = strawberry.field(default=None, description="That begin before.")
+
+    def wanted(self) -> bookings.Wanted:
+        states = None if self.states is None else frozenset(self.states)
+        return bookings.Wanted(states, self.since, self.until)
+
+
+Bookings = Annotated[BookingFilter | None, strawberry.argument(description="Only these; left out, all.")]
 
 
 @strawberry.type
@@ -53,6 +70,21 @@ class CommunityDirectory:
         wanted = filter.wanted() if filter else Wanted()
         args = page_args(first, after, last, before)
         return await load(info, listing.directory_of, root, wanted, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="What is offered there now, the newest first.",
+        metadata={"batch": offers.offers_in, **VIEWER},
+    )
+    @staticmethod
+    async def offers(
+        root: strawberry.Parent[CommunityRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Offer]:
+        return await load(info, offers.offers_in, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="The licences of its merchants, the newest first; for who checks them. A merchant has its"
@@ -109,6 +141,47 @@ class OrganisationDirectory:
     ) -> Connection[MerchantLicence]:
         args = page_args(first, after, last, before)
         return await load(info, licences.licences_of_merchants, root, args)  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="What is booked with it, in the order of time; for those who serve there.",
+        metadata={"batch": bookings.bookings_of_offices, **VIEWER},
+    )
+    @staticmethod
+    async def bookings(
+        root: strawberry.Parent[OrganisationRow],
+        info: Info,
+        filter: Bookings = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Booking]:
+        wanted = filter.wanted() if filter else bookings.Wanted()
+        args = page_args(first, after, last, before)
+        return await load(info, bookings.bookings_of_offices, root, wanted, args)  # type: ignore[no-any-return]
+
+
+@strawberry.type
+class ViewerBookings:
+    """What local services add to the viewer."""
+
+    @strawberry.field(
+        description="What the account has booked, the latest time first.",
+        metadata={"batch": bookings.bookings_of_accounts, **VIEWER},
+    )
+    @staticmethod
+    async def bookings(
+        root: strawberry.Parent[AccountRow],
+        info: Info,
+        filter: Bookings = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Booking]:
+        wanted = filter.wanted() if filter else bookings.Wanted()
+        args = page_args(first, after, last, before)
+        return await load(info, bookings.bookings_of_accounts, root, wanted, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type

@@ -1,11 +1,20 @@
 """The enums, with what their values mean. Import them from here, so that they are described before use."""
 
+from models.directory.bookings import BookingAction, BookingState
 from models.directory.entries import DirectoryCategory
 from models.directory.hours import Weekday
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from schema.enums import described
 
-__all__ = ["DirectoryCategory", "LicenceAction", "LicenceKind", "LicenceState", "Weekday"]
+__all__ = [
+    "BookingAction",
+    "BookingState",
+    "DirectoryCategory",
+    "LicenceAction",
+    "LicenceKind",
+    "LicenceState",
+    "Weekday",
+]
 
 described(
     DirectoryCategory,
@@ -56,4 +65,22 @@ described(
     FRIDAY="Friday.",
     SATURDAY="Saturday.",
     SUNDAY="Sunday.",
+)
+described(
+    BookingState,
+    "What has become of a booking.",
+    BOOKED="It holds.",
+    CANCELLED="Who booked it took it back, or the office called it off.",
+    KEPT="Who booked it came.",
+    MISSED="Who booked it did not come.",
+)
+described(
+    BookingAction,
+    "What was done with a booking.",
+    BOOK="It was made.",
+    CANCEL="Who booked it took it back.",
+    CALL_OFF="The office called it off.",
+    KEEP="The office said that who booked it came.",
+    MISS="The office said that who booked it did not come.",
+    REMIND="The clock reminded who booked it.",
 )

@@ -207,26 +207,26 @@ class Run:
         if step.depth:
             column = _listed(step, column)
         items = _items(column, step.depth)
-        if any(map(_can_be_awaited, _kinds(items))):
+        kinds = _kinds(items)
+        if any(map(_can_be_awaited, kinds)):
             self.wait(self._settle(block, step, column))
             return
         block.columns[step.index] = column
         if step.asked is not None:
-            self._lead(block, step, items)
+            self._lead(block, step, items, kinds)
 
     async def _settle(self, block: Block, step: Step, column: list[Any]) -> None:
         self._arrived(block, step, await _settled(column, step.depth))
 
     arrived = _arrived
 
-    def _lead(self, block: Block, step: Step, items: list[Any]) -> None:
+    def _lead(self, block: Block, step: Step, items: list[Any], kinds: set[Any]) -> None:
         """Open a block for each type of the objects that a field led to."""
         link = block.links[step.index]
-        unique = {
-            id(item): item
-            for item in items
-            if item is not None and item is not Undefined and not isinstance(item, Exception)
-        }
+        if any(map(_is_no_object, kinds)):
+            objects = {kind for kind in kinds if not _is_no_object(kind)}
+            items = [item for item in items if type(item) in objects]
+        unique = dict(zip(map(id, items), items, strict=True))
         if not unique:
             return
         groups: dict[str, tuple[Shape, list[Any], list[int]]] = {}
@@ -408,13 +408,18 @@ def _items(values: Iterable[Any], depth: int) -> list[Any]:
     return items
 
 
-def _kinds(values: Iterable[Any]) -> set[Hashable]:
+def _kinds(values: Iterable[Any]) -> set[Any]:
     return set(map(type, values))
 
 
 @lru_cache(maxsize=1000)
 def _can_be_awaited(kind: Hashable) -> bool:
     return hasattr(kind, "__await__")
+
+
+@lru_cache(maxsize=1000)
+def _is_no_object(kind: Any) -> bool:
+    return issubclass(kind, type(None) | type(Undefined) | Exception)
 
 
 async def _settled(values: list[Any], depth: int) -> list[Any]:

@@ -16,7 +16,7 @@ const documents = ["codegen/operations.graphql"].map((location) => ({
   document: parse(readFileSync(resolve(HERE, location), "utf8")),
 }));
 
-const config = { scalars: { DateTime: "string" }, strictScalars: true, enumsAsTypes: true };
+const config = { scalars: { Date: "string", DateTime: "string" }, strictScalars: true, enumsAsTypes: true };
 
 function generate(filename, plugins, pluginMap) {
   return codegen({ filename, schema: parse(sdl), documents, plugins, pluginMap, config });

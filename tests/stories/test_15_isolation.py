@@ -80,6 +80,8 @@ SAMPLES = Samples(
         "visitedAt": now().isoformat(),
         "dueAt": (now() + timedelta(days=7)).isoformat(),
         "channel": "PAPER",
+        "opens": "09:00",
+        "closes": "12:00",
         "code": "walk",
         "doneOn": "2026-01-01",
     },
@@ -96,6 +98,8 @@ SAMPLES = Samples(
         "upTo": ["Notification"],
         "requestId": ["ServiceRequest"],
         "entryId": ["DirectoryEntry"],
+        "slotId": ["AppointmentSlot"],
+        "ratingId": ["EntryRating"],
         "licenceId": ["MerchantLicence"],
         "intoId": ["ServiceRequest"],
         "scopeIds": ["Building"],
@@ -311,6 +315,17 @@ async def serve(made: Furnished, done: Doing, secret: str, shop: str) -> None:
     said = {"category": "NEARBY", "name": f"{secret} noodles", "summary": f"{secret} summary"}
     entry = (await done("merchant", serving.CREATE, **{**key, "idempotencyKey": "e"}, entry=said))["entry"]
     await done("merchant", serving.PUBLISH, entryId=entry["id"], version=1, on=True)
+    entry = {"entryId": entry["id"]}
+    time = {"startsAt": (now() + timedelta(days=1)).isoformat()}
+    time["endsAt"] = (now() + timedelta(days=1, hours=1)).isoformat()
+    await done("merchant", serving.ADD_SLOTS, **entry, slots=[time])
+    found = await made.apps["resident"].run(serving.SLOTS, entry=entry["entryId"])
+    slot = found["node"]["slots"]["edges"][0]["node"]["id"]
+    await done("resident", serving.BOOK, slotId=slot, note=f"{secret} note", idempotencyKey="book")
+    offer = {"title": f"{secret} offer", "body": f"{secret} terms", "validFrom": now().isoformat()}
+    offer["validUntil"] = (now() + timedelta(days=1)).isoformat()
+    await done("merchant", serving.OFFER, **entry, offer=offer, idempotencyKey="offer")
+    await done("neighbour", serving.RATE, **entry, stars=4, body=f"{secret} opinion")
 
 
 async def hold(made: Furnished, done: Doing, secret: str) -> None:

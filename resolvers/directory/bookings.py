@@ -1,0 +1,479 @@
+"""Booking a time, taking it back, and what the office says became of it.
+
+A slot is locked before its bookings, so that no two transactions wait for each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from models.base import new_id, now
+from models.directory import bookings, entries
+from models.directory.bookings import (
+    BOOKING_STEPS,
+    BY_TIME,
+    LATEST_BOOKINGS,
+    BookingAction,
+    BookingRow,
+    BookingState,
+    BookingStepRow,
+    SlotRow,
+)
+from models.identity import AccountRow, NeighbourRow
+from models.notifications import NotificationKind
+from models.organisations import OrganisationRow
+from models.paging import Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, execute, select
+from models.visibility import NOBODY
+from resolvers import audit, identity, jobs, limits
+from resolvers.checks import check_text
+from resolvers.context import Context, Services
+from resolvers.directory import slots
+from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.masking import mask
+from resolvers.notifications import notify
+from resolvers.paging import pages
+from resolvers.retries import earlier_result
+from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.work import Work
+
+LONGEST_NOTE = 300
+BOOKINGS_AN_HOUR = 20
+# Of one service by one person, of those to come.
+MOST_HELD = 3
+REMIND_BEFORE = timedelta(hours=2)
+REMIND = "BOOKING_REMIND"
+
+FULL = "No place is left at this time"
+CHANGED = "The booking has changed meanwhile"
+ONLY_OFFICE = "Only who serves at this office may do this"
+
+
+async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRow:
+    """Take a place in a slot; with a key used before, the booking made then.
+
+    Raises InvalidInput, NotFound, NotAllowed, RateLimited, and Conflict if no place is left, or if the viewer
+    has one already.
+    """
+    account_id = ctx.account_id
+    slot = await slots.visible(ctx, slot_id)
+    if not bookings.can_book(ctx.viewer, slot.community_id):
+        raise NotAllowed("Only verified residents and officers of this community may book")
+    note = mask(check_text("note", note, LONGEST_NOTE, least=0))
+    booking_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(ctx, key, "bookSlot", [slot_id, note], booking_id)
+        if earlier is None:
+            await limits.check_rate(ctx, "bookSlot", BOOKINGS_AN_HOUR, 3600)
+            await take_place(slot)
+            await check_held(slot, account_id)
+            row = BookingRow(
+                id=booking_id,
+                created_at=now(),
+                community_id=slot.community_id,
+                slot_id=slot.id,
+                entry_id=slot.entry_id,
+                organisation_id=slot.organisation_id,
+                account_id=account_id,
+                starts_at=slot.starts_at,
+                note=note,
+                state=BookingState.BOOKED,
+                version=1,
+            )
+            values = {**asdict(row), "held_key": f"{slot.id}/{account_id}"}
+            await execute(
+                f"INSERT INTO booking ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                *values.values(),
+            )
+            await add_step(work, ctx, row, BookingAction.BOOK)
+            work.record(await slots.changed(slot))
+            if slot.starts_at - REMIND_BEFORE > now():
+                await jobs.schedule(REMIND, row.id, slot.starts_at - REMIND_BEFORE)
+    return await visible(ctx, earlier or booking_id)
+
+
+async def take_place(slot: SlotRow) -> None:
+    """One place fewer, if one is left: one statement decides, whoever else asks at the moment."""
+    at = now()
+    shown = entries.shown(at)
+    taken = await execute(
+        "UPDATE appointment_slot SET booked = booked + 1 WHERE id = ? AND booked < capacity"
+        " AND withdrawn_at IS NULL AND starts_at > ?"
+        f" AND entry_id IN (SELECT t.id FROM directory_entry t WHERE {shown.text}) RETURNING id",
+        slot.id,
+        at,
+        *shown.params,
+    )
+    if not taken:
+        raise Conflict(FULL, slot.id)
+
+
+async def check_held(slot: SlotRow, account_id: UUID) -> None:
+    """Raises Conflict for who has booked this time, or as many of this service as one may. Behind the
+    slot's lock."""
+    held = await select(
+        BookingRow,
+        f"SELECT {columns(BookingRow)} FROM booking t"
+        " WHERE t.entry_id = ? AND t.account_id = ? AND t.state = ? AND t.starts_at > ?",
+        slot.entry_id,
+        account_id,
+        BookingState.BOOKED,
+        now(),
+    )
+    for row in held:
+        if row.slot_id == slot.id:
+            raise Conflict("You have booked this time already", row.id)
+    if len(held) >= MOST_HELD:
+        raise Conflict(f"You have booked {MOST_HELD} times of this service already", held[0].id)
+
+
+async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = "") -> BookingRow:
+    """Take a booking back: before it begins who booked it may, and the office with a reason.
+
+    Raises InvalidInput, NotFound, NotAllowed, RateLimited, Conflict.
+    """
+    account_id = ctx.account_id
+    row = await visible(ctx, booking_id)
+    own = row.account_id == account_id
+    if not own and not bookings.can_serve(ctx.viewer, row.organisation_id):
+        raise await refused(ctx, "booking.callOff", row)
+    reason = mask(check_text("reason", reason, LONGEST_NOTE, least=0 if own else 1))
+    at = now()
+    if own and row.starts_at <= at:
+        raise Conflict("It has begun already", row.id)
+    async with ctx.unit_of_work() as work:
+        await limits.check_rate(ctx, "cancelBooking", BOOKINGS_AN_HOUR * 3, 3600)
+        slot = await give_place(row.slot_id)
+        await move(row, version, BookingState.CANCELLED, {BookingState.BOOKED})
+        await add_step(work, ctx, row, BookingAction.CANCEL if own else BookingAction.CALL_OFF, reason)
+        work.record(await slots.changed(slot))
+        if not own:
+            await audited(ctx, "booking.callOff", row, reason)
+    return await visible(ctx, booking_id)
+
+
+async def give_place(slot_id: UUID) -> SlotRow:
+    (slot,) = await select(
+        SlotRow,
+        "UPDATE appointment_slot SET booked = booked - 1 WHERE id = ?"
+        f" RETURNING {columns(SlotRow, 'appointment_slot')}",
+        slot_id,
+    )
+    return slot
+
+
+async def move(row: BookingRow, version: int, to: BookingState, of: set[BookingState]) -> None:
+    """Raises Conflict, and so undoes all, unless the booking is as it was read."""
+    changed = await execute(
+        "UPDATE booking SET state = ?, held_key = ?, version = version + 1"
+        " WHERE id = ? AND version = ? AND state IN (?) RETURNING id",
+        to,
+        None,
+        row.id,
+        version,
+        of,
+    )
+    if not changed:
+        raise Conflict(CHANGED, row.id)
+
+
+async def mark(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> BookingRow:
+    """Say whether somebody came. For the office, from the beginning on; it may correct itself.
+
+    Raises NotFound, NotAllowed, Conflict.
+    """
+    _ = ctx.account_id
+    row = await visible(ctx, booking_id)
+    if not bookings.can_serve(ctx.viewer, row.organisation_id):
+        raise await refused(ctx, "booking.mark", row)
+    to = BookingState.KEPT if kept else BookingState.MISSED
+    if row.starts_at > now():
+        raise Conflict("It has not begun yet", row.id)
+    async with ctx.unit_of_work() as work:
+        of = {BookingState.BOOKED, BookingState.KEPT, BookingState.MISSED} - {to}
+        await move(row, version, to, of)
+        await add_step(work, ctx, row, BookingAction.KEEP if kept else BookingAction.MISS)
+        await audited(ctx, "booking.mark", row, to.value)
+    return await visible(ctx, booking_id)
+
+
+async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
+    """Close a slot, and call off what was booked in it; who booked is told the reason.
+
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict for one that is closed.
+    """
+    _ = ctx.account_id
+    slot = await slots.visible(ctx, slot_id)
+    if not bookings.can_serve(ctx.viewer, slot.organisation_id):
+        raise await audit.refuse(
+            ctx,
+            "directory.withdrawSlot",
+            ONLY_OFFICE,
+            community_id=slot.community_id,
+            organisation_id=slot.organisation_id,
+            subject_id=slot.id,
+        )
+    reason = mask(check_text("reason", reason, LONGEST_NOTE))
+    async with ctx.unit_of_work() as work:
+        closed = await execute(
+            "UPDATE appointment_slot SET withdrawn_at = ?, booked = 0"
+            " WHERE id = ? AND withdrawn_at IS NULL RETURNING id",
+            now(),
+            slot.id,
+        )
+        if not closed:
+            raise Conflict("This time is withdrawn already", slot.id)
+        called_off = await select(
+            BookingRow,
+            "UPDATE booking SET state = ?, held_key = ?, version = version + 1"
+            f" WHERE slot_id = ? AND state = ? RETURNING {columns(BookingRow, 'booking')}",
+            BookingState.CANCELLED,
+            None,
+            slot.id,
+            BookingState.BOOKED,
+        )
+        for row in called_off:
+            await add_step(work, ctx, row, BookingAction.CALL_OFF, reason)
+        work.record(await slots.changed(slot))
+        await audit.record(
+            ctx,
+            "directory.withdrawSlot",
+            community_id=slot.community_id,
+            organisation_id=slot.organisation_id,
+            subject_id=slot.id,
+            detail=reason,
+        )
+    return await slots.visible(ctx, slot_id)
+
+
+async def refused(ctx: Context, action: str, row: BookingRow) -> NotAllowed:
+    return await audit.refuse(
+        ctx,
+        action,
+        ONLY_OFFICE,
+        community_id=row.community_id,
+        organisation_id=row.organisation_id,
+        subject_id=row.id,
+    )
+
+
+async def audited(ctx: Context, action: str, row: BookingRow, detail: str) -> None:
+    await audit.record(
+        ctx,
+        action,
+        community_id=row.community_id,
+        organisation_id=row.organisation_id,
+        subject_id=row.id,
+        detail=detail,
+    )
+
+
+# What is written and told
+
+# These are put into the inbox of who booked, even if it was their own act: a booking is confirmed.
+TOLD = frozenset({BookingAction.BOOK, BookingAction.CALL_OFF, BookingAction.MISS, BookingAction.REMIND})
+
+
+async def add_step(
+    work: Work, ctx: Context, row: BookingRow, action: BookingAction, reason: str = ""
+) -> None:
+    """Write what was done with a booking, and tell of it: who booked, and the office."""
+    step = BookingStepRow(
+        id=new_id(),
+        created_at=now(),
+        community_id=row.community_id,
+        booking_id=row.id,
+        action=action,
+        actor_id=ctx.viewer.account_id,
+        reason=reason,
+    )
+    values = asdict(step)
+    await execute(
+        f"INSERT INTO booking_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+        *values.values(),
+    )
+    topic = community_topic(row.community_id)
+    office = row.organisation_id
+    work.record(
+        Event(topic, Kind.BOOKING_STEP, step.id, audience=frozenset({row.account_id}), thread=row.id),
+        Event(topic, Kind.OFFICE_BOOKING, step.id, audience=frozenset({office}), thread=office),
+    )
+    if action in TOLD:
+        await notify(
+            work,
+            ctx,
+            account_ids=[row.account_id],
+            community_id=row.community_id,
+            kind=NotificationKind.BOOKING,
+            subject_id=step.id,
+            actor_id=None if action is BookingAction.BOOK else step.actor_id,
+        )
+
+
+@jobs.does(REMIND)
+async def remind(services: Services, work: Work, booking_id: UUID) -> None:
+    """Remind somebody of what they have booked, if they still have."""
+    (row,) = await by_ids([booking_id])
+    if row and row.state is BookingState.BOOKED and row.starts_at > now():
+        await add_step(work, Context(services, NOBODY), row, BookingAction.REMIND)
+
+
+# Reading
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingRow | None]:
+    """The bookings with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, bookings.visible_to(ctx.viewer))
+
+
+async def visible(ctx: Context, booking_id: UUID) -> BookingRow:
+    """The booking. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [booking_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[BookingRow | None]:
+    rows = await select(
+        BookingRow,
+        f"SELECT {columns(BookingRow)} FROM booking t WHERE t.id IN (?) AND ({where.text})",
+        list(dict.fromkeys(ids)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingStepRow | None]:
+    """The steps with these ids of bookings that the viewer sees, None for each of the others."""
+    steps = await steps_by_ids(ids)
+    seen = {row.id for row in await visible_by_ids(ctx, [step.booking_id for step in steps if step]) if row}
+    return [step if step and step.booking_id in seen else None for step in steps]
+
+
+async def steps_by_ids(ids: Sequence[UUID]) -> list[BookingStepRow | None]:
+    rows = await select(
+        BookingStepRow,
+        f"SELECT {columns(BookingStepRow)} FROM booking_step t WHERE t.id IN (?)",
+        list(dict.fromkeys(ids)),
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[BookingStepRow | None]:
+    """The step that each event tells of. Whoever delivers an event has checked its audience."""
+    return await steps_by_ids([logged.event.subject for logged in events])
+
+
+async def bookings_around(_ctx: Context, rows: Sequence[BookingStepRow]) -> list[BookingRow | None]:
+    """The booking of each step."""
+    return await by_ids([row.booking_id for row in rows])
+
+
+async def steps_of(_ctx: Context, rows: Sequence[BookingRow], args: PageArgs) -> list[Page[BookingStepRow]]:
+    """What was done with each booking, in its order."""
+    ids = [row.id for row in rows]
+    return await pages(BookingStepRow, "booking_step", ids, by="booking_id", args=args, order=BOOKING_STEPS)
+
+
+async def officers_of(ctx: Context, rows: Sequence[BookingStepRow]) -> list[NeighbourRow | None]:
+    """The officer who did each step; None for who booked, and for the clock."""
+    holders = {
+        row.id: row.account_id for row in await by_ids([row.booking_id for row in rows]) if row is not None
+    }
+    known = [row for row in rows if row.actor_id and row.actor_id != holders.get(row.booking_id)]
+    faces = await identity.neighbours(
+        ctx, [(row.actor_id, row.community_id) for row in known if row.actor_id]
+    )
+    found = {row.id: face for row, face in zip(known, faces, strict=True)}
+    return [found.get(row.id) for row in rows]
+
+
+async def slots_around(_ctx: Context, rows: Sequence[BookingRow]) -> list[SlotRow | None]:
+    """The slot of each booking."""
+    return await slots.by_ids([row.slot_id for row in rows])
+
+
+async def organisations_of(
+    ctx: Context, rows: Sequence[BookingRow | SlotRow]
+) -> list[OrganisationRow | None]:
+    """The office that each is with."""
+    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
+
+
+async def holders_of(ctx: Context, rows: Sequence[BookingRow]) -> list[NeighbourRow | None]:
+    """Who booked each, for themselves and the office."""
+    open_to_viewer = [row for row in rows if bookings.can_see_person(ctx.viewer, row)]
+    faces = await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in open_to_viewer])
+    found = {row.id: face for row, face in zip(open_to_viewer, faces, strict=True)}
+    return [found.get(row.id) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which bookings; None is any."""
+
+    states: frozenset[BookingState] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def where(self) -> Where:
+        found = EVERYTHING
+        if self.states is not None:
+            found &= Where("t.state IN (?)", (sorted(self.states),))
+        if self.since is not None:
+            found &= Where("t.starts_at >= ?", (self.since,))
+        if self.until is not None:
+            found &= Where("t.starts_at < ?", (self.until,))
+        return found
+
+
+async def bookings_of_offices(
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted, args: PageArgs
+) -> list[Page[BookingRow]]:
+    """What is booked with each office, in the order of time; empty for who does not serve there."""
+    served = {row.id for row in organisations if bookings.can_serve(ctx.viewer, row.id)}
+    return await pages(
+        BookingRow,
+        "booking",
+        [row.id for row in organisations],
+        by="organisation_id",
+        args=args,
+        where=wanted.where() & Where("t.organisation_id IN (?)", (served,)),
+        order=BY_TIME,
+    )
+
+
+async def bookings_of_accounts(
+    ctx: Context, accounts: Sequence[AccountRow], wanted: Wanted, args: PageArgs
+) -> list[Page[BookingRow]]:
+    """What each account has booked, the latest time first; empty but for the viewer's own."""
+    return await pages(
+        BookingRow,
+        "booking",
+        [row.id for row in accounts],
+        by="account_id",
+        args=args,
+        where=wanted.where() & Where("t.account_id = ?", (ctx.account_id,)),
+        order=LATEST_BOOKINGS,
+    )
+
+
+async def followed(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+    """The office whose bookings the viewer may follow. Raises Unauthenticated, NotFound, NotAllowed."""
+    _ = ctx.account_id
+    (office,) = await identity.organisations_by_id(ctx, [organisation_id])
+    if office is None or not ctx.viewer.belongs_to(office.community_id):
+        raise NotFound
+    if not bookings.can_serve(ctx.viewer, office.id):
+        raise await audit.refuse(
+            ctx,
+            "booking.follow",
+            ONLY_OFFICE,
+            community_id=office.community_id,
+            organisation_id=office.id,
+        )
+    return office

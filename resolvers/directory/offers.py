@@ -1,0 +1,252 @@
+"""What an organisation offers for a while: it begins and ends by itself."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from models.base import new_id, now
+from models.directory import entries, offers
+from models.directory.entries import EntryRow
+from models.directory.offers import OFFERS, OfferRow
+from models.identity import CommunityRow
+from models.paging import Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import jobs, limits
+from resolvers.checks import check_text
+from resolvers.context import Context, Services
+from resolvers.directory import entries as keeping
+from resolvers.directory import listing
+from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.masking import mask
+from resolvers.paging import pages
+from resolvers.retries import earlier_result
+from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.work import Work
+
+LONGEST_TITLE = 80
+LONGEST_BODY = 1000
+DEAREST = 100_000_000
+LONGEST = timedelta(days=366)
+OFFERS_A_DAY = 20
+
+BEGIN = "OFFER_BEGIN"
+END = "OFFER_END"
+
+CHANGED = "The offer has been changed or has ended meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an offer says."""
+
+    title: str
+    body: str
+    price_fen: int | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+async def create(ctx: Context, *, entry_id: UUID, draft: Draft, key: str) -> OfferRow:
+    """Offer something; with a key used before, the offer made then.
+
+    Raises InvalidInput, NotFound, NotAllowed, RateLimited, and Conflict for a key that was used for something
+    else.
+    """
+    entry, _ = await keeping.kept(ctx, entry_id, "offer.create")
+    draft = checked(draft)
+    offer_id = new_id()
+    async with ctx.unit_of_work() as work:
+        earlier = await earlier_result(ctx, key, "createOffer", [entry_id, asdict(draft)], offer_id)
+        if earlier is None:
+            await limits.check_rate(ctx, "createOffer", OFFERS_A_DAY, 86400)
+            row = OfferRow(
+                id=offer_id,
+                created_at=now(),
+                community_id=entry.community_id,
+                entry_id=entry.id,
+                organisation_id=entry.organisation_id,
+                **asdict(draft),
+                withdrawn_at=None,
+                version=1,
+            )
+            values = asdict(row)
+            await execute(
+                f"INSERT INTO offer ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                *values.values(),
+            )
+            await keep_time(row)
+            await keeping.audited(ctx, "offer.create", row.community_id, row.organisation_id, row.id)
+            work.record(await told(Kind.OFFER_PUBLISHED, row))
+    return await visible(ctx, earlier or offer_id)
+
+
+async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: Draft) -> OfferRow:
+    """Replace what an offer says, while it has not ended.
+
+    Raises InvalidInput, NotFound, NotAllowed, RateLimited, Conflict.
+    """
+    row, _ = await kept(ctx, offer_id, "offer.edit")
+    draft = checked(draft)
+    after = replace(row, **asdict(draft))
+    settings = ", ".join(f"{name} = ?" for name in asdict(draft))
+    async with ctx.unit_of_work() as work:
+        await limits.check_rate(ctx, "editOffer", OFFERS_A_DAY * 3, 86400)
+        # Before the offer is locked: a job locks itself and then its offer.
+        await jobs.unschedule(row.id, BEGIN, END)
+        before = await told(Kind.OFFER_ENDED, row)
+        await change(row, version, f"{settings}, version = version + 1", *asdict(draft).values())
+        await keep_time(after)
+        await keeping.audited(ctx, "offer.edit", row.community_id, row.organisation_id, row.id)
+        at = now()
+        work.record(before if row.runs(at) and not after.runs(at) else await told(Kind.OFFER_CHANGED, after))
+    return await visible(ctx, offer_id)
+
+
+async def withdraw(ctx: Context, *, offer_id: UUID, version: int) -> OfferRow:
+    """End an offer before its time. Raises NotFound, NotAllowed, Conflict."""
+    row, _ = await kept(ctx, offer_id, "offer.withdraw")
+    async with ctx.unit_of_work() as work:
+        await jobs.unschedule(row.id, BEGIN, END)
+        before = await told(Kind.OFFER_ENDED, row)
+        await change(row, version, "withdrawn_at = ?, version = version + 1", now())
+        await keeping.audited(ctx, "offer.withdraw", row.community_id, row.organisation_id, row.id)
+        work.record(before)
+    return await visible(ctx, offer_id)
+
+
+async def change(row: OfferRow, version: int, settings: str, *values: object) -> None:
+    """Raises Conflict, and so undoes all, unless the offer is as it was read and has not ended."""
+    changed = await execute(
+        f"UPDATE offer SET {settings} WHERE id = ? AND version = ? AND withdrawn_at IS NULL AND ends_at > ?"
+        " RETURNING id",
+        *values,
+        row.id,
+        version,
+        now(),
+    )
+    if not changed:
+        raise Conflict(CHANGED, row.id)
+
+
+async def kept(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow, EntryRow]:
+    """The offer and its entry, for who keeps it. Raises Unauthenticated, NotFound, NotAllowed."""
+    _ = ctx.account_id
+    row = await visible(ctx, offer_id)
+    entry, _ = await keeping.kept(ctx, row.entry_id, action)
+    return row, entry
+
+
+def checked(draft: Draft) -> Draft:
+    if not now() < draft.ends_at > draft.starts_at:
+        raise InvalidInput(validUntil="Must be later than the start, and in the future")
+    if draft.ends_at > max(draft.starts_at, now()) + LONGEST or draft.starts_at > now() + LONGEST:
+        raise InvalidInput(validUntil="Is too far away")
+    if draft.price_fen is not None and not 0 <= draft.price_fen <= DEAREST:
+        raise InvalidInput(priceFen="Is out of range")
+    return replace(
+        draft,
+        title=check_text("title", draft.title, LONGEST_TITLE),
+        body=mask(check_text("body", draft.body, LONGEST_BODY)),
+    )
+
+
+async def keep_time(row: OfferRow) -> None:
+    if row.starts_at > now():
+        await jobs.schedule(BEGIN, row.id, row.starts_at)
+    await jobs.schedule(END, row.id, row.ends_at)
+
+
+async def told(kind: Kind, row: OfferRow) -> Event:
+    """What happened to an offer, for whoever sees it now."""
+    at = now()
+    (shown,) = await listing.by_ids([row.entry_id], entries.shown(at))
+    return event(kind, row, shown if row.runs(at) else None)
+
+
+def event(kind: Kind, row: OfferRow, shown: EntryRow | None) -> Event:
+    return Event(
+        community_topic(row.community_id),
+        kind,
+        row.id,
+        audience=entries.audience(shown) if shown else frozenset({row.organisation_id}),
+        thread=row.entry_id,
+    )
+
+
+# What the clock does. Whether an offer runs is decided by the query; this tells of it.
+
+
+@jobs.does(BEGIN)
+async def begin(_services: Services, work: Work, offer_id: UUID) -> None:
+    (row,) = await by_ids([offer_id])
+    if row and row.runs(now()):
+        work.record(await told(Kind.OFFER_PUBLISHED, row))
+
+
+@jobs.does(END)
+async def end(_services: Services, work: Work, offer_id: UUID) -> None:
+    (row,) = await by_ids([offer_id])
+    if row and row.withdrawn_at is None and row.ends_at <= now():
+        (shown,) = await listing.by_ids([row.entry_id], entries.shown(now()))
+        work.record(event(Kind.OFFER_ENDED, row, shown))
+
+
+# Reading
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[OfferRow | None]:
+    """The offers with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, offers.visible_to(ctx.viewer, now()))
+
+
+async def visible(ctx: Context, offer_id: UUID) -> OfferRow:
+    """The offer. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [offer_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[OfferRow | None]:
+    rows = await select(
+        OfferRow,
+        f"SELECT {columns(OfferRow)} FROM offer t WHERE t.id IN (?) AND ({where.text})",
+        list(dict.fromkeys(ids)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def offers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[OfferRow | None]:
+    """The offer that each event is about; None if what was shown to the public is not any more."""
+    rows = await by_ids([logged.event.subject for logged in events])
+    shown = {row.id for row in await by_ids([row.id for row in rows if row], offers.shown(now())) if row}
+    return [
+        row if row and (row.id in shown or logged.event.audience == {row.organisation_id}) else None
+        for row, logged in zip(rows, events, strict=True)
+    ]
+
+
+async def offers_of(ctx: Context, rows: Sequence[EntryRow], args: PageArgs) -> list[Page[OfferRow]]:
+    """What is offered under each entry now, the newest first; for its own office, all that ever was."""
+    where = offers.visible_to(ctx.viewer, listing.moment(ctx))
+    return await pages(
+        OfferRow, "offer", [row.id for row in rows], by="entry_id", args=args, where=where, order=OFFERS
+    )
+
+
+async def offers_in(
+    ctx: Context, communities: Sequence[CommunityRow], args: PageArgs
+) -> list[Page[OfferRow]]:
+    """What is offered in each community now, the newest first."""
+    at = listing.moment(ctx)
+    where = offers.visible_to(ctx.viewer, at) & offers.shown(at)
+    ids = [row.id for row in communities]
+    return await pages(OfferRow, "offer", ids, by="community_id", args=args, where=where, order=OFFERS)
+
+
+async def entries_of(_ctx: Context, rows: Sequence[OfferRow]) -> list[EntryRow | None]:
+    """The entry of each offer. Whoever sees an offer sees its entry."""
+    return await listing.by_ids([row.entry_id for row in rows])

@@ -1,0 +1,230 @@
+"""The times at which a service can be visited."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from models.base import new_id, now
+from models.directory import bookings, entries
+from models.directory.bookings import SLOTS, BookingRow, SlotRow
+from models.directory.entries import EntryRow
+from models.directory.hours import CHINA, DAY, Hours, Interval
+from models.paging import Page, PageArgs
+from models.rows import EVERYTHING, Where, columns, execute, select
+from resolvers import limits
+from resolvers.context import Context
+from resolvers.directory import entries as keeping
+from resolvers.directory import listing
+from resolvers.errors import InvalidInput, NotFound
+from resolvers.paging import pages
+from subscriptions.events import Event, Kind, Logged, community_topic
+
+MOST_DAYS = 62
+MOST_SLOTS = 500
+MOST_PLANS = 42
+LARGEST = 1000
+LONGEST = timedelta(hours=12)
+FURTHEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """Times of `minutes` each, one after the other in an interval of every week."""
+
+    day: int
+    interval: Interval
+    minutes: int
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    starts_at: datetime
+    ends_at: datetime
+    capacity: int
+
+
+async def plan(
+    ctx: Context, *, entry_id: UUID, first: date, last: date, weekly: Sequence[Weekly]
+) -> tuple[EntryRow, int]:
+    """Open the times of a weekly plan from one day to another; how many are new.
+
+    On a date with opening hours of its own only what fits in these. Times that are there already, and
+    those in the past, are left as they are. Raises InvalidInput, NotFound, NotAllowed, RateLimited.
+    """
+    row, _ = await keeping.kept(ctx, entry_id, "directory.planSlots")
+    if not 0 <= (last - first).days < MOST_DAYS:
+        raise InvalidInput(toDate=f"From 1 to {MOST_DAYS} days")
+    if not 1 <= len(weekly) <= MOST_PLANS:
+        raise InvalidInput(weekly=f"From 1 to {MOST_PLANS} times a week")
+    for number in weekly:
+        check_capacity(number.capacity)
+        if not 5 <= number.minutes <= LONGEST.total_seconds() // 60:
+            raise InvalidInput(minutes="From 5 minutes to 12 hours")
+    times = list(planned(row.opening, first, last, weekly))
+    return await open_times(ctx, row, times)
+
+
+def planned(hours: Hours, first: date, last: date, weekly: Sequence[Weekly]) -> Iterator[Time]:
+    """The times of a weekly plan, in their order within each day."""
+    for number in range((last - first).days + 1):
+        day = first + number * DAY
+        midnight = datetime.combine(day, time(), CHINA)
+        for found in weekly:
+            if found.day != day.isoweekday():
+                continue
+            step = timedelta(minutes=found.minutes)
+            start = midnight + timedelta(minutes=found.interval.opens)
+            while start + step <= midnight + timedelta(minutes=found.interval.closes):
+                if day not in hours.exceptions or hours.covers(start, start + step):
+                    yield Time(start, start + step, found.capacity)
+                start += step
+
+
+async def add(ctx: Context, *, entry_id: UUID, times: Sequence[Time]) -> tuple[EntryRow, int]:
+    """Open these times; how many are new. Raises InvalidInput, NotFound, NotAllowed, RateLimited."""
+    row, _ = await keeping.kept(ctx, entry_id, "directory.addSlots")
+    if not times:
+        raise InvalidInput(slots="Must not be empty")
+    at = now()
+    for found in times:
+        check_capacity(found.capacity)
+        if not timedelta(minutes=5) <= found.ends_at - found.starts_at <= LONGEST:
+            raise InvalidInput(endsAt="From 5 minutes to 12 hours")
+        if found.starts_at <= at:
+            raise InvalidInput(startsAt="Must be in the future")
+    return await open_times(ctx, row, times)
+
+
+def check_capacity(capacity: int) -> None:
+    if not 1 <= capacity <= LARGEST:
+        raise InvalidInput(capacity=f"From 1 to {LARGEST}")
+
+
+async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tuple[EntryRow, int]:
+    at = now()
+    coming = [found for found in times if found.starts_at > at]
+    if len(coming) > MOST_SLOTS:
+        raise InvalidInput(slots=f"At most {MOST_SLOTS} times at once")
+    if any(found.starts_at > at + FURTHEST for found in coming):
+        raise InvalidInput(startsAt="Is too far away")
+    added = 0
+    async with ctx.unit_of_work() as work:
+        await limits.check_rate(ctx, "keepDirectory", keeping.CHANGES_AN_HOUR, 3600)
+        for found in coming:
+            added += len(
+                await execute(
+                    "INSERT INTO appointment_slot (id, created_at, community_id, entry_id, organisation_id,"
+                    " starts_at, ends_at, capacity, booked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
+                    " ON CONFLICT (entry_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at,"
+                    " capacity = excluded.capacity, withdrawn_at = NULL"
+                    " WHERE appointment_slot.withdrawn_at IS NOT NULL RETURNING id",
+                    new_id(),
+                    at,
+                    row.community_id,
+                    row.id,
+                    row.organisation_id,
+                    found.starts_at,
+                    found.ends_at,
+                    found.capacity,
+                )
+            )
+        if added:
+            await keeping.audited(
+                ctx, "directory.openSlots", row.community_id, row.organisation_id, row.id, f"{added}"
+            )
+            work.record(await keeping.told(Kind.ENTRY_CHANGED, row))
+    return await listing.visible(ctx, row.id), added
+
+
+async def changed(slot: SlotRow) -> Event:
+    """That more or fewer places are left in a slot, for whoever sees its entry."""
+    (shown,) = await listing.by_ids([slot.entry_id], entries.shown(now()))
+    return Event(
+        community_topic(slot.community_id),
+        Kind.SLOT_CHANGED,
+        slot.id,
+        audience=entries.audience(shown) if shown else frozenset({slot.organisation_id}),
+        thread=slot.entry_id,
+    )
+
+
+# Reading
+
+
+def of_visible_entries(ctx: Context) -> Where:
+    """The slots (as ``t``) that the viewer sees: the open ones of visible entries, and the own office's."""
+    where = entries.visible_to(ctx.viewer, now())
+    return Where("t.organisation_id IN (?)", (ctx.viewer.scopes,)) | (
+        Where("t.withdrawn_at IS NULL")
+        & Where(f"t.entry_id IN (SELECT t.id FROM directory_entry t WHERE {where.text})", where.params)
+    )
+
+
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[SlotRow | None]:
+    """The slots with these ids, None for each that the viewer may not see."""
+    return await by_ids(ids, of_visible_entries(ctx))
+
+
+async def visible(ctx: Context, slot_id: UUID) -> SlotRow:
+    """The slot. Raises NotFound unless the viewer may see it."""
+    (row,) = await visible_by_ids(ctx, [slot_id])
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[SlotRow | None]:
+    rows = await select(
+        SlotRow,
+        f"SELECT {columns(SlotRow)} FROM appointment_slot t WHERE t.id IN (?) AND ({where.text})",
+        list(dict.fromkeys(ids)),
+        *where.params,
+    )
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def slots_of_events(_ctx: Context, events: Sequence[Logged]) -> list[SlotRow | None]:
+    """The slot that each event is about. Whoever delivers an event has checked its audience."""
+    rows = await by_ids([logged.event.subject for logged in events])
+    shown = {
+        row.id
+        for row in await listing.by_ids([row.entry_id for row in rows if row], entries.shown(now()))
+        if row
+    }
+    return [
+        row if row and (row.entry_id in shown or logged.event.audience == {row.organisation_id}) else None
+        for row, logged in zip(rows, events, strict=True)
+    ]
+
+
+async def slots_of(
+    ctx: Context, rows: Sequence[EntryRow], since: datetime | None, free: bool, args: PageArgs
+) -> list[Page[SlotRow]]:
+    """The open times of each entry that begin from now, or from `since`, in their order."""
+    where = Where("t.withdrawn_at IS NULL AND t.starts_at > ?", (since or listing.moment(ctx),))
+    if free:
+        where &= Where("t.booked < t.capacity")
+    ids = [row.id for row in rows]
+    return await pages(SlotRow, "appointment_slot", ids, by="entry_id", args=args, where=where, order=SLOTS)
+
+
+async def entries_of(ctx: Context, rows: Sequence[SlotRow | BookingRow]) -> list[EntryRow | None]:
+    """The entry of each, as far as the viewer sees it."""
+    return await listing.visible_by_ids(ctx, [row.entry_id for row in rows])
+
+
+async def bookings_of_viewer(ctx: Context, rows: Sequence[SlotRow]) -> list[BookingRow | None]:
+    """The booking that the viewer holds in each slot."""
+    held = await select(
+        BookingRow,
+        f"SELECT {columns(BookingRow)} FROM booking t"
+        " WHERE t.slot_id IN (?) AND t.account_id = ? AND t.state <> ? ORDER BY t.id",
+        {row.id for row in rows},
+        ctx.viewer.account_id,
+        bookings.BookingState.CANCELLED,
+    )
+    found = {row.slot_id: row for row in held}
+    return [found.get(row.id) for row in rows]
