@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.load import Load, Measured
+from bench.process import cpu_seconds
 from tests.servers import ROOT
 from tests.services import free_port
 
@@ -88,21 +89,34 @@ def running(contenders: Sequence[Contender], directory: Path) -> Iterator[None]:
 Rates = dict[str, list[float]]
 
 
+def computed(contender: Contender) -> float:
+    return sum(cpu_seconds(process.pid) for process in contender.running)
+
+
 def interleaved(
-    contenders: Sequence[Contender], *, clients: int, rounds: int, seconds: float
-) -> tuple[Rates, list[str]]:
-    """Answers a second of each contender in each round, after one round that warms them up."""
+    title: str, contenders: Sequence[Contender], *, clients: int, rounds: int, seconds: float
+) -> Rates:
+    """Print and give answers a second of each contender in each round, after one round that warms them up."""
     rates: Rates = {contender.name: [] for contender in contenders}
+    spent: Rates = {contender.name: [] for contender in contenders}
     faults: list[str] = []
     with Load() as load:
         for number in range(-1, rounds):
             for contender in contenders:
+                before = computed(contender)
                 measured = ask(load, contender, clients, seconds if number >= 0 else seconds / 2)
                 if measured.wrong:
                     faults.append(f"{contender.name}: {measured.wrong} of {measured.answered} answers wrong")
                 if number >= 0:
                     rates[contender.name].append(measured.rate)
-    return rates, faults
+                    spent[contender.name].append((computed(contender) - before) / measured.answered)
+    print(table(title, rates, contenders[0].name))
+    print(
+        "of computing an answer: "
+        + ", ".join(f"{name} {statistics.median(found) * 1e3:.2f} ms" for name, found in spent.items())
+    )
+    print("\n".join(faults), flush=True)
+    return rates
 
 
 def ask(load: Load, contender: Contender, clients: int, seconds: float) -> Measured:

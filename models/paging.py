@@ -7,7 +7,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
 import orjson
@@ -77,9 +77,29 @@ class Page(Generic[R]):
     """One page, its items in the list's order."""
 
     items: list[R]
-    cursors: list[str]
+    cursors: Sequence[str]
     has_next_page: bool
     has_previous_page: bool
+
+
+@dataclass(slots=True, eq=False)
+class Cursors(Sequence[str]):
+    """The cursors of rows, each made when it is asked for: most pages are read without them."""
+
+    order: Order
+    rows: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [cursor_of(self.order, row) for row in self.rows[place]]
+        return cursor_of(self.order, self.rows[place])
 
 
 def cursor_of(order: Order, row: Any) -> str:
@@ -206,7 +226,7 @@ def page_of(rows: list[R], args: PageArgs, order: Order) -> Page[R]:
         items.reverse()
     return Page(
         items=items,
-        cursors=[cursor_of(order, item) for item in items],
+        cursors=Cursors(order, items),
         has_next_page=more if not args.backward else args.before is not None,
         has_previous_page=more if args.backward else args.after is not None,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.comparison import Contender, interleaved, prepared, ratio, running, table, verdicts
+from bench.comparison import Contender, interleaved, prepared, ratio, running, verdicts
 from bench.load import request
 from bench.served import environment, linli
 from bench.town import Town, build
@@ -80,11 +80,8 @@ def compare(
         demands: list[tuple[str, float, float]] = []
         with running(found, directory):
             for clients in (1, 32):
-                rates, faults = interleaved(found, clients=clients, rounds=rounds, seconds=seconds)
-                print(
-                    table(f"{where}, {clients} client{'s' * (clients > 1)}", rates, found[0].name), flush=True
-                )
-                print("\n".join(faults))
+                title = f"{where}, {clients} client{'s' * (clients > 1)}"
+                rates = interleaved(title, found, clients=clients, rounds=rounds, seconds=seconds)
                 least = {STOCK: 10.0, CACHED: 9.0, JIT: 1.2, WRITTEN: 0.7}
                 demands += [
                     (f"{where}, {clients} at once: to {name}", ratio(rates, LINLI, name), least[name])

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.comparison import interleaved, ratio, running, table, verdicts
+from bench.comparison import interleaved, ratio, running, verdicts
 from bench.queries.__main__ import FEED, requests
 from bench.served import environment, linli
 from bench.town import build
@@ -31,9 +31,8 @@ def sizes(directory: Path, rounds: int, seconds: float) -> list[tuple[str, float
             linli(asked, environment(secrets, url, directory), name=f"{size:,} posts", expect=END)
         )
     with running(contenders, directory):
-        rates, faults = interleaved(contenders, clients=1, rounds=rounds, seconds=seconds)
-    print(table("A page of 20 on SQLite, 1 client", rates, contenders[-1].name))
-    print("\n".join(faults))
+        title = "A page of 20 on SQLite, 1 client"
+        rates = interleaved(title, contenders, clients=1, rounds=rounds, seconds=seconds)
     return [
         ("the largest community to the smallest", ratio(rates, contenders[-1].name, contenders[0].name), 0.85)
     ]
@@ -52,9 +51,8 @@ def processes(directory: Path, rounds: int, seconds: float) -> None:
             linli(asked, env, name="two processes", expect=END, processes=2),
         ]
         with running(contenders, directory):
-            rates, faults = interleaved(contenders, clients=32, rounds=rounds, seconds=seconds)
-    print(table("A page of 20 on PostgreSQL and Redis, 32 clients", rates, "two processes"))
-    print("\n".join(faults))
+            title = "A page of 20 on PostgreSQL and Redis, 32 clients"
+            interleaved(title, contenders, clients=32, rounds=rounds, seconds=seconds)
 
 
 def main() -> int:

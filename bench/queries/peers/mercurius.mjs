@@ -4,7 +4,8 @@ import mercurius from "mercurius";
 import { authorsOf, commentsOf, likedBy, pageOf, sdl, viewerOf } from "./tables.mjs";
 
 const app = Fastify({ logger: false });
-const authors = async (queries) => authorsOf(queries.map(({ obj }) => obj.author_id));
+const authors = async (queries) => 
+  authorsOf(queries.map(({ obj }) => obj.author_id), queries.map(({ obj }) => obj.community_id));
 const options = { opts: { cache: false } };
 app.register(mercurius, {
   schema: sdl,

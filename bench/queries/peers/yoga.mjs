@@ -18,7 +18,7 @@ const batched = (load) => {
     waiting.push([key, resolve]);
   });
 };
-const author = (row, _args, { authors }) => authors(row.author_id);
+const author = (row, _args, { authors }) => authors([row.author_id, row.community_id]);
 const yoga = createYoga({
   logging: false,
   graphiql: false,
@@ -41,7 +41,7 @@ const yoga = createYoga({
     const viewer = viewerOf(request.headers.get("authorization"));
     return {
       viewer,
-      authors: batched(authorsOf),
+      authors: batched((keys) => authorsOf(keys.map(([id]) => id), keys.map(([, community]) => community))),
       liked: batched((ids) => likedBy(viewer, ids)),
       comments: batched((keys) => commentsOf(keys.map(({ id }) => id), keys[0].first)),
     };
