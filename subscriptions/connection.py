@@ -238,8 +238,9 @@ class Connection:
     def look(self, ping: bytes) -> None:
         """Called every LOOK_SECONDS: act on whatever is overdue. `ping` is the heartbeat's frame."""
         present = time.monotonic()
-        # A close frame too may find no way out.
-        if (self._frames or self.closing) and present - self._moved > STALLED_SECONDS:
+        # What has gathered in this turn of the loop has not been refused yet; a close frame too may find no
+        # way out.
+        if (self._held or self.closing) and present - self._moved > STALLED_SECONDS:
             self.abort()
         elif self.closing:
             return

@@ -858,3 +858,15 @@ async def test_draining_closes_everybody_and_lets_mutations_finish(world: World)
 async def test_draining_nobody_ends_at_once(server: ToyServer) -> None:
     async with asyncio.timeout(10):
         await server.endpoint.drain(NEVER)
+
+
+async def test_what_is_about_to_be_written_is_not_stalled(
+    server: ToyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadlines are looked at between an offer and its write, long after the last one."""
+    async with server.client() as client:
+        (handler,) = server.endpoint.handlers
+        monkeypatch.setattr(connection_module, "STALLED_SECONDS", -NEVER)
+        handler.connection.reply(websocket_module.PONG)
+        handler.connection.look(websocket_module.PING)
+        assert await client.receive() == {"type": "pong"}
