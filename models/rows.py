@@ -150,7 +150,8 @@ class Template:
                 values.append(self.plain(param))
                 shape.append(-1)
                 continue
-            items = [self.plain(item) for item in param]
+            ids = () if self.dialect == "postgres" else IDS
+            items = [str(item) if type(item) in ids else self.plain(item) for item in param]
             if listed and self.dialect == "postgres":
                 values.append(items)
                 shape.append(1)
@@ -194,6 +195,7 @@ class Template:
 TEMPLATES: dict[tuple[str, str], Template] = {}
 MOST_TEMPLATES = 2_000
 MOST_FILLED = 1_024
+MOST_IDS = 50_000
 SIMPLE = frozenset({str, int, bool, float, bytes, datetime, types.NoneType})
 IDS = frozenset({UUID, pgproto.UUID})
 
@@ -242,9 +244,21 @@ def utc_from_text(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class Ids(dict[str, UUID]):
+    """Ids by their text. Most have been read before: looking one up costs a tenth of making it.
+
+    They are made as PostgreSQL's driver makes them, in a tenth of the time of Python's own.
+    """
+
+    def __missing__(self, text: str) -> UUID:
+        if len(self) >= MOST_IDS:
+            self.clear()
+        found = self[text] = pgproto.UUID(text)
+        return found
+
+
 SQLITE_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
-    # As PostgreSQL's driver makes them: a UUID that is made in a tenth of the time.
-    UUID: pgproto.UUID,
+    UUID: Ids().__getitem__,
     datetime: utc_from_text,
     date: date.fromisoformat,
     bool: bool,
