@@ -14,7 +14,7 @@ help:
 	@echo "make run      set up, migrate, seed the demo community and serve"
 	@echo "make test     set up and run all tests"
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
-	@echo "make bench    measure beside other servers (ONLY=fanout: one of bench/)"
+	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale)"
 	@echo "make format   rewrite the code to the format that check expects"
 	@echo "make lock     renew the requirements files after a change to pyproject.toml"
 
@@ -40,7 +40,7 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	@set -e; for each in $(or $(ONLY),$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \
-		$(BIN)/python -m bench.$$each; done
+		$(BIN)/python -m bench.$$each $(ARGS); done
 
 format: .venv/dev.stamp
 	@$(BIN)/ruff check --quiet --fix-only .

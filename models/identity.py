@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
 from tortoise import fields
 
 from models.base import CommunityTable, Table, now
@@ -279,7 +280,7 @@ def neighbour_key(community_id: UUID, account_id: UUID) -> UUID:
 
     It is its own inverse: with the community's id it gives the account's id back.
     """
-    return UUID(int=community_id.int ^ account_id.int)
+    return pgproto.UUID((community_id.int ^ account_id.int).to_bytes(16, "big"))
 
 
 @dataclass(slots=True)

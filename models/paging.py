@@ -7,8 +7,10 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
+
+import orjson
 
 from models.rows import EVERYTHING, Where, columns, connection, select
 
@@ -75,15 +77,35 @@ class Page(Generic[R]):
     """One page, its items in the list's order."""
 
     items: list[R]
-    cursors: list[str]
+    cursors: Sequence[str]
     has_next_page: bool
     has_previous_page: bool
+
+
+@dataclass(slots=True, eq=False)
+class Cursors(Sequence[str]):
+    """The cursors of rows, each made when it is asked for: most pages are read without them."""
+
+    order: Order
+    rows: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [cursor_of(self.order, row) for row in self.rows[place]]
+        return cursor_of(self.order, self.rows[place])
 
 
 def cursor_of(order: Order, row: Any) -> str:
     """The opaque cursor of `row` in a list ordered by `order`."""
     key = [plain(getattr(row, name)) for name in order.keys]
-    return base64.urlsafe_b64encode(json.dumps([order.name, *key]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([order.name, *key])).decode().rstrip("=")
 
 
 def plain(value: Any) -> Any:
@@ -166,22 +188,23 @@ def statement(
         return (text, *parents, *where.params)
     if not parents:
         return (f"SELECT {columns(row)} FROM {table} t WHERE 1 = 0",)
+    # One placeholder, so that the text is the same however many parents there are.
     if connection().capabilities.dialect == "postgres":
-        values = ", ".join("(?::uuid)" for _ in parents)
+        given: Any = list(parents)
         text = (
-            f"SELECT {columns(row, 'c')} FROM (VALUES {values}) AS parent(id)"
+            f"SELECT {columns(row, 'c')} FROM unnest(CAST(? AS uuid[])) AS parent(id)"
             f" CROSS JOIN LATERAL"
             f" (SELECT {columns(row)} FROM {table} t WHERE t.{by} = parent.id AND {limited}) c"
         )
     else:
-        values = ", ".join("(?)" for _ in parents)
+        # By SQLite's own row numbers: one look-up less for each row than by its id.
+        given = orjson.dumps([str(parent) for parent in parents]).decode()
         text = (
-            f"WITH parent(id) AS (VALUES {values})"
-            f" SELECT {columns(row, 'c')} FROM parent CROSS JOIN {table} c"
-            f" ON c.id IN (SELECT t.id FROM {table} t WHERE t.{by} = parent.id AND {limited})"
+            f"SELECT {columns(row, 'c')} FROM json_each(?) AS parent CROSS JOIN {table} c"
+            f" ON c.rowid IN (SELECT t.rowid FROM {table} t WHERE t.{by} = parent.value AND {limited})"
         )
     text += f" ORDER BY {sequence(order, args, 'c')}"
-    return (text, *parents, *where.params)
+    return (text, given, *where.params)
 
 
 def sequence(order: Order, args: PageArgs, alias: str) -> str:
@@ -204,7 +227,7 @@ def page_of(rows: list[R], args: PageArgs, order: Order) -> Page[R]:
         items.reverse()
     return Page(
         items=items,
-        cursors=[cursor_of(order, item) for item in items],
+        cursors=Cursors(order, items),
         has_next_page=more if not args.backward else args.before is not None,
         has_previous_page=more if args.backward else args.after is not None,
     )

@@ -1,10 +1,13 @@
 """Tortoise's SQLite client with the transactions that a server needs.
 
-There is one connection that writes, and beside it a few that read. Units of work take the writer in
-turn. Those that wait for it share a transaction: each is a savepoint that is rolled back alone if it
-fails, and the last to come commits for all, so that many writes cost one fsync. None is acknowledged
-before that commit. Who waits when a transaction could end finds it open and joins; a ticket in the
-same queue makes sure that it ends.
+There is one connection that writes, and beside it a few that read. Most reads take less time than the
+hop to another thread and back: they run at once, on a connection of the event loop's own, and one that
+takes longer is broken off and done again in a thread, where all of its kind go from then on.
+
+Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint
+that is rolled back alone if it fails, and the last to come commits for all, so that many writes cost
+one fsync. None is acknowledged before that commit. Who waits when a transaction could end finds it
+open and joins; a ticket in the same queue makes sure that it ends.
 
 Tortoise opens transactions with a deferred ``BEGIN``: two processes that read and then write fail
 with "database is locked", whatever the busy time-out. Here every transaction takes the write lock
@@ -32,7 +35,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
 from models.settled import settled
-from models.threads import Connection, Work
+from models.threads import Connection, Work, connect
 
 T = TypeVar("T")
 
@@ -41,6 +44,12 @@ READERS = 2
 # waits for the last.
 MOST_SHARED = 64
 LONGEST_SHARED = 0.05
+
+# What a read may take on the event loop, in steps of SQLite's machine: a millisecond or two.
+STEPS, MOST_STRETCHES = 10_000, 5
+# So many reads may follow each other before others have their turn on the loop.
+MOST_AT_ONCE = 64
+MOST_LONG = 2_000
 
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
@@ -252,6 +261,11 @@ class ImmediateSqliteClient(Statements):
         super().__init__(file_path, **kwargs)
         self.writer: Writer | None = None
         self._readers: list[Connection] = []
+        self._at_hand: sqlite3.Connection | None = None
+        # The texts of reads that take longer.
+        self._long: set[str] = set()
+        self._at_once = 0
+        self._stretches = 0
 
     async def create_connection(self, with_db: bool) -> None:
         async with self._lock:
@@ -263,12 +277,18 @@ class ImmediateSqliteClient(Statements):
                 reader = Connection(self.filename, {**self.pragmas, "query_only": "ON"})
                 await reader.open()
                 self._readers.append(reader)
+            # Who must wait for a lock does so in a thread.
+            self._at_hand = connect(self.filename, {**self.pragmas, "query_only": "ON", "busy_timeout": 0})
+            self._at_hand.set_progress_handler(self._takes_long, STEPS)
             self.writer = Writer(writer)
             await self._post_connect()
 
     async def close(self) -> None:
         writer, self.writer = self.writer, None
         readers, self._readers = self._readers, []
+        if self._at_hand is not None:
+            self._at_hand.close()
+            self._at_hand = None
         if writer is not None:
             writer.lose()
             readers.append(writer.connection)
@@ -290,6 +310,8 @@ class ImmediateSqliteClient(Statements):
         verb = text.split(None, 1)[0].upper()
         with translated():
             if verb in READS:
+                if text not in self._long and (found := await self._read_at_once(text, work)):
+                    return found[0]
                 return await min(self._readers, key=PENDING).submit(work)
             if verb in WRITES and not writer.idle:
                 async with self._in_transaction() as transaction:
@@ -301,6 +323,35 @@ class ImmediateSqliteClient(Statements):
                 return await writer.connection.submit(work)
             finally:
                 await writer.pass_on()
+
+    async def _read_at_once(self, text: str, work: Work[T]) -> tuple[T] | None:
+        """The result of a read that is short; None if it is not."""
+        if self._at_once == 0:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._at_once += 1
+        if self._at_once > MOST_AT_ONCE:
+            await asyncio.sleep(0)
+        if self._at_hand is None:
+            return None
+        self._stretches = 0
+        try:
+            return (work(self._at_hand),)
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code not in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            if code == sqlite3.SQLITE_INTERRUPT:
+                if len(self._long) >= MOST_LONG:
+                    self._long.clear()
+                self._long.add(text)
+            return None
+
+    def _takes_long(self) -> bool:
+        self._stretches += 1
+        return self._stretches > MOST_STRETCHES
+
+    def _next_turn(self) -> None:
+        self._at_once = 0
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as transaction:

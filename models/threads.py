@@ -18,6 +18,14 @@ Work = Callable[[sqlite3.Connection], T]
 CACHED = 512
 
 
+def connect(path: str, pragmas: Mapping[str, Any]) -> sqlite3.Connection:
+    """A connection of the calling thread's. Raises sqlite3.OperationalError."""
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=CACHED)
+    for name, value in pragmas.items():
+        connection.execute(f"PRAGMA {name}={value}")
+    return connection
+
+
 class Connection:
     """A connection, to which work goes in one hop: whatever statements it consists of run over there."""
 
@@ -61,9 +69,7 @@ class Connection:
 
     def _live(self, connected: asyncio.Future[None]) -> None:
         try:
-            connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=CACHED)
-            for name, value in self._pragmas.items():
-                connection.execute(f"PRAGMA {name}={value}")
+            connection = connect(self._path, self._pragmas)
         except sqlite3.Error as error:
             self._report(connected, None, error)
             return

@@ -1,5 +1,7 @@
 """Relay connections over keyset pages."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
@@ -39,8 +41,21 @@ class Edge(Generic[T]):
     cursor: str = strawberry.field(description="Its place, for `after` and `before`.")
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An edge whose cursor is made when it is asked for."""
+
+    node: Any
+    place: int
+    cursors: Sequence[str]
+
+    @property
+    def cursor(self) -> str:
+        return self.cursors[self.place]
+
+
 def resolve_edges(root: strawberry.Parent[Page[Any]]) -> list[Any]:
-    return [Edge(node=item, cursor=cursor) for item, cursor in zip(root.items, root.cursors, strict=True)]
+    return [Placed(item, place, root.cursors) for place, item in enumerate(root.items)]
 
 
 def resolve_page_info(root: strawberry.Parent[Page[Any]]) -> PageInfo:

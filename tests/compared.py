@@ -81,7 +81,7 @@ def _watch_writes() -> None:
     for module in DATABASES:
         importlib.import_module(module)
     for kind in _all_subclasses(BaseDBAsyncClient):
-        for name in ("execute_query", "execute_query_dict", "execute_insert", "execute_many"):
+        for name in ("execute_query", "fetch", "execute_insert", "execute_many"):
             if name in vars(kind):
                 setattr(kind, name, _watching_writes(vars(kind)[name]))
 

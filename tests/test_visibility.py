@@ -128,12 +128,12 @@ async def test_nothing_reaches_over_to_another_community(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 30])
-async def test_standing_takes_four_statements_for_any_number(world: World, number: int) -> None:
+async def test_standing_takes_one_statement_for_any_number(world: World, number: int) -> None:
     community = await world.community()
     accounts = [await world.neighbour(community) for _ in range(number)]
     async with counted() as queries:
         found = await viewers({account.id: None for account in accounts})
-    assert queries.count == 4
+    assert queries.count == 1
     assert all(viewer.belongs_to(community.id) for viewer in found.values())
     assert len(found) == number
 

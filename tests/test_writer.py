@@ -175,6 +175,39 @@ async def test_a_read_sees_what_its_reader_has_written_and_nothing_of_what_is_un
         assert await seen(f"{number}")
 
 
+async def test_a_read_that_takes_long_leaves_the_event_loop_to_others() -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    counting = f"{numbers} SELECT count(*) AS n FROM n"
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    task = asyncio.create_task(others())
+    for _ in range(2):
+        before = turns
+        assert await execute(counting, 2_000_000) == [{"n": 2_000_000}]
+        assert turns > before + 5
+    task.cancel()
+    # However often a short one is asked, it stays short.
+    for _ in range(3_000):
+        assert await execute("SELECT count(*) AS n FROM topic WHERE name = ?", "x") == [{"n": 0}]
+    client = connection()
+    assert isinstance(client, sqlite.ImmediateSqliteClient)
+    assert len(client._long) == 1
+
+
+async def test_many_reads_in_a_row_leave_the_event_loop_to_others() -> None:
+    turned = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turned.set)
+    for _ in range(2 * sqlite.MOST_AT_ONCE):
+        await execute("SELECT 1 AS n")
+    assert turned.is_set()
+
+
 async def test_events_stand_in_the_order_of_their_commits(world: World) -> None:
     hints: list[Hint] = []
 

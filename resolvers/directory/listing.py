@@ -151,7 +151,7 @@ def is_of(cursor: str, order: Order) -> bool:
 
 def joined(near: Page[EntryRow], far: Page[EntryRow], args: PageArgs) -> Page[EntryRow]:
     """One page of the two parts' pages."""
-    items, cursors = near.items + far.items, near.cursors + far.cursors
+    items, cursors = near.items + far.items, [*near.cursors, *far.cursors]
     more = len(items) > args.size
     chosen = slice(-args.size, None) if args.backward else slice(args.size)
     if args.backward:

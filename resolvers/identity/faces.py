@@ -64,6 +64,19 @@ def faceless(account_id: UUID, community_id: UUID) -> NeighbourRow:
     return NeighbourRow(account_id, community_id, ANONYMOUS, None, None)
 
 
+RANKS = {role: rank for rank, role in enumerate(Role)}
+
+
+def precedence(fact: Fact) -> tuple[str, int]:
+    return fact.text, RANKS[fact.role or Role.ADMIN]
+
+
+def office_of(fact: Fact) -> NeighbourOffice | None:
+    if fact.organisation_id is None or fact.role is None:
+        return None
+    return NeighbourOffice(fact.organisation_id, fact.text, fact.role)
+
+
 async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | None]:
     accounts = {account_id for account_id, _ in pairs}
     communities = {community_id for _, community_id in pairs}
@@ -85,16 +98,20 @@ async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | Non
         accounts,
         communities,
     )
-    names = {fact.account_id: fact.text for fact in facts if fact.community_id is None}
+    names: dict[UUID, str] = {}
     buildings: dict[Any, str] = {}
-    offices: dict[Any, NeighbourOffice] = {}
+    held: dict[Any, Fact] = {}
     # Of several homes or offices the same one is shown every time.
-    for fact in sorted(facts, key=lambda fact: (fact.text, list(Role).index(fact.role or Role.ADMIN))):
+    for fact in facts:
         key = (fact.account_id, fact.community_id)
-        if fact.organisation_id is not None and fact.role is not None:
-            offices.setdefault(key, NeighbourOffice(fact.organisation_id, fact.text, fact.role))
-        else:
-            buildings.setdefault(key, fact.text)
+        if fact.community_id is None:
+            names[fact.account_id] = fact.text
+        elif fact.role is not None:
+            if (before := held.get(key)) is None or precedence(fact) < precedence(before):
+                held[key] = fact
+        elif (building := buildings.get(key)) is None or fact.text < building:
+            buildings[key] = fact.text
+    offices = {key: office_of(fact) for key, fact in held.items()}
     return [
         NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))
         if pair[0] in names

@@ -229,9 +229,13 @@ class Run:
         unique = dict(zip(map(id, items), items, strict=True))
         if not unique:
             return
+        asked: Any = step.asked
+        named: Any = step.named
+        if not is_abstract_type(named) and named.is_type_of is None:
+            self._open(asked.of(named), list(unique.values()), list(unique), link)
+            return
         groups: dict[str, tuple[Shape, list[Any], list[int]]] = {}
         type_of = self._sorter(step)
-        asked: Any = step.asked
         for identity, item in unique.items():
             try:
                 type_ = type_of(item)

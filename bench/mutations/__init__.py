@@ -1,0 +1,1 @@
+"""Mutations: comments and likes a second, and a storm of acknowledgements."""

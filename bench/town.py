@@ -1,0 +1,162 @@
+"""A community of the size that is measured, in Linli's own tables."""
+
+import random
+import secrets
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from models import database
+from models.base import new_id, now
+from models.bulk import insert_all
+from models.identity import Account, Home, Relation, Residency, Session
+from models.posts import CommentRow, PostKind, PostRow, PostState, SubjectKind
+from models.privacy import Keys
+from models.rows import dialect, execute
+from resolvers.tokens import Tokens
+from schema.node import global_id
+from tests.world import World
+
+BATCH = 500
+TEXT = "小区里捡到一串钥匙，请失主到门卫室认领。今天下午停水两小时，请大家提前准备。" * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """What the clients need to know of it."""
+
+    community_id: UUID
+    # Tokens of residents, each of another account.
+    tokens: list[str]
+    posts: list[UUID]
+
+    @property
+    def community(self) -> str:
+        return global_id("Community", self.community_id)
+
+
+async def build(
+    url: str, secrets_: dict[str, str], *, residents: int = 500, posts: int = 10_000, comments: int = 100_000
+) -> Town:
+    """Migrate the database at `url` and fill it: posts by residents, comments below them, likes of both."""
+    await database.migrate(url)
+    keys = Keys.from_text(secrets_["LINLI_KEYS"], secrets_["LINLI_INDEX_KEY"])
+    tokens = Tokens(secrets_["LINLI_TOKEN_KEY"], timedelta(hours=6))
+    chance = random.Random(7)
+    async with database.database(url):
+        async with in_transaction():
+            world = World()
+            community = await world.community("屯乐苑")
+            buildings = [await world.building(await world.estate(community)) for _ in range(10)]
+            accounts = [account(keys, number) for number in range(residents)]
+            homes = [
+                Home(
+                    id=new_id(),
+                    community_id=community.id,
+                    building_id=buildings[number % 10].id,
+                    unit="1",
+                    number=f"{number}",
+                    area_cm2=900_000,
+                )
+                for number in range(residents)
+            ]
+            sessions = [session(one) for one in accounts]
+            for start in range(0, residents, BATCH):
+                part = slice(start, start + BATCH)
+                await Account.bulk_create(accounts[part])
+                await Home.bulk_create(homes[part])
+                await Session.bulk_create(sessions[part])
+                await Residency.bulk_create(
+                    Residency(
+                        community_id=community.id, account_id=one.id, home_id=home.id, relation=Relation.OWNER
+                    )
+                    for one, home in zip(accounts[part], homes[part], strict=True)
+                )
+            people = [one.id for one in accounts]
+            per_post = comments // posts
+            written = [post(community.id, chance.choice(people), per_post, n) for n in range(posts)]
+            await insert_all(*table("post", PostRow, written))
+            below = (comment(chance.choice(written), chance.choice(people)) for _ in range(comments))
+            await insert_all(*table("comment", CommentRow, list(below)))
+            likes = {(one.id, chance.choice(people)) for one in written for _ in range(3)}
+            await insert_all(
+                "appreciation",
+                ("id", "created_at", "subject_kind", "subject_id", "account_id"),
+                [(new_id(), now(), SubjectKind.POST, *pair) for pair in likes],
+            )
+        await execute("ANALYZE" if dialect() == "sqlite" else "VACUUM ANALYZE")
+    return Town(
+        community.id,
+        [tokens.access_token(one.id, held.id) for one, held in zip(accounts, sessions, strict=True)],
+        [one.id for one in written],
+    )
+
+
+def table(
+    name: str, row: type, rows: list[PostRow] | list[CommentRow]
+) -> tuple[str, list[str], list[list[object]]]:
+    names = [field.name for field in fields(row)]
+    return name, names, [[getattr(one, column) for column in names] for one in rows]
+
+
+def account(keys: Keys, number: int) -> Account:
+    phone = f"+86139{number:08d}"
+    return Account(
+        id=new_id(),
+        phone_index=keys.index("phone", phone),
+        phone_sealed=keys.seal("phone", phone),
+        display_name=f"邻居{number}",
+    )
+
+
+def session(account: Account) -> Session:
+    return Session(
+        id=new_id(),
+        account_id=account.id,
+        device="bench",
+        refresh_digest=secrets.token_hex(32),
+        expires_at=now() + timedelta(days=1),
+    )
+
+
+def post(community_id: UUID, author_id: UUID, comments: int, number: int) -> PostRow:
+    return PostRow(
+        id=new_id(),
+        community_id=community_id,
+        scope_id=community_id,
+        author_id=author_id,
+        estate_id=None,
+        kind=PostKind.TALK,
+        state=PostState.OPEN,
+        body=f"{number} {TEXT}",
+        comment_count=comments,
+        like_count=3,
+        hot=number,
+        pinned_at=None,
+        created_at=now(),
+        edited_at=None,
+        deleted_at=None,
+        version=1,
+        wall_id=community_id,
+        card_id=None,
+    )
+
+
+def comment(below: PostRow, author_id: UUID) -> CommentRow:
+    return CommentRow(
+        id=new_id(),
+        community_id=below.community_id,
+        subject_kind=SubjectKind.POST,
+        subject_id=below.id,
+        author_id=author_id,
+        reply_to_id=None,
+        parent_id=below.id,
+        body=TEXT,
+        like_count=0,
+        reply_count=0,
+        created_at=now(),
+        edited_at=None,
+        deleted_at=None,
+    )
