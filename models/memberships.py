@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from tortoise import fields
 
-from models.base import CommunityTable, now
+from models.base import CommunityTable, named_id, now
 
 
 class MemberRole(StrEnum):
@@ -28,12 +28,12 @@ class Alerts(StrEnum):
 
 def members_of(host_id: UUID) -> UUID:
     """The scope of everyone who belongs to a group or a party branch."""
-    return uuid5(host_id, "members")
+    return named_id(host_id, "members")
 
 
 def moderators_of(host_id: UUID) -> UUID:
     """The scope of everyone who looks after a group: its owner and its moderators."""
-    return uuid5(host_id, "moderators")
+    return named_id(host_id, "moderators")
 
 
 class Membership(CommunityTable):

@@ -14,6 +14,7 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.offices import exports
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import FETCHERS, Node, fetched_by, key_of
@@ -86,9 +87,7 @@ class AuditEntry(Node):
     def roles(root: strawberry.Parent[AuditRow]) -> list[Role]:
         return [Role(role) for role in root.roles.split(",") if role]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, AuditRow)
+    is_type_of = IsA(AuditRow)
 
 
 @strawberry.type(

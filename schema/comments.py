@@ -12,8 +12,9 @@ from models.paging import Order
 from models.posts import NEWEST_COMMENTS, OLDEST_COMMENTS, CommentRow, SubjectKind
 from resolvers import comments as discussion
 from resolvers.paging import edge_cursor
-from schema.connections import After, Before, Connection, Edge, First, Last, page_args
+from schema.connections import After, Before, Connection, Edge, First, Last, listed, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.likes import CountersChanged, Liked, subject_of
@@ -78,7 +79,7 @@ class Comment(Liked):
     @strawberry.field(
         description="The answers in the thread that it begins, tombstones included. Answers to answers are"
         " among them; a comment inside a thread has none.",
-        metadata={"batch": discussion.replies_of},
+        metadata={"batch": discussion.replies_of, "arguments": listed},
     )
     @staticmethod
     async def replies(
@@ -98,9 +99,7 @@ class Comment(Liked):
     def viewer_can_edit(root: strawberry.Parent[CommentRow], info: Info) -> bool:
         return rules.can_edit(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, CommentRow)
+    is_type_of = IsA(CommentRow)
 
 
 @strawberry.interface(description="Something that is commented on.")
@@ -111,7 +110,7 @@ class Commented(Node):
 
     @strawberry.field(
         description="All its comments, answers included, tombstones too.",
-        metadata={"batch": discussion.comments_of},
+        metadata={"batch": discussion.comments_of, "arguments": listed},
     )
     @staticmethod
     async def comments(
@@ -128,7 +127,7 @@ class Commented(Node):
 
     @strawberry.field(
         description="The comments that begin threads; their `replies` hold the rest.",
-        metadata={"batch": discussion.threads_of},
+        metadata={"batch": discussion.threads_of, "arguments": listed},
     )
     @staticmethod
     async def threads(

@@ -1,7 +1,5 @@
 """The objects that many domains add to: each contributes a mixin from its own module."""
 
-from typing import Any
-
 import strawberry
 
 from models.identity import AccountRow, CommunityRow
@@ -13,6 +11,7 @@ from schema.activities import CommunityActivities, ViewerCalendar
 from schema.audit import CommunityAudit, OrganisationAudit
 from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
+from schema.execution.sorting import IsA
 from schema.groups import CommunityGroups, ViewerGroups
 from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
 from schema.motions import CommunityMotions
@@ -56,9 +55,7 @@ class Community(
 ):
     name: str = strawberry.field(description="Its name.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, CommunityRow)
+    is_type_of = IsA(CommunityRow)
 
 
 @fetched_by(visible_organisations_by_id)
@@ -84,9 +81,7 @@ class Organisation(
     kind: OrganisationKind = strawberry.field(description="What it is to the community.")
     name: str = strawberry.field(description="Its name.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, OrganisationRow)
+    is_type_of = IsA(OrganisationRow)
 
 
 @fetched_by(own_account_by_id)
@@ -105,6 +100,4 @@ class Viewer(
     ViewerParty,
     ViewerCalendar,
 ):
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, AccountRow)
+    is_type_of = IsA(AccountRow)

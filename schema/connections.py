@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from models.paging import BadPage, Page, PageArgs
+from models.paging import BadPage, Order, Page, PageArgs
 from resolvers.errors import InvalidInput
 
 T = TypeVar("T")
@@ -27,6 +27,17 @@ def page_args(
         raise InvalidInput(str(error), **{error.field: str(error)}) from error
 
 
+def listed(
+    order: Any,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> tuple[PageArgs, Order]:
+    """The arguments of a batch resolver of pages, from those of a field whose order can be chosen."""
+    return page_args(first, after, last, before), order.by
+
+
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether more follows.")
@@ -41,7 +52,7 @@ class Edge(Generic[T]):
     cursor: str = strawberry.field(description="Its place, for `after` and `before`.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Placed:
     """An edge whose cursor is made when it is asked for."""
 

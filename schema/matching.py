@@ -1,6 +1,6 @@
 """Lost and found, as clients see it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -8,6 +8,7 @@ from models.matching import PostMatchRow
 from models.posts import PostRow
 from resolvers import matching
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import Info, load, loaded
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ class PostMatch:
         matching.others_of, description="The other post; null if it is gone."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PostMatchRow)
+    is_type_of = IsA(PostMatchRow)
 
 
 @strawberry.type

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +18,16 @@ Fetch = Callable[[Context, Sequence[UUID]], Awaitable[Sequence[Any]]]
 FETCHERS: dict[str, Fetch] = {}
 
 
+def global_ids(type_name: str, keys: Iterable[UUID]) -> list[strawberry.ID]:
+    """The ids that clients see."""
+    # Letters, a colon and hexadecimal digits need none of the characters in which base64's alphabets differ.
+    encode, named = binascii.b2a_base64, f"{type_name}:"
+    return [encode((named + key.hex).encode(), newline=False).decode().rstrip("=") for key in keys]  # type: ignore[misc]
+
+
 def global_id(type_name: str, key: UUID) -> strawberry.ID:
     """The id that clients see."""
-    # Letters, a colon and hexadecimal digits need none of the characters in which alphabets differ.
-    text = binascii.b2a_base64(f"{type_name}:{key.hex}".encode(), newline=False)
-    return strawberry.ID(text.decode().rstrip("="))
+    return global_ids(type_name, [key])[0]
 
 
 def type_and_key(value: str) -> tuple[str, UUID] | None:
@@ -47,10 +52,16 @@ def resolve_id(root: strawberry.Parent[Any], info: Info[Any, Any]) -> strawberry
     return global_id(info._raw_info.parent_type.name, root.id)
 
 
+def resolve_ids(info: Any, rows: Sequence[Any]) -> list[strawberry.ID]:
+    return global_ids(info.parent_type.name, [row.id for row in rows])
+
+
 @strawberry.interface(description="An object with an id that is unique over all types.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        resolver=resolve_id, description="Opaque and stable; `node(id)` finds the object again."
+        resolver=resolve_id,
+        description="Opaque and stable; `node(id)` finds the object again.",
+        metadata={"column": resolve_ids},
     )
 
 

@@ -10,6 +10,7 @@ from models.organisations import AppointmentRow, OrganisationRow, Power, Role
 from resolvers import organisations
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Grid, Neighbour
 from schema.node import Node, fetched_by, key_of
@@ -67,9 +68,7 @@ class Appointment(Node):
     revoked_at: datetime | None = strawberry.field(description="Until when; null while it is held.")
     version: int = strawberry.field(description="Raised by every change of the appointment.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, AppointmentRow)
+    is_type_of = IsA(AppointmentRow)
 
 
 @strawberry.type

@@ -24,6 +24,7 @@ from schema.comments import AfterCursor, Commented
 from schema.connections import After, Before, Connection, Edge, First, Last, page_args
 from schema.deliberations import PostDeliberations
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
@@ -91,9 +92,7 @@ class Revision:
     body: str = strawberry.field(description="The text.")
     created_at: datetime = strawberry.field(description="When it was replaced.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, RevisionRow)
+    is_type_of = IsA(RevisionRow)
 
 
 @fetched_by(feed.visible_by_ids)
@@ -178,9 +177,7 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
         return rules.can_pin(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PostRow)
+    is_type_of = IsA(PostRow)
 
 
 Kinds = Annotated[list[PostKind] | None, strawberry.argument(description="Only of these kinds.")]

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 import strawberry
 
 from resolvers.errors import InvalidInput
+from schema.execution.sorting import IsA
 from subscriptions.events import Kind, Logged
 from subscriptions.streams import BadCursor, Opened, Request, Reset, ResetReason, Stream, cursor_of
 
@@ -24,13 +25,9 @@ def follow(stream: Stream, after: str | None) -> Any:
         raise InvalidInput(str(error), after=str(error)) from error
 
 
-def of_kind(*kinds: Kind) -> Any:
+def of_kind(*kinds: Kind) -> IsA:
     """The `is_type_of` of an event type: what the log holds under these kinds."""
-
-    def is_type_of(obj: Any, _info: Any) -> bool:
-        return isinstance(obj, Logged) and obj.event.kind in kinds
-
-    return is_type_of
+    return IsA(Logged, when=lambda logged: logged.event.kind in kinds)
 
 
 def resolve_cursor(root: strawberry.Parent[Any]) -> str:
@@ -56,9 +53,7 @@ strawberry.enum(ResetReason, description="Why a stream cannot be resumed where t
 class StreamOpened:
     opened: bool = strawberry.field(resolver=lambda: True, description="Always true.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, Opened)
+    is_type_of = IsA(Opened)
 
 
 @strawberry.type(
@@ -68,6 +63,4 @@ class StreamOpened:
 class StreamReset:
     reason: ResetReason = strawberry.field(description="Why.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, Reset)
+    is_type_of = IsA(Reset)

@@ -1,7 +1,7 @@
 """Activities, series and sign-ups, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -18,6 +18,7 @@ from schema.activities.terms import (
     SignUpState,
 )
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -43,9 +44,7 @@ class ActivitySignUp(Node):
     neighbour: Neighbour = loaded(reading.people_of, description="Who signed up.")
     activity: ActivityType = loaded(reading.activities_around, description="To what.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, SignUpRow)
+    is_type_of = IsA(SignUpRow)
 
 
 @fetched_by(reading.series_visible_by_ids)
@@ -71,9 +70,7 @@ class ActivitySeries(Node):
         args = page_args(first, after, last, before)
         return await load(info, reading.occurrences_of, root, args)  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, SeriesRow)
+    is_type_of = IsA(SeriesRow)
 
 
 @strawberry.type(description="What the organiser shows for people to check in with.")
@@ -83,9 +80,7 @@ class CheckInCode:
         description="Ask for the next one then; this one stays good for two minutes more."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, attendance.Code)
+    is_type_of = IsA(attendance.Code)
 
 
 States = Annotated[
@@ -191,9 +186,7 @@ class Activity(Node):
     def viewer_can_organise(root: strawberry.Parent[ActivityRow], info: Info) -> bool:
         return rules.can_organise(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ActivityRow)
+    is_type_of = IsA(ActivityRow)
 
 
 @fetched_by(reading.updates_visible_by_ids)
@@ -204,6 +197,4 @@ class ActivityUpdate(Node):
     note: str = strawberry.field(description="Why it was called off; empty otherwise.")
     activity: Activity = loaded(reading.updated_activities_of, description="As it is now.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ActivityUpdateRow)
+    is_type_of = IsA(ActivityUpdateRow)

@@ -7,6 +7,7 @@ import strawberry
 
 from models.activities import CalendarFeedRow
 from resolvers.activities import calendar
+from schema.execution.sorting import IsA
 from schema.fields import Info, loaded
 from schema.problems import RateLimited, answering_problems
 
@@ -15,9 +16,7 @@ from schema.problems import RateLimited, answering_problems
 class CalendarFeed:
     created_at: datetime = strawberry.field(description="Since when it has its address.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, CalendarFeedRow)
+    is_type_of = IsA(CalendarFeedRow)
 
 
 @strawberry.type

@@ -1,13 +1,14 @@
 """Statements, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from models.deliberations import StatementChoice, StatementRow
 from resolvers.deliberations import statements
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -63,6 +64,4 @@ class Statement(Node):
     def tally(root: strawberry.Parent[StatementRow]) -> StatementTally | None:
         return statements.tally_of(root)  # type: ignore[return-value]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, StatementRow)
+    is_type_of = IsA(StatementRow)

@@ -34,6 +34,7 @@ from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations.opinions import OpinionMap
 from schema.deliberations.statements import Statement, StatementTally
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
@@ -143,9 +144,7 @@ class ExecutionItem(Node):
         description="Whether the viewer finds it done; null if that was not said.",
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ExecutionRow)
+    is_type_of = IsA(ExecutionRow)
 
 
 @fetched_by(record.visible_by_ids)
@@ -163,9 +162,7 @@ class DeliberationStep(Node):
         executions.items_of_steps, description="What is to be done, if it is about that."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, DeliberationStepRow)
+    is_type_of = IsA(DeliberationStepRow)
 
 
 @strawberry.type(description="An entry of a case's timeline.")
@@ -176,9 +173,7 @@ class TimelineEntry:
         entries_of, viewer=True, description="The post, or the step, as far as the viewer may see it."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, TimelineRow)
+    is_type_of = IsA(TimelineRow)
 
 
 @strawberry.type(description="A statement that an outcome cites, with the votes that it had then.")
@@ -377,9 +372,7 @@ class Deliberation(Commented, Liked):
     def viewer_can_hide(root: strawberry.Parent[DeliberationRow], info: Info) -> bool:
         return rules.can_hide(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, DeliberationRow)
+    is_type_of = IsA(DeliberationRow)
 
 
 @strawberry.type

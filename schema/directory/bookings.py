@@ -1,7 +1,7 @@
 """Times that can be booked, and bookings, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -10,6 +10,7 @@ from models.directory.bookings import BookingRow, BookingStepRow, SlotRow
 from resolvers.directory import bookings, slots
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.directory.terms import BookingAction, BookingState
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -46,9 +47,7 @@ class AppointmentSlot(Node):
     def free(root: strawberry.Parent[SlotRow]) -> int:
         return 0 if root.withdrawn_at else root.capacity - root.booked
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, SlotRow)
+    is_type_of = IsA(SlotRow)
 
 
 @fetched_by(bookings.steps_visible_by_ids)
@@ -62,9 +61,7 @@ class BookingStep(Node):
     )
     booking: BookingType = loaded(bookings.bookings_around, description="The booking, as it is now.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, BookingStepRow)
+    is_type_of = IsA(BookingStepRow)
 
 
 @fetched_by(bookings.visible_by_ids)
@@ -106,6 +103,4 @@ class Booking(Node):
     ) -> Connection[BookingStep]:
         return await load(info, bookings.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, BookingRow)
+    is_type_of = IsA(BookingRow)

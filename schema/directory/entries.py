@@ -1,7 +1,7 @@
 """What organisations offer, as clients see it."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -14,6 +14,7 @@ from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_o
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating, RatingFigures
 from schema.directory.terms import DirectoryCategory
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building, Estate, Grid
 from schema.node import Node, fetched_by
@@ -154,6 +155,4 @@ class DirectoryEntry(Node):
     ) -> Connection[EntryRating]:
         return await load(info, ratings.ratings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, EntryRow)
+    is_type_of = IsA(EntryRow)

@@ -1,7 +1,7 @@
 """The licences of merchants, as they and the residents' committee see them."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,6 +9,7 @@ from models.directory.licences import LicenceRow, LicenceStepRow, last_day
 from resolvers.directory import licences
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
+from schema.execution.sorting import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -28,9 +29,7 @@ class LicenceStep(Node):
         licences.licences_around, description="The licence, as it is now."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, LicenceStepRow)
+    is_type_of = IsA(LicenceStepRow)
 
 
 @fetched_by(licences.visible_by_ids)
@@ -66,6 +65,4 @@ class MerchantLicence(Node):
     ) -> Connection[LicenceStep]:
         return await load(info, licences.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, LicenceRow)
+    is_type_of = IsA(LicenceRow)

@@ -1,12 +1,13 @@
 """What is offered for a while, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from models.directory.offers import OfferRow
 from resolvers.directory import listing, offers
+from schema.execution.sorting import IsA
 from schema.fields import Info, loaded
 from schema.node import Node, fetched_by
 
@@ -44,6 +45,4 @@ class Offer(Node):
     def running(root: strawberry.Parent[OfferRow], info: Info) -> bool:
         return root.runs(listing.moment(info.context))
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, OfferRow)
+    is_type_of = IsA(OfferRow)

@@ -1,13 +1,14 @@
 """What residents think of a service, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from models.directory.ratings import RatingRow
 from resolvers import identity
 from resolvers.directory import ratings
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -41,9 +42,7 @@ class EntryRating(Node):
     def viewer_is_author(root: strawberry.Parent[RatingRow], info: Info) -> bool:
         return info.context.viewer.account_id == root.author_id
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, RatingRow)
+    is_type_of = IsA(RatingRow)
 
 
 @strawberry.type(description="All ratings of a service that are not hidden, in exact figures.")

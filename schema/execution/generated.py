@@ -14,8 +14,10 @@ a null where none may be, an object that could not be built. `completion` then s
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
@@ -29,6 +31,7 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
+from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 if TYPE_CHECKING:
     from schema.execution.plan import Step
@@ -44,6 +47,10 @@ _AS_IT_IS = {
     GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
     GraphQLFloat: "type({0}) is float and finite({0})",
 }
+
+# A moment in UTC: orjson writes what isoformat does, in a third of the time.
+_ISOFORMAT = DateTimeDefinition.serialize
+_IN_UTC = "type({0}) is datetime and {0}.tzinfo is UTC"
 
 
 class Amiss(Exception):
@@ -93,7 +100,12 @@ class _Writer:
     """Writes the expressions that complete values."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {"finite": math.isfinite}
+        self.names: dict[str, Any] = {
+            "finite": math.isfinite,
+            "datetime": datetime,
+            "UTC": UTC,
+            "json": orjson.dumps,
+        }
         self.lines: list[str] = []
         self._items = 0
 
@@ -116,6 +128,8 @@ class _Writer:
         self.names[serialized] = _serializer(type_)
         if type_ in _AS_IT_IS:
             return f"({value} if {_AS_IT_IS[type_].format(value)} else {serialized}({value}))"
+        if type_.coerce_output_value is _ISOFORMAT:
+            return f"(json({value})[1:-1].decode() if {_IN_UTC.format(value)} else {serialized}({value}))"
         if isinstance(type_, GraphQLEnumType):
             members = f"E{type_.name}"
             self.names[members] = _members(type_).get

@@ -1,6 +1,7 @@
 """How a field gets its values for a whole column of parents.
 
     Attribute   an attribute of each parent
+    Computed    one call that gives the whole column at once
     Loaded      one call of a batch resolver, whose arguments are made once
     Called      a call for each parent
 
@@ -9,7 +10,7 @@ done here once per column. A field with extensions is called with all its wrappi
 """
 
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,13 @@ from schema.execution.loading import Batch
 @dataclass(frozen=True, slots=True)
 class Attribute:
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """`column(info, parents)`, for a field without arguments whose value needs no waiting."""
+
+    column: Callable[[Any, Sequence[Any]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Called:
     asking: bool = False
 
 
-Means = Attribute | Loaded | Called
+Means = Attribute | Computed | Loaded | Called
 
 
 def means_of(schema: GraphQLSchema, field: GraphQLField) -> Means:
@@ -100,6 +108,8 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
             given[info_name] = Info(_raw_info=info, _field=definition)
         return given
 
+    if (column := definition.metadata.get("column")) is not None:
+        return Computed(column)
     batch = definition.metadata.get("batch")
     if batch is not None and "arguments" in definition.metadata:
         return Loaded(batch, definition.metadata["arguments"], converted)

@@ -40,7 +40,8 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import SKIP, VisitorAction
 
 from schema.execution.generated import Builder, builder
-from schema.execution.means import Attribute, Means, means_of
+from schema.execution.means import Attribute, Loaded, Means, means_of
+from schema.execution.sorting import Types
 
 _PLANS: Final = 8
 _IMMUTABLE: Final = (str, int, float, bool, type(None), Enum)
@@ -59,6 +60,7 @@ class Step:
 
     __slots__ = (
         "_constant",
+        "_given",
         "asked",
         "depth",
         "details",
@@ -98,6 +100,7 @@ class Step:
         # A plain attribute that is a leaf is read by the code that builds the response.
         self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0
         self._constant: dict[str, Any] | None = None
+        self._given: tuple[Any, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -118,6 +121,16 @@ class Step:
         ):
             self._constant = values
         return values
+
+    def given(self, means: Loaded, variables: VariableValues, info: Any) -> tuple[Any, ...]:
+        """The arguments of its batch resolver. Raises GraphQLError, and what the resolver's side raises."""
+        if self._given is not None:
+            return self._given
+        arguments = self.arguments(variables)
+        given = means.arguments(**means.converted(arguments, info) if arguments else {})
+        if self._constant is not None:
+            self._given = given
+        return given
 
 
 class Shape:
@@ -173,6 +186,7 @@ class Plan:
     ) -> None:
         self.planner = planner
         self.schema = planner.schema
+        self.types = planner.types
         self.operation = operation
         self.fragments = {name: details.definition for name, details in fragments.items()}
         self._fragments = fragments
@@ -264,6 +278,7 @@ class Planner:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
+        self.types = Types(schema)
         self._means: dict[tuple[str, str], Means] = {}
         self._unplanned = frozenset(
             type_.name for type_ in schema.type_map.values() if _resolves_type_asynchronously(type_)

@@ -18,24 +18,17 @@ from graphql import (
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
-    GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
-    default_type_resolver,
-    is_abstract_type,
 )
-from graphql.execution import Executor
-from graphql.execution.executor import invalid_return_type_error
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined, is_awaitable, is_iterable
 
 from schema.execution.completion import complete
 from schema.execution.loading import Batch, Resumed, Wanted
-from schema.execution.means import Attribute, Called, Loaded
+from schema.execution.means import Attribute, Called, Computed, Loaded
 from schema.execution.plan import Plan, Plans, Shape, Step
-
-_valid_type: Any = Executor.ensure_valid_runtime_type
 
 
 async def execute(plans: Plans, variables: VariableValues, context: Any, root: Any) -> ExecutionResult:
@@ -168,15 +161,16 @@ class Run:
             self._arrived(block, step, _attributes(means.name, block.parents))
             return
         info = Resolving(self, step)
+        if isinstance(means, Computed):
+            self._arrived(block, step, _computed(means, info, block.parents))
+            return
         try:
-            arguments = step.arguments(self.variables)
             if isinstance(means, Loaded):
-                given = means.arguments(**means.converted(arguments, info) if arguments else {})
-                self._want(means.batch, given).add(
+                self._want(means.batch, step.given(means, self.variables, info)).add(
                     block.parents, lambda column: self._arrived(block, step, column)
                 )
                 return
-            keywords = means.keywords(arguments, info)
+            keywords = means.keywords(step.arguments(self.variables), info)
         except Exception as error:
             self._arrived(block, step, [error] * len(block.parents))
             return
@@ -224,21 +218,26 @@ class Run:
         """Open a block for each type of the objects that a field led to."""
         link = block.links[step.index]
         if any(map(_is_no_object, kinds)):
-            objects = {kind for kind in kinds if not _is_no_object(kind)}
-            items = [item for item in items if type(item) in objects]
+            kinds = {kind for kind in kinds if not _is_no_object(kind)}
+            items = [item for item in items if type(item) in kinds]
         unique = dict(zip(map(id, items), items, strict=True))
         if not unique:
             return
         asked: Any = step.asked
-        named: Any = step.named
-        if not is_abstract_type(named) and named.is_type_of is None:
-            self._open(asked.of(named), list(unique.values()), list(unique), link)
+        known = {kind: self.plan.types.of_class(step.named, kind) for kind in kinds}
+        if len(known) == 1 and (type_ := known.popitem()[1]) is not None:
+            try:
+                shape = asked.of(type_)
+            except Exception as error:
+                block.refused += [(link, identity, error) for identity in unique]
+            else:
+                self._open(shape, list(unique.values()), list(unique), link)
             return
         groups: dict[str, tuple[Shape, list[Any], list[int]]] = {}
-        type_of = self._sorter(step)
+        ask = self.plan.types.asked(self.plan, step.named, step.details, Resolving(self, step))
         for identity, item in unique.items():
             try:
-                type_ = type_of(item)
+                type_ = known.get(type(item)) or ask(item)
                 group = groups.get(type_.name)
                 if group is None:
                     group = groups[type_.name] = asked.of(type_), [], []
@@ -249,24 +248,6 @@ class Run:
             group[2].append(identity)
         for shape, parents, ids in groups.values():
             self._open(shape, parents, ids, link)
-
-    def _sorter(self, step: Step) -> Callable[[Any], GraphQLObjectType]:
-        """Says the type of an object that the field led to. Raises what graphql-core would."""
-        named = step.named
-        info: Any = Resolving(self, step)
-        resolve_type = (named.resolve_type or default_type_resolver) if is_abstract_type(named) else None
-
-        def type_of(value: Any) -> GraphQLObjectType:
-            type_: GraphQLObjectType = named
-            if resolve_type is not None:
-                name = resolve_type(value, info, named)
-                # As graphql-core checks it, in its words; all it uses of itself is the schema.
-                type_ = _valid_type(self.plan, name, named, step.details, info, value)
-            if type_.is_type_of is not None and not type_.is_type_of(value, info):
-                raise invalid_return_type_error(type_, value, step.details)
-            return type_
-
-        return type_of
 
 
 class _Call:
@@ -356,6 +337,13 @@ def _attributes(name: str, parents: Sequence[Any]) -> list[Any]:
         return [_attempt(read, parent) for parent in parents]
 
 
+def _computed(means: Computed, info: Any, parents: Sequence[Any]) -> list[Any]:
+    try:
+        return means.column(info, parents)
+    except Exception:
+        return [_attempt(lambda each: means.column(info, [each])[0], parent) for parent in parents]
+
+
 def _attempt(read: Callable[[Any], Any], parent: Any) -> Any:
     try:
         return read(parent)
@@ -368,7 +356,7 @@ def _called(means: Called, parents: Sequence[Any], keywords: dict[str, Any]) -> 
     column: list[Any] = []
     for parent in parents:
         try:
-            column.append(call(parent, **keywords))
+            column.append(call(parent, **keywords) if keywords else call(parent))
         except Exception as error:
             column.append(error)
     return column

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -14,6 +14,7 @@ from resolvers import posts as feed
 from resolvers.groups import people, reading
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.groups.people import GroupInvitation, GroupMembership, GroupStep, JoinRequest
 from schema.identity import Neighbour
@@ -191,9 +192,7 @@ class Group(Node):
     def viewer_can_moderate(root: strawberry.Parent[GroupRow], info: Info) -> bool:
         return rules.can_moderate(info.context.viewer, root.id)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, GroupRow)
+    is_type_of = IsA(GroupRow)
 
 
 @strawberry.type

@@ -1,7 +1,7 @@
 """Who is in a group, who wants to come in, and what was done there, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,6 +9,7 @@ from models.groups import GroupAction, GroupInvitationRow, GroupStepRow, JoinReq
 from models.memberships import Alerts, MemberRole, MembershipRow
 from resolvers.groups import people, reading
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -71,9 +72,7 @@ class GroupMembership:
         own = root.account_id == info.context.viewer.account_id
         return (root.alerts or Alerts.REPLIES) if own else None
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, MembershipRow)
+    is_type_of = IsA(MembershipRow)
 
 
 @strawberry.type(description="A question of a group's, and what somebody who wants to join answers.")
@@ -101,9 +100,7 @@ class JoinRequest(Node):
     def answers(root: strawberry.Parent[JoinRequestRow]) -> list[JoinAnswer]:
         return [JoinAnswer(question=question, answer=answer) for question, answer in root.answers]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, JoinRequestRow)
+    is_type_of = IsA(JoinRequestRow)
 
 
 @fetched_by(people.invitations_by_ids)
@@ -120,9 +117,7 @@ class GroupInvitation(Node):
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, GroupInvitationRow)
+    is_type_of = IsA(GroupInvitationRow)
 
 
 @fetched_by(people.steps_by_ids)
@@ -142,6 +137,4 @@ class GroupStep(Node):
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, GroupStepRow)
+    is_type_of = IsA(GroupStepRow)

@@ -1,12 +1,13 @@
 """Estates, buildings, homes and grids: the register of places that any signed-in account may read."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
 from resolvers.identity import addresses
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import Info, load, loaded
 from schema.identity.residencies import HomeResidents
 from schema.node import Node, fetched_by
@@ -18,9 +19,7 @@ from schema.workers import GridWorkers, HomeWorkers
 class Grid(Node, GridWorkers):
     name: str = strawberry.field(description="Its name.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, GridRow)
+    is_type_of = IsA(GridRow)
 
 
 @fetched_by(addresses.visible_homes_by_id)
@@ -34,9 +33,7 @@ class Home(Node, HomeResidents, HomeWorkers):
         addresses.buildings_around, description="The building it is in."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, HomeRow)
+    is_type_of = IsA(HomeRow)
 
 
 @fetched_by(addresses.visible_buildings_by_id)
@@ -60,9 +57,7 @@ class Building(Node):
     ) -> Connection[Home]:
         return await load(info, addresses.homes_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, BuildingRow)
+    is_type_of = IsA(BuildingRow)
 
 
 @fetched_by(addresses.visible_estates_by_id)
@@ -83,9 +78,7 @@ class Estate(Node):
     ) -> Connection[Building]:
         return await load(info, addresses.buildings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, EstateRow)
+    is_type_of = IsA(EstateRow)
 
 
 @strawberry.type

@@ -1,7 +1,5 @@
 """Neighbours: the public face of accounts."""
 
-from typing import Any
-
 import strawberry
 
 from models.identity import NeighbourOffice as NeighbourOfficeRow
@@ -9,6 +7,7 @@ from models.identity import NeighbourRow
 from models.organisations import OrganisationKind, Role
 from resolvers.identity.faces import neighbours_by_id
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.node import Node, fetched_by
 
 described(
@@ -36,9 +35,7 @@ class NeighbourOffice:
     organisation: str = strawberry.field(description="The organisation's name.")
     role: Role = strawberry.field(description="What the neighbour is there.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, NeighbourOfficeRow)
+    is_type_of = IsA(NeighbourOfficeRow)
 
 
 @fetched_by(neighbours_by_id)
@@ -52,6 +49,4 @@ class Neighbour(Node):
     )
     office: NeighbourOffice | None = strawberry.field(description="The office held in the community, if any.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, NeighbourRow)
+    is_type_of = IsA(NeighbourRow)

@@ -20,6 +20,7 @@ from resolvers.identity import applications, register, unmasking
 from resolvers.identity import residencies as living
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity.neighbours import Neighbour
 from schema.messages import said
@@ -62,9 +63,7 @@ class Residency(Node):
     neighbour: Neighbour = loaded(living.persons_in, description="Who, as neighbours know them.")
     masked_name: str | None = loaded(unmasking.masked_names, description="The real name, as in `张**`.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ResidencyRow)
+    is_type_of = IsA(ResidencyRow)
 
 
 @fetched_by(applications.applications_by_id)
@@ -94,9 +93,7 @@ class ResidencyApplication(Node):
     def has_evidence(root: strawberry.Parent[ApplicationRow]) -> bool:
         return root.evidence_sealed is not None
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ApplicationRow)
+    is_type_of = IsA(ApplicationRow)
 
 
 @strawberry.type(description="A line of an imported file that could not be accepted.")
@@ -128,9 +125,7 @@ class HouseholdImport(Node):
             for problem in root.problems
         ]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, HouseholdImportRow)
+    is_type_of = IsA(HouseholdImportRow)
 
 
 @strawberry.type

@@ -9,6 +9,7 @@ from models.identity import AccountRow, SessionRow
 from models.visibility import viewers
 from resolvers.identity import accounts, sessions, sign_in
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.node import Node, fetched_by, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited, answering_problems
@@ -32,9 +33,7 @@ class Session(Node):
     def is_current(root: strawberry.Parent[SessionRow], info: Info) -> bool:
         return root.id == info.context.viewer.session_id
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, SessionRow)
+    is_type_of = IsA(SessionRow)
 
 
 @strawberry.type

@@ -1,11 +1,10 @@
 """Pictures and documents as parts of what shows them: whoever sees that gets addresses of its files."""
 
-from typing import Any
-
 import strawberry
 
 from models.media import MediaKind, MediaRow
 from resolvers.media.links import Variant, link
+from schema.execution.sorting import IsA
 from schema.fields import Info
 from schema.node import global_id
 
@@ -55,9 +54,7 @@ class Picture:
         description="What shows it in a text in Markdown: `![…](REFERENCE)`.",
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, MediaRow) and obj.kind is MediaKind.PICTURE
+    is_type_of = IsA(MediaRow, when=lambda media: media.kind is MediaKind.PICTURE)
 
 
 @strawberry.type(description="A PDF document, to be saved and not shown in a page.")
@@ -69,6 +66,4 @@ class Document:
     name: str = strawberry.field(description="What it is saved as.")
     size: int = strawberry.field(description="In bytes.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, MediaRow) and obj.kind is MediaKind.DOCUMENT
+    is_type_of = IsA(MediaRow, when=lambda media: media.kind is MediaKind.DOCUMENT)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -10,6 +9,7 @@ import strawberry
 from models.motions import ElectorRow, EntryRow
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.motions import reading
+from schema.execution.sorting import IsA
 from schema.fields import loaded
 from schema.identity import Home
 from schema.motions.terms import Channel, Choice, ElectorKind, Standing, Via
@@ -44,9 +44,7 @@ class OwnBallot:
         " tell but with the code.",
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, reading.Cast)
+    is_type_of = IsA(reading.Cast)
 
 
 def own_entry(root: reading.Cast) -> EntryRow:
@@ -80,9 +78,7 @@ class OwnHead:
         reading.own_ballots_of, description="Those that the viewer cast, the newest first.", viewer=True
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, reading.OwnHead)
+    is_type_of = IsA(reading.OwnHead)
 
 
 @strawberry.type(description="One of two ballots in conflict, without what it says.")
@@ -93,9 +89,7 @@ class RivalBallot:
     standing: Standing | None = strawberry.field(description="Whether it counts now.")
     created_at: datetime = strawberry.field(description="When it came into the box.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, EntryRow)
+    is_type_of = IsA(EntryRow)
 
 
 @strawberry.type(description="That a head has voted, or not yet; never how.")
@@ -112,9 +106,7 @@ class RollEntry:
         reading.rival_ballots_of, description="The two ballots of a conflict, the one that counts first."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ElectorRow)
+    is_type_of = IsA(ElectorRow)
 
 
 @strawberry.input(description="An answer to an item.")

@@ -1,11 +1,12 @@
 """What can be checked of a vote: a receipt, what it needs before, all of it after."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from resolvers.motions import export, reading, receipts, simulator
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building
 from schema.motions.motions import Motion
@@ -38,9 +39,7 @@ class DecidingBuilding:
     def total(root: strawberry.Parent[simulator.Deciding]) -> VoteWeight:
         return VoteWeight(heads=root.heads, area_cm2=str(root.area))
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, simulator.Deciding)
+    is_type_of = IsA(simulator.Deciding)
 
 
 @strawberry.type(description="What a vote would need if it opened now.")

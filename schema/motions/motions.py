@@ -1,7 +1,7 @@
 """Motions to the owners and their items, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -10,6 +10,7 @@ from models.motions import ItemRow, MotionRow, can_count, can_put_motions
 from resolvers import identity
 from resolvers.motions import reading, rules
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.motions.ballots import OwnHead, RollEntry
@@ -37,9 +38,7 @@ class MotionItem(Node):
     def statutory_number(root: strawberry.Parent[ItemRow]) -> int:
         return root.item_class.number
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ItemRow)
+    is_type_of = IsA(ItemRow)
 
 
 Voted = Annotated[bool | None, strawberry.argument(description="Only those who have voted, or have not.")]
@@ -167,9 +166,7 @@ class Motion(Node):
         args = page_args(first, after, last, before)
         return await load(info, reading.proxies_of, root, args, status)  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, MotionRow)
+    is_type_of = IsA(MotionRow)
 
 
 @strawberry.type

@@ -1,12 +1,13 @@
 """Ballots on paper, as the two officers who enter them see them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from models.motions import PaperRow
 from resolvers.motions import reading
+from schema.execution.sorting import IsA
 from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.ballots import ItemChoiceInput
@@ -30,9 +31,7 @@ class PaperBallot(Node):
         resolver=lambda root: root.entry_number, description="Its place in the box."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PaperRow)
+    is_type_of = IsA(PaperRow)
 
 
 @strawberry.input(description="A ballot on paper, as the first officer reads it.")

@@ -1,12 +1,13 @@
 """Who votes for the owners of a home, as clients see it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from models.motions import ProxyRow
 from resolvers.motions import reading
+from schema.execution.sorting import IsA
 from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.terms import ProxyStatus
@@ -24,9 +25,7 @@ class VoteProxy(Node):
     created_at: datetime = strawberry.field(description="When it was asked for.")
     decided_at: datetime | None = strawberry.field(description="When it was decided.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ProxyRow)
+    is_type_of = IsA(ProxyRow)
 
 
 @strawberry.input(description="A proxy to ask for.")

@@ -9,6 +9,7 @@ from models.motions import MotionBuildingRow, MotionRow
 from resolvers.motions import reading, results, rules, tally
 from resolvers.motions.tally import Weight
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Building
 from schema.motions.terms import Channel, ItemClass, Outcome
@@ -113,9 +114,7 @@ class BuildingParticipation:
     def cast(root: strawberry.Parent[MotionBuildingRow]) -> VoteWeight:
         return VoteWeight(heads=root.heads_cast, area_cm2=str(root.area_cast_cm2))
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, MotionBuildingRow)
+    is_type_of = IsA(MotionBuildingRow)
 
 
 @strawberry.type(description="How many take part, never which way. Zero before the opening.")

@@ -1,13 +1,14 @@
 """The rules of voting, as clients see them, and how others are adopted."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from models.motions import RulesRow
 from resolvers.motions import rules
 from resolvers.motions.tally import Threshold
+from schema.execution.sorting import IsA
 from schema.motions.weights import VoteThreshold, read_threshold
 from schema.node import Node, fetched_by
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
@@ -49,9 +50,7 @@ class VoteRules(Node):
     def special(root: strawberry.Parent[RulesRow]) -> VoteThreshold:
         return read_threshold(root.special)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, RulesRow)
+    is_type_of = IsA(RulesRow)
 
 
 @strawberry.input(description="A share that must be reached.")

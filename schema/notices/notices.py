@@ -1,7 +1,7 @@
 """Notices and whom they are for, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,6 +13,7 @@ from resolvers.notices import reach as reaches
 from resolvers.notices import reading
 from schema.comments import Commented
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import fetched_by
@@ -34,9 +35,7 @@ class NoticeAudience:
     )
     role: Role | None = strawberry.field(description="For a role: which.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, AudienceRow)
+    is_type_of = IsA(AudienceRow)
 
 
 @fetched_by(reading.visible_by_ids)
@@ -123,6 +122,4 @@ class Notice(Commented):
         await reaches.check_may_see(info.context, root)
         return await load(info, reaches.rounds_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, NoticeRow)
+    is_type_of = IsA(NoticeRow)

@@ -1,7 +1,7 @@
 """Whom a notice reached, as the offices see it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -9,6 +9,7 @@ from models.notices import BuildingReachRow, ReceiptRow
 from resolvers.notices import reach as reaches
 from resolvers.notices.reach import Reach as ReachFound
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Building, Home, Neighbour
 from schema.node import key_of
@@ -27,9 +28,7 @@ class Receipt:
     reached_how: ReachedHow | None = strawberry.field(description="How they were told in person.")
     reached_by: Neighbour | None = loaded(reaches.visitors_of, description="Who told them in person.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ReceiptRow)
+    is_type_of = IsA(ReceiptRow)
 
 
 @strawberry.type(
@@ -46,9 +45,7 @@ class BuildingReach:
     )
     reached: int = strawberry.field(description="`acknowledged` and `inPerson` together.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, BuildingReachRow)
+    is_type_of = IsA(BuildingReachRow)
 
 
 @strawberry.type(
@@ -122,9 +119,7 @@ class Reach:
     ) -> Connection["Visit"]:
         return await load(info, reaches.visited, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ReachFound)
+    is_type_of = IsA(ReachFound)
 
 
 def resolve_how(root: strawberry.Parent[ReceiptRow]) -> ReachedHow | None:
@@ -147,6 +142,4 @@ class Visit:
         description="When somebody there acknowledged the notice, if they did; then it counts as that."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ReceiptRow)
+    is_type_of = IsA(ReceiptRow)

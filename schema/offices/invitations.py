@@ -10,6 +10,7 @@ from models.organisations import InvitationRow, InvitationStatus, OrganisationRo
 from resolvers.offices import invitations
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Grid, Neighbour
 from schema.node import Node, fetched_by, key_of
@@ -51,9 +52,7 @@ class OfficeInvitation(Node):
     decided_at: datetime | None = strawberry.field(description="When it was decided, if it is.")
     appointment: Appointment | None = loaded(invitations.appointments_of, description="What came of it.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, InvitationRow)
+    is_type_of = IsA(InvitationRow)
 
 
 @strawberry.type

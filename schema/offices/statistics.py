@@ -1,13 +1,14 @@
 """What offices achieve, in whole numbers."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from models.notices import NoticeCategory, Severity
 from models.organisations import OrganisationRow
 from resolvers.offices import exports, statistics
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building
 
@@ -38,9 +39,7 @@ class ReachFigures:
     )
     reached: int = strawberry.field(description="`acknowledged` and `inPerson` together.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, statistics.ReachFigures)
+    is_type_of = IsA(statistics.ReachFigures)
 
 
 @strawberry.type(description="The reach of the notices that an office sent in a period.")
@@ -51,9 +50,7 @@ class NoticesReach:
     by_building: list[ReachFigures] = strawberry.field(description="By building.")
     by_month: list[ReachFigures] = strawberry.field(description="By month, the oldest first.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, statistics.NoticesReach)
+    is_type_of = IsA(statistics.NoticesReach)
 
 
 @strawberry.type(description="What an office achieved in a period.")
@@ -71,9 +68,7 @@ class OfficeStatistics:
         viewer=True,
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, statistics.OfficeStatistics)
+    is_type_of = IsA(statistics.OfficeStatistics)
 
 
 @strawberry.type

@@ -14,6 +14,7 @@ from resolvers.media.links import link
 from resolvers.party import articles
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture
@@ -129,9 +130,7 @@ class PartyArticle(Node):
 @fetched_by(articles.visible_news_by_ids)
 @strawberry.type(description="News of a party branch (党建新闻).")
 class PartyNews(PartyArticle):
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ArticleRow) and obj.kind is ArticleKind.NEWS
+    is_type_of = IsA(ArticleRow, when=lambda media: media.kind is ArticleKind.NEWS)
 
 
 @fetched_by(articles.visible_affairs_by_ids)
@@ -154,9 +153,7 @@ class PartyAffair(PartyArticle):
     def takes_comments(root: strawberry.Parent[ArticleRow]) -> bool:
         return root.takes_comments_at(now())
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, ArticleRow) and obj.kind is ArticleKind.AFFAIR
+    is_type_of = IsA(ArticleRow, when=lambda media: media.kind is ArticleKind.AFFAIR)
 
 
 States = Annotated[list[ArticleState] | None, strawberry.argument(description="Only in these states.")]

@@ -1,7 +1,7 @@
 """Lessons of a party branch, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -18,6 +18,7 @@ from models.party.lessons import (
 from resolvers.party.lessons import completing, reading
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -80,9 +81,7 @@ class PartyQuizAttempt:
             for number, answer in enumerate(root.answers, 1)
         ]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyQuizAttemptRow)
+    is_type_of = IsA(PartyQuizAttemptRow)
 
 
 @fetched_by(reading.items_visible_by_ids)
@@ -126,9 +125,7 @@ class PartyLessonItem(Node):
             for number, question in enumerate(root.questions, 1)
         ]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyLessonItemRow)
+    is_type_of = IsA(PartyLessonItemRow)
 
 
 @fetched_by(completing.visible_by_ids)
@@ -150,9 +147,7 @@ class PartyLessonCompletion(Node):
     branch: OrganisationType = loaded(completing.branches_around, description="The branch that gave it.")
     holder: Neighbour = loaded(completing.holders_of, description="Who has finished the lesson.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyLessonCompletionRow)
+    is_type_of = IsA(PartyLessonCompletionRow)
 
 
 @strawberry.type(description="Who has finished a lesson, in numbers.")
@@ -203,9 +198,7 @@ class PartyLesson(Node):
     ) -> Connection[PartyLessonCompletion]:
         return await load(info, completing.completions_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyLessonRow)
+    is_type_of = IsA(PartyLessonRow)
 
 
 @strawberry.type
@@ -242,9 +235,7 @@ class PartyCertificate:
         completing.names_shown, description="The holder's display name, if the holder shows it."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, completing.Certificate)
+    is_type_of = IsA(completing.Certificate)
 
 
 @strawberry.type

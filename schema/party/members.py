@@ -19,6 +19,7 @@ from models.party.members import (
 from resolvers.party import members
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by, key_of
@@ -85,9 +86,7 @@ class PartyApplication(Node):
     def reason(root: strawberry.Parent[PartyApplicationRow], info: Info) -> str | None:
         return opened(info, root.reason_sealed)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyApplicationRow)
+    is_type_of = IsA(PartyApplicationRow)
 
 
 def opened(info: Info, sealed: str | None) -> str | None:
@@ -114,9 +113,7 @@ class PartyMember(Node):
     def end_reason(root: strawberry.Parent[PartyMemberRow], info: Info) -> str | None:
         return opened(info, root.end_reason_sealed)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyMemberRow)
+    is_type_of = IsA(PartyMemberRow)
 
 
 @strawberry.type

@@ -1,7 +1,7 @@
 """Opinions and suggestions of a party branch's members, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -19,6 +19,7 @@ from resolvers.party.opinions import figures, reading
 from resolvers.party.opinions.reading import Wanted
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
@@ -83,9 +84,7 @@ class PartyOpinionStep(Node):
         reading.opinions_around, description="The opinion."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyOpinionStepRow)
+    is_type_of = IsA(PartyOpinionStepRow)
 
 
 @fetched_by(reading.visible_by_ids)
@@ -141,9 +140,7 @@ class PartyOpinion(Node):
     def viewer_can_answer(root: strawberry.Parent[PartyOpinionRow], info: Info) -> bool:
         return rules.can_answer(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PartyOpinionRow)
+    is_type_of = IsA(PartyOpinionRow)
 
 
 @strawberry.input(description="Which opinions; what is left out is any.")

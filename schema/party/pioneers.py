@@ -1,7 +1,6 @@
 """Pioneers of a party branch, as clients see them."""
 
 from datetime import date, datetime
-from typing import Any
 
 import strawberry
 
@@ -12,6 +11,7 @@ from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, 
 from resolvers.party import deeds, pioneers
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture
@@ -36,9 +36,7 @@ class PioneerPledge(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     kept_at: datetime | None = strawberry.field(description="When the branch said that it is kept.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PledgeRow)
+    is_type_of = IsA(PledgeRow)
 
 
 @fetched_by(deeds.visible_deeds_by_ids)
@@ -48,9 +46,7 @@ class PioneerDeed(Node):
     done_on: date = strawberry.field(description="The day.")
     picture: Picture | None = loaded(deeds.pictures_of, description="A picture of it.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, DeedRow)
+    is_type_of = IsA(DeedRow)
 
 
 @fetched_by(pioneers.visible_by_ids)
@@ -129,9 +125,7 @@ class Pioneer(Node):
     def viewer_can_thank(root: strawberry.Parent[PioneerRow], info: Info) -> bool:
         return rules.can_thank(info.context.viewer, root)
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PioneerRow)
+    is_type_of = IsA(PioneerRow)
 
 
 @strawberry.type

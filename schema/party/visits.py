@@ -11,6 +11,7 @@ from models.requests import RequestRow
 from resolvers.party import visits
 from resolvers.party.visits import Visit
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Home, Neighbour
 from schema.node import Node, fetched_by, key_of
@@ -31,9 +32,7 @@ class HomeVisitFollowUp:
     due_at: datetime | None = strawberry.field(description="The deadline that runs now.")
     closed_at: datetime | None = strawberry.field(description="When it was closed.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, RequestRow)
+    is_type_of = IsA(RequestRow)
 
 
 @fetched_by(visits.visible_by_ids)
@@ -63,9 +62,7 @@ class HomeVisit(Node):
     def has_notes(root: strawberry.Parent[HomeVisitRow]) -> bool:
         return root.notes_sealed is not None
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, HomeVisitRow)
+    is_type_of = IsA(HomeVisitRow)
 
 
 HomeArgument = Annotated[strawberry.ID | None, strawberry.argument(description="Only those to this home.")]

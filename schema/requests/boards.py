@@ -1,7 +1,7 @@
 """Where service requests are listed: a community's progress board, an office's queue."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -16,6 +16,7 @@ from resolvers.requests.board import Wanted
 from resolvers.requests.queues import QueueCounts
 from resolvers.requests.statistics import Period
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.node import key_of
 from schema.requests.policies import RequestPolicy
@@ -106,9 +107,7 @@ class RequestCounts:
     to_confirm: int = strawberry.field(description="Done, for the reporter to confirm.")
     escalated: int = strawberry.field(description="Open ones of any office that were overdue.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, QueueCounts)
+    is_type_of = IsA(QueueCounts)
 
 
 @strawberry.type

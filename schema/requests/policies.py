@@ -1,13 +1,14 @@
 """How a community handles one category of service requests, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from models.organisations import OrganisationKind
 from models.requests import PolicyRow
 from resolvers.requests import policies
+from schema.execution.sorting import IsA
 from schema.node import Node, fetched_by
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
@@ -44,9 +45,7 @@ class RequestPolicy(Node):
     retired: bool = strawberry.field(description="Whether no new ones can be reported.")
     created_at: datetime = strawberry.field(description="Since when it holds.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, PolicyRow)
+    is_type_of = IsA(PolicyRow)
 
 
 @strawberry.input(description="A new version of the policy of one category, or a new category.")

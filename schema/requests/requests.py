@@ -1,7 +1,7 @@
 """Service requests and their steps, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,6 +9,7 @@ from models import requests as rules
 from models.requests import RequestRow, StepRow
 from resolvers.requests import board, following, policies
 from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.execution.sorting import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building, Estate, Home, Neighbour
 from schema.node import Node, fetched_by
@@ -70,9 +71,7 @@ class RequestStep(Node):
         hidden = root.is_public and root.visibility is not NoteVisibility.PUBLIC
         return None if hidden else root.note
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, StepRow)
+    is_type_of = IsA(StepRow)
 
 
 @fetched_by(board.visible_by_ids)
@@ -209,6 +208,4 @@ class ServiceRequest(Node):
     ) -> Connection[RequestType]:
         return await load(info, board.duplicates_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, RequestRow)
+    is_type_of = IsA(RequestRow)

@@ -1,11 +1,10 @@
 """How an office answers, resolves and satisfies, as clients see it."""
 
-from typing import Any
-
 import strawberry
 
 from resolvers.requests import statistics
 from resolvers.requests.statistics import Figures, Statistics
+from schema.execution.sorting import IsA
 from schema.fields import loaded
 from schema.identity import Building
 
@@ -41,9 +40,7 @@ class RequestFiguresPart(RequestFigures):
         statistics.buildings_of, description="The building, if apart by it; null for other places."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, Figures)
+    is_type_of = IsA(Figures)
 
 
 @strawberry.type(description="The figures of one office in one period.")
@@ -61,6 +58,4 @@ class RequestStatistics:
         description="Apart by category and building, as CSV; no personal data.",
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, Statistics)
+    is_type_of = IsA(Statistics)

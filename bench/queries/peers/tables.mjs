@@ -18,15 +18,15 @@ const verify = createVerifier({
 // The very statements that Linli runs for the page, with all their columns.
 const STANDING =
   "SELECT r.account_id, r.community_id, r.home_id, h.building_id, b.estate_id, b.grid_id," +
-  " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, NULL AS role" +
+  " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
   " FROM residency r JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id" +
   " WHERE r.until IS NULL AND r.account_id IN (?)" +
   " UNION ALL SELECT a.account_id, a.community_id, NULL, NULL, NULL, a.grid_id, a.organisation_id, o.kind, NULL, a.role" +
   " FROM appointment a JOIN organisation o ON o.id = a.organisation_id WHERE a.revoked_at IS NULL AND a.account_id IN (?)" +
   " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, host_id, role" +
   " FROM membership WHERE left_at IS NULL AND account_id IN (?)" +
-  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM residency WHERE account_id IN (?)" +
-  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM residency_application WHERE account_id IN (?)";
+  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '' FROM residency WHERE account_id IN (?)" +
+  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '' FROM residency_application WHERE account_id IN (?)";
 const POST = "id, community_id, scope_id, wall_id, author_id, estate_id, kind, state, body, card_id, comment_count," +
   " like_count, hot, pinned_at, created_at, edited_at, deleted_at, version";
 const COMMENT = "id, community_id, subject_kind, subject_id, author_id, reply_to_id, parent_id, body, like_count," +
