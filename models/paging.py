@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from models.rows import EVERYTHING, Where, columns, connection, select
+from models.rows import EVERYTHING, Where, columns, dialect, select
 
 R = TypeVar("R")
 
@@ -189,7 +189,7 @@ def statement(
     if not parents:
         return (f"SELECT {columns(row)} FROM {table} t WHERE 1 = 0",)
     # One placeholder, so that the text is the same however many parents there are.
-    if connection().capabilities.dialect == "postgres":
+    if dialect() == "postgres":
         given: Any = list(parents)
         text = (
             f"SELECT {columns(row, 'c')} FROM unnest(CAST(? AS uuid[])) AS parent(id)"

@@ -21,7 +21,7 @@ from uuid import UUID
 import orjson
 from asyncpg.pgproto import pgproto
 from tortoise.backends.base.client import Capabilities
-from tortoise.connection import get_connection
+from tortoise.context import require_context
 
 R = TypeVar("R")
 
@@ -68,7 +68,7 @@ def containing(column: str, text: str) -> Where:
 
 def connection() -> Database:
     """The open transaction's connection, or the process's."""
-    return cast(Database, get_connection("default"))
+    return cast(Database, require_context().connections.get("default"))
 
 
 def dialect() -> str:
@@ -79,11 +79,13 @@ def dialect() -> str:
 async def select(row: type[R], statement: str, *params: Any) -> list[R]:
     """Run `statement` and build one `row` from each result, by column name."""
     db = connection()
-    dialect = db.capabilities.dialect
-    names, records = await db.fetch(*bind(dialect, statement, params))
+    template = template_of(db.capabilities.dialect, statement)
+    names, records = await db.fetch(*template.bind(params))
     if not records:
         return []
-    build: Callable[[Iterable[Any]], list[R]] = builder(row, dialect, names)  # type: ignore[arg-type]
+    build: Callable[[Iterable[Any]], list[R]] | None = template.builders.get(row)
+    if build is None:
+        build = template.builders[row] = builder(row, template.dialect, names)  # type: ignore[arg-type]
     return build(records)
 
 
@@ -110,12 +112,16 @@ def bind(dialect: str, statement: str, params: Sequence[Any]) -> tuple[str, list
 
     Raises ValueError when placeholders and parameters do not match in number.
     """
+    return template_of(dialect, statement).bind(params)
+
+
+def template_of(dialect: str, statement: str) -> "Template":
     template = TEMPLATES.get((dialect, statement))
     if template is None:
         if len(TEMPLATES) >= MOST_TEMPLATES:
             TEMPLATES.clear()
         template = TEMPLATES[dialect, statement] = Template(dialect, statement)
-    return template.bind(params)
+    return template
 
 
 class Template:
@@ -126,7 +132,7 @@ class Template:
     a power of two.
     """
 
-    __slots__ = ("dialect", "lists", "pieces", "texts")
+    __slots__ = ("builders", "dialect", "lists", "pieces", "texts")
 
     def __init__(self, dialect: str, statement: str) -> None:
         self.dialect = dialect
@@ -138,6 +144,8 @@ class Template:
             for before, after in pairwise(self.pieces)
         ]
         self.texts: dict[tuple[int, ...], str] = {}
+        # What makes rows of a type of the statement's results.
+        self.builders: dict[type, Callable[[Iterable[Any]], list[Any]]] = {}
 
     def bind(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
         if len(params) != len(self.lists):
@@ -201,13 +209,13 @@ IDS = frozenset({UUID, pgproto.UUID})
 
 
 @functools.cache
-def builder(row: type[R], dialect: str, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[R]]:
+def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[Any]]:
     """Makes rows of records with these columns: a comprehension written for the type, without a loop
     over its fields.
     """
     scope: dict[str, Any] = {"row": row}
     values = []
-    for field, hint in zip(dataclasses.fields(row), resolved_hints(row), strict=True):  # type: ignore[arg-type]
+    for field, hint in zip(dataclasses.fields(row), resolved_hints(row), strict=True):
         value = f"c{names.index(field.name)}"
         convert = converter(hint, dialect)
         if convert is not None:

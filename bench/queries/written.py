@@ -24,22 +24,13 @@ from models.identity import neighbour_key
 from models.paging import PageArgs, cursor_of, statement
 from models.posts import LATEST, NEWEST_COMMENTS, CommentRow, PostRow, visible_to
 from models.rows import EVERYTHING, bind, connection, dialect
+from resolvers.identity.faces import FACES
 from resolvers.identity.sessions import viewer_of
 from schema.node import global_id, type_and_key
 
 SETTINGS = Settings.from_environment(os.environ)
 SERVICES = Application(SETTINGS).services
 
-FACES = (
-    "SELECT a.id AS account_id, NULL AS community_id, a.display_name AS text,"
-    " NULL AS organisation_id, NULL AS role FROM account a WHERE a.id IN (?)"
-    " UNION ALL SELECT p.account_id, p.community_id, o.name, o.id, p.role FROM appointment p"
-    " JOIN organisation o ON o.id = p.organisation_id"
-    " WHERE p.revoked_at IS NULL AND p.account_id IN (?) AND p.community_id IN (?)"
-    " UNION ALL SELECT r.account_id, r.community_id, b.name, NULL, NULL FROM residency r"
-    " JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id"
-    " WHERE r.until IS NULL AND r.account_id IN (?) AND r.community_id IN (?)"
-)
 # Where the columns stand that the page shows.
 ID, AUTHOR, KIND, BODY, COMMENTS, LIKES, AT = (
     list(PostRow.__slots__).index(name)
@@ -58,14 +49,12 @@ async def fetch(text: str, *params: Any) -> Sequence[Any]:
 async def authors(rows: Sequence[Any], column: int, community: UUID) -> dict[Any, dict[str, Any]]:
     wanted = {row[column] for row in rows}
     found: dict[Any, dict[str, Any]] = {}
-    for account, where, text, office, _role in await fetch(
-        FACES, wanted, wanted, [community], wanted, [community]
+    for account, _where, name, office, _role, place in await fetch(
+        FACES, [community], wanted, wanted, [community]
     ):
-        if where is None:
+        if office is None:
             key = neighbour_key(community, UUID(str(account)))
-            found[account] = {"id": global_id("Neighbour", key), "displayName": text, "building": None}
-        elif office is None:
-            found[account]["building"] = text
+            found[account] = {"id": global_id("Neighbour", key), "displayName": name, "building": place}
     return found
 
 

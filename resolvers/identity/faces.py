@@ -24,13 +24,15 @@ class Authored(Protocol):
 
 @dataclass(slots=True)
 class Fact:
-    """One thing known of an account: its name, or in one community its building or an office."""
+    """An account's name with one of its homes, or one of its offices, in a community."""
 
     account_id: UUID
     community_id: UUID | None
-    text: str
+    name: str
     organisation_id: UUID | None
     role: Role | None
+    # Of the building or of the organisation.
+    place: str | None
 
 
 async def authors_of(ctx: Context, authored: Sequence[Authored]) -> list[NeighbourRow]:
@@ -66,15 +68,26 @@ def faceless(account_id: UUID, community_id: UUID) -> NeighbourRow:
 
 RANKS = {role: rank for rank, role in enumerate(Role)}
 
+FACES = (
+    "SELECT a.id AS account_id, r.community_id, a.display_name AS name,"
+    " CAST(NULL AS uuid) AS organisation_id, NULL AS role, b.name AS place FROM account a"
+    " LEFT JOIN residency r ON r.account_id = a.id AND r.until IS NULL AND r.community_id IN (?)"
+    " LEFT JOIN home h ON h.id = r.home_id LEFT JOIN building b ON b.id = h.building_id"
+    " WHERE a.id IN (?)"
+    " UNION ALL SELECT p.account_id, p.community_id, '', p.organisation_id, p.role, o.name"
+    " FROM appointment p JOIN organisation o ON o.id = p.organisation_id"
+    " WHERE p.revoked_at IS NULL AND p.account_id IN (?) AND p.community_id IN (?)"
+)
+
 
 def precedence(fact: Fact) -> tuple[str, int]:
-    return fact.text, RANKS[fact.role or Role.ADMIN]
+    return fact.place or "", RANKS[fact.role or Role.ADMIN]
 
 
 def office_of(fact: Fact) -> NeighbourOffice | None:
     if fact.organisation_id is None or fact.role is None:
         return None
-    return NeighbourOffice(fact.organisation_id, fact.text, fact.role)
+    return NeighbourOffice(fact.organisation_id, fact.place or "", fact.role)
 
 
 async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | None]:
@@ -82,35 +95,19 @@ async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | Non
     communities = {community_id for _, community_id in pairs}
     if not pairs:
         return []
-    facts = await select(
-        Fact,
-        "SELECT a.id AS account_id, NULL AS community_id, a.display_name AS text,"
-        " NULL AS organisation_id, NULL AS role FROM account a WHERE a.id IN (?)"
-        " UNION ALL SELECT p.account_id, p.community_id, o.name, o.id, p.role FROM appointment p"
-        " JOIN organisation o ON o.id = p.organisation_id"
-        " WHERE p.revoked_at IS NULL AND p.account_id IN (?) AND p.community_id IN (?)"
-        " UNION ALL SELECT r.account_id, r.community_id, b.name, NULL, NULL FROM residency r"
-        " JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id"
-        " WHERE r.until IS NULL AND r.account_id IN (?) AND r.community_id IN (?)",
-        accounts,
-        accounts,
-        communities,
-        accounts,
-        communities,
-    )
     names: dict[UUID, str] = {}
     buildings: dict[Any, str] = {}
     held: dict[Any, Fact] = {}
     # Of several homes or offices the same one is shown every time.
-    for fact in facts:
+    for fact in await select(Fact, FACES, communities, accounts, accounts, communities):
         key = (fact.account_id, fact.community_id)
-        if fact.community_id is None:
-            names[fact.account_id] = fact.text
-        elif fact.role is not None:
+        if fact.role is not None:
             if (before := held.get(key)) is None or precedence(fact) < precedence(before):
                 held[key] = fact
-        elif (building := buildings.get(key)) is None or fact.text < building:
-            buildings[key] = fact.text
+            continue
+        names[fact.account_id] = fact.name
+        if fact.place is not None and ((place := buildings.get(key)) is None or fact.place < place):
+            buildings[key] = fact.place
     offices = {key: office_of(fact) for key, fact in held.items()}
     return [
         NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))

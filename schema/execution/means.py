@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLField, GraphQLSchema, default_field_resolver
+from strawberry.scalars import ID
 from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
@@ -93,7 +95,11 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
     resolver: Any = definition.base_resolver
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
 
+    plain = _plain_arguments(definition, converter)
+
     def converted(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
+        if plain is not None:
+            return {plain[name]: value for name, value in arguments.items()}
         return convert_arguments(
             arguments,
             definition.arguments,
@@ -114,6 +120,19 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
     if batch is not None and "arguments" in definition.metadata:
         return Loaded(batch, definition.metadata["arguments"], converted)
     return Called(_on_parent(resolver), keywords, asking=batch is not None and definition.is_async)
+
+
+def _plain_arguments(definition: StrawberryField, converter: Any) -> dict[str, str] | None:
+    """The Python names of the arguments, if none of them has to be converted."""
+    names: dict[str, str] = {}
+    for argument in definition.arguments:
+        type_ = argument.type
+        if isinstance(type_, StrawberryOptional):
+            type_ = type_.of_type
+        if type_ not in (str, int, float, bool, ID) or argument.is_maybe:
+            return None
+        names[converter.config.name_converter.from_argument(argument)] = argument.python_name
+    return names
 
 
 def _on_parent(resolver: Any) -> Callable[..., Any]:

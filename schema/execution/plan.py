@@ -60,6 +60,7 @@ class Step:
 
     __slots__ = (
         "_constant",
+        "_fixed",
         "_given",
         "asked",
         "depth",
@@ -99,6 +100,7 @@ class Step:
         self.typename = self.nodes[0].name.value == "__typename"
         # A plain attribute that is a leaf is read by the code that builds the response.
         self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0
+        self._fixed = not _variables_in(self.nodes[0].arguments or ())
         self._constant: dict[str, Any] | None = None
         self._given: tuple[Any, ...] | None = None
 
@@ -116,9 +118,7 @@ class Step:
             values: dict[str, Any] = {}
         else:
             values = get_argument_values(self.field, node, variables, None, True)
-        if not _variables_in(node.arguments or ()) and all(
-            isinstance(value, _IMMUTABLE) for value in values.values()
-        ):
+        if self._fixed and all(isinstance(value, _IMMUTABLE) for value in values.values()):
             self._constant = values
         return values
 

@@ -12,7 +12,7 @@ const all = (sql, ...params) => {
 };
 const marks = (n) => Array(n).fill("?").join(", ");
 const verify = createVerifier({
-  key: process.env.LINLI_TOKEN_KEY, algorithms: ["HS256"], allowedIss: "linli", allowedAud: "linli-api", cache: false,
+  key: process.env.LINLI_TOKEN_KEY, algorithms: ["HS256"], allowedIss: "linli", allowedAud: "linli-api", cache: true,
 });
 
 // The very statements that Linli runs for the page, with all their columns.
@@ -62,16 +62,15 @@ export function authorsOf(ids, communities) {
   const found = new Map();
   const community = communities[0];
   for (const row of all(
-    `SELECT a.id AS account_id, NULL AS community_id, a.display_name AS text, NULL AS organisation_id, NULL AS role` +
-      ` FROM account a WHERE a.id IN (${list}) UNION ALL SELECT p.account_id, p.community_id, o.name, o.id, p.role` +
-      ` FROM appointment p JOIN organisation o ON o.id = p.organisation_id WHERE p.revoked_at IS NULL` +
-      ` AND p.account_id IN (${list}) AND p.community_id IN (?) UNION ALL SELECT r.account_id, r.community_id, b.name,` +
-      ` NULL, NULL FROM residency r JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id` +
-      ` WHERE r.until IS NULL AND r.account_id IN (${list}) AND r.community_id IN (?)`,
-    ...unique, ...unique, community, ...unique, community,
+    `SELECT a.id AS account_id, r.community_id, a.display_name AS name, CAST(NULL AS uuid) AS organisation_id, NULL AS role,` +
+      ` b.name AS place FROM account a LEFT JOIN residency r ON r.account_id = a.id AND r.until IS NULL` +
+      ` AND r.community_id IN (?) LEFT JOIN home h ON h.id = r.home_id LEFT JOIN building b ON b.id = h.building_id` +
+      ` WHERE a.id IN (${list}) UNION ALL SELECT p.account_id, p.community_id, '', p.organisation_id, p.role, o.name` +
+      ` FROM appointment p JOIN organisation o ON o.id = p.organisation_id` +
+      ` WHERE p.revoked_at IS NULL AND p.account_id IN (${list}) AND p.community_id IN (?)`,
+    community, ...unique, ...unique, community,
   )) {
-    if (row.community_id === null) found.set(row.account_id, { id: row.account_id, displayName: row.text, building: null });
-    else if (row.organisation_id === null) found.get(row.account_id).building = row.text;
+    if (row.role === null) found.set(row.account_id, { id: row.account_id, displayName: row.name, building: row.place });
   }
   return ids.map((id) => found.get(id));
 }
@@ -87,7 +86,7 @@ export function likedBy(viewer, ids) {
 export function commentsOf(ids, first) {
   const found = new Map(ids.map((id) => [id, []]));
   const rows = all(
-    `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.id IN (SELECT t.id FROM comment t` +
+    `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.rowid IN (SELECT t.rowid FROM comment t` +
       ` WHERE t.subject_id = parent.value AND (1 = 1) ORDER BY t.id DESC LIMIT ${first + 1}) ORDER BY c.id DESC`,
     JSON.stringify(ids),
   );
