@@ -35,6 +35,10 @@ class PooledConnection(Connection):
 
 
 class Fetching(AsyncpgDBClient):
+    def _check_loop(self) -> bool:
+        # A client lives as long as the loop that opened it: database.database sees to that.
+        return True
+
     @translate_exceptions
     async def fetch(
         self, text: str, values: Sequence[Any]

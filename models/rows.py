@@ -132,7 +132,7 @@ class Template:
     a power of two.
     """
 
-    __slots__ = ("builders", "dialect", "lists", "pieces", "texts")
+    __slots__ = ("builders", "dialect", "lists", "pieces", "simple", "single", "texts")
 
     def __init__(self, dialect: str, statement: str) -> None:
         self.dialect = dialect
@@ -143,6 +143,9 @@ class Template:
             or (before.endswith("CAST(") and after.startswith(" AS uuid[])"))
             for before, after in pairwise(self.pieces)
         ]
+        # What the driver takes as it is.
+        self.simple = SIMPLE if dialect == "sqlite" else SIMPLE | IDS | {datetime}
+        self.single = (-1,) * len(self.lists)
         self.texts: dict[tuple[int, ...], str] = {}
         # What makes rows of a type of the statement's results.
         self.builders: dict[type, Callable[[Iterable[Any]], list[Any]]] = {}
@@ -150,16 +153,23 @@ class Template:
     def bind(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
         if len(params) != len(self.lists):
             raise ValueError(f"{len(self.lists)} placeholders for {len(params)} parameters")
+        if not COLLECTIONS.isdisjoint(map(type, params)):
+            return self._bind_collections(params)
+        simple, plain = self.simple, self.plain
+        values = [value if type(value) in simple else plain(value) for value in params]
+        return self._filled(self.single), values
+
+    def _bind_collections(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
         values: list[Any] = []
         # Of each placeholder the number of values, or -1 for a single one.
         shape: list[int] = []
+        simple, plain = self.simple, self.plain
         for param, listed in zip(params, self.lists, strict=True):
-            if not isinstance(param, (list, tuple, set, frozenset)):
-                values.append(self.plain(param))
+            if type(param) not in COLLECTIONS:
+                values.append(plain(param))
                 shape.append(-1)
                 continue
-            ids = () if self.dialect == "postgres" else IDS
-            items = [str(item) if type(item) in ids else self.plain(item) for item in param]
+            items = [value if type(value) in simple else plain(value) for value in param]
             if listed and self.dialect == "postgres":
                 values.append(items)
                 shape.append(1)
@@ -168,17 +178,22 @@ class Template:
                 items += items[-1:] * ((1 << (len(items) - 1).bit_length()) - len(items))
             values += items
             shape.append(len(items))
-        text = self.texts.get(key := tuple(shape))
+        return self._filled(tuple(shape)), values
+
+    def _filled(self, shape: tuple[int, ...]) -> str:
+        text = self.texts.get(shape)
         if text is None:
-            text = self.texts[key] = self.text(shape)
-        return text, values
+            text = self.texts[shape] = self.text(shape)
+        return text
 
     def plain(self, value: Any) -> Any:
+        """The value as the database's driver takes it."""
         kind = type(value)
-        if kind in SIMPLE:
-            return value
-        if kind in IDS:
-            return value if self.dialect == "postgres" else str(value)
+        if self.dialect == "sqlite":
+            if kind in IDS:
+                return str(value)
+            if kind is datetime:
+                return text_of(value)
         return value.value if isinstance(value, Enum) else value
 
     def text(self, shape: Sequence[int]) -> str:
@@ -204,8 +219,9 @@ TEMPLATES: dict[tuple[str, str], Template] = {}
 MOST_TEMPLATES = 2_000
 MOST_FILLED = 1_024
 MOST_IDS = 50_000
-SIMPLE = frozenset({str, int, bool, float, bytes, datetime, types.NoneType})
-IDS = frozenset({UUID, pgproto.UUID})
+SIMPLE: frozenset[type] = frozenset({str, int, bool, float, bytes, types.NoneType})
+IDS: frozenset[type] = frozenset({UUID, pgproto.UUID})
+COLLECTIONS: frozenset[type] = frozenset({list, tuple, set, frozenset})
 
 
 @functools.cache
@@ -245,6 +261,14 @@ def converter(hint: Any, dialect: str) -> Callable[[Any], Any] | None:
     if dialect == "sqlite":
         return SQLITE_CONVERTERS.get(origin)
     return None
+
+
+def text_of(moment: datetime) -> str:
+    """As SQLite keeps it. Moments are compared as text, which is right only if all are in one zone."""
+    if moment.tzinfo is UTC:
+        # What isoformat(" ") makes, in a third of the time.
+        return orjson.dumps(moment)[1:-1].decode().replace("T", " ", 1)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).isoformat(" ")
 
 
 def utc_from_text(text: str) -> datetime:

@@ -1,8 +1,10 @@
 """Tortoise's SQLite client with the transactions that a server needs.
 
-There is one connection that writes, and beside it a few that read. Most reads take less time than the
-hop to another thread and back: they run at once, on a connection of the event loop's own, and one that
-takes longer is broken off and done again in a thread, where all of its kind go from then on.
+There is one connection that writes, and beside it a few that read. Most statements take less time than
+the hop to another thread and back, so they run at once, on the event loop. A read that takes longer is
+broken off and done again in a thread, where all of its kind go from then on. A write cannot be broken
+off: one runs at once if the last of its kind was short. What may wait for a lock or for the disk, the
+begin and the commit, is always done in a thread.
 
 Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint
 that is rolled back alone if it fails, and the last to come commits for all, so that many writes cost
@@ -17,10 +19,11 @@ and the turn given on: Tortoise leaves both to the next one who comes.
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from operator import attrgetter
+from time import perf_counter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -34,6 +37,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
+from models.rows import text_of
 from models.settled import settled
 from models.threads import Connection, Work, connect
 
@@ -49,16 +53,13 @@ LONGEST_SHARED = 0.05
 STEPS, MOST_STRETCHES = 10_000, 5
 # So many reads may follow each other before others have their turn on the loop.
 MOST_AT_ONCE = 64
-MOST_LONG = 2_000
+MOST_KNOWN = 2_000
+# What a statement that writes may have taken, in seconds, so that the next one runs on the event loop.
+SHORT = 0.001
 
-READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
-WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
+READS = ("SELECT", "WITH", "VALUES", "EXPLAIN")
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 PENDING = attrgetter("pending")
-
-
-def text_of(moment: datetime) -> str:
-    # Moments are compared as text, which is right only if all are in one zone.
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).isoformat(" ")
 
 
 sqlite3.register_adapter(UUID, str)
@@ -84,7 +85,8 @@ def commit(connection: sqlite3.Connection) -> None:
 
 
 def release(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
+    # What fails here has rolled back everything, which the commit will find.
+    with suppress(sqlite3.Error):
         connection.execute("RELEASE unit")
 
 
@@ -108,15 +110,11 @@ def check_open(connection: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("The transaction has been rolled back")
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Errors as the ORM's users know them."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise OperationalError(error) from error
-    except sqlite3.IntegrityError as error:
-        raise IntegrityError(error) from error
+def translated(error: sqlite3.Error) -> Exception:
+    """An error as the ORM's users know it."""
+    if isinstance(error, sqlite3.OperationalError):
+        return OperationalError(error)
+    return IntegrityError(error) if isinstance(error, sqlite3.IntegrityError) else error
 
 
 class Group:
@@ -210,8 +208,46 @@ class Writer:
         return asyncio.get_running_loop().time() - group.began > LONGEST_SHARED
 
 
+class Pace:
+    """Which statements are short enough for the event loop, by their text."""
+
+    def __init__(self) -> None:
+        # Reads that were not, and writes that were.
+        self.long: set[str] = set()
+        self.short: set[str] = set()
+        self._at_once = 0
+
+    def too_long(self, text: str) -> None:
+        if len(self.long) >= MOST_KNOWN:
+            self.long.clear()
+        self.long.add(text)
+
+    def took(self, text: str, seconds: float) -> None:
+        """Remember how long a statement that writes took. May be called by the thread that it ran in."""
+        if seconds > SHORT or text == "MANY":
+            self.short.discard(text)
+        elif text not in self.short:
+            if len(self.short) >= MOST_KNOWN:
+                self.short.clear()
+            self.short.add(text)
+
+    def crowded(self) -> bool:
+        """Whether so much has run at once that others should have their turn on the loop first."""
+        if self._at_once == 0:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._at_once += 1
+        return self._at_once > MOST_AT_ONCE
+
+    def _next_turn(self) -> None:
+        self._at_once = 0
+
+
 class Statements(SqliteClient):
     """What the ORM and models.rows ask for, each in one hop."""
+
+    def _check_loop(self) -> bool:
+        # A client lives as long as the loop that opened it: database.database sees to that.
+        return True
 
     async def run(self, text: str, work: Work[T]) -> T:
         """Have `work`, which executes `text`, done where it belongs."""
@@ -260,11 +296,9 @@ class ImmediateSqliteClient(Statements):
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         super().__init__(file_path, **kwargs)
         self.writer: Writer | None = None
+        self.pace = Pace()
         self._readers: list[Connection] = []
         self._at_hand: sqlite3.Connection | None = None
-        # The texts of reads that take longer.
-        self._long: set[str] = set()
-        self._at_once = 0
         self._stretches = 0
 
     async def create_connection(self, with_db: bool) -> None:
@@ -306,14 +340,13 @@ class ImmediateSqliteClient(Statements):
         return ImmediateTransactionContext(ImmediateTransaction(self))
 
     async def run(self, text: str, work: Work[T]) -> T:
-        writer = self.writer or await self.connected()
-        verb = text.split(None, 1)[0].upper()
-        with translated():
-            if verb in READS:
-                if text not in self._long and (found := await self._read_at_once(text, work)):
+        try:
+            if text.startswith(READS):
+                if text not in self.pace.long and (found := await self._read_at_once(work, text)):
                     return found[0]
                 return await min(self._readers, key=PENDING).submit(work)
-            if verb in WRITES and not writer.idle:
+            writer = self.writer or await self.connected()
+            if text.startswith(WRITES) and not writer.idle:
                 async with self._in_transaction() as transaction:
                     return await transaction.run(text, work)
             await writer.take_turn()
@@ -323,16 +356,17 @@ class ImmediateSqliteClient(Statements):
                 return await writer.connection.submit(work)
             finally:
                 await writer.pass_on()
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
-    async def _read_at_once(self, text: str, work: Work[T]) -> tuple[T] | None:
+    async def _read_at_once(self, work: Work[T], text: str) -> tuple[T] | None:
         """The result of a read that is short; None if it is not."""
-        if self._at_once == 0:
-            asyncio.get_running_loop().call_soon(self._next_turn)
-        self._at_once += 1
-        if self._at_once > MOST_AT_ONCE:
+        if self._at_hand is None:
+            await self.connected()
+        if self.pace.crowded():
             await asyncio.sleep(0)
         if self._at_hand is None:
-            return None
+            raise sqlite3.OperationalError("The database is closed")
         self._stretches = 0
         try:
             return (work(self._at_hand),)
@@ -341,17 +375,12 @@ class ImmediateSqliteClient(Statements):
             if code not in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
             if code == sqlite3.SQLITE_INTERRUPT:
-                if len(self._long) >= MOST_LONG:
-                    self._long.clear()
-                self._long.add(text)
+                self.pace.too_long(text)
             return None
 
     def _takes_long(self) -> bool:
         self._stretches += 1
         return self._stretches > MOST_STRETCHES
-
-    def _next_turn(self) -> None:
-        self._at_once = 0
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as transaction:
@@ -377,22 +406,39 @@ class ImmediateTransaction(Statements, TransactionalDBClient):
         return NestedTransactionContext(self)
 
     async def run(self, text: str, work: Work[T]) -> T:
+        try:
+            return await self._run(text, work)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    async def _run(self, text: str, work: Work[T]) -> T:
         first, self._saved = not self._saved, True
+        pace = self._parent.pace
 
         def guarded(connection: sqlite3.Connection) -> T:
             check_open(connection)
             if first:
                 connection.execute("SAVEPOINT unit")
-            return work(connection)
+            began = perf_counter()
+            found = work(connection)
+            pace.took(text, perf_counter() - began)
+            return found
 
-        with translated():
-            return await self.writer.connection.submit(guarded)
+        connection = self.writer.connection
+        if text not in pace.short or connection.busy():
+            return await connection.submit(guarded)
+        if pace.crowded():
+            await asyncio.sleep(0)
+            if connection.busy():
+                return await connection.submit(guarded)
+        return connection.at_once(guarded)
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(query, values)
 
-        await self.run(query, work)
+        # However short a statement is, so many of them may not be.
+        await self.run("MANY", work)
 
     async def begin(self) -> None:
         """Take the write lock, whose turn it is."""
@@ -407,7 +453,10 @@ class ImmediateTransaction(Statements, TransactionalDBClient):
         if self.writer.group is not None:
             self.writer.group.size += 1
         if self._saved:
-            self.writer.connection.post(release)
+            if self.writer.connection.busy():
+                self.writer.connection.submit(release)
+            else:
+                self.writer.connection.at_once(release)
 
     async def rollback(self) -> None:
         """Take back what this unit of work has written."""

@@ -1,4 +1,4 @@
-"""SQLite connections that live in threads of their own, so that no statement keeps the event loop waiting."""
+"""SQLite connections with threads of their own, so that no long statement keeps the event loop waiting."""
 
 import asyncio
 import sqlite3
@@ -19,22 +19,29 @@ CACHED = 512
 
 
 def connect(path: str, pragmas: Mapping[str, Any]) -> sqlite3.Connection:
-    """A connection of the calling thread's. Raises sqlite3.OperationalError."""
-    connection = sqlite3.connect(path, isolation_level=None, cached_statements=CACHED)
+    """A connection. Raises sqlite3.OperationalError."""
+    # Used by one thread at a time, which `Connection` sees to.
+    connection = sqlite3.connect(
+        path, isolation_level=None, cached_statements=CACHED, check_same_thread=False
+    )
     for name, value in pragmas.items():
         connection.execute(f"PRAGMA {name}={value}")
     return connection
 
 
 class Connection:
-    """A connection, to which work goes in one hop: whatever statements it consists of run over there."""
+    """A connection, to which work goes in one hop: whatever statements it consists of run over there.
+
+    Work that is short may be done without the hop, while there is none over there.
+    """
 
     def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
         self._path = path
         self._pragmas = pragmas
-        self._jobs: SimpleQueue[tuple[asyncio.Future[Any] | None, Work[Any]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Work[Any]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._connection: sqlite3.Connection | None = None
         # How much has been submitted and has no result yet.
         # Connecting counts as well.
         self.pending = 1
@@ -62,10 +69,17 @@ class Connection:
         self._jobs.put((future, work))
         return future
 
-    def post(self, work: Work[None]) -> None:
-        """The same for work whose result nobody waits for."""
-        if not self._closed:
-            self._jobs.put((None, work))
+    def busy(self) -> bool:
+        """Whether the thread has work."""
+        return self.pending > 0
+
+    def at_once(self, work: Work[T]) -> T:
+        """The result of work that is short, done while the thread has none. Raises what `work` raises."""
+        if self._closed or self._connection is None or self.pending:
+            raise sqlite3.OperationalError(
+                "The database is closed" if self._closed else "The connection is busy"
+            )
+        return work(self._connection)
 
     def _live(self, connected: asyncio.Future[None]) -> None:
         try:
@@ -73,6 +87,7 @@ class Connection:
         except sqlite3.Error as error:
             self._report(connected, None, error)
             return
+        self._connection = connection
         self._report(connected, None, None)
         while (job := self._jobs.get()) is not None:
             future, work = job
@@ -81,8 +96,7 @@ class Connection:
                 result = work(connection)
             except BaseException as error:
                 failure = error
-            if future is not None:
-                self._report(future, result, failure)
+            self._report(future, result, failure)
             del future, work, job, result, failure
 
     def _report(self, future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:

@@ -130,7 +130,8 @@ async def add_comment(
                     actor_id=account_id,
                     group_id=subject.group_id,
                 )
-    return await by_id(earlier or comment_id)
+            return row
+    return await by_id(earlier)
 
 
 async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentRow:

@@ -1,6 +1,6 @@
 """Comments, as clients see them."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from models import posts as rules
 from models.paging import Order
 from models.posts import NEWEST_COMMENTS, OLDEST_COMMENTS, CommentRow, SubjectKind
 from resolvers import comments as discussion
+from resolvers.context import Context
 from resolvers.paging import edge_cursor
 from schema.connections import After, Before, Connection, Edge, First, Last, listed, page_args
 from schema.enums import described
@@ -177,10 +178,17 @@ class DeleteCommentInput:
     comment_id: strawberry.ID = strawberry.field(description=COMMENT_ID)
 
 
+async def subjects_of_payloads(ctx: Context, payloads: Sequence[Any]) -> Sequence[Any]:
+    return await discussion.subjects_of(ctx, [payload.comment for payload in payloads])
+
+
 @strawberry.type(description="The comment was added.")
 class AddCommentPayload:
+    comment: strawberry.Private[Any]
     comment_edge: Edge[Comment] = strawberry.field(description="The edge to put into lists of comments.")
-    subject: Commented = strawberry.field(description="What was commented on, with its new count.")
+    subject: Commented = loaded(
+        subjects_of_payloads, description="What was commented on, with its new count."
+    )
 
 
 @strawberry.type(description="The comment was edited.")
@@ -191,7 +199,9 @@ class EditCommentPayload:
 @strawberry.type(description="The comment was deleted.")
 class DeleteCommentPayload:
     comment: Comment = strawberry.field(description="The tombstone that stays in the thread.")
-    subject: Commented | None = strawberry.field(description="What it was below, with its new count.")
+    subject: Commented | None = loaded(
+        subjects_of_payloads, description="What it was below, with its new count."
+    )
 
 
 AddCommentResult = Annotated[
@@ -230,9 +240,8 @@ class CommentsMutation:
             key=input.idempotency_key,
             reply_to=key_of("replyTo", input.reply_to, "Comment") if input.reply_to else None,
         )
-        (subject,) = await discussion.subjects_of(info.context, [row])
-        edge = Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row))
-        return AddCommentPayload(comment_edge=edge, subject=subject)  # type: ignore[arg-type]
+        edge: Any = Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row))
+        return AddCommentPayload(comment=row, comment_edge=edge)
 
     @strawberry.mutation(
         description="Replace the text of one's own comment; the old one goes into its history."
@@ -259,8 +268,7 @@ class CommentsMutation:
     ) -> DeleteCommentResult:
         key = key_of("commentId", input.comment_id, "Comment")
         row: Any = await discussion.delete_comment(info.context, comment_id=key)
-        (subject,) = await discussion.subjects_of(info.context, [row])
-        return DeleteCommentPayload(comment=row, subject=subject)  # type: ignore[arg-type]
+        return DeleteCommentPayload(comment=row)
 
 
 # Live

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
+from asyncpg.pgproto import pgproto
 from strawberry.types.info import Info
 
 from resolvers.context import Context
@@ -35,7 +36,7 @@ def type_and_key(value: str) -> tuple[str, UUID] | None:
     try:
         text = base64.urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4)).decode("ascii")
         type_name, _, key = text.partition(":")
-        return type_name, UUID(key)
+        return type_name, pgproto.UUID(key)
     except (ValueError, binascii.Error):
         return None
 

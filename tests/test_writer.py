@@ -197,7 +197,7 @@ async def test_a_read_that_takes_long_leaves_the_event_loop_to_others() -> None:
         assert await execute("SELECT count(*) AS n FROM topic WHERE name = ?", "x") == [{"n": 0}]
     client = connection()
     assert isinstance(client, sqlite.ImmediateSqliteClient)
-    assert len(client._long) == 1
+    assert len(client.pace.long) == 1
 
 
 async def test_many_reads_in_a_row_leave_the_event_loop_to_others() -> None:

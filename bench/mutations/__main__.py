@@ -142,7 +142,7 @@ def main() -> int:
         with PostgresServer({"fsync": "on", "full_page_writes": "on"}) as server:
             for part in parts:
                 if part != "sqlite":
-                    url = server.create_database(part).replace("asyncpg", "postgres", 1)
+                    url = server.create_database(f"bench_{part}").replace("asyncpg", "postgres", 1)
                     if part == "postgres":
                         compare(url, "PostgreSQL", options.rounds, options.seconds)
                     else:

@@ -44,7 +44,7 @@ class Orm:
         url = URL.replace("postgres://", "asyncpg://")
         if not POSTGRES:
             url += "?journal_mode=WAL&synchronous=FULL&busy_timeout=10000"
-        await Tortoise.init(db_url=url, modules={"models": []}, _enable_global_fallback=True)
+        await Tortoise.init(db_url=url, modules={"models": ["__main__"]}, _enable_global_fallback=True)
 
     async def stop(self) -> None:
         await Tortoise.close_connections()
