@@ -58,7 +58,6 @@ from schema.operations import Operations, Rejected
 from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
-from subscriptions.connection import Connection
 from subscriptions.hub import Hub
 from subscriptions.transport import WebSocketProtocol
 
@@ -68,6 +67,8 @@ logger = structlog.get_logger("linli.main")
 
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
+# Of what a client says it is.
+LONGEST_DEVICE = 120
 # What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
 SEND_BYTES = 128 * 1024
 # Containers more than before, until the collector looks at the young ones.
@@ -347,22 +348,19 @@ class Application:
         header = given.get("authorization") or websocket.headers.get("authorization") or ""
         scheme, _, token = str(header).partition(" ")
         language = language_of(given.get("accept-language") or websocket.headers.get("accept-language"))
+        address = websocket.client.host if websocket.client else ""
+        # One text for all who use the same app.
+        device = sys.intern(websocket.headers.get("user-agent", "")[:LONGEST_DEVICE])
         if scheme.lower() != "bearer" or not token:
-            return Admission(NOBODY, language, None)
+            return Admission(NOBODY, language, None, address, device)
         viewer, expires_at = await viewer_of(self.services, token.strip())
-        return Admission(viewer, language, expires_at.timestamp())
+        return Admission(viewer, language, expires_at.timestamp(), address, device)
 
-    def event_context(self, connection: Connection, admission: Admission, holder: Viewer | None) -> Context:
-        websocket = connection.websocket
-        return self.context(
-            holder,
-            admission.language,
-            websocket.client.host if websocket.client else "",
-            websocket.headers.get("user-agent", ""),
-        )
+    def event_context(self, admission: Admission, holder: Viewer | None) -> Context:
+        return self.context(holder, admission.language, admission.address, admission.device)
 
     def context(self, holder: Viewer | None, language: str, address: str, device: str) -> Context:
-        return Context(self.services, holder, language, address, device[:120])
+        return Context(self.services, holder, language, address, device[:LONGEST_DEVICE])
 
     # Plain routes
 

@@ -8,8 +8,8 @@ document that does not parse or validate ends its own operation only.
 import asyncio
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,10 +47,12 @@ class Admission:
     viewer: Viewer
     language: str
     expires_at: float | None
+    address: str = ""
+    device: str = ""
 
 
 Admit = Callable[[WebSocket, dict[str, Any]], Awaitable[Admission]]
-ContextFor = Callable[[Connection, Admission, Viewer | None], Context]
+ContextFor = Callable[[Admission, Viewer | None], Context]
 
 
 class WebSocketEndpoint:
@@ -83,6 +85,9 @@ class WebSocketEndpoint:
         self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
         self.outbox = Outbox()
+        # Connections that have gone, while what they left is cleared away.
+        self.ending: set[asyncio.Task[None]] = set()
+        self._emptied: asyncio.Event = asyncio.Event()
         # Mutations under way, which no connection's end ends.
         self.mutations: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -99,12 +104,7 @@ class WebSocketEndpoint:
         elif self.draining or len(self.handlers) >= self.most:
             await websocket.close(Close.TRY_AGAIN_LATER, "Too many connections; try again later")
         else:
-            handler = Handler(self, websocket)
-            self.handlers.add(handler)
-            try:
-                await handler.serve()
-            finally:
-                self.handlers.discard(handler)
+            await Handler(self, websocket).serve()
 
     def _admits(self, websocket: WebSocket) -> bool:
         # Apps send no origin, or their server's; a browser sends the page's.
@@ -127,6 +127,11 @@ class WebSocketEndpoint:
                     # One connection's fault must not be the end of everybody's deadlines.
                     self.operations.masked(error)
 
+    def left(self, handler: "Handler") -> None:
+        self.handlers.discard(handler)
+        if not self.handlers:
+            self._emptied.set()
+
     async def drain(self, seconds: float) -> None:
         """Close all connections within `seconds`, a few at a time, so that they do not all return at
         once; whoever has not gone by then is dropped. Then wait for the mutations under way."""
@@ -141,26 +146,47 @@ class WebSocketEndpoint:
                         await asyncio.sleep(seconds / 25)
                     for handler in handlers[start : start + batch]:
                         handler.connection.close(Close.SERVICE_RESTART, "Service restart")
-                await asyncio.gather(*(handler.finished.wait() for handler in handlers))
-        for handler in handlers:
-            if not handler.finished.is_set():
-                handler.connection.abort()
+                while self.handlers:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+        for handler in self.handlers:
+            handler.connection.abort()
         while self.mutations:
             await asyncio.wait(self.mutations)
 
 
 class Handler:
-    """One connection's conversation."""
+    """One connection's conversation.
+
+    With a wire it is called for each message and keeps no task meanwhile; what takes time is done in
+    one, and what the client sends until then waits its turn.
+    """
+
+    __slots__ = (
+        "admission",
+        "connection",
+        "endpoint",
+        "followed",
+        "initialising",
+        "mutations",
+        "talk",
+        "tasks",
+        "waiting",
+        "websocket",
+    )
 
     def __init__(self, endpoint: WebSocketEndpoint, websocket: WebSocket) -> None:
         self.endpoint = endpoint
+        # None once whoever connects has said who it is.
+        self.websocket: WebSocket | None = websocket
         self.connection = Connection(websocket, self, endpoint.outbox)
         self.admission: Admission | None = None
         self.initialising = False
-        self.finished = asyncio.Event()
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.followed: dict[str, Subscriber] = {}
-        self.mutations: set[asyncio.Task[None]] = set()
+        self.mutations: dict[asyncio.Task[None], None] = {}
+        self.talk: asyncio.Task[None] | None = None
+        self.waiting: list[str | None] = []
 
     # What the connection asks of its owner
 
@@ -179,51 +205,106 @@ class Handler:
     # The conversation
 
     async def serve(self) -> None:
-        """Talk until the client or a deadline ends it; leaves nothing behind."""
-        connection = self.connection
-        connection.start()
-        self.endpoint.hub.sinks.add(connection)
+        """Begin, and return if the wire calls us from now on; else talk until there is an end."""
+        self.endpoint.handlers.add(self)
+        self.endpoint.hub.sinks.add(self.connection)
+        self.connection.start()
+        if not self.connection.listen(self):
+            await self._converse()
+
+    def message(self, text: str | None) -> None:
+        self.connection.heard()
+        if self.talk is not None:
+            self.waiting.append(text)
+            self.connection.hear(more=False)
+            return
+        with self._guarded():
+            rest = self._receive(text)
+            if rest is not None:
+                self.talk = asyncio.create_task(self._go_on(rest))
+
+    async def _go_on(self, rest: Awaitable[None] | None) -> None:
+        """Do what takes time, and then what has been heard meanwhile."""
         try:
-            while (text := await self._next()) is not GONE:
-                connection.heard()
-                if not connection.closing:
-                    await self._receive(text)
+            with self._guarded():
+                while rest is not None:
+                    await rest
+                    rest = None
+                    while rest is None and self.waiting:
+                        rest = self._receive(self.waiting.pop(0))
+        finally:
+            self.talk = None
+            self.waiting.clear()
+            self.connection.hear(more=True)
+
+    def gone(self) -> None:
+        task = asyncio.create_task(self._end())
+        self.endpoint.ending.add(task)
+        task.add_done_callback(self.endpoint.ending.discard)
+
+    async def _converse(self) -> None:
+        """Talk through ASGI."""
+        try:
+            with self._guarded():
+                while (text := await self._next()) is not GONE:
+                    self.connection.heard()
+                    rest = self._receive(text)
+                    if rest is not None:
+                        await rest
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        """Leave nothing behind."""
+        self.endpoint.hub.sinks.discard(self.connection)
+        if self.talk is not None:
+            self.talk.cancel()
+            await asyncio.wait({self.talk})
+        for id in [*self.tasks, *self.followed]:
+            self._stop(id)
+        await self.connection.stop()
+        self.endpoint.left(self)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:
             self.endpoint.operations.masked(error)
-            connection.abort()
-        finally:
-            self.endpoint.hub.sinks.discard(connection)
-            for id in [*self.tasks, *self.followed]:
-                self._stop(id)
-            await connection.stop()
-            self.finished.set()
+            self.connection.abort()
 
     async def _next(self) -> Any:
         """The text of the next frame, None if that is binary, GONE if there will be no more."""
+        if self.websocket is None:
+            return GONE
         try:
-            message = await self.connection.websocket.receive()
+            message = await self.websocket.receive()
         except (WebSocketDisconnect, RuntimeError):
             return GONE
         return message.get("text") if message["type"] == "websocket.receive" else GONE
 
-    async def _receive(self, text: str | None) -> None:
+    def _receive(self, text: str | None) -> Awaitable[None] | None:
+        """Act on a message. Returns what is still to be awaited before the next one."""
+        if self.connection.closing:
+            return None
         message = decoded(text)
         if message is None:
             self._bad("Messages are JSON objects in text frames")
-            return
+            return None
         match message.get("type"):
             case "connection_init":
-                await self._init(message)
+                return self._init(message)
             case "ping":
                 self._pong(message.get("payload"))
             case "pong" if isinstance(message.get("payload"), dict | None):
                 pass
             case "subscribe":
-                await self._subscribe(message)
+                return self._subscribe(message)
             case "complete" if isinstance(message.get("id"), str):
                 self._stop(message["id"])
             case _:
                 self._bad("No such message")
+        return None
 
     def _pong(self, payload: Any) -> None:
         if payload is None:
@@ -236,17 +317,20 @@ class Handler:
             except orjson.JSONEncodeError:
                 self._bad("ping's payload is nested too deep")
 
-    async def _init(self, message: dict[str, Any]) -> None:
-        if self.initialising:
+    def _init(self, message: dict[str, Any]) -> Awaitable[None] | None:
+        if self.initialising or self.websocket is None:
             self.connection.close(Close.TOO_MANY_INITS, "Too many initialisation requests")
-            return
+            return None
         payload = message.get("payload")
         if payload is not None and not isinstance(payload, dict):
             self._bad("connection_init's payload must be an object")
-            return
+            return None
         self.initialising = self.connection.greeted = True
+        return self._let_in(self.websocket, payload or {})
+
+    async def _let_in(self, websocket: WebSocket, payload: dict[str, Any]) -> None:
         try:
-            admission = await self._admitted(payload or {})
+            admission = await self._admitted(websocket, payload)
         except DomainError as error:
             # 4403, not 4401: the client may come back with a fresh token.
             self.connection.close(Close.FORBIDDEN, str(error))
@@ -259,63 +343,78 @@ class Handler:
             self.connection.close(Close.TRY_AGAIN_LATER, "Too busy; try again later")
             return
         self.admission = admission
+        if self.talk is not None:
+            # Nothing is received through it.
+            self.websocket = None
         self.connection.viewer = admission.viewer
         self.connection.expires_at = admission.expires_at
         self.connection.acknowledged = True
         self.connection.reply(b'{"type":"connection_ack"}')
 
-    async def _admitted(self, payload: dict[str, Any]) -> Admission | None:
+    async def _admitted(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission | None:
         # Until it is told whose connection this is, the hub cannot tell it of changed rights.
         for _ in range(ADMISSIONS):
             standing = self.endpoint.hub.standing
-            admission = await self.endpoint.admit(self.connection.websocket, payload)
+            admission = await self.endpoint.admit(websocket, payload)
             if self.endpoint.hub.standing == standing:
                 return admission
         return None
 
-    async def _subscribe(self, message: dict[str, Any]) -> None:
+    def _subscribe(self, message: dict[str, Any]) -> Awaitable[None] | None:
         if self.admission is None:
             self.connection.close(Close.UNAUTHORIZED, "Unauthorized")
-            return
+            return None
         id = message.get("id")
         if not isinstance(id, str) or not 0 < len(id) <= ID_LENGTH:
             self._bad("subscribe needs an id")
-            return
+            return None
         if id in self.tasks or id in self.followed:
             self.connection.close(Close.DUPLICATE_SUBSCRIBER, f"Subscriber for {id} already exists")
-            return
+            return None
         try:
             parameters = Parameters.of(message.get("payload"))
         except BadRequest as error:
             self._bad(str(error))
-            return
+            return None
         if len(self.tasks) + len(self.followed) >= OPERATIONS:
             error_ = {
                 "message": f"At most {OPERATIONS} operations at once",
                 "extensions": {"code": "RATE_LIMITED"},
             }
             self._send(id, "error", [error_])
-            return
+            return None
         try:
             text = self.endpoint.documents.text(parameters.query, parameters.document)
             operation = self.endpoint.operations.prepare(text, parameters.operation_name)
         except Rejected as rejected:
             self._send(id, "error", [error.formatted for error in rejected.errors])
-            return
+            return None
         except UnknownDocument as unknown:
             self._send(id, "error", [unknown.error.formatted])
-            return
+            return None
         if operation.kind != "mutation":
             self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
-            return
+            return None
+        if len(self.mutations) >= OPERATIONS:
+            return self._mutate_later(id, operation, parameters, self.admission)
+        self._mutate(id, operation, parameters, self.admission)
+        return None
+
+    def _mutate(self, id: str, operation: Operation, parameters: Parameters, admission: Admission) -> None:
+        task = asyncio.create_task(self._operate(id, operation, parameters, admission))
+        self.tasks[id] = task
+        self.mutations[task] = None
+        self.endpoint.mutations.add(task)
+        task.add_done_callback(self.mutations.pop)
+        task.add_done_callback(self.endpoint.mutations.discard)
+
+    async def _mutate_later(
+        self, id: str, operation: Operation, parameters: Parameters, admission: Admission
+    ) -> None:
         # Those whose client has lost interest go on; it is not heard while there are too many.
         while len(self.mutations) >= OPERATIONS:
-            await asyncio.wait(self.mutations, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
-        self.tasks[id] = task
-        for mutations in (self.mutations, self.endpoint.mutations):
-            mutations.add(task)
-            task.add_done_callback(mutations.discard)
+            await asyncio.wait(set(self.mutations), return_when=asyncio.FIRST_COMPLETED)
+        self._mutate(id, operation, parameters, admission)
 
     async def _operate(
         self, id: str, operation: Operation, parameters: Parameters, admission: Admission
@@ -327,7 +426,7 @@ class Handler:
             if operation.kind == "subscription":
                 await self._follow(id, operation, parameters, admission)
             else:
-                context = self.endpoint.context_for(self.connection, admission, self.connection.viewer)
+                context = self.endpoint.context_for(admission, self.connection.viewer)
                 result = await self.endpoint.operations.execute(operation, parameters.variables, context)
                 self._answer(id, task, result)
         except Exception as error:
@@ -341,7 +440,7 @@ class Handler:
         self, id: str, operation: Operation, parameters: Parameters, admission: Admission
     ) -> None:
         operations, connection = self.endpoint.operations, self.connection
-        context = self.endpoint.context_for(connection, admission, connection.viewer)
+        context = self.endpoint.context_for(admission, connection.viewer)
         request = await operations.subscribe(operation, parameters.variables, context)
         if not isinstance(request, Request):
             self._send(id, "error", [error.formatted for error in request.errors or []])
@@ -349,7 +448,7 @@ class Handler:
 
         async def render(message: Message, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
-            context = self.endpoint.context_for(connection, admission, holder)
+            context = self.endpoint.context_for(admission, holder)
             result = await operations.execute(operation, parameters.variables, context, message)
             payload = encode_bytes(result) + b"}"
             if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):

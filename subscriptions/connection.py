@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from models.visibility import NOBODY, Viewer
 from subscriptions.hub import Subscriber
-from subscriptions.transport import WIRE, Wire, text_head
+from subscriptions.transport import WIRE, Listener, Wire, text_head
 
 # What one client may have waiting: enough for a burst, far less than what hurts.
 BUFFER_FRAMES = 256
@@ -106,6 +106,7 @@ class Connection:
         "_receipts",
         "_room",
         "_task",
+        "_websocket",
         "_wire",
         "acknowledged",
         "closing",
@@ -113,11 +114,12 @@ class Connection:
         "greeted",
         "owner",
         "viewer",
-        "websocket",
     )
 
     def __init__(self, websocket: WebSocket, owner: Owner, outbox: Outbox) -> None:
-        self.websocket = websocket
+        self._wire: Wire | None = (websocket.scope.get("extensions") or {}).get(WIRE)
+        # Written to where there is no wire.
+        self._websocket = None if self._wire else websocket
         self.owner = owner
         self.viewer: Viewer = NOBODY
         # The client has asked to be admitted; how long the answer takes is not its fault.
@@ -138,10 +140,9 @@ class Connection:
         self._opened = self._heard = self._moved = time.monotonic()
         self._pinged: float | None = None
         self._aborted = False
-        # Writes through ASGI, or says farewell; there is none while nothing waits.
+        # Writes through ASGI; there is none while nothing waits.
         self._task: asyncio.Task[None] | None = None
         self._farewell: tuple[Close, str] = (Close.TERMINATED, "")
-        self._wire: Wire | None = (websocket.scope.get("extensions") or {}).get(WIRE)
 
     # The sink
 
@@ -200,8 +201,10 @@ class Connection:
         self._farewell = (code, reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore"))
         self._moved = time.monotonic()
         self._make_room()
-        if self._wire is None or not self._frames:
+        if self._wire is None:
             self._work()
+        elif not self._frames:
+            self._wire.close(*self._farewell)
 
     def abort(self) -> None:
         """Drop the socket, with all that waits for a client that reads nothing."""
@@ -219,6 +222,18 @@ class Connection:
         CONNECTIONS.inc()
         if self._wire is not None:
             self._wire.drained = self._drained
+
+    def listen(self, listener: Listener) -> bool:
+        """Have `listener` told what the client sends, if there is a wire."""
+        if self._wire is None:
+            return False
+        self._wire.listen(listener)
+        return True
+
+    def hear(self, *, more: bool) -> None:
+        """Whether the client may go on sending."""
+        if self._wire is not None:
+            (self._wire.resume if more else self._wire.pause)()
 
     async def stop(self) -> None:
         """The client has gone, or the handler is done with it."""
@@ -295,7 +310,7 @@ class Connection:
             self._moved = time.monotonic()
             self._count_held()
         elif self.closing:
-            self._work()
+            wire.close(*self._farewell)
 
     def _flush_many(self, wire: Wire) -> None:
         frames = self._frames
@@ -350,10 +365,13 @@ class Connection:
             self._task = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
+        websocket = self._websocket
+        if websocket is None:
+            return
         try:
             while self._frames:
                 frame, written = self._frames[0]
-                await self.websocket.send_text(frame.decode())
+                await websocket.send_text(frame.decode())
                 if not self._frames:
                     return
                 del self._frames[0]
@@ -364,7 +382,7 @@ class Connection:
                     written()
                 self._make_room()
             if self.closing:
-                await self.websocket.close(*self._farewell)
+                await websocket.close(*self._farewell)
         except (WebSocketDisconnect, RuntimeError, OSError):
             # The client has gone; the handler's receive tells it so.
             self.closing = True

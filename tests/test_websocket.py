@@ -160,7 +160,7 @@ class ToyServer:
             self.operations,
             self.hub,
             self.admit,
-            lambda _connection, _admission, holder: ToyContext(self, holder),  # type: ignore[arg-type,return-value]
+            lambda _admission, holder: ToyContext(self, holder),  # type: ignore[arg-type,return-value]
             **{"origins": None, "most": 100, **options},
         )
 
@@ -743,7 +743,7 @@ async def test_a_client_that_never_reads_costs_a_bounded_buffer_and_is_dropped(
                 most = max(most, handler.connection._bytes)
             assert 400_000 < most <= connection_module.BUFFER_BYTES + 200_200
             monkeypatch.setattr(connection_module, "STALLED_SECONDS", 0.05)
-            await until(handler.finished.is_set)
+            await until(lambda: handler not in server.endpoint.handlers)
             assert handler.connection._bytes == 0
             await until(lambda: len(server.endpoint.handlers) == 1)
             await server.write()
@@ -763,9 +763,11 @@ async def test_a_close_frame_that_finds_no_way_out_is_not_waited_for(
         await until(lambda: handler.connection._bytes >= connection_module.BUFFER_BYTES)
         # Only what is in the socket's own buffers is left to be sent, and then the close frame.
         handler.connection._frames.clear()
+        wire: Any = handler.connection._wire
+        wire.close_timeout = 0.05
         handler.connection.close(connection_module.Close.TERMINATED, "enough")
-        monkeypatch.setattr(connection_module, "STALLED_SECONDS", 0.05)
-        await until(handler.finished.is_set)
+        await until(lambda: handler not in server.endpoint.handlers)
+        await until(wire.transport.is_closing)
 
 
 async def test_answers_that_nobody_reads_are_bounded(server: ToyServer) -> None:
@@ -780,7 +782,7 @@ async def test_answers_that_nobody_reads_are_bounded(server: ToyServer) -> None:
         await until(lambda: handler.connection.closing)
         assert handler.connection._bytes <= connection_module.REPLY_BYTES + 300_200
         handler.connection.abort()
-        await until(handler.finished.is_set)
+        await until(lambda: handler not in server.endpoint.handlers)
 
 
 async def test_receipts_are_told_when_the_frame_is_on_the_wire(server: ToyServer) -> None:
