@@ -26,6 +26,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -64,7 +65,7 @@ from graphql.execution import (
     execute_root_selection_set,
     execute_subscription_event,
 )
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
@@ -278,18 +279,13 @@ class Operations:
     async def subscribe(self, operation: Operation, variables: Mapping[str, Any] | None, context: Any) -> Any:
         """What a subscription's resolver answered, or the result with the errors."""
         started = time.perf_counter()
-        executor = self._executor(operation, variables, context, None)
         result: Any
-        if isinstance(executor, list):
-            result = Refusal(executor)
-        else:
-            try:
-                stream = create_source_event_stream(executor)
-                result = await stream if inspect.isawaitable(stream) else stream
-            except Exception as error:
-                result = Refusal([GraphQLError(str(error), original_error=error)])
-            if isinstance(result, ExecutionResult):
-                result = Refusal(self._presentable(result.errors or [], context))
+        try:
+            result = await self._subscribed(operation, variables, context)
+        except Exception as error:
+            result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+        if isinstance(result, ExecutionResult) and not isinstance(result, Refusal):
+            result = Refusal(self._presentable(result.errors or [], context))
         self._report(operation, "subscription", result, time.perf_counter() - started)
         return result
 
@@ -323,7 +319,36 @@ class Operations:
         context: Any,
         root: Any,
     ) -> ExecutionResult:
-        if variables and root is None and (unfit := _unfit(variables)) is not None:
+        coerced = self._coerced(operation, plans, variables, ours=root is not None)
+        if isinstance(coerced, Refusal):
+            return coerced
+        return await execution.execute(plans, coerced, context, root)
+
+    async def _subscribed(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
+    ) -> Any:
+        if not isinstance(operation.plans, str):
+            coerced = self._coerced(operation, operation.plans, variables)
+            if isinstance(coerced, Refusal):
+                return coerced
+            with suppress(execution.Unplanned):
+                return await execution.subscribe(operation.plans, coerced, context)
+        executor = self._executor(operation, variables, context, None)
+        if isinstance(executor, list):
+            return Refusal(executor)
+        stream = create_source_event_stream(executor)
+        return await stream if inspect.isawaitable(stream) else stream
+
+    def _coerced(
+        self,
+        operation: Operation,
+        plans: execution.Plans,
+        variables: Mapping[str, Any] | None,
+        *,
+        ours: bool = False,
+    ) -> VariableValues | Refusal:
+        """The variables as the schema has them; `ours` have been looked at before."""
+        if variables and not ours and (unfit := _unfit(variables)) is not None:
             return Refusal([unfit])
         coerced = get_variable_values(
             self.schema,
@@ -336,7 +361,7 @@ class Operations:
             return Refusal([_without_value(error) for error in coerced])
         if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
             return Refusal([costly])
-        return await execution.execute(plans, coerced, context, root)
+        return coerced
 
     async def _by_graphql_core(
         self,

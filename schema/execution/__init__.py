@@ -11,6 +11,6 @@ It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md
 """
 
 from schema.execution.plan import Planner, Plans, Unplanned
-from schema.execution.run import execute
+from schema.execution.run import execute, subscribe
 
-__all__ = ["Planner", "Plans", "Unplanned", "execute"]
+__all__ = ["Planner", "Plans", "Unplanned", "execute", "subscribe"]

@@ -62,21 +62,33 @@ Means = Attribute | Computed | Loaded | Called
 
 def means_of(schema: GraphQLSchema, field: GraphQLField) -> Means:
     """How `field` gets its values."""
-    definition = field.extensions.get("strawberry-definition")
-    strawberry_schema = getattr(schema, "_strawberry_schema", None)
-    if (
-        not isinstance(definition, StrawberryField)
-        or strawberry_schema is None
-        or definition.is_subscription
-        or definition.extensions
-        or strawberry_schema.schema_converter.exception_handlers
-    ):
+    definition, converter = _strawberry(schema, field)
+    if definition is None or definition.is_subscription:
         return _as_graphql_core_calls_it(field)
     if definition.is_basic_field:
         name = definition.python_name
         plain = definition.default_resolver is getattr and name.isidentifier() and not keyword.iskeyword(name)
         return Attribute(name) if plain else _as_graphql_core_calls_it(field)
-    return _strawberry_means(definition, strawberry_schema.schema_converter)
+    return _strawberry_means(definition, converter)
+
+
+def source_of(schema: GraphQLSchema, field: GraphQLField) -> Called | None:
+    """What makes the events of a subscription's field; None if only graphql-core can call it."""
+    definition, converter = _strawberry(schema, field)
+    if definition is None or not definition.is_subscription or definition.base_resolver is None:
+        return None
+    means = _strawberry_means(definition, converter)
+    return means if isinstance(means, Called) else None
+
+
+def _strawberry(schema: GraphQLSchema, field: GraphQLField) -> tuple[StrawberryField | None, Any]:
+    """The field's definition, if Strawberry wraps nothing around it that is the application's."""
+    definition = field.extensions.get("strawberry-definition")
+    strawberry_schema = getattr(schema, "_strawberry_schema", None)
+    if not isinstance(definition, StrawberryField) or strawberry_schema is None or definition.extensions:
+        return None, None
+    converter = strawberry_schema.schema_converter
+    return (None, None) if converter.exception_handlers else (definition, converter)
 
 
 def _as_graphql_core_calls_it(field: GraphQLField) -> Called:

@@ -40,7 +40,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import SKIP, VisitorAction
 
 from schema.execution.generated import Builder, builder
-from schema.execution.means import Attribute, Loaded, Means, means_of
+from schema.execution.means import Attribute, Called, Loaded, Means, means_of, source_of
 from schema.execution.sorting import Types
 
 _PLANS: Final = 8
@@ -280,6 +280,7 @@ class Planner:
         self.schema = schema
         self.types = Types(schema)
         self._means: dict[tuple[str, str], Means] = {}
+        self._sources: dict[tuple[str, str], Called | None] = {}
         self._unplanned = frozenset(
             type_.name for type_ in schema.type_map.values() if _resolves_type_asynchronously(type_)
         )
@@ -295,6 +296,12 @@ class Planner:
         if found is None:
             found = self._means[type_.name, name] = means_of(self.schema, field)
         return found
+
+    def source(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Called | None:
+        key = type_.name, name
+        if key not in self._sources:
+            self._sources[key] = source_of(self.schema, field)
+        return self._sources[key]
 
 
 class _Conditions(Visitor):

@@ -22,13 +22,14 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
 )
+from graphql.error import located_error
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined, is_awaitable, is_iterable
 
 from schema.execution.completion import complete
 from schema.execution.loading import Batch, Resumed, Wanted
 from schema.execution.means import Attribute, Called, Computed, Loaded
-from schema.execution.plan import Plan, Plans, Shape, Step
+from schema.execution.plan import Plan, Plans, Shape, Step, Unplanned
 
 
 async def execute(plans: Plans, variables: VariableValues, context: Any, root: Any) -> ExecutionResult:
@@ -48,6 +49,31 @@ async def execute(plans: Plans, variables: VariableValues, context: Any, root: A
             return ExecutionResult(None, errors)
         data.update(part)
     return ExecutionResult(data, errors or None)
+
+
+async def subscribe(plans: Plans, variables: VariableValues, context: Any) -> Any:
+    """What a subscription's resolver answers, or the ExecutionResult that says why it answers nothing.
+
+    Raises Unplanned if only graphql-core can call it.
+    """
+    try:
+        plan = plans.plan(variables)
+    except GraphQLError as error:
+        return ExecutionResult(None, [error])
+    step = plan.roots[0].steps[0]
+    source = plan.planner.source(step.parent_type, step.name, step.field)
+    if source is None:
+        raise Unplanned("subscription_source")
+    info = Resolving(Run(plan, variables, context, None), step)
+    try:
+        stream = source.call(None, **source.keywords(step.arguments(variables), info))
+        stream = await stream if is_awaitable(stream) else stream
+        if not isinstance(stream, AsyncIterable):
+            said = f"A subscription's resolver gave a {type(stream).__name__}, which is no stream"
+            raise TypeError(said)  # noqa: TRY301 -- handled as what the resolver itself raises
+        return stream
+    except Exception as error:
+        return ExecutionResult(None, [located_error(error, step.nodes, [step.key])])
 
 
 class Block:
