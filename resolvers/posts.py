@@ -396,8 +396,10 @@ async def followed_community(ctx: Context, community_id: UUID) -> frozenset[UUID
     Raises Unauthenticated, NotFound.
     """
     _ = ctx.account_id
+    if ctx.viewer.belongs_to(community_id):
+        return frozenset({community_id})
     await identity.community_visible(ctx, community_id)
-    return frozenset({community_id if ctx.viewer.belongs_to(community_id) else public_of(community_id)})
+    return frozenset({public_of(community_id)})
 
 
 async def feeds_of(

@@ -67,13 +67,14 @@ async def subscribe(plans: Plans, variables: VariableValues, context: Any) -> An
     info = Resolving(Run(plan, variables, context, None), step)
     try:
         stream = source.call(None, **source.keywords(step.arguments(variables), info))
-        stream = await stream if is_awaitable(stream) else stream
+        if is_awaitable(stream):
+            stream = await stream
         if not isinstance(stream, AsyncIterable):
             said = f"A subscription's resolver gave a {type(stream).__name__}, which is no stream"
             raise TypeError(said)  # noqa: TRY301 -- handled as what the resolver itself raises
-        return stream
     except Exception as error:
         return ExecutionResult(None, [located_error(error, step.nodes, [step.key])])
+    return stream
 
 
 class Block:
