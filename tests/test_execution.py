@@ -5,7 +5,7 @@ comparison (tests/compared.py) as well, for every operation below.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ from graphql import GraphQLSchema, build_schema
 from prometheus_client import REGISTRY
 
 from schema.execution import run
+from schema.execution.sorting import IsA
 from schema.fields import load, loaded
 from schema.operations import Operations
 
@@ -299,3 +300,119 @@ class TestFallingBack:
         result = await operations.execute(operations.prepare("{ thing { name } }"), None, None, root)
         assert result.data == {"thing": {"name": "it"}}
         assert self.count("asynchronous_type") == before + 1
+
+
+# Which type an object is of
+
+
+@dataclass(slots=True)
+class Circle:
+    label: str
+
+
+@dataclass(slots=True)
+class Box:
+    label: str
+    side: int
+
+
+class Asked(IsA):
+    """Counts how often it is asked."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, *classes: type, when: Callable[[Any], bool] | None = None) -> None:
+        super().__init__(*classes, when=when)
+        self.times = 0
+
+    def __call__(self, value: Any, info: Any) -> bool:
+        self.times += 1
+        return super().__call__(value, info)
+
+
+IS_ROUND, IS_SQUARE, IS_OBLONG = (
+    Asked(Circle),
+    Asked(Box, when=lambda box: box.side == 1),
+    Asked(Box, when=lambda box: box.side != 1),
+)
+SDL = """
+    interface Shape { label: String! }
+    type Round implements Shape { label: String! }
+    type Square implements Shape { label: String! }
+    type Oblong implements Shape { label: String! }
+    union Any = Round | Square | Oblong
+    type Query { shapes: [Shape] some: [Any] round: Round }
+"""
+
+
+def shapes() -> tuple[Operations, list[Any]]:
+    """A schema whose types say by class what is of them, and objects that it shows."""
+    schema = build_schema(SDL)
+    for name, is_type_of in (("Round", IS_ROUND), ("Square", IS_SQUARE), ("Oblong", IS_OBLONG)):
+        is_type_of.times = 0
+        schema.type_map[name].is_type_of = is_type_of  # type: ignore[attr-defined]
+    for name in ("Shape", "Any"):
+        # As for Strawberry's, whose own way of finding the type asks each type in turn.
+        schema.type_map[name].extensions["strawberry-definition"] = SimpleNamespace(resolve_type=None)
+    shown: list[Any] = []
+    schema.type_map["Query"].fields["shapes"].resolve = lambda *_: shown  # type: ignore[attr-defined]
+    schema.type_map["Query"].fields["some"].resolve = lambda *_: shown  # type: ignore[attr-defined]
+    schema.type_map["Query"].fields["round"].resolve = lambda *_: shown[0]  # type: ignore[attr-defined]
+    return Operations(schema, introspection=False), shown
+
+
+@pytest.mark.parametrize("where", ["shapes", "some"])
+async def test_what_follows_from_the_class_is_not_asked_of_each(where: str) -> None:
+    operations, shown = shapes()
+    operation = operations.prepare(f"{{ {where} {{ __typename ... on Round {{ label }} }} }}")
+    assert not isinstance(operation.plans, str)
+    types = operation.plans._planner.types
+    named = operations.schema.type_map["Shape" if where == "shapes" else "Any"]
+    assert types.of_class(named, Circle) is operations.schema.type_map["Round"]
+    assert types.of_class(named, Box) is None
+    assert types.of_class(named, PersonRow) is None
+    # One may say itself what it is.
+    assert types.of_class(named, dict) is None
+    assert types.of_class(named, SimpleNamespace) is None
+    assert IS_ROUND.times == 0
+    shown[:] = [Circle("a"), Box("b", 1), Circle("c"), Box("d", 2)]
+    result = await operations.execute(operation, None, Context())
+    assert result.errors is None
+    assert result.data is not None
+    assert [each["__typename"] for each in result.data[where]] == ["Round", "Square", "Round", "Oblong"]
+
+
+async def test_an_object_of_no_type_of_its_field_is_an_error() -> None:
+    operations, shown = shapes()
+    shown[:] = [Box("b", 1)]
+    result = await operations.execute(operations.prepare("{ round { label } }"), None, Context())
+    assert result.data == {"round": None}
+    (error,) = result.errors or []
+    assert error.path == ["round"]
+
+
+# Columns that are made at once
+
+
+async def test_a_column_made_at_once_fails_for_those_alone_that_it_fails_for() -> None:
+    def lengths(_info: Any, posts: Sequence[PostRow]) -> list[int]:
+        return [len(post.body) for post in posts]  # type: ignore[arg-type]
+
+    @strawberry.type
+    class Measured:
+        @strawberry.field(metadata={"column": lengths})
+        def length(self: Any) -> int | None:
+            return len(self.body)
+
+    @strawberry.type
+    class Measures:
+        @strawberry.field
+        def posts(self) -> list[Measured]:
+            return POSTS  # type: ignore[return-value]
+
+    operations = Operations(
+        strawberry.Schema(query=Measures)._schema, introspection=False, expected=(TypeError,)
+    )
+    result = await executed("{ posts { length } }", operations=operations)
+    assert result.data == {"posts": [{"length": 3}, {"length": None}, {"length": 5}]}
+    assert [error.path for error in result.errors] == [["posts", 1, "length"]]

@@ -25,7 +25,7 @@ from resolvers.identity.sessions import (
     viewer_of,
     visible_sessions_by_id,
 )
-from resolvers.tokens import Tokens
+from resolvers.tokens import AccessToken, Tokens
 from subscriptions.events import STANDING, Kind
 from tests.world import World
 
@@ -59,6 +59,22 @@ async def test_an_access_token_speaks_for_its_account(world: World, signed_in: S
     viewer, expires_at = await viewer_of(world.services, signed_in.access_token)
     assert (viewer.account_id, viewer.session_id) == (signed_in.account.id, signed_in.session_id)
     assert timedelta(minutes=9) < expires_at - now() <= timedelta(minutes=10)
+
+
+async def test_a_token_that_was_read_before_expires_all_the_same(signed_in: SignedIn) -> None:
+    tokens = Tokens(secrets.token_hex(32), timedelta(seconds=-5))
+    token = tokens.access_token(signed_in.account.id, signed_in.session_id)
+    # As it was read while it was good.
+    tokens.known[token] = AccessToken(
+        signed_in.account.id, signed_in.session_id, now() - timedelta(seconds=5)
+    )
+    with pytest.raises(Unauthenticated):
+        tokens.read(token)
+
+
+async def test_a_token_is_verified_once(world: World, signed_in: SignedIn) -> None:
+    tokens = world.services.tokens
+    assert tokens.read(signed_in.access_token) is tokens.read(signed_in.access_token)
 
 
 async def test_a_forged_or_expired_token_speaks_for_nobody(world: World, signed_in: SignedIn) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -34,11 +35,17 @@ async def world(database_file: Path) -> AsyncIterator[World]:
         yield World()
 
 
+def client() -> sqlite.ImmediateSqliteClient:
+    found: Any = connection()
+    found = getattr(found, "_parent", found)
+    assert isinstance(found, sqlite.ImmediateSqliteClient)
+    return found
+
+
 def writer() -> sqlite.Writer:
-    client = connection()
-    assert isinstance(client, sqlite.ImmediateSqliteClient)
-    assert client.writer is not None
-    return client.writer
+    found = client().writer
+    assert found is not None
+    return found
 
 
 class Traced:
@@ -195,9 +202,81 @@ async def test_a_read_that_takes_long_leaves_the_event_loop_to_others() -> None:
     # However often a short one is asked, it stays short.
     for _ in range(3_000):
         assert await execute("SELECT count(*) AS n FROM topic WHERE name = ?", "x") == [{"n": 0}]
-    client = connection()
-    assert isinstance(client, sqlite.ImmediateSqliteClient)
-    assert len(client.pace.long) == 1
+    assert len(client().pace.long) == 1
+
+
+class Where:
+    """The threads in which a statement's function `here` was called."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def here(self) -> int:
+        self.threads.append(threading.get_ident())
+        return 1
+
+    async def __aenter__(self) -> "Where":
+        await writer().connection.submit(lambda it: it.create_function("here", 0, self.here))
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+RAISE = "UPDATE topic SET trimmed = trimmed + here() WHERE name = ?"
+
+
+async def raised_and_taken_back() -> None:
+    async with in_transaction():
+        await execute(RAISE, "here")
+        raise ZeroDivisionError
+
+
+async def test_a_write_runs_at_once_if_the_last_one_was_short() -> None:
+    loop = threading.get_ident()
+    async with Where() as where:
+        async with in_transaction():
+            await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "here")
+            for _ in range(3):
+                await execute(RAISE, "here")
+        assert where.threads[0] != loop
+        assert where.threads[1:] == [loop, loop]
+        # Whoever is rolled back takes it back wherever it was written.
+        with pytest.raises(ZeroDivisionError):
+            await raised_and_taken_back()
+    assert await execute("SELECT trimmed FROM topic WHERE name = ?", "here") == [{"trimmed": 3}]
+
+
+async def test_a_write_that_took_long_goes_back_to_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = threading.get_ident()
+    async with Where() as where, in_transaction():
+        await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "here")
+        await execute(RAISE, "here")
+        monkeypatch.setattr(sqlite, "SHORT", 0.0)
+        await execute(RAISE, "here")
+        await execute(RAISE, "here")
+    assert [thread == loop for thread in where.threads] == [False, True, False]
+
+
+async def test_a_write_waits_for_what_the_thread_is_doing() -> None:
+    release = threading.Event()
+    async with in_transaction():
+        await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "order")
+        for _ in range(2):
+            await execute("UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?", "order")
+        assert "UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?" in client().pace.short
+
+        def late(it: sqlite3.Connection) -> None:
+            release.wait(10)
+            it.execute("UPDATE topic SET trimmed = 5 WHERE name = 'order'")
+
+        under_way = writer().connection.submit(late)
+        doubled = asyncio.create_task(
+            execute("UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?", "order")
+        )
+        await asyncio.sleep(0)
+        release.set()
+        await asyncio.gather(under_way, doubled)
+    assert await execute("SELECT trimmed FROM topic WHERE name = ?", "order") == [{"trimmed": 10}]
 
 
 async def test_many_reads_in_a_row_leave_the_event_loop_to_others() -> None:
