@@ -236,6 +236,8 @@ class Application:
             expected=(DomainError,),
             worded=worded,
             compiled=settings.execution == "compiled",
+            # There most reads are done on the spot; elsewhere they travel side by side.
+            in_turn=settings.database_url.startswith("sqlite"),
         )
         self.hub = Hub(Bus(settings.broadcast_url))
         self.services = Services(

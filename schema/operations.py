@@ -138,7 +138,8 @@ class Operations:
     `expected` are the exceptions whose message and `code` clients may see; every other exception is masked
     and logged. `worded` puts an expected error into the language of a context (or of a connection that has
     none yet). `running` holds the mutations under way, which no disconnect and no `complete` can cancel.
-    Unless `compiled`, graphql-core executes everything.
+    Unless `compiled`, graphql-core executes everything; with `in_turn`, what a level of a plan
+    awaits is awaited one after the other.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Operations:
         expected: tuple[type[Exception], ...] = (),
         worded: Callable[[Any, Any], Exception] = lambda error, _where: error,
         compiled: bool = True,
+        in_turn: bool = False,
     ) -> None:
         self.schema = schema
         self.limits = limits or Limits()
@@ -161,7 +163,7 @@ class Operations:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._sizes = page_sizes(schema, self.limits)
         self._viewer_fields = _viewer_fields(schema)
-        self._planner = execution.Planner(schema) if compiled else None
+        self._planner = execution.Planner(schema, in_turn=in_turn) if compiled else None
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}

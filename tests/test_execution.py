@@ -416,3 +416,27 @@ async def test_a_column_made_at_once_fails_for_those_alone_that_it_fails_for() -
     result = await executed("{ posts { length } }", operations=operations)
     assert result.data == {"posts": [{"length": 3}, {"length": None}, {"length": 5}]}
     assert [error.path for error in result.errors] == [["posts", 1, "length"]]
+
+
+# What a level awaits, one after the other
+
+
+IN_TURN = Operations(SCHEMA, introspection=True, expected=(ValueError, LookupError), in_turn=True)
+
+
+async def test_levels_in_turn_come_to_the_same() -> None:
+    query = "{ posts { number author { name street } writer { name } likes whisper } }"
+    side_by_side, in_turn = Context(), Context()
+    expected = await executed(query, side_by_side)
+    found = await executed(query, in_turn, IN_TURN)
+    assert found.formatted == expected.formatted
+    assert sorted(map(str, in_turn.calls)) == sorted(map(str, side_by_side.calls))
+
+
+async def test_a_level_in_turn_that_is_cancelled_leaves_nothing_unawaited() -> None:
+    context = Context()
+    task = asyncio.create_task(executed("{ blocked posts { number } opened }", context, IN_TURN))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

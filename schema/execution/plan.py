@@ -274,10 +274,15 @@ class Plans:
 
 
 class Planner:
-    """Makes the plans for operations on one schema."""
+    """Makes the plans for operations on one schema.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    With `in_turn`, what a level awaits is awaited one after the other: where loading hardly ever waits,
+    a task for each costs more than it gains.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, in_turn: bool = False) -> None:
         self.schema = schema
+        self.in_turn = in_turn
         self.types = Types(schema)
         self._means: dict[tuple[str, str], Means] = {}
         self._sources: dict[tuple[str, str], Called | None] = {}

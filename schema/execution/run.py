@@ -9,8 +9,9 @@ The response is built at the end, from the innermost blocks outwards, by the sha
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Hashable, Iterable, Sequence
 from functools import lru_cache
+from inspect import iscoroutine
 from operator import attrgetter
 from typing import Any
 
@@ -141,7 +142,8 @@ class Run:
         self.root = root
         self.blocks: list[Block] = []
         self._opened: list[Block] = []
-        self._awaited: list[Awaitable[None]] = []
+        # What is to be awaited, each with the values that it will await in turn.
+        self._awaited: list[tuple[Coroutine[Any, Any, None], Sequence[Any]]] = []
         self._wanted: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
 
     async def result(self, shape: Shape) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
@@ -167,12 +169,22 @@ class Run:
     async def _level(self) -> None:
         awaited = self._awaited
         for call in self._wanted.values():
-            awaited.append(call.run(self.context))
+            awaited.append((call.run(self.context), ()))
         self._awaited, self._wanted = [], {}
-        if len(awaited) == 1:
-            await awaited[0]
-        else:
-            await asyncio.gather(*awaited)
+        works = [work for work, _ in awaited]
+        if len(works) > 1 and not self.plan.planner.in_turn:
+            await asyncio.gather(*works)
+            return
+        try:
+            while awaited:
+                work, _ = awaited.pop(0)
+                await work
+        finally:
+            # Cancelled, it leaves nothing that was to be awaited.
+            for work, values in awaited:
+                work.close()
+                for value in filter(iscoroutine, values):
+                    value.close()
 
     def _open(self, shape: Shape, parents: list[Any], ids: list[int], link: dict[int, Any]) -> None:
         block = Block(shape, parents, ids, link)
@@ -217,9 +229,9 @@ class Run:
         """Load with the next level what a resolver asked for."""
         self._want(wanted.batch, wanted.args).add([wanted.parent], lambda values: answered(values[0]))
 
-    def wait(self, awaitable: Awaitable[None]) -> None:
-        """Await this with the next level."""
-        self._awaited.append(awaitable)
+    def wait(self, work: Coroutine[Any, Any, None], values: Sequence[Any] = ()) -> None:
+        """Do `work`, which awaits `values`, with the next level."""
+        self._awaited.append((work, values))
 
     # What has arrived
 
@@ -230,7 +242,7 @@ class Run:
         items = _items(column, step.depth)
         kinds = _kinds(items)
         if any(map(_can_be_awaited, kinds)):
-            self.wait(self._settle(block, step, column))
+            self.wait(self._settle(block, step, column), items)
             return
         block.columns[step.index] = column
         if step.asked is not None:
