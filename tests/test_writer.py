@@ -231,7 +231,8 @@ async def raised_and_taken_back() -> None:
         raise ZeroDivisionError
 
 
-async def test_a_write_runs_at_once_if_the_last_one_was_short() -> None:
+async def test_a_write_runs_at_once_if_the_last_one_was_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SHORT", 60.0)
     loop = threading.get_ident()
     async with Where() as where:
         async with in_transaction():
@@ -247,6 +248,7 @@ async def test_a_write_runs_at_once_if_the_last_one_was_short() -> None:
 
 
 async def test_a_write_that_took_long_goes_back_to_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SHORT", 60.0)
     loop = threading.get_ident()
     async with Where() as where, in_transaction():
         await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "here")
@@ -257,7 +259,8 @@ async def test_a_write_that_took_long_goes_back_to_the_thread(monkeypatch: pytes
     assert [thread == loop for thread in where.threads] == [False, True, False]
 
 
-async def test_a_write_waits_for_what_the_thread_is_doing() -> None:
+async def test_a_write_waits_for_what_the_thread_is_doing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SHORT", 60.0)
     release = threading.Event()
     async with in_transaction():
         await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "order")
