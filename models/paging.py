@@ -197,11 +197,12 @@ def statement(
             f" (SELECT {columns(row)} FROM {table} t WHERE t.{by} = parent.id AND {limited}) c"
         )
     else:
-        # By SQLite's own row numbers: one look-up less for each row than by its id.
+        # By SQLite's own row numbers where there are some: one look-up less for each row than by its id.
+        key = "rowid" if table.isidentifier() else "id"
         given = orjson.dumps([str(parent) for parent in parents]).decode()
         text = (
             f"SELECT {columns(row, 'c')} FROM json_each(?) AS parent CROSS JOIN {table} c"
-            f" ON c.rowid IN (SELECT t.rowid FROM {table} t WHERE t.{by} = parent.value AND {limited})"
+            f" ON c.{key} IN (SELECT t.{key} FROM {table} t WHERE t.{by} = parent.value AND {limited})"
         )
     text += f" ORDER BY {sequence(order, args, 'c')}"
     return (text, given, *where.params)
