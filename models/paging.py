@@ -7,6 +7,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
@@ -175,13 +176,21 @@ async def pages(
     found: dict[UUID, list[R]] = {}
     for item in rows:
         found.setdefault(getattr(item, by), []).append(item)
+    if len(unique) > 1 and dialect() == "sqlite":
+        keys = attrgetter(*order.keys)
+        for items in found.values():
+            items.sort(key=keys, reverse=order.descending != args.backward)
     return [page_of(found.get(parent, []), args, order) for parent in parents]
 
 
 def statement(
     row: type, table: str, parents: list[UUID], by: str, args: PageArgs, where: Where, order: Order
 ) -> tuple[Any, ...]:
-    """The text and parameters that read one page per parent and one row more, to know of a next."""
+    """The text and parameters that read one page per parent and one row more, to know of a next.
+
+    SQLite does not say in which order the rows of many parents come: it would carry them all through a
+    sorter, whole, which costs as much as finding them.
+    """
     limited = f"({where.text}) ORDER BY {sequence(order, args, 't')} LIMIT {args.size + 1}"
     if len(parents) == 1:
         text = f"SELECT {columns(row)} FROM {table} t WHERE t.{by} = ? AND {limited}"
@@ -195,6 +204,7 @@ def statement(
             f"SELECT {columns(row, 'c')} FROM unnest(CAST(? AS uuid[])) AS parent(id)"
             f" CROSS JOIN LATERAL"
             f" (SELECT {columns(row)} FROM {table} t WHERE t.{by} = parent.id AND {limited}) c"
+            f" ORDER BY {sequence(order, args, 'c')}"
         )
     else:
         # By SQLite's own row numbers where there are some: one look-up less for each row than by its id.
@@ -204,7 +214,6 @@ def statement(
             f"SELECT {columns(row, 'c')} FROM json_each(?) AS parent CROSS JOIN {table} c"
             f" ON c.{key} IN (SELECT t.{key} FROM {table} t WHERE t.{by} = parent.value AND {limited})"
         )
-    text += f" ORDER BY {sequence(order, args, 'c')}"
     return (text, given, *where.params)
 
 
