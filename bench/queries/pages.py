@@ -44,6 +44,10 @@ QUEUE = f"""id name
   }} }} {END} }}"""
 
 
+# Of a town that has none.
+CLOSED = Offices(UUID(int=0), [], [])
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page: what it shows, of an object of which type."""
@@ -64,7 +68,7 @@ class Page:
             return f"query {name}($id: ID!) {{ {self.type.lower()}(id: $id) {{ {self.theirs} }} }}"
         return f"query {name}($id: ID!) {{ node(id: $id) {{ ... on {self.type} {{ {self.fields} }} }} }}"
 
-    def requests(self, town: Town, offices: Offices, *, rival: bool = False) -> list[str]:
+    def requests(self, town: Town, offices: Offices = CLOSED, *, rival: bool = False) -> list[str]:
         """The page as each of those who ask for it does."""
         tokens, ids = self.asked(town, offices)
         number = max(len(tokens), len(ids))

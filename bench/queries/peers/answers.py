@@ -128,7 +128,9 @@ def below(by: str, order: str) -> Callable[[list[Key]], Awaitable[list[Connectio
         first = keys[0][1]
         values = ", ".join(f"('{id}'::uuid)" if POSTGRES else f"('{id}')" for id, _ in keys)
         found: defaultdict[UUID, list[Comment]] = defaultdict(list)
-        for row in await Comment.raw(BELOW.format(values=values, by=by, order=order, limit=first + 1)):
+        statement = BELOW.format(values=values, by=by, order=order, limit=first + 1)
+        row: Comment
+        for row in await Comment.raw(statement):
             found[getattr(row, by)].append(row)
         for rows in found.values():
             rows.sort(key=lambda row: row.id, reverse=order == "DESC")
