@@ -1,7 +1,9 @@
 """Servers measured in turn, round after round, so that what else the machine does strikes them all."""
 
+import http.client
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -125,6 +127,18 @@ def ask(load: Load, contender: Contender, clients: int, seconds: float) -> Measu
     )
 
 
+def answer(contender: Contender) -> bytes:
+    """What it says to its first request. Raises ValueError for another status than 200."""
+    with socket.create_connection(("127.0.0.1", contender.ports[0])) as connection:
+        connection.sendall(contender.requests[0].encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        body = response.read()
+    if response.status != 200:
+        raise ValueError(f"{contender.name} says {response.status}: {body[:500]!r}")
+    return body
+
+
 def table(title: str, rates: Rates, first: str) -> str:
     """Each contender's median, least and most, and how many times as fast `first` is, round by round."""
     lines = [
@@ -169,7 +183,7 @@ def prepared(here: Path, name: str, *, node: bool = True) -> tuple[Path, Path | 
         return built / "venv/bin/python", None
     install(built / "package.json", here / "package.json", lambda: node_packages(built, here))
     # Node looks for packages beside the file that imports them.
-    for source in here.glob("*.mjs"):
+    for source in (*here.glob("*.mjs"), *here.glob("*.graphql")):
         shutil.copy(source, built)
     return built / "venv/bin/python", built
 

@@ -2,8 +2,10 @@
 
 import random
 import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise.transactions import in_transaction
@@ -19,7 +21,14 @@ from resolvers.tokens import Tokens
 from schema.node import global_id
 from tests.world import World
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 BATCH = 500
+# Of a post that is discussed at length: first comments, every third of them answered, and each liked.
+HEADS = 60
+ANSWERS = 3
+LIKES = 2
 TEXT = "小区里捡到一串钥匙，请失主到门卫室认领。今天下午停水两小时，请大家提前准备。" * 2
 
 
@@ -31,6 +40,8 @@ class Town:
     # Tokens of residents, each of another account.
     tokens: list[str]
     posts: list[UUID]
+    # Those discussed at length.
+    threads: list[UUID]
 
     @property
     def community(self) -> str:
@@ -38,9 +49,18 @@ class Town:
 
 
 async def build(
-    url: str, secrets_: dict[str, str], *, residents: int = 500, posts: int = 10_000, comments: int = 100_000
+    url: str,
+    secrets_: dict[str, str],
+    *,
+    residents: int = 500,
+    posts: int = 10_000,
+    comments: int = 100_000,
+    threads: int = 0,
 ) -> Town:
-    """Migrate the database at `url` and fill it: posts by residents, comments below them, likes of both."""
+    """Migrate the database at `url` and fill it: posts by residents, comments below them, likes of both.
+
+    The first `threads` of the posts are discussed at length.
+    """
     await database.migrate(url)
     keys = Keys.from_text(secrets_["LINLI_KEYS"], secrets_["LINLI_INDEX_KEY"])
     tokens = Tokens(secrets_["LINLI_TOKEN_KEY"], timedelta(hours=6))
@@ -77,26 +97,36 @@ async def build(
             people = [one.id for one in accounts]
             per_post = comments // posts
             written = [post(community.id, chance.choice(people), per_post, n) for n in range(posts)]
+            discussed, others = written[:threads], written[threads:]
+            said = [one for below in discussed for one in thread(below, people, chance)]
             await insert_all(*table("post", PostRow, written))
-            below = (comment(chance.choice(written), chance.choice(people)) for _ in range(comments))
+            await insert_all(*table("comment", CommentRow, said))
+            below = (comment(chance.choice(others), chance.choice(people)) for _ in range(comments))
             await insert_all(*table("comment", CommentRow, list(below)))
-            likes = {(one.id, chance.choice(people)) for one in written for _ in range(3)}
+            likes = {(SubjectKind.POST, one.id, chance.choice(people)) for one in written for _ in range(3)}
+            likes |= {
+                (SubjectKind.COMMENT, one.id, account_id)
+                for one in said
+                for account_id in chance.sample(people, one.like_count)
+            }
             await insert_all(
                 "appreciation",
                 ("id", "created_at", "subject_kind", "subject_id", "account_id"),
-                [(new_id(), now(), SubjectKind.POST, *pair) for pair in likes],
+                [(new_id(), now(), *like) for like in likes],
             )
         await execute("ANALYZE" if dialect() == "sqlite" else "VACUUM ANALYZE")
     return Town(
         community.id,
         [tokens.access_token(one.id, held.id) for one, held in zip(accounts, sessions, strict=True)],
         [one.id for one in written],
+        [one.id for one in discussed],
     )
 
 
 def table(
-    name: str, row: type, rows: list[PostRow] | list[CommentRow]
+    name: str, row: type["DataclassInstance"], rows: Sequence["DataclassInstance"]
 ) -> tuple[str, list[str], list[list[object]]]:
+    """What `insert_all` takes."""
     names = [field.name for field in fields(row)]
     return name, names, [[getattr(one, column) for column in names] for one in rows]
 
@@ -144,15 +174,28 @@ def post(community_id: UUID, author_id: UUID, comments: int, number: int) -> Pos
     )
 
 
-def comment(below: PostRow, author_id: UUID) -> CommentRow:
+def thread(below: PostRow, people: Sequence[UUID], chance: random.Random) -> Iterator[CommentRow]:
+    """A long discussion; the post's count is made to be its length."""
+    below.comment_count = 0
+    for place in range(HEADS):
+        head = comment(below, chance.choice(people))
+        answers = [comment(below, chance.choice(people), head) for _ in range(0 if place % 3 else ANSWERS)]
+        head.reply_count = len(answers)
+        below.comment_count += 1 + len(answers)
+        for one in (head, *answers):
+            one.like_count = LIKES
+            yield one
+
+
+def comment(below: PostRow, author_id: UUID, head: CommentRow | None = None) -> CommentRow:
     return CommentRow(
         id=new_id(),
         community_id=below.community_id,
         subject_kind=SubjectKind.POST,
         subject_id=below.id,
         author_id=author_id,
-        reply_to_id=None,
-        parent_id=below.id,
+        reply_to_id=head.id if head else None,
+        parent_id=head.id if head else below.id,
         body=TEXT,
         like_count=0,
         reply_count=0,

@@ -34,7 +34,14 @@ def prepare() -> None:
     if not stamp.exists() or stamp.read_text() != requirements.read_text():
         print("Installing the Python rivals", flush=True)
         subprocess.run([sys.executable, "-m", "venv", BUILT / "venv"], check=True)
-        pip = [BUILT / "venv/bin/python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            BUILT / "venv/bin/python",
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "-r", requirements], check=True)
         shutil.copy(requirements, stamp)
     lock = HERE / "rivals" / "package-lock.json"

@@ -1,17 +1,16 @@
-"""`python -m bench.queries`: how many pages a second, with one client and with 32."""
+"""`python -m bench.queries`: how many of each page a second, with one client and with 32."""
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from bench.comparison import Contender, interleaved, prepared, ratio, running, verdicts
-from bench.load import request
+from bench.comparison import Contender, answer, interleaved, prepared, ratio, running, verdicts
+from bench.offices import Offices, settle
+from bench.queries.pages import MARK, PAGES, Page, content
 from bench.served import environment, linli
 from bench.town import Town, build
 from tests.servers import throwaway_secrets
@@ -20,36 +19,21 @@ from tests.services import PostgresServer
 HERE = Path(__file__).parent
 LINLI, WRITTEN, JIT = "Linli", "written by hand, same SQL and hops", "mercurius, JIT, same SQL"
 STOCK, CACHED = "Strawberry + Tortoise, stock", "the same + caches, orjson"
-
-AUTHOR = "author { id displayName building }"
-POSTS = f"""posts(first: 20) {{ edges {{ cursor node {{
-  id kind body createdAt commentCount likeCount viewerHasLiked {AUTHOR}
-  comments(first: 3%s) {{ edges {{ node {{ id body createdAt {AUTHOR} }} }} }}
-}} }} pageInfo {{ hasNextPage endCursor }} }}"""
-# What Linli asks its clients to write, and the same for the rivals' smaller schema.
-FEED = "query Feed($id: ID!) { node(id: $id) { ... on Community { " + POSTS % ", order: NEWEST" + " } } }"
-RIVAL_FEED = "query Feed($id: ID!) { community(id: $id) { " + POSTS % "" + " } }"
+LEAST = {STOCK: 10.0, CACHED: 9.0, JIT: 1.2, WRITTEN: 0.7}
 
 
-def requests(town: Town, query: str, id: str) -> list[str]:
-    """The page as each of the residents asks for it."""
-    body = json.dumps({"query": query, "variables": {"id": id}}).encode()
-    return [request("/graphql", body, authorization=f"Bearer {token}") for token in town.tokens]
-
-
-def contenders(town: Town, url: str, secrets: dict[str, str], directory: Path) -> list[Contender]:
+def contenders(url: str, secrets: dict[str, str], directory: Path) -> list[Contender]:
     python, node = prepared(HERE / "peers", "queries")
     env = {"DATABASE_URL": url, **secrets}
     serving = environment(secrets, url, directory)
-    own = requests(town, FEED, town.community)
-    theirs = requests(town, RIVAL_FEED, str(town.community_id))
 
     def rival(name: str, *command: str | Path) -> Contender:
-        return Contender(name, command, theirs, env, HERE / "peers", expect='"endCursor"')
+        return Contender(name, command, [], env, HERE / "peers")
 
     found = [
-        linli(own, serving, expect='"endCursor"'),
-        linli(own, serving, name=WRITTEN, module="bench.queries.written", expect='"endCursor"'),
+        linli([], serving),
+        linli([], serving, name=WRITTEN, module="bench.queries.written"),
+        linli([], {**serving, "LINLI_EXECUTION": "reference"}, name="Linli, executed by graphql-core"),
         rival(STOCK, python, "strawberry_tortoise.py"),
         rival(CACHED, python, "strawberry_tortoise.py", "cached"),
         rival("Ariadne, same resolvers", python, "ariadne_tortoise.py"),
@@ -64,30 +48,52 @@ def contenders(town: Town, url: str, secrets: dict[str, str], directory: Path) -
     return found
 
 
+def turn_to(page: Page, found: Sequence[Contender], town: Town, offices: Offices) -> None:
+    """Have all be asked for this page. Raises if one of them answers something else than the others."""
+    for contender in found:
+        rival = contender.cwd == HERE / "peers"
+        contender.requests = page.requests(town, offices, rival=rival)
+        contender.expect = MARK
+    first, *others = found
+    told = content(answer(first))
+    for contender in others:
+        if content(answer(contender)) != told:
+            raise ValueError(f"{contender.name} answers something else for the {page.name} page")
+
+
 def compare(
-    url: str, where: str, rounds: int, seconds: float, only: Sequence[str]
+    url: str, where: str, pages: Sequence[Page], rounds: int, seconds: float, only: Sequence[str]
 ) -> list[tuple[str, float, float]]:
     secrets = throwaway_secrets()
     directory = Path(tempfile.mkdtemp(prefix="linli-bench-"))
     try:
         if url == "sqlite":
             url = f"sqlite://{directory}/linli.db"
-        print(f"Filling {where}: 10,000 posts, 100,000 comments", flush=True)
-        town = asyncio.run(build(url, secrets))
-        found = contenders(town, url, secrets, directory)
+        print(
+            f"Filling {where}: 10,000 posts, 110,000 comments, 5 notices to 4,500 homes, 4,000 cases",
+            flush=True,
+        )
+        town = asyncio.run(build(url, secrets, threads=100))
+        offices = asyncio.run(settle(url, secrets, town))
+        found = contenders(url, secrets, directory)
         if only:
             found = [one for one in found if any(word in one.name for word in only)]
         demands: list[tuple[str, float, float]] = []
         with running(found, directory):
-            for clients in (1, 32):
-                title = f"{where}, {clients} client{'s' * (clients > 1)}"
-                rates = interleaved(title, found, clients=clients, rounds=rounds, seconds=seconds)
-                least = {STOCK: 10.0, CACHED: 9.0, JIT: 1.2, WRITTEN: 0.7}
-                demands += [
-                    (f"{where}, {clients} at once: to {name}", ratio(rates, LINLI, name), least[name])
-                    for name in least
-                    if {name, LINLI} <= rates.keys()
-                ]
+            for page in pages:
+                turn_to(page, found, town, offices)
+                for clients in (1, 32):
+                    title = f"{page.name}: {page.what}; {where}, {clients} client{'s' * (clients > 1)}"
+                    rates = interleaved(title, found, clients=clients, rounds=rounds, seconds=seconds)
+                    demands += [
+                        (
+                            f"{page.name}, {where}, {clients} at once: to {name}",
+                            ratio(rates, LINLI, name),
+                            least,
+                        )
+                        for name, least in LEAST.items()
+                        if {name, LINLI} <= rates.keys()
+                    ]
         return demands
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -98,15 +104,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each contender in each round")
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
+    parser.add_argument("--page", nargs="*", choices=list(PAGES), default=list(PAGES))
     parser.add_argument("--only", nargs="*", default=[], help="contenders whose name has one of these words")
     options = parser.parse_args()
     demands: list[tuple[str, float, float]] = []
-    more = (options.rounds, options.seconds, options.only)
+    more = ([PAGES[name] for name in options.page], options.rounds, options.seconds, options.only)
     if options.database in ("sqlite", "both"):
         demands += compare("sqlite", "SQLite", *more)
     if options.database in ("postgres", "both"):
-        with ExitStack() as stack:
-            server = stack.enter_context(PostgresServer())
+        with PostgresServer() as server:
             compare(server.create_database("bench").replace("asyncpg", "postgres", 1), "PostgreSQL", *more)
     return 0 if verdicts(demands) else 1
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench.comparison import interleaved, ratio, running, verdicts
-from bench.queries.__main__ import FEED, requests
+from bench.queries.pages import MARK, PAGES
 from bench.served import environment, linli
 from bench.town import build
 from tests.servers import throwaway_secrets
@@ -16,7 +16,6 @@ from tests.services import PostgresServer, RedisServer
 
 SIZES = (1_000, 10_000, 100_000)
 COMMENTS_A_POST = 5
-END = '"endCursor"'
 
 
 def sizes(directory: Path, rounds: int, seconds: float) -> list[tuple[str, float, float]]:
@@ -26,9 +25,9 @@ def sizes(directory: Path, rounds: int, seconds: float) -> list[tuple[str, float
         print(f"Filling SQLite with {size:,} posts", flush=True)
         url = f"sqlite://{directory}/{size}.db"
         town = asyncio.run(build(url, secrets, posts=size, comments=size * COMMENTS_A_POST))
-        asked = requests(town, FEED, town.community)
+        asked = PAGES["feed"].requests(town)
         contenders.append(
-            linli(asked, environment(secrets, url, directory), name=f"{size:,} posts", expect=END)
+            linli(asked, environment(secrets, url, directory), name=f"{size:,} posts", expect=MARK)
         )
     with running(contenders, directory):
         title = "A page of 20 on SQLite, 1 client"
@@ -44,11 +43,11 @@ def processes(directory: Path, rounds: int, seconds: float) -> None:
         url = server.create_database("scale").replace("asyncpg", "postgres", 1)
         print("Filling PostgreSQL", flush=True)
         town = asyncio.run(build(url, secrets, posts=10_000, comments=50_000))
-        asked = requests(town, FEED, town.community)
+        asked = PAGES["feed"].requests(town)
         env = environment(secrets, url, directory, LINLI_BROADCAST_URL=redis.url, LINLI_PROCESSES="2")
         contenders = [
-            linli(asked, env, name="one process", expect=END),
-            linli(asked, env, name="two processes", expect=END, processes=2),
+            linli(asked, env, name="one process", expect=MARK),
+            linli(asked, env, name="two processes", expect=MARK, processes=2),
         ]
         with running(contenders, directory):
             title = "A page of 20 on PostgreSQL and Redis, 32 clients"

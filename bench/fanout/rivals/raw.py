@@ -2,12 +2,13 @@
 
 from serving import serve
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
-sends: set = set()
+sends: set[Send] = set()
 
 
 class Endpoint:
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         sends.add(send)

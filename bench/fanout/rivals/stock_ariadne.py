@@ -1,5 +1,7 @@
 """Ariadne with its own ASGI application."""
 
+from collections.abc import AsyncIterator
+
 from ariadne import SubscriptionType, make_executable_schema
 from ariadne.asgi import GraphQL
 from ariadne.asgi.handlers import GraphQLTransportWSHandler
@@ -16,15 +18,14 @@ type Post { id: ID! body: String! createdAt: String! commentCount: Int! likeCoun
 type Author { id: ID! displayName: String! }
 """
 
-subscription = SubscriptionType()
 
-
-@subscription.source("postEvents")
-async def source(_root, _info, community_id):
+async def source(_root: object, _info: object, community_id: str) -> AsyncIterator[dict[str, object]]:
     async for post in broker.follow():
         yield {"post_events": {"cursor": post.id, "event": {"post": post}}}
 
 
+subscription = SubscriptionType()
+subscription.set_source("postEvents", source)
 app = GraphQL(
     make_executable_schema(TYPES, subscription, convert_names_case=True),
     websocket_handler=GraphQLTransportWSHandler(),

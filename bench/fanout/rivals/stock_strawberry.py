@@ -1,6 +1,7 @@
 """Strawberry with its own ASGI application."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import strawberry
 from serving import serve
@@ -47,6 +48,7 @@ class Query:
 class Subscription:
     @strawberry.subscription
     async def post_events(self, community_id: strawberry.ID) -> AsyncGenerator[Envelope, None]:
+        post: Any
         async for post in broker.follow():
             yield Envelope(cursor=post.id, event=PostCreated(post=post))
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -77,7 +78,7 @@ class Raw:
         await self.db.close()
 
     @asynccontextmanager
-    async def transaction(self):
+    async def transaction(self) -> AsyncIterator[Any]:
         async with self.lock:
             await self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -222,7 +223,7 @@ class Endpoint(GraphQL):
 
 
 @asynccontextmanager
-async def lifespan(_app: Any):
+async def lifespan(_app: object) -> AsyncIterator[None]:
     await store.start()
     yield
     await store.stop()

@@ -1,4 +1,5 @@
-// The page's statements over better-sqlite3, and who asks: what both rivals in Node share.
+// The pages' statements over better-sqlite3, who asks, and the schema: what both rivals in Node share.
+import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { createVerifier } from "fast-jwt";
 
@@ -15,7 +16,7 @@ const verify = createVerifier({
   key: process.env.LINLI_TOKEN_KEY, algorithms: ["HS256"], allowedIss: "linli", allowedAud: "linli-api", cache: true,
 });
 
-// The very statements that Linli runs for the page, with all their columns.
+// The very statements that Linli runs for the pages, with all their columns.
 const STANDING =
   "SELECT r.account_id, r.community_id, r.home_id, h.building_id, b.estate_id, b.grid_id," +
   " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
@@ -31,36 +32,86 @@ const POST = "id, community_id, scope_id, wall_id, author_id, estate_id, kind, s
   " like_count, hot, pinned_at, created_at, edited_at, deleted_at, version";
 const COMMENT = "id, community_id, subject_kind, subject_id, author_id, reply_to_id, parent_id, body, like_count," +
   " reply_count, created_at, edited_at, deleted_at";
+const NOTICE = "id, community_id, organisation_id, author_id, root_id, supersedes_id, category, severity, status, title," +
+  " body, starts_at, ends_at, created_at, cancelled_at, cancel_reason, comment_count, version";
+const AUDIENCE = "id, notice_id, kind, scope_id, label, organisation_kind, role";
+const REACH = "id, notice_id, building_id, targeted, delivered, seen, acknowledged, in_person";
+const RECEIPT = "id, community_id, notice_id, home_id, building_id, delivered_at, seen_at, acknowledged_at, reached_at," +
+  " reached_by_id, reached_how, reached_note";
+const REQUEST = "id, created_at, community_id, number, scope_id, reporter_id, post_id, category, policy_id, title, body," +
+  " estate_id, building_id, home_id, area, state, office_id, offered_to_id, holder_id, overseer_id, assignee_id," +
+  " tenure_id, offered_tenure_id, waiting_for, accept_by, resolve_by, due_at, paused_at, reminded_for, escalated_for," +
+  " escalated_at, done_at, confirm_by, confirm_reminded_at, confirmed_by, closed_at, duplicate_of_id, follower_count," +
+  " rating, rating_comment, step_count, version";
 const of = (alias, names) => names.split(", ").map((name) => `${alias}.${name}`).join(", ");
+const OPEN = ["ACCEPTED", "ASSIGNED", "DONE", "HANDED_OVER", "IN_PROGRESS", "RETURNED", "SUBMITTED", "WAITING"];
+const IN_HAND = ["ACCEPTED", "ASSIGNED", "IN_PROGRESS"];
+const counted = (column, states, name) =>
+  `COUNT(CASE WHEN t.${column} = o.id AND (t.state IN (${marks(states)})) THEN 1 END) AS ${name}`;
+const COUNTS =
+  `SELECT o.id AS organisation_id, ${counted("holder_id", 1, "to_accept")}, ${counted("holder_id", 1, "handed_over_to_us")},` +
+  ` ${counted("holder_id", 3, "in_hand")}, ${counted("holder_id", 1, "waiting")}, ${counted("holder_id", 1, "returned")},` +
+  " COUNT(CASE WHEN t.holder_id = o.id AND (t.due_at < ?) THEN 1 END) AS overdue," +
+  ` ${counted("office_id", 1, "handed_over")}, ${counted("holder_id", 1, "to_confirm")},` +
+  ` COUNT(CASE WHEN t.overseer_id = o.id AND ((t.escalated_at IS NOT NULL) AND (t.state IN (${marks(8)}))) THEN 1 END)` +
+  " AS escalated FROM organisation o JOIN service_request t ON t.community_id = o.community_id" +
+  " AND (t.holder_id = o.id OR t.office_id = o.id OR t.overseer_id = o.id)" +
+  ` WHERE o.id IN (?) AND t.state IN (${marks(8)}) GROUP BY o.id`;
 
 export function viewerOf(authorization) {
   const { sub, sid } = verify(authorization.slice(7));
   const session = all("SELECT account_id FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL", sid, sub);
   if (!session.length) throw new Error("The session has ended");
   const scopes = new Set([sub]);
+  const offices = new Set();
   for (const row of all(STANDING, sub, sub, sub, sub, sub)) {
     if (row.home_id) for (const id of [row.home_id, row.building_id, row.estate_id]) scopes.add(id);
+    if (row.organisation_id) offices.add(row.organisation_id);
     scopes.add(row.community_id);
   }
-  return { account: sub, scopes: [...scopes] };
+  return { account: sub, scopes: [...scopes, ...offices], offices };
 }
 
-export function pageOf(viewer, community, first) {
-  if (!all("SELECT t.id, t.name, t.created_at FROM community t WHERE t.id IN (?)", community).length) return null;
-  const rows = all(
-    `SELECT ${of("t", POST)} FROM post t WHERE t.wall_id = ? AND ((t.deleted_at IS NULL)` +
-      ` AND (t.scope_id IN (${marks(viewer.scopes.length)}))) ORDER BY t.id DESC LIMIT ${first + 1}`,
-    community, ...viewer.scopes,
-  );
+// One for each of `ids`, by one statement.
+function byId(table, names, ids) {
+  const unique = [...new Set(ids)];
+  const rows = all(`SELECT ${of("t", names)} FROM ${table} t WHERE t.id IN (${marks(unique.length)})`, ...unique);
+  const found = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => found.get(id) ?? null);
+}
+
+const connection = (rows, first) => {
   const edges = rows.slice(0, first).map((node) => ({ cursor: node.id, node }));
   return { edges, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor } };
+};
+const listed = (table, names, by, id, where, order, first, ...params) => connection(all(
+  `SELECT ${of("t", names)} FROM ${table} t WHERE t.${by} = ? AND (${where}) ORDER BY t.id ${order} LIMIT ${first + 1}`,
+  id, ...params,
+), first);
+
+function feedOf(viewer, community, first) {
+  if (!all("SELECT t.id, t.name, t.created_at FROM community t WHERE t.id IN (?)", community).length) return null;
+  const where = `(t.deleted_at IS NULL) AND (t.scope_id IN (${marks(viewer.scopes.length)}))`;
+  return listed("post", POST, "wall_id", community, where, "DESC", first, ...viewer.scopes);
 }
 
-export function authorsOf(ids, communities) {
-  const unique = [...new Set(ids)];
+const commentsBelow = (by, order) => (parents, { first }) => {
+  if (parents.length === 1) return [listed("comment", COMMENT, by, parents[0].id, "1 = 1", order, first)];
+  const found = new Map(parents.map(({ id }) => [id, []]));
+  const rows = all(
+    `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.rowid IN (SELECT t.rowid FROM comment t` +
+      ` WHERE t.${by} = parent.value AND (1 = 1) ORDER BY t.id ${order} LIMIT ${first + 1}) ORDER BY c.id ${order}`,
+    JSON.stringify([...found.keys()]),
+  );
+  for (const row of rows) found.get(row[by]).push(row);
+  return parents.map(({ id }) => connection(found.get(id), first));
+};
+
+const faces = (column) => (rows) => {
+  const unique = [...new Set(rows.map((row) => row[column]))];
   const list = marks(unique.length);
   const found = new Map();
-  const community = communities[0];
+  const community = rows[0].community_id;
   for (const row of all(
     `SELECT a.id AS account_id, r.community_id, a.display_name AS name, CAST(NULL AS uuid) AS organisation_id, NULL AS role,` +
       ` b.name AS place FROM account a LEFT JOIN residency r ON r.account_id = a.id AND r.until IS NULL` +
@@ -72,38 +123,113 @@ export function authorsOf(ids, communities) {
   )) {
     if (row.role === null) found.set(row.account_id, { id: row.account_id, displayName: row.name, building: row.place });
   }
-  return ids.map((id) => found.get(id));
-}
+  return rows.map((row) => found.get(row[column]) ?? null);
+};
 
-export function likedBy(viewer, ids) {
+function liked(rows, _args, { viewer }) {
   const found = new Set(all(
-    `SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (${marks(ids.length)})`,
-    viewer.account, ...ids,
+    `SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (${marks(rows.length)})`,
+    viewer.account, ...rows.map(({ id }) => id),
   ).map((row) => row.subject_id));
-  return ids.map((id) => found.has(id));
+  return rows.map(({ id }) => found.has(id));
 }
 
-export function commentsOf(ids, first) {
-  const found = new Map(ids.map((id) => [id, []]));
-  const rows = all(
-    `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.rowid IN (SELECT t.rowid FROM comment t` +
-      ` WHERE t.subject_id = parent.value AND (1 = 1) ORDER BY t.id DESC LIMIT ${first + 1}) ORDER BY c.id DESC`,
-    JSON.stringify(ids),
+const homes = (rows) => byId("home", "id, community_id, building_id, unit, number, area_cm2", rows.map((row) => row.home_id));
+const buildings = (rows) => byId("building", "id, community_id, estate_id, grid_id, name", rows.map((row) => row.building_id));
+const organisation = (id) => byId("organisation", "id, community_id, kind, name, version", [id])[0];
+const visible = (table, names, id, where, scopes) =>
+  all(`SELECT ${of("t", names)} FROM ${table} t WHERE t.id IN (?) AND ${where(marks(scopes.length))}`, id, ...scopes)[0];
+const now = () => new Date().toISOString().replace("T", " ").replace("Z", "000+00:00");
+const check = (viewer, office) => {
+  if (!viewer.offices.has(office)) throw new Error("Not allowed");
+};
+
+function reachOf(notice, _args, { viewer }) {
+  check(viewer, notice.organisation_id);
+  const [row] = all(
+    "SELECT notice_id, SUM(targeted) AS targeted, SUM(delivered) AS delivered, SUM(seen) AS seen," +
+      " SUM(acknowledged) AS acknowledged, SUM(in_person) AS in_person" +
+      " FROM building_reach WHERE notice_id IN (?) GROUP BY notice_id", notice.id,
   );
-  for (const node of rows) found.get(node.subject_id).push({ node });
-  return ids.map((id) => ({ edges: found.get(id).slice(0, first) }));
+  return row;
 }
 
-export const sdl = `
-type Query { community(id: ID!): Community! }
-type Community { id: ID! posts(first: Int!): PostConnection! }
-type PostConnection { edges: [PostEdge!]! pageInfo: PageInfo! }
-type PageInfo { hasNextPage: Boolean! endCursor: String }
-type PostEdge { cursor: String! node: Post! }
-type Author { id: ID! displayName: String! building: String }
-type Post { id: ID! kind: String! body: String! createdAt: String! commentCount: Int! likeCount: Int!
-  viewerHasLiked: Boolean! author: Author! comments(first: Int!): CommentConnection! }
-type CommentConnection { edges: [CommentEdge!]! }
-type CommentEdge { node: Comment! }
-type Comment { id: ID! body: String! createdAt: String! author: Author! }
-`;
+function countsOf({ id }, _args, { viewer }) {
+  check(viewer, id);
+  const [row] = all(
+    COUNTS, "SUBMITTED", "HANDED_OVER", ...IN_HAND, "WAITING", "RETURNED", now(), "HANDED_OVER", "DONE", ...OPEN, id, ...OPEN,
+  );
+  return row;
+}
+
+function queueOf({ id }, { first }, { viewer }) {
+  check(viewer, id);
+  const where = `(t.state IN (${marks(IN_HAND.length)})) AND (t.holder_id IN (?))`;
+  return listed("service_request", REQUEST, "holder_id", id, where, "ASC", first, ...IN_HAND, id);
+}
+
+// A field for each column, every one with code of its own for the JIT.
+const plain = (names) => Object.fromEntries(names.split(" ").map((name) => {
+  const column = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return [name, new Function("row", `return row.${column}`)];
+}));
+const reached = (row) => row.acknowledged + row.in_person;
+
+// What is found for one object.
+export const resolvers = {
+  Query: {
+    community: (_root, { id }) => ({ id }),
+    post: (_root, { id }, { viewer }) => visible(
+      "post", POST, id, (list) => `(t.deleted_at IS NULL) AND (t.scope_id IN (${list}))`, viewer.scopes,
+    ),
+    notice: (_root, { id }, { viewer }) => visible(
+      "notice", NOTICE, id,
+      (list) => `EXISTS (SELECT 1 FROM notice_audience a WHERE a.notice_id = t.id AND a.scope_id IN (${list}))`, viewer.scopes,
+    ),
+    organisation: (_root, { id }) => organisation(id),
+  },
+  Community: { posts: ({ id }, { first }, { viewer }) => feedOf(viewer, id, first) },
+  Post: plain("createdAt commentCount likeCount"),
+  Comment: plain("createdAt likeCount replyCount"),
+  Notice: {
+    ...plain("createdAt startsAt endsAt commentCount"),
+    validNow: (row) => row.status === "ACTIVE" && row.starts_at <= now() && (row.ends_at === null || now() < row.ends_at),
+    organisation: (row) => organisation(row.organisation_id),
+    audience: ({ id }) => all(
+      `SELECT ${of("t", AUDIENCE)} FROM notice_audience t WHERE t.notice_id IN (?) AND t.kind <> ? ORDER BY t.id`, id, "OFFICE",
+    ),
+    reach: reachOf,
+  },
+  Reach: {
+    ...plain("inPerson"),
+    reached,
+    byBuilding: (row, { first }) => listed("building_reach", REACH, "notice_id", row.notice_id, "1 = 1", "ASC", first),
+    unreached: (row, { first }) => listed(
+      "receipt", RECEIPT, "notice_id", row.notice_id, "t.acknowledged_at IS NULL AND t.reached_at IS NULL", "ASC", first,
+    ),
+  },
+  BuildingReach: { ...plain("inPerson"), reached },
+  Receipt: {
+    ...plain("deliveredAt seenAt"),
+    progress: (row) => (row.seen_at ? "SEEN" : row.delivered_at ? "DELIVERED" : "TARGETED"),
+  },
+  Organisation: { requestCounts: countsOf, requestQueue: queueOf },
+  RequestCounts: plain("toAccept handedOverToUs inHand handedOver toConfirm"),
+  ServiceRequest: {
+    ...plain("stepCount followerCount createdAt acceptBy resolveBy dueAt escalatedAt"),
+    overdue: (row) => row.due_at !== null && row.due_at < now(),
+  },
+};
+
+// What is found for all objects of a level at once: (objects, arguments, context) => one value for each.
+export const loaders = {
+  Post: { author: faces("author_id"), viewerHasLiked: liked, comments: commentsBelow("subject_id", "DESC"),
+    threads: commentsBelow("parent_id", "ASC") },
+  Comment: { author: faces("author_id"), viewerHasLiked: liked, replies: commentsBelow("parent_id", "ASC") },
+  Notice: { author: faces("author_id") },
+  BuildingReach: { building: buildings },
+  Receipt: { home: homes, building: buildings },
+  ServiceRequest: { home: homes, building: buildings, reporter: faces("reporter_id"), assignee: faces("assignee_id") },
+};
+
+export const sdl = readFileSync(new URL("schema.graphql", import.meta.url), "utf8");

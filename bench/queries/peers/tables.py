@@ -1,11 +1,10 @@
-"""The tables of the page for the ORM, who asks, and the loaders: what every Python rival shares."""
+"""The tables of the pages for the ORM, and who asks: what every Python rival shares."""
 
 import os
-import uuid
-from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from uuid import UUID
 
 import jwt
 from tortoise import Tortoise, fields
@@ -38,8 +37,11 @@ class Post(Row):
 
 class Comment(Row):
     subject_id = fields.UUIDField()
+    parent_id = fields.UUIDField()
     author_id = fields.UUIDField()
     body = fields.TextField()
+    like_count = fields.IntField()
+    reply_count = fields.IntField()
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -65,6 +67,8 @@ class Residency(Row):
 
 class Home(Row):
     building_id = fields.UUIDField()
+    unit = fields.CharField(max_length=20)
+    number = fields.CharField(max_length=20)
 
     class Meta:
         table = "home"
@@ -93,11 +97,122 @@ class Session(Row):
         table = "session"
 
 
+class Organisation(Row):
+    name = fields.CharField(max_length=80)
+
+    class Meta:
+        table = "organisation"
+
+
+class Appointment(Row):
+    account_id = fields.UUIDField()
+    organisation_id = fields.UUIDField()
+    revoked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "appointment"
+
+
+class Notice(Row):
+    organisation_id = fields.UUIDField()
+    author_id = fields.UUIDField()
+    category = fields.CharField(max_length=8)
+    severity = fields.CharField(max_length=12)
+    status = fields.CharField(max_length=12)
+    title = fields.CharField(max_length=80)
+    body = fields.TextField()
+    created_at = fields.DatetimeField()
+    starts_at = fields.DatetimeField()
+    ends_at = fields.DatetimeField(null=True)
+    comment_count = fields.IntField()
+
+    class Meta:
+        table = "notice"
+
+
+class NoticeAudience(Row):
+    notice_id = fields.UUIDField()
+    kind = fields.CharField(max_length=10)
+    scope_id = fields.UUIDField()
+    label = fields.CharField(max_length=140)
+
+    class Meta:
+        table = "notice_audience"
+
+
+class Counts:
+    acknowledged: int
+    in_person: int
+
+    @property
+    def reached(self) -> int:
+        return self.acknowledged + self.in_person
+
+
+class BuildingReach(Row, Counts):
+    notice_id = fields.UUIDField()
+    building_id = fields.UUIDField()
+    targeted = fields.IntField()
+    delivered = fields.IntField()
+    seen = fields.IntField()
+    acknowledged = fields.IntField()
+    in_person = fields.IntField()
+
+    class Meta:
+        table = "building_reach"
+
+
+class Receipt(Row):
+    notice_id = fields.UUIDField()
+    home_id = fields.UUIDField()
+    building_id = fields.UUIDField()
+    delivered_at = fields.DatetimeField(null=True)
+    seen_at = fields.DatetimeField(null=True)
+    acknowledged_at = fields.DatetimeField(null=True)
+    reached_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "receipt"
+
+    @property
+    def progress(self) -> str:
+        return "SEEN" if self.seen_at else "DELIVERED" if self.delivered_at else "TARGETED"
+
+
+class ServiceRequest(Row):
+    number = fields.IntField()
+    category = fields.CharField(max_length=24)
+    title = fields.CharField(max_length=80)
+    area = fields.CharField(max_length=80)
+    state = fields.CharField(max_length=12)
+    version = fields.IntField()
+    step_count = fields.IntField()
+    follower_count = fields.IntField()
+    created_at = fields.DatetimeField()
+    accept_by = fields.DatetimeField()
+    resolve_by = fields.DatetimeField()
+    due_at = fields.DatetimeField(null=True)
+    escalated_at = fields.DatetimeField(null=True)
+    home_id = fields.UUIDField()
+    building_id = fields.UUIDField()
+    reporter_id = fields.UUIDField()
+    assignee_id = fields.UUIDField()
+    holder_id = fields.UUIDField()
+    office_id = fields.UUIDField()
+    overseer_id = fields.UUIDField()
+
+    class Meta:
+        table = "service_request"
+
+
 @dataclass
 class Viewer:
-    account_id: uuid.UUID
-    scopes: set[uuid.UUID]
-    memo: dict[Any, Any] = field(default_factory=dict)
+    account_id: UUID
+    scopes: set[UUID]
+
+    async def offices(self) -> set[UUID]:
+        held = await Appointment.filter(account_id=self.account_id, revoked_at=None)
+        return {one.organisation_id for one in held}
 
 
 async def viewer_of(authorization: str) -> Viewer:
@@ -109,61 +224,15 @@ async def viewer_of(authorization: str) -> Viewer:
         issuer="linli",
         audience="linli-api",
     )
-    account_id = uuid.UUID(claims["sub"])
+    account_id = UUID(claims["sub"])
     if not await Session.exists(id=claims["sid"], account_id=account_id, ended_at=None):
         raise PermissionError
     homes = await Residency.filter(account_id=account_id, until=None)
     return Viewer(account_id, {home.community_id for home in homes})
 
 
-async def page_of(viewer: Viewer, community_id: str, first: int) -> tuple[list[Post], bool]:
-    found = (
-        await Post.filter(wall_id=community_id, scope_id__in=viewer.scopes, deleted_at=None)
-        .order_by("-id")
-        .limit(first + 1)
-    )
-    return found[:first], len(found) > first
-
-
-async def authors(ids: list[uuid.UUID]) -> list[dict[str, Any]]:
-    wanted = set(ids)
-    names = {row.id: row.display_name for row in await Account.filter(id__in=wanted)}
-    living = await Residency.filter(account_id__in=wanted, until=None)
-    homes = {row.id: row.building_id for row in await Home.filter(id__in={row.home_id for row in living})}
-    buildings = {row.id: row.name for row in await Building.filter(id__in=set(homes.values()))}
-    of = {row.account_id: buildings[homes[row.home_id]] for row in living}
-    return [{"id": str(id), "display_name": names[id], "building": of.get(id)} for id in ids]
-
-
-async def liked(viewer: Viewer, ids: list[uuid.UUID]) -> list[bool]:
-    found = {row.subject_id for row in await Like.filter(subject_id__in=ids, account_id=viewer.account_id)}
-    return [id in found for id in ids]
-
-
-# The best that there is: as many rows as are shown, by one statement.
-SQLITE = (
-    "WITH parent(id) AS (VALUES {values}) SELECT c.* FROM parent CROSS JOIN comment c ON c.id IN"
-    " (SELECT t.id FROM comment t WHERE t.subject_id = parent.id ORDER BY t.id DESC LIMIT {limit})"
-)
-POSTGRES = (
-    "SELECT c.* FROM (VALUES {values}) AS parent(id) CROSS JOIN LATERAL"
-    " (SELECT * FROM comment t WHERE t.subject_id = parent.id ORDER BY t.id DESC LIMIT {limit}) c"
-)
-
-
-async def comments(keys: list[tuple[uuid.UUID, int]]) -> list[list[Comment]]:
-    limit = keys[0][1]
-    postgres = os.environ["DATABASE_URL"].startswith("postgres")
-    values = ", ".join(f"('{id}'::uuid)" if postgres else f"('{id}')" for id, _ in keys)
-    rows = await Comment.raw((POSTGRES if postgres else SQLITE).format(values=values, limit=limit))
-    found = defaultdict(list)
-    for row in rows:
-        found[row.subject_id].append(row)
-    return [sorted(found[id], key=lambda row: row.id, reverse=True) for id, _ in keys]
-
-
 @asynccontextmanager
-async def lifespan(_app: Any):
+async def lifespan(_app: object) -> AsyncIterator[None]:
     url = os.environ["DATABASE_URL"].replace("postgres://", "asyncpg://")
     await Tortoise.init(db_url=url, modules={"models": ["tables"]}, _enable_global_fallback=True)
     yield
