@@ -163,7 +163,9 @@ class Operations:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._sizes = page_sizes(schema, self.limits)
         self._viewer_fields = _viewer_fields(schema)
-        self._planner = execution.Planner(schema, in_turn=in_turn) if compiled else None
+        self._planner = (
+            execution.Planner(schema, in_turn=in_turn, varying=self._viewer_fields) if compiled else None
+        )
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
@@ -265,18 +267,34 @@ class Operations:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any = None,
+        common: execution.Common | None = None,
     ) -> ExecutionResult:
-        """Execute a query, a mutation or, with `root` the event, a subscription's operation for one event.
+        """Execute a query, a mutation or, with `root` the event, a subscription's operation for one event;
+        with `common` only what `share` has left of it.
 
         Never raises but for cancellation. A mutation that has begun goes on to its end even if the caller is
         cancelled: cancelled in the middle of opening a transaction it would leave the connection locked.
         """
         if operation.kind != "mutation":
-            return await self._execute(operation, variables, context, root)
+            return await self._execute(operation, variables, context, root, common)
         task = asyncio.create_task(self._execute(operation, variables, context, root))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return await asyncio.shield(task)
+
+    async def share(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
+    ) -> execution.Common | None:
+        """What is the same for all who may see an event, executed in a context without a viewer.
+
+        None if there is no plan for the operation. Raises nothing but what cancels.
+        """
+        if isinstance(operation.plans, str):
+            return None
+        coerced = self._coerced(operation, operation.plans, variables, ours=True)
+        if isinstance(coerced, Refusal):
+            return None
+        return await execution.share(operation.plans, coerced, context, root)
 
     async def subscribe(self, operation: Operation, variables: Mapping[str, Any] | None, context: Any) -> Any:
         """What a subscription's resolver answered, or the result with the errors."""
@@ -297,14 +315,19 @@ class Operations:
             await asyncio.wait(self.running)
 
     async def _execute(
-        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any,
+        common: execution.Common | None = None,
     ) -> ExecutionResult:
         started = time.perf_counter()
         try:
             if isinstance(operation.plans, str):
                 result = await self._by_graphql_core(operation, variables, context, root, operation.plans)
             else:
-                result = await self._by_plan(operation, operation.plans, variables, context, root)
+                result = await self._by_plan(operation, operation.plans, variables, context, root, common)
         except Exception as error:
             result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
         if result.errors and not isinstance(result, Refusal):
@@ -320,7 +343,10 @@ class Operations:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any,
+        common: execution.Common | None = None,
     ) -> ExecutionResult:
+        if common is not None:
+            return await common.execute(context)
         coerced = self._coerced(operation, plans, variables, ours=root is not None)
         if isinstance(coerced, Refusal):
             return coerced

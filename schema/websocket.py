@@ -8,7 +8,7 @@ document that does not parse or validate ends its own operation only.
 import asyncio
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +24,12 @@ from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
 from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
+from schema.execution import Common
 from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
-from subscriptions.hub import Hub, Subscriber, Unrendered
+from subscriptions.events import Logged
+from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
+from subscriptions.recent import Recent
 from subscriptions.streams import Message, Request
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -85,9 +88,11 @@ class WebSocketEndpoint:
         self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
         self.outbox = Outbox()
+        self.commons: Recent[Common | None] = Recent(self._share)
         # Connections that have gone, while what they left is cleared away.
         self.ending: set[asyncio.Task[None]] = set()
         self._emptied: asyncio.Event = asyncio.Event()
+        self._sharing: set[asyncio.Task[Common | None]] = set()
         # Mutations under way, which no connection's end ends.
         self.mutations: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -106,6 +111,12 @@ class WebSocketEndpoint:
         else:
             await Handler(self, websocket).serve()
 
+    def _share(self, work: Coroutine[Any, Any, Common | None]) -> asyncio.Task[Common | None]:
+        task = asyncio.create_task(work)
+        self._sharing.add(task)
+        task.add_done_callback(self._sharing.discard)
+        return task
+
     def _admits(self, websocket: WebSocket) -> bool:
         # Apps send no origin, or their server's; a browser sends the page's.
         origin = websocket.headers.get("origin")
@@ -120,6 +131,7 @@ class WebSocketEndpoint:
         """Look after the deadlines of all connections, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self.commons.forget()
             for handler in list(self.handlers):
                 try:
                     handler.connection.look(PING)
@@ -448,18 +460,34 @@ class Handler:
 
         async def render(message: Message, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
+            common = await shared(message) if holder else None
             context = self.endpoint.context_for(admission, holder)
-            result = await operations.execute(operation, parameters.variables, context, message)
+            result = await operations.execute(operation, parameters.variables, context, message, common)
             payload = encode_bytes(result) + b"}"
             if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):
                 # The database may be away for a moment, and the event would be lost on the client.
+                self.endpoint.commons.drop(place_of(message))
                 raise Unrendered(payload)
             return payload
 
+        async def shared(message: Message) -> Common | None:
+            """What all accounts that follow with this operation are told of an event."""
+            if not isinstance(message, Logged):
+                return None
+            everyone = self.endpoint.context_for(admission, None)
+            return await self.endpoint.commons.get(
+                place_of(message),
+                lambda: operations.share(operation, parameters.variables, everyone, message),
+            )
+
+        def place_of(message: Message) -> Hashable:
+            return key, request.stream.topic, key_of(message)
+
+        key = shared_key(operation, parameters.variables, admission.language)
         subscriber = await self.endpoint.hub.follow(
             connection,
             request,
-            key=group_key(operation, parameters.variables, admission.language, connection.viewer),
+            key=(key, connection.viewer.account_id if operation.uses_viewer else None),
             render=render,
             opening=opening(id),
         )
@@ -514,14 +542,7 @@ def opening(id: str) -> bytes:
     return b'{"id":%b,"type":"next","payload":' % orjson.dumps(id)
 
 
-def group_key(
-    operation: Operation, variables: dict[str, Any] | None, language: str, viewer: Viewer
-) -> tuple[Any, ...]:
-    """What must be equal for two subscriptions to share their executions."""
+def shared_key(operation: Operation, variables: dict[str, Any] | None, language: str) -> Hashable:
+    """What must be equal for two subscriptions to share what does not depend on the viewer."""
     shared = {name: value for name, value in (variables or {}).items() if name != operation.resume_variable}
-    return (
-        operation.digest,
-        orjson.dumps(shared, option=orjson.OPT_SORT_KEYS),
-        language,
-        viewer.account_id if operation.uses_viewer else None,
-    )
+    return operation.digest, orjson.dumps(shared, option=orjson.OPT_SORT_KEYS), language

@@ -13,8 +13,6 @@ whatever is at or before its cursor is dropped, so that it gets nothing twice.
 import asyncio
 import contextlib
 import random
-import time
-from collections import OrderedDict
 from collections.abc import (
     Awaitable,
     Callable,
@@ -40,14 +38,11 @@ from models.visibility import Viewer, viewers
 from subscriptions import log
 from subscriptions.bus import Bus, Gap, Hint
 from subscriptions.events import CONFLATED, STANDING, Kind, Logged
+from subscriptions.recent import Recent
 from subscriptions.streams import Message, Opened, Request, Reset, ResetReason, Stream, position_of
 
 # Events read from the log at once, by a feed and by a subscriber that catches up.
 PAGE = 200
-# Payloads that a group keeps for those who catch up: a reconnect storm asks for the same ones. Not for
-# long, since what they tell may be withdrawn, and not many, since thousands of groups keep them.
-RECENT = 128
-RECENT_SECONDS = 5.0
 # A payload is made within this time, or its making has failed.
 RENDER_SECONDS = 10.0
 # How often a payload is tried while the log can be read.
@@ -188,39 +183,23 @@ class Group:
     render: Render
     spawn: "Callable[[Coroutine[Any, Any, bytes]], asyncio.Task[bytes]]"
     subscribers: Holders = field(default_factory=Holders)
-    recent: "OrderedDict[Hashable, tuple[float, asyncio.Task[bytes]]]" = field(default_factory=OrderedDict)
+    recent: Recent[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent = Recent(self.spawn)
 
     async def payload(self, message: Message, viewer: Viewer) -> bytes:
         """The operation's result for `message`; executed once, however many ask."""
-        self.forget()
-        key = message.seq if isinstance(message, Logged) else message
-        made = self.recent.get(key)
-        if made is None:
-            made = self.recent[key] = (time.monotonic(), self.spawn(self._made(message, viewer)))
-            while len(self.recent) > RECENT:
-                self.recent.popitem(last=False)
-        _, task = made
-        if not task.done():
-            # One who leaves meanwhile does not take the payload from the others.
-            await asyncio.wait({task})
-        if not task.cancelled() and task.exception() is None:
-            return task.result()
-        if self.recent.get(key) is made:
-            del self.recent[key]
-        if task.cancelled():
-            # An error to us: the one who asked has not been cancelled.
-            raise RuntimeError("the payload's making was cancelled")
-        return task.result()
+        return await self.recent.get(key_of(message), lambda: self._made(message, viewer))
 
     async def _made(self, message: Message, viewer: Viewer) -> bytes:
         async with asyncio.timeout(RENDER_SECONDS):
             return await self.render(message, viewer)
 
-    def forget(self) -> None:
-        """Keep no payload for longer than RECENT_SECONDS."""
-        oldest = time.monotonic() - RECENT_SECONDS
-        while self.recent and next(iter(self.recent.values()))[0] < oldest:
-            self.recent.popitem(last=False)
+
+def key_of(message: Message) -> Hashable:
+    """What tells messages of a stream apart."""
+    return message.seq if isinstance(message, Logged) else message
 
 
 class Positions:
@@ -393,7 +372,7 @@ class Hub:
             await self._poll_pause()
             for feed in self._feeds.values():
                 for group in feed.groups.values():
-                    group.forget()
+                    group.recent.forget()
             try:
                 for topic, position in (await log.positions(self._feeds)).items():
                     self._hear(Hint(topic, position.seq))
@@ -459,9 +438,7 @@ class Hub:
             return
         feed.groups.pop(group.key, None)
         GROUPS.dec()
-        for _, task in group.recent.values():
-            task.cancel()
-        group.recent.clear()
+        group.recent.cancel()
         if not feed.groups:
             del self._feeds[feed.topic]
             feed.stop()

@@ -23,7 +23,7 @@ from graphql.execution import Executor, execute_root_selection_set, execute_subs
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from resolvers.context import Context
-from schema.execution import run
+from schema.execution import Common, run
 from schema.execution.completion import complete
 from schema.operations import Operation, Operations, Refusal
 
@@ -65,10 +65,10 @@ def comparing() -> Iterator[None]:
         run.complete = complete  # type: ignore[attr-defined]
 
 
-async def _watched_result(self: run.Run, shape: Any) -> Any:
+async def _watched_result(self: run.Run) -> Any:
     if (watching := watched.get()) is not None:
         watching.runs.append(self)
-    return await _result(self, shape)
+    return await _result(self)
 
 
 def _watched_complete(blocks: Any) -> Any:
@@ -109,16 +109,17 @@ async def _compared(
     variables: Mapping[str, Any] | None,
     context: Any,
     root: Any,
+    common: Common | None = None,
 ) -> ExecutionResult:
-    async def by_plan(context: Any) -> tuple[ExecutionResult, Watched]:
+    async def by_plan(context: Any, common: Common | None = None) -> tuple[ExecutionResult, Watched]:
         watching = Watched()
         token = watched.set(watching)
         try:
-            return await _by_plan(self, operation, plans, variables, context, root), watching
+            return await _by_plan(self, operation, plans, variables, context, root, common), watching
         finally:
             watched.reset(token)
 
-    result, watching = await by_plan(context)
+    result, watching = await by_plan(context, common)
     if isinstance(result, Refusal):
         refused = self._executor(operation, variables, context, root)
         if not isinstance(refused, list) or _told(refused) != _told(result.errors):

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 from schema.execution import run
 from schema.execution.sorting import IsA
 from schema.fields import load, loaded
-from schema.operations import Operations
+from schema.operations import Operation, Operations
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +30,8 @@ class Context:
     calls: list[tuple[str, list[Any]]] = field(default_factory=list)
     memo: dict[Any, Any] = field(default_factory=dict)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    # Who asks.
+    name: str = ""
 
 
 Info = strawberry.Info[Context, Any]
@@ -67,6 +69,11 @@ async def likes_of(ctx: Context, posts: Sequence[PostRow], factor: int) -> list[
     return [post.number * factor for post in posts]
 
 
+async def mine_of(ctx: Context, posts: Sequence[PostRow]) -> list[bool]:
+    ctx.calls.append(("mine_of", [post.number for post in posts]))
+    return [post.author.name == ctx.name for post in posts]
+
+
 async def too_few(_ctx: Context, posts: Sequence[PostRow]) -> list[int]:
     return [0] * (len(posts) - 1)
 
@@ -92,6 +99,7 @@ class Post:
     author: Person = loaded(authors_of, description="")
     writer: Named | None = loaded(authors_of, description="")
     lost: int | None = loaded(too_few, description="")
+    mine: bool = loaded(mine_of, description="", viewer=True)
 
     @strawberry.field(metadata={"batch": likes_of})
     @staticmethod
@@ -249,6 +257,45 @@ class TestResults:
         query = "query ($no: Boolean!) { posts { number body @skip(if: $no) } }"
         for no, keys in ((True, {"number"}), (False, {"number", "body"}), (True, {"number"})):
             assert (await data(query, no=no))["posts"][0].keys() == keys
+
+
+class TestSharing:
+    """Of a query for several contexts, what does not vary is executed once."""
+
+    QUERY = "{ posts { number author { name street } likes(factor: 2) mine } }"
+
+    async def share(self, context: Context) -> tuple[Operation, Any]:
+        operation = OPERATIONS.prepare(self.QUERY)
+        return operation, await OPERATIONS.share(operation, None, context, None)
+
+    async def test_only_what_varies_is_left(self) -> None:
+        everyone, ann, ben = Context(), Context(name="Ann"), Context(name="Ben")
+        operation, common = await self.share(everyone)
+        assert sorted(name for name, _ in everyone.calls) == [
+            "authors_of",
+            "likes_of 2",
+            "likes_of 20",
+            "streets_of",
+        ]
+        everyone.calls.clear()
+        for context, mine in ((ann, [True, False, True]), (ben, [False, True, False])):
+            found = await OPERATIONS.execute(operation, None, context, common=common)
+            alone = await OPERATIONS.execute(operation, None, Context(name=context.name))
+            assert (found.data, found.errors) == (alone.data, alone.errors)
+            assert found.data is not None
+            assert [post["mine"] for post in found.data["posts"]] == mine
+            assert context.calls == [("mine_of", [1, 2, 3])]
+        assert not everyone.calls
+
+    async def test_an_error_is_everybodys(self) -> None:
+        operation, common = await self.share(Context())
+        for name in ("Ann", "Ben"):
+            found = await OPERATIONS.execute(operation, None, Context(name=name), common=common)
+            assert [error.path for error in found.errors or ()] == [["posts", 1, "author", "street"]]
+
+    async def test_nothing_is_shared_without_a_plan(self) -> None:
+        operations = Operations(SCHEMA, introspection=True, compiled=False)
+        assert await operations.share(operations.prepare(self.QUERY), None, Context(), None) is None
 
 
 class TestMutations:

@@ -16,7 +16,7 @@ from models.identity import Residency
 from models.rows import execute
 from models.visibility import Viewer, viewers
 from subscriptions import hub as hub_module
-from subscriptions import log
+from subscriptions import log, recent
 from subscriptions.bus import GAP, Bus, Gap, Hint
 from subscriptions.events import STANDING, Event, Kind, Logged
 from subscriptions.hub import CATCHING_UP, GROUPS, SUBSCRIBERS, Hub, Subscriber, Unrendered, pause
@@ -406,7 +406,7 @@ async def test_viewer_dependent_ones_are_executed_once_an_account(hub: Hub) -> N
 async def test_a_storm_of_returning_clients_shares_executions(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "RECENT_SECONDS", NEVER)
+    monkeypatch.setattr(recent, "SECONDS", NEVER)
     await write_many(Recorder(), 10)
     toy = Toy()
     sinks = [FakeSink(viewer()) for _ in range(40)]
@@ -419,7 +419,7 @@ async def test_a_storm_of_returning_clients_shares_executions(
 
 async def test_payloads_are_not_kept_for_long(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they tell may be withdrawn: who comes later gets it as it is then."""
-    monkeypatch.setattr(hub_module, "RECENT_SECONDS", -1.0)
+    monkeypatch.setattr(recent, "SECONDS", -1.0)
     toy = Toy()
     first, second = FakeSink(viewer()), FakeSink(viewer())
     await follow(hub, first, toy)
@@ -431,8 +431,8 @@ async def test_payloads_are_not_kept_for_long(hub: Hub, monkeypatch: pytest.Monk
 
 
 async def test_a_group_keeps_few_payloads(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "RECENT", 3)
-    monkeypatch.setattr(hub_module, "RECENT_SECONDS", NEVER)
+    monkeypatch.setattr(recent, "MOST", 3)
+    monkeypatch.setattr(recent, "SECONDS", NEVER)
     sink = FakeSink(viewer())
     subscriber = await follow(hub, sink)
     await write(hub, *(event() for _ in range(10)))

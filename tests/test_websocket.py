@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from models.visibility import Viewer
 from resolvers.errors import DomainError, NotFound, Unauthenticated
 from schema import websocket as websocket_module
 from schema.documents import sha256
+from schema.fields import VIEWER
 from schema.operations import Operations
 from schema.streams import follow
 from schema.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
@@ -119,6 +120,11 @@ class Tick:
     def pad(self, info: Info, size: int) -> str:
         info.context.server.executed += 1
         return "x" * size
+
+    @strawberry.field(metadata=VIEWER)
+    def account(self, info: Info) -> str:
+        assert info.context.holder is not None
+        return str(info.context.holder.account_id)
 
     @strawberry.field
     def flaky(self, info: Info, root: strawberry.Parent[Any]) -> int:
@@ -644,6 +650,36 @@ async def test_identical_subscriptions_share_their_executions(server: ToyServer)
         for client in (first, second):
             assert sorted(await client.ticks(10)) == sorted([1, 2, 3, 4, 5] * 2)
         assert server.executed == greetings + 5
+
+
+async def test_accounts_share_all_but_what_depends_on_the_viewer(server: ToyServer) -> None:
+    query = "subscription { ticks { opened pad(size: 1) account seq } }"
+    async with AsyncExitStack() as stack:
+        clients = {}
+        for _ in range(3):
+            server.viewer = Viewer(new_id(), new_id(), frozenset({SCOPE}))
+            client = await stack.enter_async_context(server.client())
+            await client.subscribe("t", query)
+            await client.receive()
+            clients[str(server.viewer.account_id)] = client
+        greetings = server.executed
+        await server.write(5)
+        for account, client in clients.items():
+            for seq in range(1, 6):
+                told = (await client.receive())["payload"]["data"]["ticks"]
+                assert told == {"opened": False, "pad": "x", "account": account, "seq": seq}
+        assert server.executed == greetings + 5
+
+
+async def test_what_accounts_share_is_tried_again(faulty: ToyServer) -> None:
+    async with faulty.client() as client:
+        await client.subscribe("t", "subscription { ticks { account seq flaky } }")
+        await client.receive()
+        faulty.faults = 2
+        await faulty.write(3)
+        for seq in (1, 2, 3):
+            told = (await client.receive())["payload"]["data"]["ticks"]
+            assert told == {"account": str(faulty.viewer.account_id), "seq": seq, "flaky": 1}
 
 
 async def test_an_event_whose_execution_fails_for_a_moment_is_not_lost(faulty: ToyServer) -> None:

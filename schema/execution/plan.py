@@ -74,6 +74,7 @@ class Step:
         "nodes",
         "parent_type",
         "typename",
+        "varies",
     )
 
     def __init__(
@@ -85,6 +86,8 @@ class Step:
         field: GraphQLField,
         means: Means,
         asked: "Selection | None",
+        *,
+        varies: bool,
     ) -> None:
         self.index = index
         self.key = key
@@ -98,8 +101,10 @@ class Step:
         # What is selected of the objects it leads to, if it leads to objects.
         self.asked = asked
         self.typename = self.nodes[0].name.value == "__typename"
+        # Whether its values may be others in another context.
+        self.varies = varies
         # A plain attribute that is a leaf is read by the code that builds the response.
-        self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0
+        self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0 and not varies
         self._fixed = not _variables_in(self.nodes[0].arguments or ())
         self._constant: dict[str, Any] | None = None
         self._given: tuple[Any, ...] | None = None
@@ -233,8 +238,10 @@ class Plan:
             asked = self._selections.get(nodes)
             if asked is None:
                 asked = self._selections[nodes] = Selection(self, details)
-        means = self.planner.means(type_, details[0].node.name.value, field)
-        return Step(index, key, details, type_, field, means, asked)
+        name = details[0].node.name.value
+        means = self.planner.means(type_, name, field)
+        varies = (type_.name, name) in self.planner.varying
+        return Step(index, key, details, type_, field, means, asked, varies=varies)
 
     def _alone(self, type_: GraphQLObjectType, step: Step) -> Shape:
         return self._shape(type_, {step.key: step.details})
@@ -277,12 +284,20 @@ class Planner:
     """Makes the plans for operations on one schema.
 
     With `in_turn`, what a level awaits is awaited one after the other: where loading hardly ever waits,
-    a task for each costs more than it gains.
+    a task for each costs more than it gains. `varying` are the fields, as (type, field), whose values depend
+    on the context: for one event they are all that is executed for each of many.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, in_turn: bool = False) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        in_turn: bool = False,
+        varying: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self.schema = schema
         self.in_turn = in_turn
+        self.varying = varying
         self.types = Types(schema)
         self._means: dict[tuple[str, str], Means] = {}
         self._sources: dict[tuple[str, str], Called | None] = {}

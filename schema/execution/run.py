@@ -43,13 +43,41 @@ async def execute(plans: Plans, variables: VariableValues, context: Any, root: A
     errors: list[GraphQLError] = []
     for shape in plan.roots:
         run = Run(plan, variables, context, root)
-        part, more = await run.result(shape)
+        run.open(shape)
+        part, more = await run.result()
         errors += more
         if part is None:
             # Of several mutations, those after one whose failure takes all data are not begun.
             return ExecutionResult(None, errors)
         data.update(part)
     return ExecutionResult(data, errors or None)
+
+
+class Common:
+    """What the executions of a query or of an event for several contexts have in common.
+
+    Made by `share`; `execute` does what is left, the fields that vary and what is below them.
+    """
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+
+    async def execute(self, context: Any) -> ExecutionResult:
+        """The result for one context. Raises nothing but what cancels."""
+        data, errors = await self._run.continued(context).result()
+        return ExecutionResult(data, errors or None)
+
+
+async def share(plans: Plans, variables: VariableValues, context: Any, root: Any) -> Common | None:
+    """What does not vary, executed in a context that must do for all; None if that is not known."""
+    try:
+        plan = plans.plan(variables)
+    except GraphQLError:
+        return None
+    run = Run(plan, variables, context, root, sharing=True)
+    run.open(plan.roots[0])
+    await run.fill()
+    return Common(run)
 
 
 async def subscribe(plans: Plans, variables: VariableValues, context: Any) -> Any:
@@ -133,38 +161,66 @@ class Resolving:
 
 
 class Run:
-    """One execution of one root shape."""
+    """One execution of one root shape. While it is `sharing`, fields that vary are put off."""
 
-    def __init__(self, plan: Plan, variables: VariableValues, context: Any, root: Any) -> None:
+    def __init__(
+        self, plan: Plan, variables: VariableValues, context: Any, root: Any, *, sharing: bool = False
+    ) -> None:
         self.plan = plan
         self.variables = variables
         self.context = context
         self.root = root
         self.blocks: list[Block] = []
+        self._sharing = sharing
+        self._put_off: list[tuple[Block, Step]] = []
         self._opened: list[Block] = []
         # What is to be awaited, each with the values that it will await in turn.
         self._awaited: list[tuple[Coroutine[Any, Any, None], Sequence[Any]]] = []
         self._wanted: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
 
-    async def result(self, shape: Shape) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-        """The data, or None, and the errors."""
-        link: dict[int, Any] = {}
-        self._open(shape, [self.root], [id(self.root)], link)
+    def open(self, shape: Shape) -> None:
+        """Begin with the root."""
+        self._open(shape, [self.root], [id(self.root)], {})
+
+    def continued(self, context: Any) -> "Run":
+        """This run for one context: the same columns, and those still to come that were put off."""
+        run = Run(self.plan, self.variables, context, self.root)
+        links: dict[int, dict[int, Any]] = {id(self.blocks[0].link): {}}
+        twins: dict[int, Block] = {}
+        for block in self.blocks:
+            twin = twins[id(block)] = Block(block.shape, block.parents, block.ids, links[id(block.link)])
+            twin.columns = block.columns.copy()
+            links.update(zip(map(id, block.links), twin.links, strict=True))
+            twin.refused = [(links[id(link)], identity, error) for link, identity, error in block.refused]
+            run.blocks.append(twin)
+        for block, step in self._put_off:
+            run._resolve(twins[id(block)], step)
+        return run
+
+    async def fill(self) -> None:
+        """Resolve, level by level, until there is nothing left."""
         while True:
             while self._opened:
                 block = self._opened.pop()
                 for step in block.shape.columns:
-                    self._resolve(block, step)
+                    if self._sharing and step.varies:
+                        self._put_off.append((block, step))
+                    else:
+                        self._resolve(block, step)
             if not self._awaited and not self._wanted:
-                break
+                return
             await self._level()
+
+    async def result(self) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+        """The data, or None, and the errors."""
+        await self.fill()
         try:
             for block in reversed(self.blocks):
                 built = block.shape.build(block.parents, block.columns, block.links)
                 block.link.update(zip(block.ids, built, strict=True))
         except Exception:
             return complete(self.blocks)
-        return link[id(self.root)], []
+        return self.blocks[0].link[id(self.root)], []
 
     async def _level(self) -> None:
         awaited = self._awaited
