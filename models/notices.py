@@ -126,7 +126,7 @@ class Receipt(CommunityTable):
     class Meta:
         table = "receipt"
         unique_together = (("notice_id", "home_id"),)
-        indexes = (("notice_id", "building_id", "id"),)
+        indexes = (("notice_id", "id"), ("notice_id", "building_id", "id"))
 
 
 class BuildingReach(Table):
@@ -144,6 +144,7 @@ class BuildingReach(Table):
     class Meta:
         table = "building_reach"
         unique_together = (("notice_id", "building_id"),)
+        indexes = (("notice_id", "id"),)
 
 
 @dataclass(slots=True)

@@ -1,14 +1,11 @@
 """The neighbour feed over GraphQL: pages, statements, indexes, and events executed once for all."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from tortoise import Tortoise
 
 from models.base import new_id, now
 from models.identity import Account, Community, Estate, ResidencyApplication
@@ -20,6 +17,7 @@ from schema.node import global_id, type_and_key
 from schema.operations import Operations, Refusal
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
+from tests.plans import plan, recorded
 from tests.world import World, counted
 
 OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
@@ -518,38 +516,6 @@ async def test_strangers_follow_nothing(street: Street) -> None:
 
 
 # Indexes
-
-
-@dataclass
-class Statement:
-    text: str
-    values: list[Any]
-
-
-@asynccontextmanager
-async def recorded() -> AsyncIterator[list[Statement]]:
-    """The statements that are read meanwhile, with their values."""
-    kind: Any = type(Tortoise.get_connection("default"))
-    original = kind.fetch
-    found: list[Statement] = []
-
-    async def run(self: Any, query: str, values: Any) -> Any:
-        found.append(Statement(query, list(values)))
-        return await original(self, query, values)
-
-    kind.fetch = run
-    try:
-        yield found
-    finally:
-        kind.fetch = original
-
-
-async def plan(statement: Statement) -> str:
-    """How the database would go about it."""
-    explain = "EXPLAIN QUERY PLAN " if dialect() == "sqlite" else "EXPLAIN "
-    connection = Tortoise.get_connection("default")
-    rows = await connection.execute_query_dict(explain + statement.text, statement.values)
-    return "\n".join(str(list(row.values())) for row in rows)
 
 
 async def test_pages_are_read_from_indexes(street: Street) -> None:

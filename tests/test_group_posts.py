@@ -23,7 +23,8 @@ from resolvers.posts import Wanted
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
-from tests.test_feed_queries import OPERATIONS, plan, recorded
+from tests.plans import plan, recorded
+from tests.test_feed_queries import OPERATIONS
 from tests.test_groups import Club, club, refused
 from tests.world import ids
 

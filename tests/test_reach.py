@@ -25,6 +25,7 @@ from models.notices import (
 from models.notices import Progress as Came
 from models.organisations import Organisation, Role
 from models.paging import PageArgs
+from models.rows import dialect, execute
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.notices import Deliveries, publishing, reach, reading, receipts
@@ -36,6 +37,7 @@ from schema.build import graphql_schema
 from schema.node import global_id
 from schema.operations import Operations
 from subscriptions.events import Event, Kind, reach_topic
+from tests.plans import plan, recorded
 from tests.world import World, counted
 
 pytestmark = pytest.mark.anyio
@@ -391,6 +393,30 @@ async def test_the_round_is_the_unreached_homes_of_the_workers_grids(scene: Scen
     officer = await scene.world.context(scene.officer)
     (none,) = await reach.rounds_of(officer, [scene.notice], PAGE)
     assert none.items == []
+
+
+async def test_reach_is_read_from_indexes(scene: Scene) -> None:
+    """What earlier notices were told whom costs a later one nothing."""
+    officer = await scene.world.context(scene.officer)
+    earlier = [new_id() for _ in range(20)]
+    await Receipt.bulk_create(
+        Receipt(community_id=scene.community.id, notice_id=notice_id, home_id=new_id(), building_id=new_id())
+        for notice_id in earlier
+        for _ in range(100)
+    )
+    if dialect() == "postgres":
+        await execute("ANALYZE")
+    async with recorded() as statements:
+        await reach.unreached(officer, [Reach(scene.notice.id)], PAGE, None, None)
+        await reach.visited(officer, [Reach(scene.notice.id)], PAGE)
+        await reach.buildings_of(officer, [Reach(scene.notice.id)], PAGE)
+    assert len(statements) == 3
+    for statement in statements:
+        found = await plan(statement)
+        assert "SCAN receipt" not in found, f"{statement.text}\n{found}"
+        assert "Seq Scan on receipt" not in found, f"{statement.text}\n{found}"
+        if dialect() == "sqlite":
+            assert "TEMP B-TREE" not in found, f"{statement.text}\n{found}"
 
 
 async def test_how_far_it_came_with_a_household(scene: Scene) -> None:

@@ -281,7 +281,7 @@ class Migration(migrations.Migration):
                 ('acknowledged', fields.IntField(default=0)),
                 ('in_person', fields.IntField(default=0)),
             ],
-            options={'table': 'building_reach', 'app': 'linli', 'unique_together': (('notice_id', 'building_id'),), 'pk_attr': 'id', 'table_description': 'Counters of one notice in one building, kept in the transaction that changes a receipt.'},
+            options={'table': 'building_reach', 'app': 'linli', 'unique_together': (('notice_id', 'building_id'),), 'indexes': [Index(fields=['notice_id', 'id'])], 'pk_attr': 'id', 'table_description': 'Counters of one notice in one building, kept in the transaction that changes a receipt.'},
             bases=['Table'],
         ),
         ops.CreateModel(
@@ -1415,7 +1415,7 @@ class Migration(migrations.Migration):
                 ('reached_how', fields.CharEnumField(null=True, description='DOORSTEP: DOORSTEP\nTELEPHONE: TELEPHONE', enum_type=ReachedHow, max_length=10)),
                 ('reached_note', fields.CharField(default='', max_length=500)),
             ],
-            options={'table': 'receipt', 'app': 'linli', 'unique_together': (('notice_id', 'home_id'),), 'indexes': [Index(fields=['notice_id', 'building_id', 'id'])], 'pk_attr': 'id', 'table_description': 'How far a notice came with one household. The targeted set is fixed at sending.'},
+            options={'table': 'receipt', 'app': 'linli', 'unique_together': (('notice_id', 'home_id'),), 'indexes': [Index(fields=['notice_id', 'id']), Index(fields=['notice_id', 'building_id', 'id'])], 'pk_attr': 'id', 'table_description': 'How far a notice came with one household. The targeted set is fixed at sending.'},
             bases=['CommunityTable'],
         ),
         ops.CreateModel(
