@@ -74,7 +74,7 @@ class Limits:
     # What a connection counts for when neither the operation nor the schema says how many are wanted.
     page: int = 100
     cached_operations: int = 1_000
-    # A parsed document takes up to a hundred times the memory of its text.
+    # A parsed document takes up to a hundred times the memory of its text; its plans are bounded besides.
     cached_bytes: int = 1024 * 1024
     validation_errors: int = 20
     # Two units for each pair of fields that validation compares; ordinary operations need some hundreds.

@@ -466,7 +466,11 @@ class Hub:
         wanted = [event for event in events if group.stream.wants(event.event)]
         for start in range(0, len(wanted), TOGETHER):
             batch = wanted[start : start + TOGETHER]
-            made = await asyncio.gather(*(self._prepared(group, event) for event in batch))
+            if len(batch) == 1:
+                # As it nearly always is: no task of its own.
+                made = [await self._prepared(group, batch[0])]
+            else:
+                made = await asyncio.gather(*(self._prepared(group, event) for event in batch))
             await self._hand_out(feed, group, [each for each in made if each is not None])
 
     async def _prepared(self, group: Group, event: Logged) -> tuple[Logged, bytes | None] | None:

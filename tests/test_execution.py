@@ -15,6 +15,7 @@ import strawberry
 from graphql import GraphQLSchema, build_schema
 from prometheus_client import REGISTRY
 
+from schema.execution import plan as plan_module
 from schema.execution import run
 from schema.execution.sorting import IsA
 from schema.fields import load, loaded
@@ -296,6 +297,25 @@ class TestSharing:
     async def test_nothing_is_shared_without_a_plan(self) -> None:
         operations = Operations(SCHEMA, introspection=True, compiled=False)
         assert await operations.share(operations.prepare(self.QUERY), None, Context(), None) is None
+
+
+class TestForgetting:
+    async def test_plans_that_have_not_grown_for_longest_are_made_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(plan_module, "_STEPS", 12)
+        operations = Operations(SCHEMA, introspection=True)
+        prepared = [
+            operations.prepare(f"query Q{number} {{ posts {{ number body }} }}") for number in range(6)
+        ]
+        kept = []
+        for operation in [*prepared, prepared[0]]:
+            result = await operations.execute(operation, None, Context())
+            assert result.data is not None
+            assert len(result.data["posts"]) == 3
+            kept.append([len(each.plans._plans) for each in prepared if not isinstance(each.plans, str)])
+        # Each has three steps.
+        assert kept[3:] == [[1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 1, 1]]
 
 
 class TestMutations:

@@ -5,10 +5,11 @@ each field that leads to objects, and that a `Shape` for each type of object tha
 `Step`s that fill an object of the response, in its order. Fields are collected by graphql-core.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from inspect import iscoroutinefunction
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from graphql import (
     DirectiveNode,
@@ -44,6 +45,8 @@ from schema.execution.means import Attribute, Called, Loaded, Means, means_of, s
 from schema.execution.sorting import Types
 
 _PLANS: Final = 8
+# Of all plans together; one takes a kilobyte or two, with its part of the generated code.
+_STEPS: Final = 40_000
 _IMMUTABLE: Final = (str, int, float, bool, type(None), Enum)
 
 
@@ -188,8 +191,10 @@ class Plan:
         operation: OperationDefinitionNode,
         fragments: dict[str, FragmentDetails],
         variables: VariableValues,
+        grown: Callable[[int], None],
     ) -> None:
         self.planner = planner
+        self._grown = grown
         self.schema = planner.schema
         self.types = planner.types
         self.operation = operation
@@ -221,6 +226,7 @@ class Plan:
             # graphql-core leaves out what the type does not have.
             if field is not None:
                 steps.append(self._step(len(steps), key, details, type_, field))
+        self._grown(len(steps))
         return Shape(type_, steps)
 
     def _step(
@@ -276,8 +282,17 @@ class Plans:
         if plan is None:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            plan = self._plans[key] = Plan(self._planner, self.operation, self._fragments, variables)
+            plan = self._plans[key] = Plan(
+                self._planner, self.operation, self._fragments, variables, self._grown
+            )
         return plan
+
+    def forget(self) -> None:
+        """Plan anew what is asked for again."""
+        self._plans.clear()
+
+    def _grown(self, steps: int) -> None:
+        self._planner.grown(self, steps)
 
 
 class Planner:
@@ -301,6 +316,8 @@ class Planner:
         self.types = Types(schema)
         self._means: dict[tuple[str, str], Means] = {}
         self._sources: dict[tuple[str, str], Called | None] = {}
+        # How many steps the plans of each operation have, of which a short text can make many.
+        self._steps: WeakKeyDictionary[Plans, int] = WeakKeyDictionary()
         self._unplanned = frozenset(
             type_.name for type_ in schema.type_map.values() if _resolves_type_asynchronously(type_)
         )
@@ -310,6 +327,14 @@ class Planner:
         if self._unplanned:
             raise Unplanned("asynchronous_type")
         return Plans(self, document, operation)
+
+    def grown(self, plans: Plans, steps: int) -> None:
+        """Count more steps; if there are too many, those that have not grown for longest are forgotten."""
+        self._steps[plans] = self._steps.pop(plans, 0) + steps
+        while len(self._steps) > 1 and sum(self._steps.values()) > _STEPS:
+            oldest = next(iter(self._steps))
+            del self._steps[oldest]
+            oldest.forget()
 
     def means(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Means:
         found = self._means.get((type_.name, name))
