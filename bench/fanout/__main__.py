@@ -5,6 +5,7 @@ the machine happens to all of them. Each time is from before the publish is aske
 has its frame: with Linli that includes the mutation, its commit and the reading of the log.
 """
 
+import argparse
 import signal
 import statistics
 import sys
@@ -12,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from bench.fanout.contenders import Contender, prepare, rivals, running
-from bench.fanout.linli import Linli
+from bench.fanout.linli import Linli, Viewers, WholeForEach
 
 CLIENTS = (1_000, 5_000, 10_000)
 TURNS = 12
@@ -24,9 +25,8 @@ BODY = "停水通知：今天下午两点到五点，二号楼和三号楼"
 RAW_BYTES = 464
 
 
-def compare(number: int) -> None:
+def compare(number: int, everyone: Sequence[Contender]) -> None:
     """Connect, take turns, and print one table."""
-    everyone: list[Contender] = [Linli(number), *rivals()]
     with running(everyone):
         for contender in everyone:
             contender.connect(number)
@@ -39,7 +39,9 @@ def compare(number: int) -> None:
                 for again in range(often):
                     body = "x" * RAW_BYTES if contender.name == RAW else f"{turn}/{again} {BODY}"
                     contender.rounds.append(contender.round(body))
-        everyone[0].check()
+        for contender in everyone:
+            if isinstance(contender, Linli):
+                contender.check()
     report(number, everyone)
 
 
@@ -72,11 +74,19 @@ def median(contender: Contender) -> float:
 
 def main() -> None:
     """Run it for each number of clients."""
+    parser = argparse.ArgumentParser(prog="bench.fanout", description=__doc__)
+    parser.add_argument("clients", type=int, nargs="*", default=CLIENTS)
+    parser.add_argument(
+        "--viewers", action="store_true", help="Linli alone: what a field costs that depends on the viewer"
+    )
+    options = parser.parse_args()
     # Ended from outside, it ends its servers first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    prepare()
-    for number in [int(argument) for argument in sys.argv[1:]] or CLIENTS:
-        compare(number)
+    if not options.viewers:
+        prepare()
+    for number in options.clients:
+        own = Linli(number)
+        compare(number, [own, Viewers(number), WholeForEach(number)] if options.viewers else [own, *rivals()])
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ CREATE = """mutation Create($input: CreatePostInput!) { createPost(input: $input
 class Linli(Contender):
     name = "Linli"
     opened = True
+    subscription = SUBSCRIPTION
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, **env: str) -> None:
         super().__init__()
         self.most = most
         self.directory = Path(tempfile.mkdtemp(prefix="linli-bench-"))
@@ -54,6 +55,7 @@ class Linli(Contender):
             "LINLI_DATABASE_URL": f"sqlite://{self.directory}/linli.db",
             "LINLI_PORT": str(self.port),
             **self.keys,
+            **env,
         }
 
     def command(self) -> Sequence[str | Path]:
@@ -99,7 +101,7 @@ class Linli(Contender):
             subscribe = {
                 "id": str(n),
                 "type": "subscribe",
-                "payload": {"query": SUBSCRIPTION, "variables": variables},
+                "payload": {"query": self.subscription, "variables": variables},
             }
             init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
             found.append(
@@ -148,3 +150,20 @@ class Linli(Contender):
         answer = json.loads(self.post("/graphql", body_, headers))
         if answer["data"]["createPost"]["__typename"] != "CreatePostPayload":
             raise RuntimeError(str(answer))
+
+
+class Viewers(Linli):
+    """Each account is told whether it has liked the post: nobody's frame need be another's."""
+
+    name = "viewerHasLiked"
+    subscription = SUBSCRIPTION.replace("likeCount", "likeCount viewerHasLiked")
+
+    def jam(self) -> None:
+        """Those who never read take what little there is."""
+
+
+class WholeForEach(Viewers):
+    name = "the same, by graphql-core for each account"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most, LINLI_EXECUTION="reference")
