@@ -3,7 +3,8 @@
 Commands are JSON lines on standard input, answers JSON lines on standard output:
 
     connect   open clients, a few at a time, and answer once all follow
-    expect    answer when so many frames have come, with the moments of the first and the last
+    expect    answer when so many frames have come, with the moments of the first and the last, and how many
+              seconds it took until half of the clients had one, 99 of 100, and all
     counts    how many frames each client has had
     wait      answer how many clients are still connected
 """
@@ -44,31 +45,47 @@ class Load:
         self.clients: list[Client] = []
         self.slow: list[Client] = []
         self.frames = self.expected = 0
-        self.first = 0.0
+        self.began = self.first = 0.0
+        self.times: list[float] = []
         self.sample = b""
         self.tell: Callable[[dict[str, Any]], None] = print
 
     def expect(self, number: int) -> None:
         self.frames, self.expected = 0, number
+        self.times.clear()
+        self.began = time.monotonic()
 
     def arrived(self, data: bytes) -> None:
+        at = time.monotonic()
         if not self.frames:
-            self.first = time.monotonic()
+            self.first = at
             self.sample = data
         self.frames += 1
+        self.times.append(at - self.began)
         if self.frames == self.expected:
-            last = time.monotonic()
             self.expected = 0
             self.tell(
-                {"first": self.first, "last": last, "bytes": len(self.sample), "sample": self.sample.decode()}
+                {
+                    "first": self.first,
+                    "last": at,
+                    "p50": self.times[len(self.times) // 2],
+                    "p99": self.times[len(self.times) * 99 // 100],
+                    "all": self.times[-1],
+                    "bytes": len(self.sample),
+                    "sample": self.sample.decode(),
+                }
             )
 
 
 class Client(asyncio.Protocol):
     """Shakes hands, says its messages, and counts what follows."""
 
-    def __init__(self, load: Load, path: str, subprotocol: str, messages: list[str], opened: bool) -> None:
+    def __init__(
+        self, load: Load, path: str, subprotocol: str, messages: list[str], *, opened: bool, deaf: bool
+    ) -> None:
         self.load = load
+        # Nobody waits for what it reads, if ever.
+        self.deaf = deaf
         self.path = path
         self.subprotocol = subprotocol
         self.messages = messages
@@ -118,7 +135,8 @@ class Client(asyncio.Protocol):
     def received(self, opcode: int, data: bytes) -> None:
         if opcode == TEXT and self.ready and len(data) > 100:
             self.count += 1
-            self.load.arrived(data)
+            if not self.deaf:
+                self.load.arrived(data)
         elif opcode == PING:
             self.transport.write(frame(data, PONG))
         elif opcode == CLOSE:
@@ -173,7 +191,14 @@ async def connect(load: Load, command: dict[str, Any]) -> None:
 
     async def open_one(messages: list[str], deaf: bool) -> None:
         async with room:
-            client = Client(load, command["path"], command["subprotocol"], messages, command["opened"])
+            client = Client(
+                load,
+                command["path"],
+                command["subprotocol"],
+                messages,
+                opened=command["opened"],
+                deaf=deaf,
+            )
             load.clients.append(client)
             sock = socket.socket()
             if deaf:

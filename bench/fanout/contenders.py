@@ -70,6 +70,37 @@ class Round:
     bytes: int
 
 
+class Clients:
+    """The load process of a contender: commands go in, answers come out."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.fanout.clients"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The clients of {self.name} have ended; why is above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 class Contender:
     """A server with its clients. `receivers` of them get what is published."""
 
@@ -82,7 +113,7 @@ class Contender:
         self.connect_cpu = 0.0
         self.kilobytes = 0.0
         self.server: subprocess.Popen[bytes] | None = None
-        self.load: subprocess.Popen[bytes] | None = None
+        self.load: Clients | None = None
 
     def command(self) -> Sequence[str | Path]:
         raise NotImplementedError
@@ -104,10 +135,11 @@ class Contender:
                 return
 
     def close(self) -> None:
-        for process in (self.load, self.server):
-            if process is not None and process.poll() is None:
-                process.kill()
-                process.wait()
+        if self.load is not None:
+            self.load.close()
+        if self.server is not None and self.server.poll() is None:
+            self.server.kill()
+            self.server.wait()
 
     @property
     def pid(self) -> int:
@@ -131,12 +163,7 @@ class Contender:
 
     def connect(self, number: int) -> None:
         """Have `number` receivers follow, and measure what that costs."""
-        self.load = subprocess.Popen(
-            [sys.executable, "-m", "bench.fanout.clients"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self.load = Clients(self.name)
         clients = self.clients(number)
         memory, cpu = resident_bytes(self.pid), cpu_seconds(self.pid)
         self.ask(
@@ -180,19 +207,11 @@ class Contender:
 
     def ask(self, **command: Any) -> dict[str, Any]:
         assert self.load is not None
-        assert self.load.stdin is not None
-        self.load.stdin.write(json.dumps(command).encode() + b"\n")
-        self.load.stdin.flush()
-        return self.answer()
+        return self.load.ask(**command)
 
     def answer(self) -> dict[str, Any]:
         assert self.load is not None
-        assert self.load.stdout is not None
-        line = self.load.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The clients of {self.name} have ended; why is above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return self.load.answer()
 
     def get(self, path: str) -> str:
         return self.post(path, None, {})

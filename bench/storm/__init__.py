@@ -1,0 +1,1 @@
+"""An emergency: how long until each of thousands of residents has it, over two processes."""
