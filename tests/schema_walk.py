@@ -117,6 +117,7 @@ class Walk:
         self.own = own
         self.guessed = guessed
         self.cursors = cursors
+        self.selections: dict[tuple[str, int], str] = {}
 
     def node_types(self) -> list[str]:
         node = self.schema.type_map["Node"]
@@ -364,6 +365,12 @@ class Walk:
 
     def selection(self, type_: GraphQLNamedType, depth: int) -> str:
         """All fields that need no arguments, `depth` objects deep; nothing for what has no fields."""
+        key = (type_.name, depth)
+        if key not in self.selections:
+            self.selections[key] = self.selected(type_, depth)
+        return self.selections[key]
+
+    def selected(self, type_: GraphQLNamedType, depth: int) -> str:
         if isinstance(type_, GraphQLObjectType):
             return f"{{ __typename {' '.join(self.fields(type_, depth).values())} }}"
         if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
