@@ -3,7 +3,9 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -18,6 +20,8 @@ from tests.servers import ServerProcess
 
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
 GUARD_SECONDS = 30
+# The server hangs up on who says nothing for five seconds.
+IDLE_SECONDS = 2
 
 # What a client sees of a server that is dying, gone, or coming.
 Lost = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, EOFError)
@@ -189,6 +193,43 @@ async def asked(
 async def http_client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:
         yield client
+
+
+class Lines:
+    """Kept HTTP connections, for calls by the ten thousand: no more of HTTP than our server speaks."""
+
+    def __init__(self) -> None:
+        self._idle: dict[int, list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]]] = {}
+
+    async def post(self, server: ServerProcess, headers: Mapping[str, str], body: Any) -> str:
+        """What the server answers to `body` as JSON."""
+        reader, writer = await self._line(server.port)
+        content = json.dumps(body).encode()
+        lines = ["POST /graphql HTTP/1.1", f"host: 127.0.0.1:{server.port}", "content-type: application/json"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += [f"content-length: {len(content)}", "", ""]
+        writer.write("\r\n".join(lines).encode() + content)
+        async with asyncio.timeout(GUARD_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length is not None, head
+            answer = await reader.readexactly(int(length[1]))
+        self._idle[server.port].append((time.monotonic(), reader, writer))
+        return answer.decode()
+
+    async def _line(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        idle = self._idle.setdefault(port, [])
+        while idle:
+            used, reader, writer = idle.pop()
+            if time.monotonic() - used < IDLE_SECONDS:
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+
+    def close(self) -> None:
+        for lines in self._idle.values():
+            for _, _, writer in lines:
+                writer.close()
 
 
 def bodies(follower: Follower) -> list[str]:

@@ -13,9 +13,9 @@ from tests.servers import Deployment
 
 # Not async: such a fixture cannot ask for async ones by name, and only one of the databases is wanted.
 @pytest.fixture(params=["sqlite", "postgres"])
-def undeployed(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
+def undeployed(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> Deployment:
     """A deployment of each kind that does not serve yet."""
-    return deployment_of(request.param, request, tmp_path)
+    return deployment_of(request.param, request, tmp_path, nursery=nursery)
 
 
 @pytest.fixture
