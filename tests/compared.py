@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
@@ -45,6 +46,8 @@ watched: ContextVar[Watched | None] = ContextVar("watched", default=None)
 # Whether graphql-core is executing something once more, which nobody should count.
 again: ContextVar[bool] = ContextVar("again", default=False)
 differences: list[str] = []
+# Where a server process leaves what it finds.
+kept: list[Path] = []
 
 _by_plan = Operations._by_plan
 _result = run.Run.result
@@ -53,16 +56,26 @@ _result = run.Run.result
 @contextmanager
 def comparing() -> Iterator[None]:
     """Compare whatever is executed meanwhile; `differences` has what was found."""
-    _watch_writes()
-    Operations._by_plan = _compared  # type: ignore[method-assign]
-    run.Run.result = _watched_result  # type: ignore[method-assign]
-    run.complete = _watched_complete  # type: ignore[attr-defined]
+    begin()
     try:
         yield
     finally:
         Operations._by_plan = _by_plan  # type: ignore[method-assign]
         run.Run.result = _result  # type: ignore[method-assign]
         run.complete = complete  # type: ignore[attr-defined]
+
+
+def begin() -> None:
+    _watch_writes()
+    Operations._by_plan = _compared  # type: ignore[method-assign]
+    run.Run.result = _watched_result  # type: ignore[method-assign]
+    run.complete = _watched_complete  # type: ignore[attr-defined]
+
+
+def begin_in_server(path: str) -> None:
+    """Compare whatever this process executes, and leave what is found in the file at `path`."""
+    kept.append(Path(path))
+    begin()
 
 
 async def _watched_result(self: run.Run) -> Any:
@@ -251,7 +264,11 @@ def _null_above(data: Any, path: list[Any]) -> tuple[Any, ...]:
 
 def _differ(operation: Operation, variables: Any, how: str, one: Any, other: Any) -> None:
     text = operation.document.loc.source.body if operation.document.loc else operation.name
-    differences.append(f"{how}\n{text}\n{variables}\nby the plan: {_shown(one)}\notherwise: {_shown(other)}")
+    found = f"{how}\n{text}\n{variables}\nby the plan: {_shown(one)}\notherwise: {_shown(other)}"
+    differences.append(found)
+    for path in kept:
+        with path.open("a") as file:
+            file.write(f"{found}\n\n")
 
 
 def _shown(result: Any) -> str:

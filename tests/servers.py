@@ -131,6 +131,7 @@ class Deployment:
     extra: dict[str, str] = field(default_factory=dict)
     servers: list[ServerProcess] = field(default_factory=list)
     nursery: Nursery | None = None
+    prelude: str = ""
 
     def __post_init__(self) -> None:
         self.env = {
@@ -146,7 +147,8 @@ class Deployment:
             **self.extra,
         }
         self.servers = [
-            ServerProcess(self.env, free_port(), nursery=self.nursery) for _ in range(self.processes)
+            ServerProcess(self.env, free_port(), nursery=self.nursery, prelude=self.prelude)
+            for _ in range(self.processes)
         ]
 
     def command(self, *arguments: str) -> str:

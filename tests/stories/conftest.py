@@ -13,9 +13,20 @@ from tests.servers import Deployment
 
 # Not async: such a fixture cannot ask for async ones by name, and only one of the databases is wanted.
 @pytest.fixture(params=["sqlite", "postgres"])
-def undeployed(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> Deployment:
+def undeployed(
+    request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery, differences: Path
+) -> Deployment:
     """A deployment of each kind that does not serve yet."""
-    return deployment_of(request.param, request, tmp_path, nursery=nursery)
+    prelude = f"from tests import compared; compared.begin_in_server({str(differences)!r})"
+    return deployment_of(request.param, request, tmp_path, nursery=nursery, prelude=prelude)
+
+
+@pytest.fixture
+def differences(tmp_path: Path) -> Iterator[Path]:
+    """Where servers leave what a plan and graphql-core made differently of the same; none may."""
+    path = tmp_path / "differences.txt"
+    yield path
+    assert not path.exists(), path.read_text()[:20_000]
 
 
 @pytest.fixture

@@ -550,9 +550,8 @@ async def nothing_of_another_community(neighbourhood: Neighbourhood) -> None:
     own = await furnish(neighbourhood, "甲", "Own", "11010519491231002X")
     other = await furnish(neighbourhood, "乙", SECRET, "110105194912310038")
     with closing(Lines()) as lines:
-        schema = build_client_schema(
-            await own.apps["resident"].run(get_introspection_query(descriptions=False))
-        )
+        introspected: Any = await own.apps["resident"].run(get_introspection_query(descriptions=False))
+        schema = build_client_schema(introspected)
         node_types = Walk(schema, SAMPLES, {}, {}, []).node_types()
         own.ids = await ids_of(own, node_types)
         other.ids = await ids_of(other, node_types)
@@ -566,7 +565,8 @@ async def nothing_of_another_community(neighbourhood: Neighbourhood) -> None:
         assert not theirs & belongings(before, own)
         guard = Guard(theirs | {str(key) for key in face_keys(other)})
         walk = Walk(schema, SAMPLES, own.ids, other.ids, other.cursors)
-        outsiders = [await Outsider(neighbourhood, own, role, lines).renew() for role in ("resident", "admin")]
+        roles = ("resident", "admin")
+        outsiders = [await Outsider(neighbourhood, own, role, lines).renew() for role in roles]
         for outsider in outsiders:
             await walk_queries(walk, outsider, guard)
             await walk_mutations(walk, outsider, guard)
