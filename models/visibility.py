@@ -81,7 +81,8 @@ class Fact:
     """One thing that an account's rights follow from; the columns of the others are null."""
 
     account_id: UUID
-    community_id: UUID
+    # None says that the session stands.
+    community_id: UUID | None
     home_id: UUID | None
     building_id: UUID | None
     estate_id: UUID | None
@@ -112,6 +113,23 @@ STANDING = (
 )
 
 
+# Before STANDING: whether a session of the account's has not ended.
+LIVE = (
+    "SELECT account_id, CAST(NULL AS uuid) AS community_id, CAST(NULL AS uuid) AS home_id,"
+    " CAST(NULL AS uuid) AS building_id, CAST(NULL AS uuid) AS estate_id, CAST(NULL AS uuid) AS grid_id,"
+    " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role"
+    " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL UNION ALL "
+)
+
+
+async def viewer_in(session_id: UUID, account_id: UUID) -> Viewer | None:
+    """The account as it stands now, by one statement; None if the session has ended or is another's."""
+    facts = await select(Fact, LIVE + STANDING, session_id, account_id, *[[account_id]] * 5)
+    if all(fact.community_id is not None for fact in facts):
+        return None
+    return standing(account_id, session_id, facts)
+
+
 async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
     """Each account (mapped to its session) as it stands now, by one statement for all."""
     facts: dict[UUID, list[Fact]] = {account_id: [] for account_id in accounts}
@@ -131,24 +149,27 @@ def standing(account_id: UUID, session_id: UUID | None, facts: Iterable[Fact]) -
     offices: dict[UUID, Office] = {}
     memberships: list[tuple[UUID, UUID, MemberRole]] = []
     for fact in facts:
+        community_id = fact.community_id
+        if community_id is None:
+            continue
         if fact.home_id is not None:
             homes.add(fact.home_id)
             scopes |= {fact.home_id, fact.building_id, fact.estate_id, fact.grid_id}
-            communities.add(fact.community_id)
+            communities.add(community_id)
         elif fact.organisation_id is not None and fact.kind is not None:
             offices[fact.organisation_id] = office = office_with(
-                offices.get(fact.organisation_id), fact.organisation_id, fact.kind, fact
+                offices.get(fact.organisation_id), fact.organisation_id, community_id, fact.kind, fact
             )
             scopes |= {fact.organisation_id}
-            scopes |= {role_of(fact.community_id, fact.kind, role) for role in office.roles}
+            scopes |= {role_of(community_id, fact.kind, role) for role in office.roles}
             # Who leads a branch sees what its members see.
             if fact.kind is OrganisationKind.PARTY_BRANCH:
                 scopes.add(members_of(fact.organisation_id))
-            communities.add(fact.community_id)
+            communities.add(community_id)
         elif fact.host_id is not None:
-            memberships.append((fact.community_id, fact.host_id, MemberRole(fact.role)))
+            memberships.append((community_id, fact.host_id, MemberRole(fact.role)))
         else:
-            known.add(fact.community_id)
+            known.add(community_id)
     # Of no account once it has left the community.
     joined = {host_id: role for community_id, host_id, role in memberships if community_id in communities}
     scopes.update(members_of(host_id) for host_id in joined)
@@ -166,11 +187,13 @@ def standing(account_id: UUID, session_id: UUID | None, facts: Iterable[Fact]) -
     )
 
 
-def office_with(before: Office | None, id: UUID, kind: OrganisationKind, fact: Fact) -> Office:
+def office_with(
+    before: Office | None, id: UUID, community_id: UUID, kind: OrganisationKind, fact: Fact
+) -> Office:
     """An office with one more appointment to it."""
     return Office(
         id,
-        fact.community_id,
+        community_id,
         kind,
         (before.roles if before else frozenset()) | {Role(fact.role)},
         (before.grids if before else NO_ONE) | ({fact.grid_id} if fact.grid_id else NO_ONE),

@@ -135,6 +135,7 @@ async def feed(viewer: Viewer, community: UUID) -> dict[str, Any] | None:
             )
         )
     ]
+    below.sort(key=itemgetter(0), reverse=True)
     speakers = await faces({row[1] for row in below}, community)
     said: defaultdict[Any, list[Any]] = defaultdict(list)
     for id, author, body, _, _, at, _, subject in below:
@@ -169,7 +170,7 @@ async def said_below(viewer: Viewer, parents: list[UUID], first: int, community:
             CommentRow, "comment", parents, "parent_id", PageArgs(first=first), EVERYTHING, OLDEST_COMMENTS
         )
     )
-    found = [COMMENT(row) for row in rows]
+    found = sorted([COMMENT(row) for row in rows], key=itemgetter(0))
     likes = await liked(viewer, [row[0] for row in found])
     speakers = await faces({row[1] for row in found}, community)
     return [

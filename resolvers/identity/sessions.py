@@ -25,7 +25,7 @@ from models.base import new_id, now
 from models.identity import AccountRow, Session, SessionEnd, SessionRow
 from models.paging import Page, PageArgs
 from models.rows import Where, columns, execute, select, select_one
-from models.visibility import Viewer, viewers
+from models.visibility import Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated
 from resolvers.identity.accounts import accounts_by_id
@@ -53,27 +53,16 @@ class SignedIn:
     expires_at: datetime
 
 
-@dataclass(slots=True)
-class Live:
-    account_id: UUID
-
-
 async def viewer_of(services: Services, token: str) -> tuple[Viewer, datetime]:
     """Who holds this access token, as they stand now, and until when the token is good.
 
     Raises Unauthenticated for a token that is not ours or has expired, and for an ended session.
     """
     read = services.tokens.read(token)
-    session = await select_one(
-        Live,
-        "SELECT account_id FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL",
-        read.session_id,
-        read.account_id,
-    )
-    if session is None:
+    viewer = await viewer_in(read.session_id, read.account_id)
+    if viewer is None:
         raise Unauthenticated("The session has ended; sign in again")
-    found = await viewers({read.account_id: read.session_id})
-    return found[read.account_id], read.expires_at
+    return viewer, read.expires_at
 
 
 async def open_session(services: Services, account_id: UUID, device: str) -> SignedIn:

@@ -18,6 +18,10 @@ const verify = createVerifier({
 
 // The very statements that Linli runs for the pages, with all their columns.
 const STANDING =
+  "SELECT account_id, CAST(NULL AS uuid) AS community_id, CAST(NULL AS uuid) AS home_id," +
+  " CAST(NULL AS uuid) AS building_id, CAST(NULL AS uuid) AS estate_id, CAST(NULL AS uuid) AS grid_id," +
+  " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
+  " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL UNION ALL " +
   "SELECT r.account_id, r.community_id, r.home_id, h.building_id, b.estate_id, b.grid_id," +
   " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
   " FROM residency r JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id" +
@@ -60,11 +64,12 @@ const COUNTS =
 
 export function viewerOf(authorization) {
   const { sub, sid } = verify(authorization.slice(7));
-  const session = all("SELECT account_id FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL", sid, sub);
-  if (!session.length) throw new Error("The session has ended");
+  const facts = all(STANDING, sid, sub, sub, sub, sub, sub, sub);
+  if (facts.every((row) => row.community_id)) throw new Error("The session has ended");
   const scopes = new Set([sub]);
   const offices = new Set();
-  for (const row of all(STANDING, sub, sub, sub, sub, sub)) {
+  for (const row of facts) {
+    if (!row.community_id) continue;
     if (row.home_id) for (const id of [row.home_id, row.building_id, row.estate_id]) scopes.add(id);
     if (row.organisation_id) offices.add(row.organisation_id);
     scopes.add(row.community_id);
@@ -100,10 +105,12 @@ const commentsBelow = (by, order) => (parents, { first }) => {
   const found = new Map(parents.map(({ id }) => [id, []]));
   const rows = all(
     `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.rowid IN (SELECT t.rowid FROM comment t` +
-      ` WHERE t.${by} = parent.value AND (1 = 1) ORDER BY t.id ${order} LIMIT ${first + 1}) ORDER BY c.id ${order}`,
+      ` WHERE t.${by} = parent.value AND (1 = 1) ORDER BY t.id ${order} LIMIT ${first + 1})`,
     JSON.stringify([...found.keys()]),
   );
   for (const row of rows) found.get(row[by]).push(row);
+  const [before, after] = order === "DESC" ? [1, -1] : [-1, 1];
+  for (const below of found.values()) below.sort((one, other) => (one.id < other.id ? before : after));
   return parents.map(({ id }) => connection(found.get(id), first));
 };
 
