@@ -93,25 +93,30 @@ async def counts_of(ctx: Context, organisations: Sequence[OrganisationRow]) -> l
     return [found.get(row.id) or QueueCounts(row.id) if row.id in seen else None for row in organisations]
 
 
+@dataclass(slots=True)
+class Counted:
+    organisation_id: UUID
+    bucket: RequestBucket
+    number: int
+
+
 async def counts(organisation_ids: set[UUID]) -> dict[UUID, QueueCounts]:
     at = now()
-    sums: list[str] = []
+    # A part for each bucket, so that each counts what an index has together.
+    parts: list[str] = []
     params: list[object] = []
     for wanted in COUNTED:
         by, where = bucket(wanted, at)
-        sums.append(f"COUNT(CASE WHEN t.{by} = o.id AND ({where.text}) THEN 1 END) AS {wanted.value.lower()}")
-        params += where.params
-    rows = await select(
-        QueueCounts,
-        f"SELECT o.id AS organisation_id, {', '.join(sums)} FROM organisation o JOIN service_request t"
-        " ON t.community_id = o.community_id"
-        " AND (t.holder_id = o.id OR t.office_id = o.id OR t.overseer_id = o.id)"
-        f" WHERE o.id IN (?) AND {OPEN.text} GROUP BY o.id",
-        *params,
-        organisation_ids,
-        *OPEN.params,
-    )
-    return {row.organisation_id: row for row in rows}
+        parts.append(
+            f"SELECT t.{by} AS organisation_id, '{wanted.value}' AS bucket, COUNT(*) AS number"
+            f" FROM service_request t WHERE t.{by} IN (?) AND ({where.text}) GROUP BY t.{by}"
+        )
+        params += [organisation_ids, *where.params]
+    found: dict[UUID, QueueCounts] = {}
+    for row in await select(Counted, " UNION ALL ".join(parts), *params):
+        of = found.setdefault(row.organisation_id, QueueCounts(row.organisation_id))
+        setattr(of, row.bucket.value.lower(), row.number)
+    return found
 
 
 async def followed_queue(ctx: Context, organisation_id: UUID) -> OrganisationRow:

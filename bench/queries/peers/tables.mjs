@@ -50,17 +50,19 @@ const REQUEST = "id, created_at, community_id, number, scope_id, reporter_id, po
 const of = (alias, names) => names.split(", ").map((name) => `${alias}.${name}`).join(", ");
 const OPEN = ["ACCEPTED", "ASSIGNED", "DONE", "HANDED_OVER", "IN_PROGRESS", "RETURNED", "SUBMITTED", "WAITING"];
 const IN_HAND = ["ACCEPTED", "ASSIGNED", "IN_PROGRESS"];
-const counted = (column, states, name) =>
-  `COUNT(CASE WHEN t.${column} = o.id AND (t.state IN (${marks(states)})) THEN 1 END) AS ${name}`;
-const COUNTS =
-  `SELECT o.id AS organisation_id, ${counted("holder_id", 1, "to_accept")}, ${counted("holder_id", 1, "handed_over_to_us")},` +
-  ` ${counted("holder_id", 3, "in_hand")}, ${counted("holder_id", 1, "waiting")}, ${counted("holder_id", 1, "returned")},` +
-  " COUNT(CASE WHEN t.holder_id = o.id AND (t.due_at < ?) THEN 1 END) AS overdue," +
-  ` ${counted("office_id", 1, "handed_over")}, ${counted("holder_id", 1, "to_confirm")},` +
-  ` COUNT(CASE WHEN t.overseer_id = o.id AND ((t.escalated_at IS NOT NULL) AND (t.state IN (${marks(8)}))) THEN 1 END)` +
-  " AS escalated FROM organisation o JOIN service_request t ON t.community_id = o.community_id" +
-  " AND (t.holder_id = o.id OR t.office_id = o.id OR t.overseer_id = o.id)" +
-  ` WHERE o.id IN (?) AND t.state IN (${marks(8)}) GROUP BY o.id`;
+const BUCKETS = [
+  ["TO_ACCEPT", "holder_id", ["SUBMITTED"]], ["HANDED_OVER_TO_US", "holder_id", ["HANDED_OVER"]],
+  ["IN_HAND", "holder_id", IN_HAND], ["WAITING", "holder_id", ["WAITING"]], ["RETURNED", "holder_id", ["RETURNED"]],
+  ["OVERDUE", "holder_id", null], ["HANDED_OVER", "office_id", ["HANDED_OVER"]], ["TO_CONFIRM", "holder_id", ["DONE"]],
+  ["ESCALATED", "overseer_id", OPEN],
+];
+const COUNTS = BUCKETS.map(([bucket, column, states]) => {
+  const where = !states ? "t.due_at < ?"
+    : bucket === "ESCALATED" ? `(t.escalated_at IS NOT NULL) AND (t.state IN (${marks(states.length)}))`
+    : `t.state IN (${marks(states.length)})`;
+  return `SELECT t.${column} AS organisation_id, '${bucket}' AS bucket, COUNT(*) AS number` +
+    ` FROM service_request t WHERE t.${column} IN (?) AND (${where}) GROUP BY t.${column}`;
+}).join(" UNION ALL ");
 
 export function viewerOf(authorization) {
   const { sub, sid } = verify(authorization.slice(7));
@@ -163,9 +165,10 @@ function reachOf(notice, _args, { viewer }) {
 
 function countsOf({ id }, _args, { viewer }) {
   check(viewer, id);
-  const [row] = all(
-    COUNTS, "SUBMITTED", "HANDED_OVER", ...IN_HAND, "WAITING", "RETURNED", now(), "HANDED_OVER", "DONE", ...OPEN, id, ...OPEN,
-  );
+  const row = Object.fromEntries(BUCKETS.map(([bucket]) => [bucket.toLowerCase(), 0]));
+  for (const { bucket, number } of all(COUNTS, ...BUCKETS.flatMap(([, , states]) => [id, ...(states ?? [now()])]))) {
+    row[bucket.toLowerCase()] = number;
+  }
   return row;
 }
 
