@@ -113,18 +113,16 @@ STANDING = (
 )
 
 
-# Before STANDING: whether a session of the account's has not ended.
-LIVE = (
-    "SELECT account_id, CAST(NULL AS uuid) AS community_id, CAST(NULL AS uuid) AS home_id,"
-    " CAST(NULL AS uuid) AS building_id, CAST(NULL AS uuid) AS estate_id, CAST(NULL AS uuid) AS grid_id,"
-    " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role"
-    " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL UNION ALL "
+# And whether a session of the account's has not ended.
+IN_SESSION = (
+    f"{STANDING} UNION ALL SELECT account_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ''"
+    " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL"
 )
 
 
 async def viewer_in(session_id: UUID, account_id: UUID) -> Viewer | None:
     """The account as it stands now, by one statement; None if the session has ended or is another's."""
-    facts = await select(Fact, LIVE + STANDING, session_id, account_id, *[[account_id]] * 5)
+    facts = await select(Fact, IN_SESSION, *[[account_id]] * 5, session_id, account_id)
     if all(fact.community_id is not None for fact in facts):
         return None
     return standing(account_id, session_id, facts)

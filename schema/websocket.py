@@ -8,7 +8,7 @@ document that does not parse or validate ends its own operation only.
 import asyncio
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -88,11 +88,10 @@ class WebSocketEndpoint:
         self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
         self.outbox = Outbox()
-        self.commons: Recent[Common | None] = Recent(self._share)
+        self.commons: Recent[Common | None] = Recent(hub.spawn)
         # Connections that have gone, while what they left is cleared away.
         self.ending: set[asyncio.Task[None]] = set()
         self._emptied: asyncio.Event = asyncio.Event()
-        self._sharing: set[asyncio.Task[Common | None]] = set()
         # Mutations under way, which no connection's end ends.
         self.mutations: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -110,12 +109,6 @@ class WebSocketEndpoint:
             await websocket.close(Close.TRY_AGAIN_LATER, "Too many connections; try again later")
         else:
             await Handler(self, websocket).serve()
-
-    def _share(self, work: Coroutine[Any, Any, Common | None]) -> asyncio.Task[Common | None]:
-        task = asyncio.create_task(work)
-        self._sharing.add(task)
-        task.add_done_callback(self._sharing.discard)
-        return task
 
     def _admits(self, websocket: WebSocket) -> bool:
         # Apps send no origin, or their server's; a browser sends the page's.
@@ -458,6 +451,21 @@ class Handler:
             self._send(id, "error", [error.formatted for error in request.errors or []])
             return
 
+        key = shared_key(operation, parameters.variables, admission.language)
+
+        def place_of(message: Message) -> Hashable:
+            return key, request.stream.topic, key_of(message)
+
+        async def shared(message: Message) -> Common | None:
+            """What all accounts that follow with this operation are told of an event."""
+            if not isinstance(message, Logged):
+                return None
+            everyone = self.endpoint.context_for(admission, None)
+            return await self.endpoint.commons.get(
+                place_of(message),
+                lambda: operations.share(operation, parameters.variables, everyone, message),
+            )
+
         async def render(message: Message, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
             common = await shared(message) if holder else None
@@ -470,20 +478,6 @@ class Handler:
                 raise Unrendered(payload)
             return payload
 
-        async def shared(message: Message) -> Common | None:
-            """What all accounts that follow with this operation are told of an event."""
-            if not isinstance(message, Logged):
-                return None
-            everyone = self.endpoint.context_for(admission, None)
-            return await self.endpoint.commons.get(
-                place_of(message),
-                lambda: operations.share(operation, parameters.variables, everyone, message),
-            )
-
-        def place_of(message: Message) -> Hashable:
-            return key, request.stream.topic, key_of(message)
-
-        key = shared_key(operation, parameters.variables, admission.language)
         subscriber = await self.endpoint.hub.follow(
             connection,
             request,

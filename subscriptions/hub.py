@@ -206,7 +206,7 @@ class Positions:
     """Where topics stand, by one statement for all who ask while another is under way."""
 
     def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        self._spawn = spawn
+        self.spawn = spawn
         self._asked: dict[str, asyncio.Future[log.Position]] = {}
         self._reading = False
 
@@ -217,7 +217,7 @@ class Positions:
             answer = self._asked[topic] = asyncio.get_running_loop().create_future()
             if not self._reading:
                 self._reading = True
-                self._spawn(self._read())
+                self.spawn(self._read())
         # One who leaves meanwhile does not take the answer from the others.
         return await asyncio.shield(answer)
 
@@ -317,7 +317,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._positions = Positions(self._spawn)
+        self._positions = Positions(self.spawn)
         self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -355,7 +355,7 @@ class Hub:
         """A transaction of this process has committed; tell our feeds and the other processes."""
         for hint in hints:
             self._hear(hint)
-        self._spawn(self.bus.publish(hints))
+        self.spawn(self.bus.publish(hints))
 
     def _hear(self, hint: Hint | Gap) -> None:
         if isinstance(hint, Gap):
@@ -414,12 +414,12 @@ class Hub:
         group_key = (key, request.stream)
         group = feed.groups.get(group_key)
         if group is None:
-            group = feed.groups[group_key] = Group(group_key, request.stream, render, self._spawn)
+            group = feed.groups[group_key] = Group(group_key, request.stream, render, self.spawn)
             GROUPS.inc()
         subscriber = Subscriber(sink, opening, group, greeting.seq)
         group.subscribers.put(subscriber)
         SUBSCRIBERS.inc()
-        subscriber.task = self._spawn(self._open(feed, subscriber, greeting))
+        subscriber.task = self.spawn(self._open(feed, subscriber, greeting))
         return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
@@ -530,7 +530,7 @@ class Hub:
             return
         subscriber.live = False
         greeting = Reset(feed.topic, feed.position, ResetReason.LOG_TRIMMED) if reset else None
-        subscriber.task = self._spawn(self._open(feed, subscriber, greeting))
+        subscriber.task = self.spawn(self._open(feed, subscriber, greeting))
 
     async def _open(self, feed: Feed, subscriber: Subscriber, greeting: Opened | Reset | None) -> None:
         """Greet a subscriber and feed it from the log, until it has all that the feed has read."""
@@ -648,7 +648,8 @@ class Hub:
             if not sink.viewer.may_see(subscriber.group.stream.requires):
                 sink.refuse(subscriber)
 
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin `work`, which the hub's end ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -72,6 +72,11 @@ def begin() -> None:
     run.complete = _watched_complete  # type: ignore[attr-defined]
 
 
+def prelude(path: Path) -> str:
+    """What a server process runs before it serves, so that it leaves what differs in the file at `path`."""
+    return f"from tests import compared; compared.begin_in_server({str(path)!r})"
+
+
 def begin_in_server(path: str) -> None:
     """Compare whatever this process executes, and leave what is found in the file at `path`."""
     kept.append(Path(path))

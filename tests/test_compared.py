@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import compared
 from tests.neighbourhood import deployment_of, prepared, running
 from tests.nursery import Nursery
 from tests.servers import Deployment
@@ -23,7 +24,7 @@ def undeployed(
     request: pytest.FixtureRequest, tmp_path: Path, differences: Path
 ) -> Iterator[tuple[Deployment, bool]]:
     """A server that compares, and whether to it no outcome is like another."""
-    prelude = f"from tests import compared; compared.begin_in_server({str(differences)!r})"
+    prelude = compared.prelude(differences)
     if request.param == "different":
         prelude += "; compared._outcome = lambda result: object()"
     with Nursery() as nursery:

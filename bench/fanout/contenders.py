@@ -70,6 +70,15 @@ class Round:
     bytes: int
 
 
+def conversation(id: int, query: str, variables: dict[str, Any], token: str | None = None) -> list[str]:
+    """What a client says that follows a subscription."""
+    init: dict[str, Any] = {"type": "connection_init"}
+    if token is not None:
+        init["payload"] = {"authorization": f"Bearer {token}"}
+    subscribe = {"id": str(id), "type": "subscribe", "payload": {"query": query, "variables": variables}}
+    return [json.dumps(init), json.dumps(subscribe)]
+
+
 class Clients:
     """The load process of a contender: commands go in, answers come out."""
 
@@ -150,13 +159,8 @@ class Contender:
 
     def clients(self, number: int) -> list[dict[str, Any]]:
         """What each client says, for so many that receive; the receivers come first."""
-        init = json.dumps({"type": "connection_init"})
-        subscribe = {"id": "1", "type": "subscribe"}
-        payload = {"query": SUBSCRIPTION, "variables": {"communityId": "Q29tbXVuaXR5OjE"}}
-        return [
-            {"messages": [init, json.dumps({**subscribe, "id": str(n), "payload": payload})]}
-            for n in range(number)
-        ]
+        variables = {"communityId": "Q29tbXVuaXR5OjE"}
+        return [{"messages": conversation(n, SUBSCRIPTION, variables)} for n in range(number)]
 
     opened = False
     subprotocol = "graphql-transport-ws"

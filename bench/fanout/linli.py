@@ -14,7 +14,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from bench.fanout.contenders import SUBSCRIPTION, Contender
+from bench.fanout.contenders import SUBSCRIPTION, Contender, conversation
 from models.privacy import Keys
 from resolvers.tokens import Tokens
 from schema.node import global_id
@@ -98,15 +98,9 @@ class Linli(Contender):
         found = []
         variables = {"communityId": self.community}
         for n, token in enumerate(self.residents[: number + deaf] + self.applicants[:bystanders]):
-            subscribe = {
-                "id": str(n),
-                "type": "subscribe",
-                "payload": {"query": self.subscription, "variables": variables},
-            }
-            init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
             found.append(
                 {
-                    "messages": [json.dumps(init), json.dumps(subscribe)],
+                    "messages": conversation(n, self.subscription, variables, token),
                     "deaf": number <= n < number + deaf,
                 }
             )

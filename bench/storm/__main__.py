@@ -6,17 +6,15 @@ A time is from before the publish is asked for until a resident's frame has arri
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from tortoise.transactions import in_transaction
 
 from bench.comparison import verdicts
-from bench.fanout.contenders import Clients
+from bench.fanout.contenders import Clients, conversation
 from models import database
 from models.organisations import Role
 from schema.node import global_id
@@ -33,15 +31,6 @@ NOTICES = """subscription Notices($community: ID!) { noticeEvents(communityId: $
   __typename ... on NoticePublished { notice { id title severity body createdAt } } } } }"""
 PUBLISH = """mutation Publish($input: PublishNoticeInput!) { publishNotice(input: $input) { __typename
   ... on PublishNoticePayload { notice { id } } ... on Problem { code message } } }"""
-
-
-def client(number: int, token: str, community: str, *, deaf: bool = False) -> dict[str, Any]:
-    payload = {"query": NOTICES, "variables": {"community": community}}
-    messages = [
-        {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}},
-        {"id": str(number), "type": "subscribe", "payload": payload},
-    ]
-    return {"messages": [json.dumps(message) for message in messages], "deaf": deaf}
 
 
 class Storm:
@@ -66,11 +55,12 @@ class Storm:
         async with in_transaction():
             tokens = await move_in(world.services.keys, world.services.tokens, buildings, residents + 1)
         for number, server in enumerate(self.deployment.servers):
+            # The first of all hardly reads.
             followers = [
-                client(n, token, self.community) for n, token in enumerate(tokens[1:]) if n % 2 == number
+                {"messages": conversation(n, NOTICES, {"community": self.community}, token), "deaf": n == 0}
+                for n, token in enumerate(tokens)
+                if n % 2 == number
             ]
-            if number == 0:
-                followers.append(client(residents, tokens[0], self.community, deaf=True))
             await asyncio.to_thread(
                 self.crowd.ask,
                 do="connect",

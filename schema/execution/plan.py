@@ -281,7 +281,7 @@ class Plans:
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= _PLANS:
-                self._plans.clear()
+                self.forget()
             plan = self._plans[key] = Plan(
                 self._planner, self.operation, self._fragments, variables, self._grown
             )
@@ -290,6 +290,7 @@ class Plans:
     def forget(self) -> None:
         """Plan anew what is asked for again."""
         self._plans.clear()
+        self._planner.steps.pop(self, None)
 
     def _grown(self, steps: int) -> None:
         self._planner.grown(self, steps)
@@ -317,7 +318,7 @@ class Planner:
         self._means: dict[tuple[str, str], Means] = {}
         self._sources: dict[tuple[str, str], Called | None] = {}
         # How many steps the plans of each operation have, of which a short text can make many.
-        self._steps: WeakKeyDictionary[Plans, int] = WeakKeyDictionary()
+        self.steps: WeakKeyDictionary[Plans, int] = WeakKeyDictionary()
         self._unplanned = frozenset(
             type_.name for type_ in schema.type_map.values() if _resolves_type_asynchronously(type_)
         )
@@ -330,11 +331,9 @@ class Planner:
 
     def grown(self, plans: Plans, steps: int) -> None:
         """Count more steps; if there are too many, those that have not grown for longest are forgotten."""
-        self._steps[plans] = self._steps.pop(plans, 0) + steps
-        while len(self._steps) > 1 and sum(self._steps.values()) > _STEPS:
-            oldest = next(iter(self._steps))
-            del self._steps[oldest]
-            oldest.forget()
+        self.steps[plans] = self.steps.pop(plans, 0) + steps
+        while len(self.steps) > 1 and sum(self.steps.values()) > _STEPS:
+            next(iter(self.steps)).forget()
 
     def means(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Means:
         found = self._means.get((type_.name, name))

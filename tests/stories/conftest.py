@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import compared
 from tests.neighbourhood import Neighbourhood as Neighbourhood
 from tests.neighbourhood import deployment_of, prepared, running
 from tests.nursery import Nursery
@@ -17,7 +18,7 @@ def undeployed(
     request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery, differences: Path
 ) -> Deployment:
     """A deployment of each kind that does not serve yet."""
-    prelude = f"from tests import compared; compared.begin_in_server({str(differences)!r})"
+    prelude = compared.prelude(differences)
     return deployment_of(request.param, request, tmp_path, nursery=nursery, prelude=prelude)
 
 

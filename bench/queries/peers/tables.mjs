@@ -18,10 +18,6 @@ const verify = createVerifier({
 
 // The very statements that Linli runs for the pages, with all their columns.
 const STANDING =
-  "SELECT account_id, CAST(NULL AS uuid) AS community_id, CAST(NULL AS uuid) AS home_id," +
-  " CAST(NULL AS uuid) AS building_id, CAST(NULL AS uuid) AS estate_id, CAST(NULL AS uuid) AS grid_id," +
-  " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
-  " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL UNION ALL " +
   "SELECT r.account_id, r.community_id, r.home_id, h.building_id, b.estate_id, b.grid_id," +
   " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role" +
   " FROM residency r JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id" +
@@ -31,7 +27,9 @@ const STANDING =
   " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, host_id, role" +
   " FROM membership WHERE left_at IS NULL AND account_id IN (?)" +
   " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '' FROM residency WHERE account_id IN (?)" +
-  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '' FROM residency_application WHERE account_id IN (?)";
+  " UNION ALL SELECT account_id, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '' FROM residency_application WHERE account_id IN (?)" +
+  " UNION ALL SELECT account_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ''" +
+  " FROM session WHERE id = ? AND account_id = ? AND ended_at IS NULL";
 const POST = "id, community_id, scope_id, wall_id, author_id, estate_id, kind, state, body, card_id, comment_count," +
   " like_count, hot, pinned_at, created_at, edited_at, deleted_at, version";
 const COMMENT = "id, community_id, subject_kind, subject_id, author_id, reply_to_id, parent_id, body, like_count," +
@@ -66,7 +64,7 @@ const COUNTS = BUCKETS.map(([bucket, column, states]) => {
 
 export function viewerOf(authorization) {
   const { sub, sid } = verify(authorization.slice(7));
-  const facts = all(STANDING, sid, sub, sub, sub, sub, sub, sub);
+  const facts = all(STANDING, sub, sub, sub, sub, sub, sid, sub);
   if (facts.every((row) => row.community_id)) throw new Error("The session has ended");
   const scopes = new Set([sub]);
   const offices = new Set();
