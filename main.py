@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -269,10 +269,39 @@ class Application:
         )
 
     def asgi(self) -> ASGIApp:
-        """The ASGI application."""
+        """The ASGI application.
+
+        Nearly all that is asked goes to one path. It takes no detour by a router, nor by the handling of
+        exceptions, of which the endpoint lets none out.
+        """
+        graphql: dict[str, ASGIApp] = {"http": self.shared(self.endpoint), "websocket": self.websocket}
+        others = self.others()
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            known = graphql.get(scope["type"]) if scope.get("path") == "/graphql" else None
+            await (known or others)(scope, receive, send)
+
+        return application
+
+    def shared(self, app: ASGIApp) -> ASGIApp:
+        """`app`, for web pages of the origins that are allowed."""
+        return CORSMiddleware(
+            app,
+            allow_origins=sorted(self.settings.origins),
+            allow_methods=["POST", "GET"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "accept-language",
+                "apollo-require-preflight",
+                "x-request-id",
+            ],
+            max_age=86_400,
+        )
+
+    def others(self) -> Starlette:
+        """What is served besides GraphQL, and what begins and ends with the process."""
         routes: list[BaseRoute] = [
-            Route("/graphql", self.endpoint),
-            WebSocketRoute("/graphql", self.websocket),
             Route("/media", self.media.upload, methods=["POST"]),
             Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),
@@ -285,20 +314,7 @@ class Application:
                 Route("/", lambda _request: RedirectResponse("/graphiql/")),
                 Mount("/graphiql", GraphiQL(directory=HERE / "web" / "graphiql" / "dist", html=True)),
             ]
-        cors = Middleware(
-            CORSMiddleware,
-            allow_origins=sorted(self.settings.origins),
-            allow_methods=["POST", "GET"],
-            allow_headers=[
-                "authorization",
-                "content-type",
-                "accept-language",
-                "apollo-require-preflight",
-                "x-request-id",
-            ],
-            max_age=86_400,
-        )
-        return Starlette(routes=routes, middleware=[cors], lifespan=self.lifespan)
+        return Starlette(routes=routes, middleware=[Middleware(self.shared)], lifespan=self.lifespan)
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:

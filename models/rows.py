@@ -10,7 +10,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -104,6 +104,11 @@ async def execute(statement: str, *params: Any) -> list[dict[str, Any]]:
 
 def columns(row: type, alias: str = "t") -> str:
     """The select list for a row type whose fields are columns of `alias`."""
+    return _columns(cast(Hashable, row), alias)
+
+
+@functools.cache
+def _columns(row: Any, alias: str) -> str:
     return ", ".join(f"{alias}.{field.name}" for field in dataclasses.fields(row))
 
 
@@ -169,7 +174,13 @@ class Template:
                 values.append(plain(param))
                 shape.append(-1)
                 continue
-            items = [value if type(value) in simple else plain(value) for value in param]
+            kinds = set(map(type, param))
+            if kinds <= simple:
+                items = list(param)
+            elif kinds <= IDS:
+                items = list(map(str, param))
+            else:
+                items = [value if type(value) in simple else plain(value) for value in param]
             if listed and self.dialect == "postgres":
                 values.append(items)
                 shape.append(1)
@@ -236,7 +247,8 @@ def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterabl
         convert = converter(hint, dialect)
         if convert is not None:
             scope[f"to_{field.name}"] = convert
-            value = f"None if {value} is None else to_{field.name}({value})"
+            made = f"to_{field.name}({value})"
+            value = f"None if {value} is None else {made}" if optional(hint) else made
         values.append(value)
     taken = "".join(f"c{number}, " for number in range(len(names)))
     source = f"lambda records: [row({', '.join(values)}) for {taken} in records]"
@@ -249,8 +261,12 @@ def resolved_hints(row: type) -> Iterable[Any]:
     return [hints[field.name] for field in dataclasses.fields(row)]
 
 
+def optional(hint: Any) -> bool:
+    return isinstance(hint, types.UnionType)
+
+
 def converter(hint: Any, dialect: str) -> Callable[[Any], Any] | None:
-    if isinstance(hint, types.UnionType):
+    if optional(hint):
         (hint,) = [option for option in typing.get_args(hint) if option is not types.NoneType]
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, Enum):

@@ -122,7 +122,7 @@ IN_SESSION = (
 
 async def viewer_in(session_id: UUID, account_id: UUID) -> Viewer | None:
     """The account as it stands now, by one statement; None if the session has ended or is another's."""
-    facts = await select(Fact, IN_SESSION, *[[account_id]] * 5, session_id, account_id)
+    facts = await select(Fact, IN_SESSION, *[account_id] * 5, session_id, account_id)
     if all(fact.community_id is not None for fact in facts):
         return None
     return standing(account_id, session_id, facts)

@@ -477,10 +477,8 @@ async def thread_heads_of(_ctx: Context, rows: Sequence[CommentRow]) -> list[Com
 async def authors_of(ctx: Context, rows: Sequence[CommentRow]) -> list[NeighbourRow | None]:
     """Who wrote each comment, None for a tombstone."""
     alive = [row for row in rows if row.deleted_at is None]
-    found = dict(
-        zip([row.id for row in alive], await identity.authors_of(ctx, alive) if alive else [], strict=True)
-    )
-    return [found.get(row.id) for row in rows]
+    authors = iter(await identity.authors_of(ctx, alive) if alive else ())
+    return [next(authors) if row.deleted_at is None else None for row in rows]
 
 
 async def comment_counts_of(_ctx: Context, subjects: Sequence[SubjectRow]) -> list[int]:

@@ -13,6 +13,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -44,9 +45,22 @@ REFERENCE: Final = Counter(
 
 def observe(kind: str, outcome: str, seconds: float | None = None) -> None:
     """Count one operation and, when it was executed, its time."""
-    OPERATIONS.labels(kind, outcome).inc()
+    _counter(kind, outcome).inc()
     if seconds is not None:
-        SECONDS.labels(kind).observe(seconds)
+        _clock(kind).observe(seconds)
+
+
+# Finding the one with these labels costs more than counting.
+
+
+@cache
+def _counter(kind: str, outcome: str) -> Counter:
+    return OPERATIONS.labels(kind, outcome)
+
+
+@cache
+def _clock(kind: str) -> Histogram:
+    return SECONDS.labels(kind)
 
 
 def metrics_response() -> Response:
@@ -68,18 +82,19 @@ def configure_logging(*, production: bool) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[structlog.typing.Processor] = (
-        [print_traceback, structlog.processors.JSONRenderer(serializer=_json)]
+        [print_traceback, _json]
         if production
         else [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            ),
+            _encoded,
         ]
     )
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -90,7 +105,7 @@ def configure_logging(*, production: bool) -> None:
                 structlog.stdlib.add_logger_name,
                 *([first_line] if production else []),
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering, _decoded],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
@@ -143,5 +158,15 @@ def _frames(error: BaseException) -> Iterator[str]:
                 yield from _frames(inner)
 
 
-def _json(event: Any, **_options: Any) -> str:
-    return orjson.dumps(event, default=repr).decode()
+def _json(_logger: Any, _method: str, event: Any) -> bytes:
+    return orjson.dumps(event, default=repr)
+
+
+def _encoded(_logger: Any, _method: str, line: Any) -> bytes:
+    text: str = line
+    return text.encode(errors="backslashreplace")
+
+
+def _decoded(_logger: Any, _method: str, line: Any) -> str:
+    data: bytes = line
+    return data.decode()

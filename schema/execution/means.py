@@ -23,6 +23,9 @@ from strawberry.types.info import Info
 
 from schema.execution.loading import Batch
 
+# Makes a field's arguments as graphql-core has them into those that the resolver takes.
+Converted = Callable[[dict[str, Any], Any], dict[str, Any]]
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -38,21 +41,22 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`batch` for all parents. `arguments` makes its arguments of the field's."""
+    """`batch` for all parents. `arguments` makes its arguments of the field's, once they are `converted`."""
 
     batch: Batch
     arguments: Callable[..., tuple[Any, ...]]
-    converted: Callable[[dict[str, Any], Any], dict[str, Any]]
+    converted: Converted
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """`call(parent, **keywords(arguments, info))` for each parent.
+    """`call(parent, **keywords(converted(arguments, info), info))` for each parent.
 
     `asking` says that the result is a coroutine that awaits hardly anything but what is loaded together.
     """
 
     call: Callable[..., Any]
+    converted: Converted
     keywords: Callable[[dict[str, Any], Any], dict[str, Any]]
     asking: bool = False
 
@@ -100,7 +104,7 @@ def _as_graphql_core_calls_it(field: GraphQLField) -> Called:
     def call(parent: Any, arguments: dict[str, Any], info: Any) -> Any:
         return resolve(parent, info, **arguments)
 
-    return Called(call, keywords)
+    return Called(call, lambda arguments, _info: arguments, keywords)
 
 
 def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
@@ -120,18 +124,15 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
             info=Info(_raw_info=info, _field=definition),
         )
 
-    def keywords(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
-        given = converted(arguments, info) if arguments else {}
-        if info_name is not None:
-            given[info_name] = Info(_raw_info=info, _field=definition)
-        return given
+    def keywords(given: dict[str, Any], info: Any) -> dict[str, Any]:
+        return given if info_name is None else {**given, info_name: Info(_raw_info=info, _field=definition)}
 
     if (column := definition.metadata.get("column")) is not None:
         return Computed(column)
     batch = definition.metadata.get("batch")
     if batch is not None and "arguments" in definition.metadata:
         return Loaded(batch, definition.metadata["arguments"], converted)
-    return Called(_on_parent(resolver), keywords, asking=batch is not None and definition.is_async)
+    return Called(_on_parent(resolver), converted, keywords, asking=batch is not None and definition.is_async)
 
 
 def _plain_arguments(definition: StrawberryField, converter: Any) -> dict[str, str] | None:

@@ -63,6 +63,7 @@ class Step:
 
     __slots__ = (
         "_constant",
+        "_converted",
         "_fixed",
         "_given",
         "asked",
@@ -110,6 +111,7 @@ class Step:
         self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0 and not varies
         self._fixed = not _variables_in(self.nodes[0].arguments or ())
         self._constant: dict[str, Any] | None = None
+        self._converted: dict[str, Any] | None = None
         self._given: tuple[Any, ...] | None = None
 
     @property
@@ -130,15 +132,27 @@ class Step:
             self._constant = values
         return values
 
+    def keywords(self, means: Called, variables: VariableValues, info: Any) -> dict[str, Any]:
+        """The arguments of its resolver, but for the parent. Raises GraphQLError."""
+        return means.keywords(self._as_taken(means, variables, info), info)
+
     def given(self, means: Loaded, variables: VariableValues, info: Any) -> tuple[Any, ...]:
         """The arguments of its batch resolver. Raises GraphQLError, and what the resolver's side raises."""
         if self._given is not None:
             return self._given
-        arguments = self.arguments(variables)
-        given = means.arguments(**means.converted(arguments, info) if arguments else {})
+        given = means.arguments(**self._as_taken(means, variables, info))
         if self._constant is not None:
             self._given = given
         return given
+
+    def _as_taken(self, means: Called | Loaded, variables: VariableValues, info: Any) -> dict[str, Any]:
+        if self._converted is not None:
+            return self._converted
+        arguments = self.arguments(variables)
+        converted = means.converted(arguments, info) if arguments else arguments
+        if self._constant is not None:
+            self._converted = converted
+        return converted
 
 
 class Shape:

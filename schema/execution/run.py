@@ -95,7 +95,8 @@ async def subscribe(plans: Plans, variables: VariableValues, context: Any) -> An
         raise Unplanned("subscription_source")
     info = Resolving(Run(plan, variables, context, None), step)
     try:
-        stream = source.call(None, **source.keywords(step.arguments(variables), info))
+        given = source.converted(step.arguments(variables), info)
+        stream = source.call(None, **source.keywords(given, info))
         if is_awaitable(stream):
             stream = await stream
         if not isinstance(stream, AsyncIterable):
@@ -265,7 +266,7 @@ class Run:
                     block.parents, lambda column: self._arrived(block, step, column)
                 )
                 return
-            keywords = means.keywords(step.arguments(self.variables), info)
+            keywords = step.keywords(means, self.variables, info)
         except Exception as error:
             self._arrived(block, step, [error] * len(block.parents))
             return
@@ -483,7 +484,7 @@ def _as_list(step: Step, value: Any, depth: int) -> Any:
 
 def _items(values: Iterable[Any], depth: int) -> list[Any]:
     """All that is in lists of lists `depth` deep, and what stands there instead of a list."""
-    items = list(values)
+    items = values if isinstance(values, list) else list(values)
     for _ in range(depth):
         flat: list[Any] = []
         for value in items:
