@@ -133,8 +133,8 @@ class Template:
     """A statement taken apart at its placeholders.
 
     Collections of different sizes should not make different texts, each of which the database would
-    have to prepare: PostgreSQL takes a whole collection as one array, SQLite gets it filled up to
-    a power of two.
+    have to prepare: PostgreSQL takes a whole collection as one array, SQLite a long list of ids as one
+    JSON text, and any other filled up to a power of two.
     """
 
     __slots__ = ("builders", "dialect", "lists", "pieces", "simple", "single", "texts")
@@ -166,7 +166,7 @@ class Template:
 
     def _bind_collections(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
         values: list[Any] = []
-        # Of each placeholder the number of values, or -1 for a single one.
+        # Of each placeholder the number of values, or -1 for a single one, or that they are one text.
         shape: list[int] = []
         simple, plain = self.simple, self.plain
         for param, listed in zip(params, self.lists, strict=True):
@@ -179,6 +179,10 @@ class Template:
                 items = list(param)
             elif kinds <= IDS:
                 items = list(map(str, param))
+                if listed and len(items) > MOST_MARKED:
+                    values.append(orjson.dumps(items).decode())
+                    shape.append(AS_JSON)
+                    continue
             else:
                 items = [value if type(value) in simple else plain(value) for value in param]
             if listed and self.dialect == "postgres":
@@ -217,6 +221,9 @@ class Template:
                 text = f"{text[:-4]}= ANY(" if text.endswith("IN (") else text
                 text += f"${number}{piece}"
                 continue
+            if size == AS_JSON:
+                text += f"SELECT value FROM json_each(?){piece}"
+                continue
             marks = []
             for _ in range(abs(size)):
                 number += 1
@@ -229,6 +236,9 @@ class Template:
 TEMPLATES: dict[tuple[str, str], Template] = {}
 MOST_TEMPLATES = 2_000
 MOST_FILLED = 1_024
+# Of ids with a placeholder each. Binding more of them takes longer than having SQLite read them.
+MOST_MARKED = 16
+AS_JSON = -2
 MOST_IDS = 50_000
 SIMPLE: frozenset[type] = frozenset({str, int, bool, float, bytes, types.NoneType})
 IDS: frozenset[type] = frozenset({UUID, pgproto.UUID})

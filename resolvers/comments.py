@@ -6,6 +6,7 @@ stays, its text and its author are shown to nobody.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from uuid import UUID
 
 from models import deliberations as deliberation_rules
@@ -27,6 +28,7 @@ from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.groups import posting
+from resolvers.identity import Authored
 from resolvers.masking import mask
 from resolvers.notices import audiences
 from resolvers.paging import pages
@@ -474,11 +476,18 @@ async def thread_heads_of(_ctx: Context, rows: Sequence[CommentRow]) -> list[Com
     return [head or row for head, row in zip(found, rows, strict=True)]
 
 
-async def authors_of(ctx: Context, rows: Sequence[CommentRow]) -> list[NeighbourRow | None]:
-    """Who wrote each comment, None for a tombstone."""
-    alive = [row for row in rows if row.deleted_at is None]
-    authors = iter(await identity.authors_of(ctx, alive) if alive else ())
-    return [next(authors) if row.deleted_at is None else None for row in rows]
+async def authors_of(ctx: Context, rows: Sequence[Authored]) -> list[NeighbourRow | None]:
+    """Who wrote each comment, and whatever is commented on; None for a tombstone.
+
+    One function for all of them, so that a thread's authors are asked for together.
+    """
+    signed = [not is_tombstone(row) for row in rows]
+    authors = iter(await identity.authors_of(ctx, list(compress(rows, signed))))
+    return [next(authors) if shown else None for shown in signed]
+
+
+def is_tombstone(row: Authored) -> bool:
+    return type(row) is CommentRow and row.deleted_at is not None
 
 
 async def comment_counts_of(_ctx: Context, subjects: Sequence[SubjectRow]) -> list[int]:

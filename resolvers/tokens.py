@@ -7,6 +7,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import jwt
+from asyncpg.pgproto import pgproto
 
 from models.base import now
 from resolvers.errors import Unauthenticated
@@ -90,8 +91,8 @@ class Tokens:
                 options={"require": ["exp", "iat", "sub", "sid"], "verify_iat": False},
             )
             return AccessToken(
-                account_id=UUID(claims["sub"]),
-                session_id=UUID(claims["sid"]),
+                account_id=pgproto.UUID(claims["sub"]),
+                session_id=pgproto.UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
         except jwt.ExpiredSignatureError as error:

@@ -46,6 +46,10 @@ described(
 CommentOrderArgument = Annotated[CommentOrder, strawberry.argument(description="Which come first.")]
 
 
+def shown_bodies(_info: Any, rows: Sequence[CommentRow]) -> list[str | None]:
+    return [row.body if row.deleted_at is None else None for row in rows]
+
+
 @fetched_by(discussion.visible_by_ids)
 @strawberry.type(
     description="A comment below a post or a notice. A deleted one keeps its place in the thread, without"
@@ -72,10 +76,13 @@ class Comment(Liked):
         discussion.subjects_of, description="The post or notice that it is below; null if that is gone."
     )
 
-    @strawberry.field(description="The text, 1 to 2,000 characters; null once it is deleted.")
+    @strawberry.field(
+        description="The text, 1 to 2,000 characters; null once it is deleted.",
+        metadata={"column": shown_bodies},
+    )
     @staticmethod
     def body(root: strawberry.Parent[CommentRow]) -> str | None:
-        return root.body if root.deleted_at is None else None
+        return shown_bodies(None, [root])[0]
 
     @strawberry.field(
         description="The answers in the thread that it begins, tombstones included. Answers to answers are"

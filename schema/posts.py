@@ -13,7 +13,7 @@ from models.identity import CommunityRow, neighbour_key
 from models.paging import Order
 from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
 from models.visibility import public_of
-from resolvers import identity
+from resolvers import comments as discussion
 from resolvers import posts as feed
 from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
@@ -106,7 +106,7 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     created_at: datetime = strawberry.field(description="When it was published.")
     edited_at: datetime | None = strawberry.field(description="When its text was last changed, if ever.")
     pinned_at: datetime | None = strawberry.field(description="When it was pinned, if it is.")
-    author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
+    author: Neighbour = loaded(discussion.authors_of, description="Who wrote it.")
     estate: Estate | None = loaded(
         feed.estates_of, description="The estate it is about; null for the whole community."
     )

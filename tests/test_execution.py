@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import strawberry
@@ -60,6 +60,12 @@ async def authors_of(ctx: Context, posts: Sequence[PostRow]) -> list[Any]:
     return [post.author for post in posts]
 
 
+async def following(ctx: Context, posts: Sequence[PostRow]) -> list[list[PostRow]]:
+    """The posts after each."""
+    ctx.calls.append(("following", [post.number for post in posts]))
+    return [POSTS[post.number :] for post in posts]
+
+
 async def streets_of(ctx: Context, people: Sequence[PersonRow]) -> list[Any]:
     ctx.calls.append(("streets_of", [person.name for person in people]))
     return [f"{person.name} Street" if person is ANN else LookupError("homeless") for person in people]
@@ -100,6 +106,9 @@ class Post:
     author: Person = loaded(authors_of, description="")
     writer: Named | None = loaded(authors_of, description="")
     lost: int | None = loaded(too_few, description="")
+    following: list[Annotated["Post", strawberry.lazy("tests.test_execution")]] = loaded(
+        following, description=""
+    )
     mine: bool = loaded(mine_of, description="", viewer=True)
 
     @strawberry.field(metadata={"batch": likes_of})
@@ -164,6 +173,10 @@ class Mutation:
         return text
 
     @strawberry.mutation
+    async def last(self) -> Post:
+        return POSTS[-1]  # type: ignore[return-value]
+
+    @strawberry.mutation
     async def publish(self, info: Info) -> Post:
         info.context.calls.append(("publish", []))
         return POSTS[0]  # type: ignore[return-value]
@@ -221,6 +234,36 @@ class TestColumns:
     async def test_a_level_is_awaited_together(self) -> None:
         async with asyncio.timeout(5):
             assert await data("{ blocked opened }") == {"blocked": 1, "opened": True}
+
+    async def test_a_call_waits_for_those_below_who_want_the_same(self) -> None:
+        context = Context()
+        found = await data(
+            "{ posts { author { name } following { author { name } following { author { name } } } } }",
+            context,
+        )
+        assert [name for name, _ in context.calls] == ["following", "following", "authors_of"]
+        assert context.calls[-1] == ("authors_of", [1, 2, 3])
+        first, _, last = found["posts"]
+        assert first["author"] == {"name": "Ann"}
+        assert [post["author"]["name"] for post in first["following"]] == ["Ben", "Ann"]
+        assert first["following"][0]["following"] == [{"author": {"name": "Ann"}}]
+        assert last == {"author": {"name": "Ann"}, "following": []}
+
+    async def test_a_call_waits_in_vain_where_there_is_nothing_below(self) -> None:
+        context = Context()
+        found = await data("mutation { last { author { name } following { author { name } } } }", context)
+        assert found == {"last": {"author": {"name": "Ann"}, "following": []}}
+        assert context.calls == [("following", [3]), ("authors_of", [3])]
+
+    async def test_what_others_wait_for_does_not_wait(self) -> None:
+        context = Context()
+        await executed("{ posts { author { street } following { author { street } } } }", context)
+        assert context.calls == [
+            ("authors_of", [1, 2, 3]),
+            ("following", [1, 2, 3]),
+            ("authors_of", [2, 3]),
+            ("streets_of", ["Ann", "Ben"]),
+        ]
 
     async def test_nothing_amiss_is_built_by_generated_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def never(_blocks: Any) -> Any:

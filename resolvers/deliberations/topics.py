@@ -17,7 +17,7 @@ from models.deliberations import (
     DeliberationPhase,
     DeliberationRow,
 )
-from models.identity import CommunityRow, EstateRow, NeighbourRow
+from models.identity import CommunityRow, EstateRow
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, has_power_in
 from models.paging import Page, PageArgs
 from models.posts import PostRow
@@ -508,11 +508,6 @@ async def communities_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[
 async def organisations_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[OrganisationRow | None]:
     """Who convenes each, or was asked to."""
     return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
-async def authors_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[NeighbourRow]:
-    """Who opened or proposed each."""
-    return await identity.authors_of(ctx, rows)
 
 
 async def posts_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[PostRow | None]:

@@ -9,9 +9,10 @@ from resolvers.identity.addresses import (
     homes_by_id,
     organisations_by_id,
 )
-from resolvers.identity.faces import authors_of, neighbours, neighbours_by_id
+from resolvers.identity.faces import Authored, authors_of, neighbours, neighbours_by_id
 
 __all__ = [
+    "Authored",
     "authors_of",
     "buildings_by_id",
     "communities_by_id",

@@ -1,6 +1,6 @@
 """The public face of accounts: a display name, a building, an office; never more."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -47,14 +47,15 @@ async def neighbours(_ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[
     with. An account that is gone keeps a face without a name.
     """
     wanted = list(pairs)
-    return [found or faceless(*pair) for found, pair in zip(await faces(wanted), wanted, strict=True)]
+    found = await faces(wanted)
+    return [found.get(pair) or faceless(*pair) for pair in wanted]
 
 
 async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourRow | None]:
     """The neighbours with these ids in the communities that the viewer belongs to, else None."""
     communities = ctx.viewer.communities
     pairs = [(neighbour_key(community_id, id), community_id) for id in ids for community_id in communities]
-    found = {row.id: row for row in await faces(pairs) if row and takes_part(row)}
+    found = {row.id: row for row in (await faces(pairs)).values() if takes_part(row)}
     return [found.get(id) for id in ids]
 
 
@@ -90,11 +91,12 @@ def office_of(fact: Fact) -> NeighbourOffice | None:
     return NeighbourOffice(fact.organisation_id, fact.place or "", fact.role)
 
 
-async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | None]:
-    accounts = {account_id for account_id, _ in pairs}
-    communities = {community_id for _, community_id in pairs}
-    if not pairs:
-        return []
+async def faces(pairs: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], NeighbourRow]:
+    unique = set(pairs)
+    if not unique:
+        return {}
+    accounts = {account_id for account_id, _ in unique}
+    communities = {community_id for _, community_id in unique}
     names: dict[UUID, str] = {}
     buildings: dict[Any, str] = {}
     held: dict[Any, Fact] = {}
@@ -109,9 +111,8 @@ async def faces(pairs: Collection[tuple[UUID, UUID]]) -> list[NeighbourRow | Non
         if fact.place is not None and ((place := buildings.get(key)) is None or fact.place < place):
             buildings[key] = fact.place
     offices = {key: office_of(fact) for key, fact in held.items()}
-    return [
-        NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))
+    return {
+        pair: NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))
+        for pair in unique
         if pair[0] in names
-        else None
-        for pair in pairs
-    ]
+    }

@@ -24,6 +24,7 @@ from models.deliberations import (
 from models.identity import CommunityRow
 from models.organisations import Power, has_power_in
 from models.posts import PostRow
+from resolvers import comments as discussion
 from resolvers.context import Context
 from resolvers.deliberations import analysis, executions, outcomes, topics
 from resolvers.deliberations import statements as saying
@@ -245,7 +246,7 @@ class Deliberation(Commented, Liked):
     organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
         topics.organisations_of, description="Who convenes it, or was asked to."
     )
-    author: Neighbour = loaded(topics.authors_of, description="Who opened it, or proposed it.")
+    author: Neighbour = loaded(discussion.authors_of, description="Who opened it, or proposed it.")
     post: Annotated["Post", strawberry.lazy("schema.posts")] | None = loaded(
         topics.posts_of, viewer=True, description="The post that it began with, if the viewer may see it."
     )

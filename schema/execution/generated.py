@@ -1,15 +1,14 @@
 """Code that builds the response's objects of one shape, written when the shape is first met.
 
-    def build(parents, columns, links):
-        built = []
-        for p, v1, v2 in zip(parents, columns[1], columns[2]):
+    def build(ids, parents, columns, links, link):
+        for i, p, v1, v2 in zip(ids, parents, columns[1], columns[2]):
             v0 = p.body
-            built.append({'body': v0 if type(v0) is str else S0(v0), 'author': links[1][id(v1)], …})
-        return built
+            link[i] = {'body': v0 if type(v0) is str else S0(v0), 'author': links[1][id(v1)], …}
 
 A column holds a field's value for each parent, a link the built object for each object that a field led
-to, by its identity. The code raises something as soon as a value is not what its type allows: an error,
-a null where none may be, an object that could not be built. `completion` then says what is amiss.
+to, by its identity: `links` are those of the fields, `link` is the one to fill. The code raises something
+as soon as a value is not what its type allows: an error, a null where none may be, an object that could not
+be built. `completion` then says what is amiss.
 """
 
 import math
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from schema.execution.plan import Step
 
 Link = dict[int, Any]
-Builder = Callable[[Sequence[Any], Sequence[Any], Sequence[Link]], list[dict[str, Any]]]
+Builder = Callable[[Sequence[int], Sequence[Any], Sequence[Any], Sequence[Link], Link], None]
 
 # How the scalars of the specification look when there is nothing to convert.
 _AS_IT_IS = {
@@ -77,18 +76,15 @@ def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
         if step.asked is not None:
             writer.lines.append(f"    k{step.index} = links[{step.index}]")
         entries.append(f"{step.key!r}: {writer.completed(step.field.type, value, f'k{step.index}')}")
-    variables = ", ".join(["p", *taken])
-    values = ", ".join(["parents", *columns])
+    variables = ", ".join(["i", "p", *taken])
+    values = ", ".join(["ids", "parents", *columns])
     source = "\n".join(
         [
-            "def build(parents, columns, links):",
+            "def build(ids, parents, columns, links, link):",
             *writer.lines,
-            "    built = []",
-            "    add = built.append",
-            f"    for {variables} in zip({values}):" if taken else "    for p in parents:",
+            f"    for {variables} in zip({values}):",
             *prelude,
-            f"        add({{{', '.join(entries)}}})",
-            "    return built",
+            f"        link[i] = {{{', '.join(entries)}}}",
         ]
     )
     exec(compile(source, f"<{type_.name}>", "exec"), writer.names)  # noqa: S102 -- written above

@@ -6,6 +6,7 @@ each field that leads to objects, and that a `Shape` for each type of object tha
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import Enum
 from inspect import iscoroutinefunction
 from typing import Any, Final
@@ -15,6 +16,7 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -25,6 +27,7 @@ from graphql import (
     VariableNode,
     Visitor,
     get_named_type,
+    is_abstract_type,
     is_leaf_type,
     is_non_null_type,
     is_wrapping_type,
@@ -41,6 +44,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import SKIP, VisitorAction
 
 from schema.execution.generated import Builder, builder
+from schema.execution.loading import Batch
 from schema.execution.means import Attribute, Called, Loaded, Means, means_of, source_of
 from schema.execution.sorting import Types
 
@@ -62,6 +66,7 @@ class Step:
     """One entry of an object in the response."""
 
     __slots__ = (
+        "_below",
         "_constant",
         "_converted",
         "_fixed",
@@ -113,6 +118,7 @@ class Step:
         self._constant: dict[str, Any] | None = None
         self._converted: dict[str, Any] | None = None
         self._given: tuple[Any, ...] | None = None
+        self._below: Below | None = None
 
     @property
     def name(self) -> str:
@@ -154,6 +160,27 @@ class Step:
             self._converted = converted
         return converted
 
+    @property
+    def below(self) -> "Below":
+        """What is asked for, in its turn, of the objects it leads to."""
+        if self._below is None:
+            self._below = NOTHING_BELOW if self.asked is None else self.asked.below(self.named)
+        return self._below
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What is loaded below a field, as far as that is known before its objects are met."""
+
+    # The batch resolvers without arguments that will be called.
+    batches: frozenset[Batch]
+    # Whether nothing is loaded or called there at all.
+    ends: bool
+
+
+NOTHING_BELOW = Below(frozenset(), ends=True)
+UNKNOWN_BELOW = Below(frozenset(), ends=False)
+
 
 class Shape:
     """What is asked of the objects of one type."""
@@ -168,7 +195,7 @@ class Shape:
 
     @property
     def build(self) -> Builder:
-        """Builds the response's objects; raises something if anything is amiss."""
+        """Builds the response's objects into a link; raises something if anything is amiss."""
         if self._build is None:
             self._build = builder(self.type, self.steps)
         return self._build
@@ -190,6 +217,27 @@ class Selection:
         if shape is None:
             shape = self._shapes[type_.name] = self._plan.subshape(type_, self._details)
         return shape
+
+    def below(self, named: Any) -> Below:
+        """What is loaded for the objects, which are expected to be of the type `named`."""
+        if is_abstract_type(named):
+            return UNKNOWN_BELOW
+        try:
+            shape = self.of(named)
+        except GraphQLError:
+            return UNKNOWN_BELOW
+        means = [step.means for step in shape.columns]
+        below = [step.below for step in shape.columns]
+        batches = {
+            step.means.batch
+            for step in shape.columns
+            if isinstance(step.means, Loaded) and not step.field.args
+        }
+        return Below(
+            frozenset(batches).union(*(each.batches for each in below)),
+            ends=not any(isinstance(each, Loaded | Called) for each in means)
+            and all(each.ends for each in below),
+        )
 
 
 class Plan:

@@ -30,7 +30,7 @@ from graphql.pyutils import Undefined, is_awaitable, is_iterable
 from schema.execution.completion import complete
 from schema.execution.loading import Batch, Resumed, Wanted
 from schema.execution.means import Attribute, Called, Computed, Loaded
-from schema.execution.plan import Plan, Plans, Shape, Step, Unplanned
+from schema.execution.plan import UNKNOWN_BELOW, Below, Plan, Plans, Shape, Step, Unplanned
 
 
 async def execute(plans: Plans, variables: VariableValues, context: Any, root: Any) -> ExecutionResult:
@@ -177,6 +177,8 @@ class Run:
         self._opened: list[Block] = []
         # What is to be awaited, each with the values that it will await in turn.
         self._awaited: list[tuple[Coroutine[Any, Any, None], Sequence[Any]]] = []
+        # The batch resolvers that will be called for what that leads to.
+        self._coming: set[Batch] = set()
         self._wanted: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
 
     def open(self, shape: Shape) -> None:
@@ -217,17 +219,16 @@ class Run:
         await self.fill()
         try:
             for block in reversed(self.blocks):
-                built = block.shape.build(block.parents, block.columns, block.links)
-                block.link.update(zip(block.ids, built, strict=True))
+                block.shape.build(block.ids, block.parents, block.columns, block.links, block.link)
         except Exception:
             return complete(self.blocks)
         return self.blocks[0].link[id(self.root)], []
 
     async def _level(self) -> None:
         awaited = self._awaited
-        for call in self._wanted.values():
+        for call in self._due():
             awaited.append((call.run(self.context), ()))
-        self._awaited, self._wanted = [], {}
+        self._awaited, self._coming = [], set()
         works = [work for work, _ in awaited]
         if len(works) > 1 and not self.plan.planner.in_turn:
             await asyncio.gather(*works)
@@ -242,6 +243,22 @@ class Run:
                 work.close()
                 for value in filter(iscoroutine, values):
                     value.close()
+
+    def _due(self) -> list["_Call"]:
+        """The calls to be made now.
+
+        The others wait for those who will want the same of what this level leads to. Nothing waits for them
+        in turn, since nothing is loaded below them.
+        """
+        coming = self._coming.union(*(call.coming for call in self._wanted.values()))
+        wanted, self._wanted = self._wanted, {}
+        due = []
+        for (batch, args), call in wanted.items():
+            if call.ends and not args and batch in coming:
+                self._wanted[batch, args] = call
+            else:
+                due.append(call)
+        return due
 
     def _open(self, shape: Shape, parents: list[Any], ids: list[int], link: dict[int, Any]) -> None:
         block = Block(shape, parents, ids, link)
@@ -263,7 +280,7 @@ class Run:
         try:
             if isinstance(means, Loaded):
                 self._want(means.batch, step.given(means, self.variables, info)).add(
-                    block.parents, lambda column: self._arrived(block, step, column)
+                    block.parents, lambda column: self._arrived(block, step, column), step.below
                 )
                 return
             keywords = step.keywords(means, self.variables, info)
@@ -272,6 +289,7 @@ class Run:
             return
         column = _called(means, block.parents, keywords)
         if means.asking:
+            self._coming |= step.below.batches
             _Asking(self, block, step, column)
         else:
             self._arrived(block, step, column)
@@ -284,7 +302,9 @@ class Run:
 
     def want(self, wanted: Wanted, answered: Callable[[Any], None]) -> None:
         """Load with the next level what a resolver asked for."""
-        self._want(wanted.batch, wanted.args).add([wanted.parent], lambda values: answered(values[0]))
+        self._want(wanted.batch, wanted.args).add(
+            [wanted.parent], lambda values: answered(values[0]), UNKNOWN_BELOW
+        )
 
     def wait(self, work: Coroutine[Any, Any, None], values: Sequence[Any] = ()) -> None:
         """Do `work`, which awaits `values`, with the next level."""
@@ -299,6 +319,7 @@ class Run:
         items = _items(column, step.depth)
         kinds = _kinds(items)
         if any(map(_can_be_awaited, kinds)):
+            self._coming |= step.below.batches
             self.wait(self._settle(block, step, column), items)
             return
         block.columns[step.index] = column
@@ -353,9 +374,14 @@ class _Call:
         self._batch = batch
         self._args = args
         self._wanting: list[tuple[Sequence[Any], Callable[[list[Any]], None]]] = []
+        # What its results lead to.
+        self.coming: frozenset[Batch] = frozenset()
+        self.ends = True
 
-    def add(self, parents: Sequence[Any], answered: Callable[[list[Any]], None]) -> None:
+    def add(self, parents: Sequence[Any], answered: Callable[[list[Any]], None], below: Below) -> None:
         self._wanting.append((parents, answered))
+        self.coming |= below.batches
+        self.ends = self.ends and below.ends
 
     async def run(self, context: Any) -> None:
         if len(self._wanting) == 1:

@@ -8,7 +8,7 @@ import strawberry
 from models.base import now
 from models.notices import AudienceRow, NoticeRow, can_see_reach
 from models.organisations import OrganisationKind, Role
-from resolvers import identity
+from resolvers import comments as discussion
 from resolvers.notices import reach as reaches
 from resolvers.notices import reading
 from schema.comments import Commented
@@ -47,7 +47,7 @@ class Notice(Commented):
     organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
         reading.organisations_of, description="Who published it."
     )
-    author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
+    author: Neighbour = loaded(discussion.authors_of, description="Who wrote it.")
     category: NoticeCategory = strawberry.field(description="What it is about.")
     severity: Severity = strawberry.field(description="How urgent it is.")
     status: NoticeStatus = strawberry.field(description="What became of it.")
