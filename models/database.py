@@ -65,6 +65,8 @@ def config(url: str) -> dict[str, Any]:
                 "journal_mode": "WAL",
                 # An acknowledged write survives a power cut.
                 "synchronous": "FULL",
+                # What was deleted is overwritten: personal data that is gone is not in the file either.
+                "secure_delete": "ON",
                 "busy_timeout": 10_000,
                 "foreign_keys": "ON",
                 "temp_store": "MEMORY",

@@ -35,13 +35,15 @@ class BadPage(ValueError):
 class PageArgs:
     """Relay's arguments. Exactly one of `first` and `last`, from 1 to 100.
 
-    Raises BadPage otherwise.
+    Unless it is to `look_ahead`, a page does not know whether more follows (or, backwards, precedes), and
+    says no. Raises BadPage for bad arguments.
     """
 
     first: int | None = None
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    look_ahead: bool = True
 
     def __post_init__(self) -> None:
         if (self.first is None) == (self.last is None):
@@ -191,12 +193,12 @@ async def pages(
 def statement(
     row: type, table: str, parents: list[UUID], by: str, args: PageArgs, where: Where, order: Order
 ) -> tuple[Any, ...]:
-    """The text and parameters that read one page per parent and one row more, to know of a next.
+    """The text and parameters that read one page per parent, and to look ahead one row more.
 
     SQLite does not say in which order the rows of many parents come: it would carry them all through a
     sorter, whole, which costs as much as finding them.
     """
-    limited = f"({where.text}) ORDER BY {sequence(order, args, 't')} LIMIT {args.size + 1}"
+    limited = f"({where.text}) ORDER BY {sequence(order, args, 't')} LIMIT {args.size + args.look_ahead}"
     if len(parents) == 1:
         text = f"SELECT {columns(row)} FROM {table} t WHERE t.{by} = ? AND {limited}"
         return (text, *parents, *where.params)

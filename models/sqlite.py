@@ -18,7 +18,6 @@ and the turn given on: Tortoise leaves both to the next one who comes.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -37,6 +36,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
+from models.driver import sqlite3
 from models.rows import text_of
 from models.settled import settled
 from models.threads import Connection, Work, connect

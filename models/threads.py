@@ -1,13 +1,13 @@
 """SQLite connections with threads of their own, so that no long statement keeps the event loop waiting."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+from models.driver import sqlite3
 from models.settled import settled
 
 T = TypeVar("T")

@@ -18,11 +18,16 @@ Before = Annotated[str | None, strawberry.argument(description="Only what preced
 
 
 def page_args(
-    first: int | None, after: str | None, last: int | None = None, before: str | None = None
+    first: int | None,
+    after: str | None,
+    last: int | None = None,
+    before: str | None = None,
+    *,
+    look_ahead: bool = True,
 ) -> PageArgs:
     """Raises InvalidInput unless exactly one of `first` and `last` is given, from 1 to 100."""
     try:
-        return PageArgs(first, after, last, before)
+        return PageArgs(first, after, last, before, look_ahead)
     except BadPage as error:
         raise InvalidInput(str(error), **{error.field: str(error)}) from error
 
@@ -33,9 +38,14 @@ def listed(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    selected: frozenset[str] | None = None,
 ) -> tuple[PageArgs, Order]:
-    """The arguments of a batch resolver of pages, from those of a field whose order can be chosen."""
-    return page_args(first, after, last, before), order.by
+    """The arguments of a batch resolver of pages, from those of a field whose order can be chosen.
+
+    Whether more follows is found out only for who asks.
+    """
+    look_ahead = selected is None or "pageInfo" in selected
+    return page_args(first, after, last, before, look_ahead=look_ahead), order.by
 
 
 @strawberry.type(description="Where a page stands in its list.")

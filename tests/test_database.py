@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from models import database, sqlite
+from models.driver import sqlite3
 from models.events import Topic
 from models.rows import connection, dialect, execute
 from models.settled import settled

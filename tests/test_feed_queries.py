@@ -1,5 +1,6 @@
 """The neighbour feed over GraphQL: pages, statements, indexes, and events executed once for all."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -516,6 +517,27 @@ async def test_strangers_follow_nothing(street: Street) -> None:
 
 
 # Indexes
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows"), [("", 3), ("pageInfo { endCursor }", 4), ("info: pageInfo { hasNextPage }", 4)]
+)
+async def test_one_more_is_read_only_for_who_asks_whether_there_is(
+    street: Street, asked: str, rows: int
+) -> None:
+    await street.posts(2, comments=4)
+    wanted = f"comments(first: 3) {{ edges {{ node {{ body }} }} {asked} }}"
+    query = f"""query ($id: ID!) {{ node(id: $id) {{ ... on Community {{
+        posts(first: 2) {{ edges {{ node {{ {wanted} }} }} }}
+    }} }} }}"""
+    async with recorded() as statements:
+        data = await street.run(query, id=street.id)
+    # The first of them: graphql-core, which is asked for comparison, always looks for more.
+    read, *_ = [statement.text for statement in statements if "comment t" in statement.text]
+    assert re.findall(r"LIMIT (\d+)", read) == [str(rows)]
+    for edge in data["node"]["posts"]["edges"]:
+        assert len(edge["node"]["comments"]["edges"]) == 3
+        assert edge["node"]["comments"].get("info", {"hasNextPage": True}) == {"hasNextPage": True}
 
 
 async def test_pages_are_read_from_indexes(street: Street) -> None:

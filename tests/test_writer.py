@@ -1,7 +1,6 @@
 """models.sqlite: units of work that wait for the one writer share its commit, and nothing else."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from tortoise.exceptions import IntegrityError, OperationalError, TransactionMan
 from tortoise.transactions import in_transaction
 
 from models import database, sqlite
+from models.driver import sqlite3
 from models.rows import connection, execute
 from subscriptions.bus import Hint
 from subscriptions.events import Event, Kind

@@ -125,25 +125,30 @@ async def feed(viewer: Viewer, community: UUID) -> dict[str, Any] | None:
     posts, more = [POST(row) for row in rows[:20]], len(rows) > 20
     keys = [row[0] for row in posts]
     likes = await liked(viewer, keys)
-    writers = await faces({row[1] for row in posts}, community)
     ids = [UUID(str(key)) for key in keys]
     below = [
         COMMENT(row)
         for row in await fetch(
             *statement(
-                CommentRow, "comment", ids, "subject_id", PageArgs(first=3), EVERYTHING, NEWEST_COMMENTS
+                CommentRow,
+                "comment",
+                ids,
+                "subject_id",
+                PageArgs(first=3, look_ahead=False),
+                EVERYTHING,
+                NEWEST_COMMENTS,
             )
         )
     ]
     below.sort(key=itemgetter(0), reverse=True)
-    speakers = await faces({row[1] for row in below}, community)
+    people = await faces({row[1] for row in [*posts, *below]}, community)
     said: defaultdict[Any, list[Any]] = defaultdict(list)
     for id, author, body, _, _, at, _, subject in below:
         node = {
             "id": opaque("Comment", id),
             "body": body,
             "createdAt": moment(at),
-            "author": speakers[author],
+            "author": people[author],
         }
         said[subject].append({"node": node})
     nodes = [
@@ -155,40 +160,20 @@ async def feed(viewer: Viewer, community: UUID) -> dict[str, Any] | None:
             "commentCount": comments,
             "likeCount": like_count,
             "viewerHasLiked": id in likes,
-            "author": writers[author],
-            "comments": {"edges": said[id][:3]},
+            "author": people[author],
+            "comments": {"edges": said[id]},
         }
         for id, author, kind, body, comments, like_count, at in posts
     ]
     return {"posts": listed(LATEST, keys, nodes, more)}
 
 
-async def said_below(viewer: Viewer, parents: list[UUID], first: int, community: UUID) -> list[Any]:
-    """The parent of each comment, its node, and its key."""
+async def said_below(parents: list[UUID], args: PageArgs) -> list[Any]:
+    """The comments below each, in their order."""
     rows = await fetch(
-        *statement(
-            CommentRow, "comment", parents, "parent_id", PageArgs(first=first), EVERYTHING, OLDEST_COMMENTS
-        )
+        *statement(CommentRow, "comment", parents, "parent_id", args, EVERYTHING, OLDEST_COMMENTS)
     )
-    found = sorted([COMMENT(row) for row in rows], key=itemgetter(0))
-    likes = await liked(viewer, [row[0] for row in found])
-    speakers = await faces({row[1] for row in found}, community)
-    return [
-        (
-            parent,
-            id,
-            {
-                "id": opaque("Comment", id),
-                "body": body,
-                "createdAt": moment(at),
-                "likeCount": like_count,
-                "viewerHasLiked": id in likes,
-                "author": speakers[author],
-            },
-            replies,
-        )
-        for id, author, body, like_count, replies, at, parent, _ in found
-    ]
+    return sorted([COMMENT(row) for row in rows], key=itemgetter(0))
 
 
 async def thread(viewer: Viewer, key: UUID) -> dict[str, Any] | None:
@@ -199,19 +184,26 @@ async def thread(viewer: Viewer, key: UUID) -> dict[str, Any] | None:
     if not rows:
         return None
     id, author, kind, body, comments, like_count, at = POST(rows[0])
-    community = UUID(str(rows[0][1]))
-    likes = await liked(viewer, [id])
-    writers = await faces({author}, community)
-    heads = await said_below(viewer, [key], 50, community)
+    heads = await said_below([key], PageArgs(first=50))
     heads, more = heads[:50], len(heads) > 50
+    answers = await said_below([UUID(str(head[0])) for head in heads], PageArgs(first=2, look_ahead=False))
+    likes = await liked(viewer, [id, *(row[0] for row in [*heads, *answers])])
+    people = await faces({author, *(row[1] for row in [*heads, *answers])}, UUID(str(rows[0][1])))
+
+    def shown(said: Any) -> dict[str, Any]:
+        return {
+            "id": opaque("Comment", said[0]),
+            "body": said[2],
+            "createdAt": moment(said[5]),
+            "likeCount": said[3],
+            "viewerHasLiked": said[0] in likes,
+            "author": people[said[1]],
+        }
+
     below: defaultdict[Any, list[Any]] = defaultdict(list)
-    for parent, _, node, _ in await said_below(
-        viewer, [UUID(str(head)) for _, head, _, _ in heads], 2, community
-    ):
-        below[parent].append({"node": node})
-    for _, head, node, replies in heads:
-        node["replyCount"] = replies
-        node["replies"] = {"edges": below[head][:2]}
+    for answer in answers:
+        below[answer[6]].append({"node": shown(answer)})
+    nodes = [{**shown(head), "replyCount": head[4], "replies": {"edges": below[head[0]]}} for head in heads]
     return {
         "id": opaque("Post", id),
         "kind": kind,
@@ -220,10 +212,8 @@ async def thread(viewer: Viewer, key: UUID) -> dict[str, Any] | None:
         "commentCount": comments,
         "likeCount": like_count,
         "viewerHasLiked": id in likes,
-        "author": writers[author],
-        "threads": listed(
-            OLDEST_COMMENTS, [head for _, head, _, _ in heads], [node for _, _, node, _ in heads], more
-        ),
+        "author": people[author],
+        "threads": listed(OLDEST_COMMENTS, [head[0] for head in heads], nodes, more),
     }
 
 

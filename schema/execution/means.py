@@ -41,11 +41,16 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`batch` for all parents. `arguments` makes its arguments of the field's, once they are `converted`."""
+    """`batch` for all parents. `arguments` makes its arguments of the field's, once they are `converted`.
+
+    If it takes `selected`, it is told the names of the fields that are selected of what the field leads to,
+    or None where that depends on the objects.
+    """
 
     batch: Batch
     arguments: Callable[..., tuple[Any, ...]]
     converted: Converted
+    selective: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,9 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
         return Computed(column)
     batch = definition.metadata.get("batch")
     if batch is not None and "arguments" in definition.metadata:
-        return Loaded(batch, definition.metadata["arguments"], converted)
+        arguments = definition.metadata["arguments"]
+        selective = "selected" in getattr(arguments, "__annotations__", ())
+        return Loaded(batch, arguments, converted, selective)
     return Called(_on_parent(resolver), converted, keywords, asking=batch is not None and definition.is_async)
 
 

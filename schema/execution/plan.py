@@ -146,7 +146,10 @@ class Step:
         """The arguments of its batch resolver. Raises GraphQLError, and what the resolver's side raises."""
         if self._given is not None:
             return self._given
-        given = means.arguments(**self._as_taken(means, variables, info))
+        taken = self._as_taken(means, variables, info)
+        if means.selective:
+            taken = {**taken, "selected": self.asked.selected(self.named) if self.asked else None}
+        given = means.arguments(**taken)
         if self._constant is not None:
             self._given = given
         return given
@@ -217,6 +220,15 @@ class Selection:
         if shape is None:
             shape = self._shapes[type_.name] = self._plan.subshape(type_, self._details)
         return shape
+
+    def selected(self, named: Any) -> frozenset[str] | None:
+        """The fields that are selected of the objects, which are expected to be of the type `named`."""
+        if is_abstract_type(named):
+            return None
+        try:
+            return frozenset(step.name for step in self.of(named).steps)
+        except GraphQLError:
+            return None
 
     def below(self, named: Any) -> Below:
         """What is loaded for the objects, which are expected to be of the type `named`."""

@@ -12,6 +12,8 @@ const all = (sql, ...params) => {
   return statement.all(...params);
 };
 const marks = (n) => Array(n).fill("?").join(", ");
+// What stands in IN's parentheses, and its values.
+const among = (ids) => (ids.length > 16 ? ["SELECT value FROM json_each(?)", [JSON.stringify(ids)]] : [marks(ids.length), ids]);
 const verify = createVerifier({
   key: process.env.LINLI_TOKEN_KEY, algorithms: ["HS256"], allowedIss: "linli", allowedAud: "linli-api", cache: true,
 });
@@ -79,8 +81,8 @@ export function viewerOf(authorization) {
 
 // One for each of `ids`, by one statement.
 function byId(table, names, ids) {
-  const unique = [...new Set(ids)];
-  const rows = all(`SELECT ${of("t", names)} FROM ${table} t WHERE t.id IN (${marks(unique.length)})`, ...unique);
+  const [list, values] = among([...new Set(ids)]);
+  const rows = all(`SELECT ${of("t", names)} FROM ${table} t WHERE t.id IN (${list})`, ...values);
   const found = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => found.get(id) ?? null);
 }
@@ -105,7 +107,8 @@ const commentsBelow = (by, order) => (parents, { first }) => {
   const found = new Map(parents.map(({ id }) => [id, []]));
   const rows = all(
     `SELECT ${of("c", COMMENT)} FROM json_each(?) AS parent CROSS JOIN comment c ON c.rowid IN (SELECT t.rowid FROM comment t` +
-      ` WHERE t.${by} = parent.value AND (1 = 1) ORDER BY t.id ${order} LIMIT ${first + 1})`,
+      // Whether more follows is asked only of the page of one parent.
+      ` WHERE t.${by} = parent.value AND (1 = 1) ORDER BY t.id ${order} LIMIT ${first})`,
     JSON.stringify([...found.keys()]),
   );
   for (const row of rows) found.get(row[by]).push(row);
@@ -115,8 +118,7 @@ const commentsBelow = (by, order) => (parents, { first }) => {
 };
 
 const faces = (column) => (rows) => {
-  const unique = [...new Set(rows.map((row) => row[column]))];
-  const list = marks(unique.length);
+  const [list, values] = among([...new Set(rows.map((row) => row[column]))]);
   const found = new Map();
   const community = rows[0].community_id;
   for (const row of all(
@@ -126,7 +128,7 @@ const faces = (column) => (rows) => {
       ` WHERE a.id IN (${list}) UNION ALL SELECT p.account_id, p.community_id, '', p.organisation_id, p.role, o.name` +
       ` FROM appointment p JOIN organisation o ON o.id = p.organisation_id` +
       ` WHERE p.revoked_at IS NULL AND p.account_id IN (${list}) AND p.community_id IN (?)`,
-    community, ...unique, ...unique, community,
+    community, ...values, ...values, community,
   )) {
     if (row.role === null) found.set(row.account_id, { id: row.account_id, displayName: row.name, building: row.place });
   }
@@ -134,9 +136,9 @@ const faces = (column) => (rows) => {
 };
 
 function liked(rows, _args, { viewer }) {
+  const [list, values] = among(rows.map(({ id }) => id));
   const found = new Set(all(
-    `SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (${marks(rows.length)})`,
-    viewer.account, ...rows.map(({ id }) => id),
+    `SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (${list})`, viewer.account, ...values,
   ).map((row) => row.subject_id));
   return rows.map(({ id }) => found.has(id));
 }
