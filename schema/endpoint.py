@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
-import structlog
 from graphql import ExecutionResult, GraphQLError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -28,6 +27,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.documents import Documents, UnknownDocument, named
+from schema.observability import REQUEST_ID
 from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 
 BODY_BYTES: Final = 1024 * 1024
@@ -117,11 +117,13 @@ class GraphQLEndpoint:
         given = request.headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         request.state.request_id = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                response = await self.respond(request)
-            except ClientDisconnect:
-                return
+        given_before = REQUEST_ID.set(request_id)
+        try:
+            response = await self.respond(request)
+        except ClientDisconnect:
+            return
+        finally:
+            REQUEST_ID.reset(given_before)
         response.headers["x-request-id"] = request_id
         await response(scope, receive, send)
 

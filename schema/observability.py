@@ -13,6 +13,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -68,16 +69,22 @@ def metrics_response() -> Response:
     return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-def request_id() -> str | None:
-    """The id of the request that is being served, if any."""
-    bound = structlog.contextvars.get_contextvars().get("request_id")
-    return bound if isinstance(bound, str) else None
+# The id of the request that is being served, or of the operation over a WebSocket.
+REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+
+
+def with_request_id(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    if (id_ := REQUEST_ID.get()) is not None:
+        event["request_id"] = id_
+    return event
 
 
 def configure_logging(*, production: bool) -> None:
     """Send all logs, also those of libraries, to standard output: as JSON lines in production."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        with_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -462,7 +462,7 @@ class Operations:
         ids = {} if ids is None else ids
         id_ = ids.get(id(error))
         if id_ is None:
-            id_ = ids[id(error)] = observability.request_id() or uuid.uuid4().hex
+            id_ = ids[id(error)] = observability.REQUEST_ID.get() or uuid.uuid4().hex
             path = ".".join(
                 part for part in (located.path if located else None) or () if isinstance(part, str)
             )
@@ -476,8 +476,8 @@ class Operations:
         result: ExecutionResult | AsyncIterable[Any],
         seconds: float,
     ) -> None:
-        errors = (result.errors or []) if isinstance(result, ExecutionResult) else []
-        codes = sorted({str((error.extensions or {}).get("code")) for error in errors})
+        errors = result.errors if isinstance(result, ExecutionResult) else None
+        codes = sorted({str((error.extensions or {}).get("code")) for error in errors}) if errors else []
         if isinstance(result, Refusal):
             outcome = "refused"
         elif INTERNAL in codes:
@@ -519,7 +519,7 @@ def encode_bytes(result: ExecutionResult) -> bytes:
         return orjson.dumps(body)
     except TypeError:
         # A lone surrogate, or a scalar that is serialized to something JSON does not have.
-        id_ = observability.request_id() or uuid.uuid4().hex
+        id_ = observability.REQUEST_ID.get() or uuid.uuid4().hex
         log.exception("internal_error", id=id_, path="")
         masked = {"message": "Internal error", "extensions": {"code": INTERNAL, "id": id_}}
         return orjson.dumps({"errors": [masked]} | ({} if isinstance(result, Refusal) else {"data": None}))

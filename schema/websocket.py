@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import structlog
 from graphql import ExecutionResult
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -25,6 +24,7 @@ from resolvers.errors import DomainError, NotAllowed
 from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
 from schema.execution import Common
+from schema.observability import REQUEST_ID
 from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
 from subscriptions.events import Logged
@@ -426,7 +426,7 @@ class Handler:
     ) -> None:
         task = asyncio.current_task()
         # The task's own context: whatever is logged for this operation carries its id.
-        structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)
+        REQUEST_ID.set(uuid.uuid4().hex)
         try:
             if operation.kind == "subscription":
                 await self._follow(id, operation, parameters, admission)

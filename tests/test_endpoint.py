@@ -13,6 +13,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from schema.endpoint import BODY_BYTES, GraphQLEndpoint
+from schema.observability import REQUEST_ID, with_request_id
 from schema.operations import Operations
 
 pytestmark = pytest.mark.anyio
@@ -432,12 +433,10 @@ class TestContext:
             assert len(answered) == 32
 
     async def test_the_id_is_in_the_log_and_leaves_it_again(self, client: httpx.AsyncClient) -> None:
-        import structlog
-
-        with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        with capture_logs(processors=[with_request_id]) as logs:
             await client.post("/graphql", json={"query": "{ who }"}, headers={"x-request-id": "req-1"})
         assert [entry["request_id"] for entry in logs] == ["req-1"]
-        assert "request_id" not in structlog.contextvars.get_contextvars()
+        assert REQUEST_ID.get() is None
 
     async def test_a_client_that_leaves_while_sending(self, client: httpx.AsyncClient) -> None:
         schema = strawberry.Schema(Query)._schema

@@ -465,8 +465,10 @@ class TestExecute:
         assert len(logged(logs, "internal_error")) == 1
 
     async def test_the_requests_id_is_that_of_the_error(self, operations: Operations) -> None:
-        with structlog.contextvars.bound_contextvars(request_id="req-1"), capture_logs():
+        before = observability.REQUEST_ID.set("req-1")
+        with capture_logs():
             error = only_error(await run(operations, "{ broken }"))
+        observability.REQUEST_ID.reset(before)
         assert (error.extensions or {})["id"] == "req-1"
 
     async def test_the_log_has_no_values(self, operations: Operations) -> None:
