@@ -224,6 +224,24 @@ async def test_a_server_that_comes_back_is_used_again(world: World) -> None:
     await usable()
 
 
+# Deleting
+
+
+async def test_what_was_deleted_is_not_in_the_file_either(tmp_path: Path, sqlite_template: Path) -> None:
+    path = tmp_path / "linli.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    marker = "to-be-forgotten-" * 8
+    for statement, kept in (
+        ("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", True),
+        ("DELETE FROM topic WHERE name = ?", False),
+    ):
+        async with database.database(f"sqlite://{path}"):
+            await execute(statement, marker)
+        # Closing has merged the write-ahead log.
+        assert not path.with_name("linli.db-wal").exists()
+        assert (marker.encode() in path.read_bytes()) is kept
+
+
 # Several processes
 
 
