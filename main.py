@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -271,15 +271,15 @@ class Application:
     def asgi(self) -> ASGIApp:
         """The ASGI application.
 
-        Nearly all that is asked goes to one path. It takes no detour by a router, nor by the handling of
+        Nearly all that is asked goes to one path, and there straight past the router and the handling of
         exceptions, of which the endpoint lets none out.
         """
-        graphql: dict[str, ASGIApp] = {"http": self.shared(self.endpoint), "websocket": self.websocket}
-        others = self.others()
+        straight: dict[str, ASGIApp] = {"http": self.shared(self.endpoint), "websocket": self.websocket}
+        routed = self.routed()
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            known = graphql.get(scope["type"]) if scope.get("path") == "/graphql" else None
-            await (known or others)(scope, receive, send)
+            known = straight.get(scope["type"]) if scope.get("path") == "/graphql" else None
+            await (known or routed)(scope, receive, send)
 
         return application
 
@@ -299,9 +299,11 @@ class Application:
             max_age=86_400,
         )
 
-    def others(self) -> Starlette:
-        """What is served besides GraphQL, and what begins and ends with the process."""
+    def routed(self) -> Starlette:
+        """All that is served, and what begins and ends with the process."""
         routes: list[BaseRoute] = [
+            Route("/graphql", self.endpoint),
+            WebSocketRoute("/graphql", self.websocket),
             Route("/media", self.media.upload, methods=["POST"]),
             Route("/media/{id}", self.media.show, methods=["GET"]),
             Route("/healthz", self.healthz),

@@ -24,6 +24,8 @@ from tortoise.backends.base.client import Capabilities
 from tortoise.context import require_context
 
 R = TypeVar("R")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,21 +304,28 @@ def utc_from_text(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Ids(dict[str, UUID]):
-    """Ids by their text. Most have been read before: looking one up costs a tenth of making it.
+class Remembered(dict[K, V]):
+    """What `make` makes of each key, at most so many at a time. Worth it where most are asked for again."""
 
-    They are made as PostgreSQL's driver makes them, in a tenth of the time of Python's own.
-    """
+    def __init__(self, make: Callable[[K], V], most: int) -> None:
+        super().__init__()
+        self._make = make
+        self._most = most
 
-    def __missing__(self, text: str) -> UUID:
-        if len(self) >= MOST_IDS:
+    def __missing__(self, key: K) -> V:
+        if len(self) >= self._most:
             self.clear()
-        found = self[text] = pgproto.UUID(text)
+        found = self[key] = self._make(key)
         return found
 
 
+# Looking an id up by its text costs a tenth of making it, as PostgreSQL's driver does; Python's own UUID
+# takes ten times as long again.
+IDS_BY_TEXT: Remembered[str, UUID] = Remembered(pgproto.UUID, MOST_IDS)
+
+
 SQLITE_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
-    UUID: Ids().__getitem__,
+    UUID: IDS_BY_TEXT.__getitem__,
     datetime: utc_from_text,
     date: date.fromisoformat,
     bool: bool,

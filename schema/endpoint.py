@@ -175,15 +175,10 @@ async def posted(request: Request) -> Parameters:
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
         raise _too_large()
     body = bytearray()
-    more = True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
+            async for chunk in request.stream():
+                body += chunk
                 if len(body) > BODY_BYTES:
                     raise _too_large()
     except TimeoutError:

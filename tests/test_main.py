@@ -32,6 +32,12 @@ def client(application: Application) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(application.asgi()), base_url="http://linli")
 
 
+async def test_an_address_with_a_slash_too_many_leads_to_the_right_one(tmp_path: Path) -> None:
+    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
+        answer = await http.post("/graphql/", json={"query": "{ __typename }"})
+        assert (answer.status_code, answer.headers["location"]) == (307, "http://linli/graphql")
+
+
 @pytest.mark.parametrize("name", ["LINLI_KEYS", "LINLI_INDEX_KEY", "LINLI_TOKEN_KEY", "LINLI_SMS_URL"])
 def test_production_has_no_default_secret(tmp_path: Path, name: str) -> None:
     env = production(tmp_path)

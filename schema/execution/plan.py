@@ -223,20 +223,13 @@ class Selection:
 
     def selected(self, named: Any) -> frozenset[str] | None:
         """The fields that are selected of the objects, which are expected to be of the type `named`."""
-        if is_abstract_type(named):
-            return None
-        try:
-            return frozenset(step.name for step in self.of(named).steps)
-        except GraphQLError:
-            return None
+        shape = self._expected(named)
+        return frozenset(step.name for step in shape.steps) if shape else None
 
     def below(self, named: Any) -> Below:
         """What is loaded for the objects, which are expected to be of the type `named`."""
-        if is_abstract_type(named):
-            return UNKNOWN_BELOW
-        try:
-            shape = self.of(named)
-        except GraphQLError:
+        shape = self._expected(named)
+        if shape is None:
             return UNKNOWN_BELOW
         means = [step.means for step in shape.columns]
         below = [step.below for step in shape.columns]
@@ -250,6 +243,15 @@ class Selection:
             ends=not any(isinstance(each, Loaded | Called) for each in means)
             and all(each.ends for each in below),
         )
+
+    def _expected(self, named: Any) -> Shape | None:
+        """The shape of the objects if they can only be of the type `named`, and no variable is bad."""
+        if is_abstract_type(named):
+            return None
+        try:
+            return self.of(named)
+        except GraphQLError:
+            return None
 
 
 class Plan:
