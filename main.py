@@ -59,7 +59,7 @@ from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
 from subscriptions.hub import Hub
-from subscriptions.transport import WebSocketProtocol
+from subscriptions.transport import HttpProtocol, WebSocketProtocol
 
 HERE = Path(__file__).parent
 
@@ -473,7 +473,7 @@ def serve(settings: Settings) -> None:
         # The protocol's own heartbeat closes with a code that clients retry.
         ws_ping_interval=None,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

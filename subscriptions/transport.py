@@ -1,20 +1,36 @@
-"""uvicorn's WebSocket protocol, with the things that a server of strangers needs and ASGI lacks.
+"""WebSockets below ASGI, with the things that a server of strangers needs and ASGI lacks.
 
 ASGI's `send` makes an event, a coroutine, a websockets.Frame and a header of every message, and tells
 nobody whether the client takes it; its `receive` keeps a task, a queue and the frames of all middleware
-for as long as a client stays. The protocol offers itself to the application instead, as a `Wire`.
+for as long as a client stays. The protocol offers itself to the application instead, as a `Wire`; through
+ASGI a client is only let in or turned away.
+
+uvicorn writes a WebSocket's request out again for another parser to read, which is most of what it costs
+to connect. Here the request is taken as httptools has read it. What follows is read by websockets.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import unquote
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
-from websockets.http11 import Request
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Protocol as Framing
+from websockets.protocol import Side
+
+from subscriptions.handshake import Headers, Unfit, accept_of, head, subprotocols_of
 
 WIRE = "linli.wire"
+# Whoever has not finished the closing handshake by then is dropped.
+CLOSING_SECONDS = 10.0
+
+logger = logging.getLogger("uvicorn.error")
 
 
 class Listener(Protocol):
@@ -42,7 +58,11 @@ class Wire(Protocol):
         ...
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` of all messages from now on. The ASGI application returns, and the socket stays."""
+        """Tell `listener` of all messages. The ASGI application returns, and the socket stays.
+
+        To be called in the turn of the event loop in which the client is let in: a client that speaks
+        while nobody listens is dropped.
+        """
         ...
 
     def pause(self) -> None:
@@ -77,160 +97,244 @@ def text_of(data: bytes) -> str | None:
         return None
 
 
-class Inbox:
-    """Stands where ASGI's events wait to be received, and tells the listener of them at once."""
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP, which hands a WebSocket's request over as it has been read."""
 
-    __slots__ = ("ended", "listener")
-
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-        self.ended = False
-
-    def put_nowait(self, event: Any) -> None:
-        if self.ended:
-            return
-        if event["type"] == "websocket.receive":
-            self.listener.message(event.get("text"))
-        else:
-            self.ended = True
-            self.listener.gone()
+    def handle_websocket_upgrade(self) -> None:
+        protocol = WebSocketProtocol(self.config, self.server_state)
+        self.connections.discard(self)
+        self.transport.set_protocol(protocol)
+        # The parser knows us as we know it, and neither is needed any more.
+        self.parser = None  # type: ignore[assignment]
+        protocol.open(self.transport, self.scope, self.url)
 
 
-class Writable:
-    """Stands where ASGI's `send` waits for the kernel: nobody waits for it any more."""
-
-    __slots__ = ()
-
-    def set(self) -> None: ...
-
-    def clear(self) -> None: ...
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Puts itself into the scope's extensions, as a `Wire`.
+class WebSocketProtocol(asyncio.Protocol):
+    """A client's socket from its handshake on. Puts itself into the scope's extensions, as a `Wire`.
 
     A client that no longer reads never lets a close frame out, and its socket would stay open with
     all that is buffered for it; aborting frees both at once. The same happens to whoever has not
-    finished the closing handshake after `close_timeout`.
+    finished the closing handshake after CLOSING_SECONDS.
     """
 
-    blocked = False
-    drained: Callable[[], None] | None = None
-    inbox: Inbox | None = None
+    __slots__ = (
+        "_binary",
+        "_closing",
+        "_config",
+        "_dropping",
+        "_framing",
+        "_listener",
+        "_lost",
+        "_parts",
+        "_paused",
+        "_server_state",
+        "_transport",
+        "blocked",
+        "drained",
+    )
 
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+    _transport: asyncio.Transport
+
+    def __init__(self, config: Config, server_state: ServerState) -> None:
+        self._config = config
+        self._server_state = server_state
+        # None until the client is let in.
+        self._framing: Framing | None = None
+        self._listener: Listener | None = None
+        # Of a message that comes in several frames.
+        self._parts: list[bytes] = []
+        self._binary = False
+        self._paused = False
+        # We have said that we close.
+        self._closing = False
+        self._lost = False
+        self._dropping: asyncio.TimerHandle | None = None
+        self.blocked = False
+        self.drained: Callable[[], None] | None = None
+
+    # The handshake
+
+    def open(self, transport: asyncio.Transport, request: Any, url: bytes) -> None:
+        """Answer an HTTP `request` (its ASGI scope) for `url`, or have the application answer it."""
+        self._transport = transport
+        self._server_state.connections.add(self)  # type: ignore[arg-type]
         # Write at once, and say at once what the kernel does not take: who offers frames joins them, and
         # what waits is bounded there.
         transport.set_write_buffer_limits(high=0)
+        headers = request["headers"]
+        try:
+            accept = accept_of(request["method"], request["http_version"], headers)
+            path, _, query = url.partition(b"?")
+            scope = {
+                **request,
+                "type": "websocket",
+                "scheme": "wss" if request["scheme"] == "https" else "ws",
+                "path": request["root_path"] + unquote(path.decode("ascii")),
+                "raw_path": request["root_path"].encode() + path,
+                "query_string": query,
+                "subprotocols": subprotocols_of(headers),
+                "extensions": {WIRE: self},
+            }
+        except Unfit as unfit:
+            self._turn_away(unfit.status, str(unfit), unfit.headers)
+        except UnicodeDecodeError:
+            self._turn_away(HTTPStatus.BAD_REQUEST, "A path is ASCII")
+        else:
+            task = asyncio.get_running_loop().create_task(self._run(scope, accept))
+            self._server_state.tasks.add(task)
+            task.add_done_callback(self._server_state.tasks.discard)
 
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        # The application's task starts with the loop's next turn, so it sees this.
-        if (scope := getattr(self, "scope", None)) is not None:
-            scope["extensions"][WIRE] = self
+    async def _run(self, scope: dict[str, Any], accept: bytes) -> None:
+        async def receive() -> dict[str, Any]:
+            if self._framing is not None:
+                raise RuntimeError("Messages are told to who listens to the wire")
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            kind = message["type"]
+            if kind == "websocket.accept":
+                self._let_in(accept, message.get("subprotocol"), message.get("headers", ()))
+            elif kind != "websocket.close":
+                raise RuntimeError(f"{kind} is written to the wire")
+            elif self._framing is None:
+                self._turn_away(HTTPStatus.FORBIDDEN)
+            else:
+                self.close(message.get("code", 1000), message.get("reason") or "")
+
+        try:
+            await self._config.loaded_app(scope, receive, send)
+        except Exception:
+            logger.exception("Exception in ASGI application")
+        if self._framing is None:
+            self._turn_away(HTTPStatus.INTERNAL_SERVER_ERROR)
+        elif self._listener is None and not self._closing:
+            self._transport.close()
+
+    def _let_in(self, accept: bytes, subprotocol: str | None, headers: Headers) -> None:
+        spoken = [(b"sec-websocket-protocol", subprotocol.encode())] if subprotocol else []
+        upgrade = (b"upgrade", b"websocket"), (b"connection", b"Upgrade"), (b"sec-websocket-accept", accept)
+        answer = head(
+            HTTPStatus.SWITCHING_PROTOCOLS, upgrade, spoken, self._server_state.default_headers, headers
+        )
+        self._framing = Framing(Side.SERVER, max_size=self._config.ws_max_size, logger=logger)
+        self._transport.write(answer)
+
+    def _turn_away(self, status: HTTPStatus, why: str = "", headers: Headers = ()) -> None:
+        if self._transport.is_closing():
+            return
+        body = why.encode()
+        entity = (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))
+        answer = head(
+            status, headers, entity, [(b"connection", b"close")], self._server_state.default_headers
+        )
+        self._transport.write(answer + body)
+        self._transport.close()
+        self._drop_later()
 
     # The wire
 
     def write(self, data: bytes) -> bool:
-        if self.close_sent or self.transport.is_closing():
+        if self._closing or self._transport.is_closing():
             return False
-        self.transport.write(data)
+        self._transport.write(data)
         return not self.blocked
 
     def listen(self, listener: Listener) -> None:
-        waiting: Any = self.queue
-        inbox: Any = Inbox(listener)
-        # From here on nothing is received or sent by ASGI, and what it needed can go.
-        self.inbox = self.queue = inbox
-        self.writable = Writable()  # type: ignore[assignment]
-        del self.scope, self.request, self.response
-        self.resume()
-        while not waiting.empty():
-            inbox.put_nowait(waiting.get_nowait())
+        if self._lost:
+            listener.gone()
+        else:
+            self._listener = listener
 
     def pause(self) -> None:
-        if not self.read_paused and not self.transport.is_closing():
-            self.read_paused = True
-            self.transport.pause_reading()
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
-            self.transport.resume_reading()
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        if self.close_sent or self.transport.is_closing():
+        if self._framing is None or self._closing or self._transport.is_closing():
             return
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self._framing.send_close(code, reason)
+        self._transport.write(b"".join(self._framing.data_to_send()))
+        self._closing = True
         # The client's answer is to be read.
         self.resume()
-        self._abort_later()
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._drop_later()
+        self._end()
 
     def abort(self) -> None:
-        self.transport.abort()
+        self._transport.abort()
+
+    # What the event loop tells
 
     def pause_writing(self) -> None:
         self.blocked = True
-        super().pause_writing()
 
     def resume_writing(self) -> None:
         self.blocked = False
-        super().resume_writing()
         if self.drained is not None:
             self.drained()
 
+    def data_received(self, data: bytes) -> None:
+        framing = self._framing
+        if framing is None:
+            # A client waits until it is answered (RFC 6455, section 4.1).
+            self._transport.abort()
+            return
+        framing.receive_data(data)
+        if answers := framing.data_to_send():
+            self._transport.write(b"".join(answers))
+        for frame in framing.events_received():
+            if isinstance(frame, Frame):
+                self._read(frame)
+        if framing.eof_sent:
+            # The closing handshake is done, or the client has broken the rules and has been told so.
+            self._transport.close()
+            self._drop_later()
+            self._end()
+
+    def _read(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+        elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            self._binary = frame.opcode is Opcode.BINARY
+            self._parts = [bytes(frame.data)]
+        else:
+            return
+        if frame.fin:
+            message, self._parts = b"".join(self._parts), []
+            if self._listener is not None:
+                self._listener.message(None if self._binary else text_of(message))
+            elif not self._closing:
+                self._transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+        self._lost = True
+        self._server_state.connections.discard(self)
+        if self._dropping is not None:
+            self._dropping.cancel()
+        self._end()
         self.drained = None
 
-    # What uvicorn does otherwise
-
-    async def run_asgi(self) -> None:
-        """Close the socket when the application has ended, but not under a listener."""
-        try:
-            await self.app(self.scope, self.receive, self.send)
-        except ClientDisconnected:
-            pass
-        except BaseException:
-            self.logger.exception("Exception in ASGI application\n")
-            self.send_500_response()
+    def shutdown(self) -> None:
+        """uvicorn ends: whoever is still here is told to come back."""
+        if self._framing is None:
+            self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE)
         else:
-            if not self.handshake_complete:
-                self.logger.error("ASGI callable returned without completing handshake.")
-                self.send_500_response()
-        if self.inbox is None and self.close_timer is None:
-            self.transport.close()
+            self.close(1012, "")
+            self._transport.close()
 
-    def send_receive_event_to_app(self) -> None:
-        if self.inbox is not None:
-            data, self.frames = b"".join(self.frames), []
-            if not self.close_sent and not self.inbox.ended:
-                self.inbox.listener.message(text_of(data) if self.curr_msg_data_type == "text" else None)
-            return
-        if self.curr_msg_data_type == "text":
-            self.frames = [b"".join(self.frames)]
-            if text_of(self.frames[0]) is None:
-                # Not worth a traceback: the application refuses it as it refuses other binary data.
-                self.curr_msg_data_type = "bytes"
-        super().send_receive_event_to_app()
+    def _end(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.gone()
 
-    async def send(self, message: Any) -> None:
-        await super().send(message)
-        if message["type"] == "websocket.close" and self.close_timer is not None:
-            self._abort_later()
-
-    def handle_close(self, event: Frame) -> None:
-        by_client = not self.close_sent
-        super().handle_close(event)
-        if by_client and not self.disconnected:
-            self._abort_later()
-
-    def _abort_later(self) -> None:
-        # uvicorn's own timer closes, and closing waits for the client to read what is buffered.
-        if self.close_timer is not None:
-            self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+    def _drop_later(self) -> None:
+        # Closing waits for the client to read what is buffered.
+        if self._dropping is None:
+            loop = asyncio.get_running_loop()
+            self._dropping = loop.call_later(CLOSING_SECONDS, self._transport.abort)

@@ -31,11 +31,12 @@ from schema.streams import follow
 from schema.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
 from subscriptions import connection as connection_module
 from subscriptions import hub as hub_module
+from subscriptions import transport as transport_module
 from subscriptions.bus import Bus
 from subscriptions.events import STANDING, Event, Kind, Logged
 from subscriptions.hub import Hub
 from subscriptions.streams import Opened, Stream, cursor_of
-from subscriptions.transport import WebSocketProtocol
+from subscriptions.transport import HttpProtocol, WebSocketProtocol
 from subscriptions.work import unit_of_work
 from tests.world import World
 
@@ -181,12 +182,13 @@ class ToyServer:
         return Admission(self.viewer, "en", self.expires_at)
 
     @asynccontextmanager
-    async def running(self, ws: Any = WebSocketProtocol) -> AsyncIterator["ToyServer"]:
+    async def running(self, *, wire: bool = True) -> AsyncIterator["ToyServer"]:
         await self.hub.start()
         watch = asyncio.create_task(self.endpoint.watch())
         config = uvicorn.Config(
             Starlette(routes=[WebSocketRoute("/graphql", self.endpoint)]),
-            ws=ws,
+            http=HttpProtocol if wire else "httptools",
+            ws=WebSocketProtocol if wire else "websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=64 * 1024,
             ws_ping_interval=None,
@@ -800,10 +802,10 @@ async def test_a_close_frame_that_finds_no_way_out_is_not_waited_for(
         # Only what is in the socket's own buffers is left to be sent, and then the close frame.
         handler.connection._frames.clear()
         wire: Any = handler.connection._wire
-        wire.close_timeout = 0.05
+        monkeypatch.setattr(transport_module, "CLOSING_SECONDS", 0.05)
         handler.connection.close(connection_module.Close.TERMINATED, "enough")
         await until(lambda: handler not in server.endpoint.handlers)
-        await until(wire.transport.is_closing)
+        await until(lambda: wire._lost)
 
 
 async def test_answers_that_nobody_reads_are_bounded(server: ToyServer) -> None:
@@ -932,7 +934,7 @@ async def test_frames_of_every_size_are_whole(server: ToyServer, length: int) ->
 
 async def test_another_server_is_served_through_asgi(world: World) -> None:
     """uvicorn's own protocol offers no wire: all of it works all the same, and closes as it should."""
-    async with ToyServer().running(ws="websockets-sansio") as server, server.client() as client:
+    async with ToyServer().running(wire=False) as server, server.client() as client:
         await client.subscribe("t", TICKS)
         await client.receive()
         await client.subscribe("q", "{ hello }")
