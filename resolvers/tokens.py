@@ -7,7 +7,9 @@ from hashlib import sha256
 from uuid import UUID
 
 import jwt
+import orjson
 from asyncpg.pgproto import pgproto
+from jwt.algorithms import HMACAlgorithm
 
 from models.base import now
 from resolvers.errors import Unauthenticated
@@ -18,6 +20,19 @@ AUDIENCE = "linli-api"
 LIFETIME = timedelta(minutes=10)
 SHORTEST_SECRET = 32
 MOST_KNOWN = 20_000
+
+
+class LookedAt(HMACAlgorithm):
+    """HMAC with a key that was looked at once. PyJWT would look for each token whether it is another kind
+    of key, which takes half as long again as all the rest."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key.encode() if isinstance(key, str) else key
+
+
+SIGNED = jwt.PyJWS(algorithms=[ALGORITHM])
+SIGNED.unregister_algorithm(ALGORITHM)
+SIGNED.register_algorithm(ALGORITHM, LookedAt(LookedAt.SHA256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,8 @@ class AccessToken:
 class Tokens:
     """Signs and reads access tokens.
 
-    Raises ValueError for a secret shorter than 32 bytes, with which tokens could be forged.
+    Raises ValueError for a secret shorter than 32 bytes, with which tokens could be forged, and for one
+    that is a key of another kind.
     """
 
     secret: str | bytes
@@ -44,6 +60,10 @@ class Tokens:
     def __post_init__(self) -> None:
         if len(self.key) < SHORTEST_SECRET:
             raise ValueError(f"The token secret has at least {SHORTEST_SECRET} bytes")
+        try:
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(self.key)
+        except jwt.InvalidKeyError as error:
+            raise ValueError("The token secret is a key of another kind") from error
 
     @property
     def key(self) -> bytes:
@@ -81,21 +101,25 @@ class Tokens:
 
     def _read(self, token: str) -> AccessToken:
         try:
-            claims = jwt.decode(
-                token,
-                self.secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                # A token that another process has just issued comes from the future if its clock is ahead.
-                options={"require": ["exp", "iat", "sub", "sid"], "verify_iat": False},
-            )
-            return AccessToken(
+            claims = orjson.loads(SIGNED.decode(token, self.key, [ALGORITHM]))
+            if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
+                raise Unauthenticated("The access token is for something else")
+            # Not "iat": a token that another process has just issued comes from the future if its clock
+            # is ahead.
+            found = AccessToken(
                 account_id=pgproto.UUID(claims["sub"]),
                 session_id=pgproto.UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
-        except jwt.ExpiredSignatureError as error:
-            raise Unauthenticated("The access token has expired; refresh the session") from error
-        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+        except (
+            jwt.InvalidTokenError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise Unauthenticated("The access token is not valid") from error
+        if found.expires_at <= now():
+            raise Unauthenticated("The access token has expired; refresh the session")
+        return found

@@ -7,7 +7,7 @@ document that does not parse or validate ends its own operation only.
 
 import asyncio
 import random
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -426,7 +426,7 @@ class Handler:
     ) -> None:
         task = asyncio.current_task()
         # The task's own context: whatever is logged for this operation carries its id.
-        REQUEST_ID.set(uuid.uuid4().hex)
+        REQUEST_ID.set(secrets.token_hex(16))
         try:
             if operation.kind == "subscription":
                 await self._follow(id, operation, parameters, admission)

@@ -1,11 +1,16 @@
 """Sessions: access tokens, refresh tokens that work once, and signing out."""
 
 import asyncio
+import json
 import secrets
+import time
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from models.base import new_id, now
 from models.identity import Account, Session, SessionEnd
@@ -98,9 +103,65 @@ async def test_a_forged_or_expired_token_speaks_for_nobody(world: World, signed_
             await viewer_of(world.services, token)
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "another"},
+        {"aud": "another"},
+        {"aud": ["linli-api", "another"]},
+        {"sub": "x"},
+        {"sub": 1},
+        {"sid": None},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"exp": 1e300},
+        *({missing: ...} for missing in ("iss", "aud", "sub", "sid", "exp")),
+    ],
+)
+def test_what_our_own_key_has_signed_for_something_else_speaks_for_nobody(claims: dict[str, Any]) -> None:
+    tokens = Tokens(secrets.token_hex(32))
+    good = {
+        "iss": "linli",
+        "aud": "linli-api",
+        "sub": str(new_id()),
+        "sid": str(new_id()),
+        "exp": time.time() + 60,
+    }
+    assert tokens.read(jwt.encode(good, tokens.secret, "HS256")).expires_at > now()
+    wrong = {name: value for name, value in (good | claims).items() if value is not ...}
+    signed = jwt.PyJWS().encode(json.dumps(wrong).encode(), tokens.secret, "HS256")
+    with pytest.raises(Unauthenticated):
+        tokens.read(signed)
+    assert signed not in tokens.known
+
+
+@pytest.mark.parametrize("payload", [b"[]", b"1", b"\xff", b""])
+def test_what_is_signed_and_no_claims_speaks_for_nobody(payload: bytes) -> None:
+    tokens = Tokens(secrets.token_hex(32))
+    with pytest.raises(Unauthenticated):
+        tokens.read(jwt.PyJWS().encode(payload, tokens.secret, "HS256"))
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_only_our_own_algorithm_counts(algorithm: str) -> None:
+    tokens = Tokens(secrets.token_hex(64))
+    claims = jwt.decode(
+        tokens.access_token(new_id(), new_id()), tokens.secret, ["HS256"], audience="linli-api"
+    )
+    with pytest.raises(Unauthenticated):
+        tokens.read(jwt.encode(claims, tokens.secret, algorithm))
+
+
 def test_a_short_secret_signs_nothing() -> None:
     with pytest.raises(ValueError, match="32"):
         Tokens("short")
+
+
+def test_a_public_key_is_no_secret() -> None:
+    key = Ed25519PrivateKey.generate().public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(ValueError, match="another kind"):
+        Tokens(pem)
 
 
 async def test_refreshing_gives_new_tokens(world: World, signed_in: SignedIn) -> None:
