@@ -1,5 +1,6 @@
 """Communities, their estates and homes, the people in them, and how people sign in."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from tortoise import fields
 
 from models.base import CommunityTable, Table, now
 from models.organisations import Power, Role, has_power_in, powers_of
-from models.rows import NOTHING, Where
+from models.rows import MOST_IDS, NOTHING, Where
 from models.visibility import Viewer, public_of
 
 
@@ -275,6 +276,7 @@ class NeighbourRow:
         return neighbour_key(self.community_id, self.account_id)
 
 
+@functools.lru_cache(maxsize=MOST_IDS)
 def neighbour_key(community_id: UUID, account_id: UUID) -> UUID:
     """The id of an account's face in a community: one account has another in each community.
 

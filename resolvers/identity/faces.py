@@ -1,8 +1,9 @@
 """The public face of accounts: a display name, a building, an office; never more."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
@@ -27,6 +28,7 @@ class Fact:
     """An account's name with one of its homes, or one of its offices, in a community."""
 
     account_id: UUID
+    # None for the name of one who lives in none of those asked for.
     community_id: UUID | None
     name: str
     organisation_id: UUID | None
@@ -48,14 +50,15 @@ async def neighbours(_ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[
     """
     wanted = list(pairs)
     found = await faces(wanted)
-    return [found.get(pair) or faceless(*pair) for pair in wanted]
+    return [found[community].get(account) or faceless(account, community) for account, community in wanted]
 
 
 async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourRow | None]:
     """The neighbours with these ids in the communities that the viewer belongs to, else None."""
     communities = ctx.viewer.communities
     pairs = [(neighbour_key(community_id, id), community_id) for id in ids for community_id in communities]
-    found = {row.id: row for row in (await faces(pairs)).values() if takes_part(row)}
+    known = (await faces(pairs)).values()
+    found = {row.id: row for people in known for row in people.values() if takes_part(row)}
     return [found.get(id) for id in ids]
 
 
@@ -91,28 +94,40 @@ def office_of(fact: Fact) -> NeighbourOffice | None:
     return NeighbourOffice(fact.organisation_id, fact.place or "", fact.role)
 
 
-async def faces(pairs: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], NeighbourRow]:
-    unique = set(pairs)
-    if not unique:
+async def faces(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, dict[UUID, NeighbourRow]]:
+    """By community the faces of those of its accounts that are asked for and not gone."""
+    asked: dict[UUID, set[UUID]] = defaultdict(set)
+    for account_id, community_id in pairs:
+        asked[community_id].add(account_id)
+    if not asked:
         return {}
-    accounts = {account_id for account_id, _ in unique}
-    communities = {community_id for _, community_id in unique}
+    accounts = set[UUID]().union(*asked.values())
+    facts = await select(Fact, FACES, list(asked), accounts, accounts, list(asked))
+    known = at_home(asked, [fact for fact in facts if fact.role is None])
+    # Of several offices, as of several homes, the same one is shown every time.
+    for fact in sorted([fact for fact in facts if fact.role], key=precedence, reverse=True):
+        if fact.community_id and (face := known[fact.community_id].get(fact.account_id)):
+            face.office = office_of(fact)
+    return known
+
+
+def at_home(asked: Mapping[UUID, set[UUID]], facts: Iterable[Fact]) -> dict[UUID, dict[UUID, NeighbourRow]]:
+    """The faces without offices."""
+    known: dict[UUID, dict[UUID, NeighbourRow]] = {community_id: {} for community_id in asked}
+    # Of who may be asked for where they do not live.
     names: dict[UUID, str] = {}
-    buildings: dict[Any, str] = {}
-    held: dict[Any, Fact] = {}
-    # Of several homes or offices the same one is shown every time.
-    for fact in await select(Fact, FACES, communities, accounts, accounts, communities):
-        key = (fact.account_id, fact.community_id)
-        if fact.role is not None:
-            if (before := held.get(key)) is None or precedence(fact) < precedence(before):
-                held[key] = fact
-            continue
-        names[fact.account_id] = fact.name
-        if fact.place is not None and ((place := buildings.get(key)) is None or fact.place < place):
-            buildings[key] = fact.place
-    offices = {key: office_of(fact) for key, fact in held.items()}
-    return {
-        pair: NeighbourRow(*pair, names[pair[0]], buildings.get(pair), offices.get(pair))
-        for pair in unique
-        if pair[0] in names
-    }
+    for fact in facts:
+        account_id, community, building = fact.account_id, fact.community_id, fact.place
+        if community is None or len(asked) > 1:
+            names[account_id] = fact.name
+        if community is not None:
+            face = known[community].get(account_id)
+            if face is None:
+                known[community][account_id] = NeighbourRow(account_id, community, fact.name, building, None)
+            elif (building or "") < (face.building or ""):
+                face.building = building
+    for community_id, members in asked.items():
+        for account_id in members.difference(known[community_id]):
+            if (name := names.get(account_id)) is not None:
+                known[community_id][account_id] = NeighbourRow(account_id, community_id, name, None, None)
+    return known
