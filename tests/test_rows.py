@@ -178,3 +178,26 @@ async def test_one_statement_each(world: World) -> None:
             Taken, "SELECT id, home_id, relation, since, until FROM residency WHERE id IN (?)", [new_id()]
         )
     assert queries.count == 1
+
+
+@dataclass(frozen=True)
+class Fixed:
+    number: int
+    text: str
+
+
+@dataclass(slots=True)
+class Checked:
+    number: int
+    twice: int = 0
+
+    def __post_init__(self) -> None:
+        self.twice += self.number
+
+
+async def test_a_row_that_cannot_be_changed_and_one_that_looks_at_itself(world: World) -> None:
+    statement = "SELECT 'x' AS text, 2 AS number, 4 AS twice"
+    (fixed,) = await select(Fixed, statement)
+    assert fixed == Fixed(2, "x")
+    (checked,) = await select(Checked, statement)
+    assert (checked.number, checked.twice) == (2, 6)
