@@ -4,6 +4,7 @@ import base64
 import json
 import types
 import typing
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import orjson
 
-from models.rows import EVERYTHING, IDS, MOST_IDS, Where, columns, dialect, select
+from models.rows import EVERYTHING, IDS, MOST_IDS, TEXTS_BY_ID, Where, columns, dialect, select
 
 R = TypeVar("R")
 
@@ -183,9 +184,9 @@ async def pages(
             keyset &= beyond(order, key_of(row, order, cursor, field), forward=forward)
     unique = list(dict.fromkeys(parents))
     rows = await select(row, *statement(row, table, unique, by, args, keyset, order))
-    found: dict[UUID, list[R]] = {}
-    for item in rows:
-        found.setdefault(getattr(item, by), []).append(item)
+    found: dict[UUID, list[R]] = defaultdict(list)
+    for parent, item in zip(map(attrgetter(by), rows), rows, strict=True):
+        found[parent].append(item)
     if len(unique) > 1 and dialect() == "sqlite":
         keys = attrgetter(*order.keys)
         for items in found.values():
@@ -219,7 +220,7 @@ def statement(
     else:
         # By SQLite's own row numbers where there are some: one look-up less for each row than by its id.
         key = "rowid" if table.isidentifier() else "id"
-        given = orjson.dumps([str(parent) for parent in parents]).decode()
+        given = orjson.dumps(list(map(TEXTS_BY_ID.__getitem__, parents))).decode()
         text = (
             f"SELECT {columns(row, 'c')} FROM json_each(?) AS parent CROSS JOIN {table} c"
             f" ON c.{key} IN (SELECT t.{key} FROM {table} t WHERE t.{by} = parent.value AND {limited})"

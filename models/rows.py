@@ -180,7 +180,7 @@ class Template:
             if kinds <= simple:
                 items = list(param)
             elif kinds <= IDS:
-                items = list(map(str, param))
+                items = list(map(TEXTS_BY_ID.__getitem__, param))
                 if listed and len(items) > MOST_MARKED:
                     values.append(orjson.dumps(items).decode())
                     shape.append(AS_JSON)
@@ -336,6 +336,7 @@ class Remembered(dict[K, V]):
 # Looking an id up by its text costs a tenth of making it, as PostgreSQL's driver does; Python's own UUID
 # takes ten times as long again.
 IDS_BY_TEXT: Remembered[str, UUID] = Remembered(pgproto.UUID, MOST_IDS)
+TEXTS_BY_ID: Remembered[UUID, str] = Remembered(str, MOST_IDS)
 
 
 SQLITE_CONVERTERS: dict[Any, Callable[[Any], Any]] = {

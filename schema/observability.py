@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -81,12 +82,18 @@ def with_request_id(
     return event
 
 
+def with_moment(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """When it happened, which `_json` writes in a tenth of the time that making a text of it here takes."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
 def configure_logging(*, production: bool) -> None:
     """Send all logs, also those of libraries, to standard output: as JSON lines in production."""
     shared: list[structlog.typing.Processor] = [
         with_request_id,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        with_moment if production else structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[structlog.typing.Processor] = (
         [print_traceback, _json]
@@ -166,7 +173,7 @@ def _frames(error: BaseException) -> Iterator[str]:
 
 
 def _json(_logger: Any, _method: str, event: Any) -> bytes:
-    return orjson.dumps(event, default=repr)
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
 
 
 def _encoded(_logger: Any, _method: str, line: Any) -> bytes:
