@@ -27,6 +27,9 @@ from websockets.protocol import Side
 from subscriptions.handshake import Headers, Unfit, accept_of, head, subprotocols_of
 
 WIRE = "linli.wire"
+# A request's head is to come within this time of the connection or of its own beginning, and no larger.
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 64 * 1024
 # Whoever has not finished the closing handshake by then is dropped.
 CLOSING_SECONDS = 10.0
 
@@ -98,15 +101,63 @@ def text_of(data: bytes) -> str | None:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which hands a WebSocket's request over as it has been read."""
+    """uvicorn's HTTP, which waits for no request's head for ever and keeps none that has no end.
+
+    A WebSocket's request is handed over as it has been read.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Of a head that has begun and not ended.
+        self._in_head = False
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._in_head
+        super().data_received(data)
+        if self._in_head:
+            # What came before the head's beginning is not the head's.
+            self._head_bytes = self._head_bytes + len(data) if before else 0
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self.transport.write(
+                    head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, [(b"connection", b"close")])
+                )
+                self.transport.close()
+            elif self._deadline is None:
+                self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        elif self.cycle is not None:
+            self._wait_no_longer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_longer()
+        super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        self._wait_no_longer()
         protocol = WebSocketProtocol(self.config, self.server_state)
         self.connections.discard(self)
         self.transport.set_protocol(protocol)
         # The parser knows us as we know it, and neither is needed any more.
         self.parser = None  # type: ignore[assignment]
         protocol.open(self.transport, self.scope, self.url)
+
+    def _wait_no_longer(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class WebSocketProtocol(asyncio.Protocol):

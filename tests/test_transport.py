@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from subscriptions import transport
 from subscriptions.transport import WIRE, HttpProtocol, WebSocketProtocol, Wire
 
 OPENING = [
@@ -116,6 +117,21 @@ async def peer(app: App) -> AsyncIterator[Peer]:
         async with asyncio.timeout(20):
             while state.connections or state.tasks:  # noqa: ASYNC110 -- nobody signals it
                 await asyncio.sleep(0.001)
+
+
+OK_REQUEST = b"GET /ok HTTP/1.1\r\nHost: x\r\n\r\n"
+asked: list[bytes] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_asked() -> None:
+    asked.clear()
+
+
+async def answer(scope: Any, _receive: Any, send: Any) -> None:
+    asked.append(scope["raw_path"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def changed(name: str, *lines: str) -> list[str]:
@@ -251,6 +267,65 @@ async def test_a_client_that_does_not_wait_for_the_answer_is_dropped() -> None:
         assert await client.rest() == b""
         for task in client.state.tasks:
             task.cancel()
+
+
+# Heads
+
+
+@pytest.mark.parametrize("piece", [b"x-more: 1\r\n", b"x" * 100])
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n", OK_REQUEST + b"GET / HTTP/1.1\r\nx: "])
+async def test_a_head_without_end_is_refused(piece: bytes, first: bytes) -> None:
+    async with peer(answer) as client:
+        client.writer.write(first)
+        if first.startswith(OK_REQUEST):
+            assert (await client.ask([]))[0] == 200
+        with suppress(ConnectionError):
+            for _ in range(100):
+                client.writer.write(piece * 1000)
+                await client.writer.drain()
+        assert (await client.rest())[:12] in (b"HTTP/1.1 431", b"")
+        assert asked == [b"/ok"] * first.count(OK_REQUEST)
+
+
+async def test_the_head_of_a_request_may_be_long() -> None:
+    async with peer(answer) as client:
+        lines = ["GET /ok HTTP/1.1", "Host: x", *[f"x-{n}: {'y' * 1000}" for n in range(60)]]
+        for line in lines:
+            client.writer.write(f"{line}\r\n".encode())
+            await client.writer.drain()
+        assert (await client.ask([]))[0] == 200
+
+
+@pytest.mark.parametrize("said", [b"", b"\r\n", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "HEAD_SECONDS", 0.05)
+    async with peer(answer) as client:
+        client.writer.write(said)
+        assert await client.rest() == b""
+    assert asked == []
+
+
+async def test_once_the_head_has_come_its_answer_is_waited_for() -> None:
+    go = asyncio.Event()
+
+    async def later(scope: Any, receive: Any, send: Any) -> None:
+        await go.wait()
+        await answer(scope, receive, send)
+
+    async with peer(later) as client:
+        for half in (OK_REQUEST[:20], OK_REQUEST[20:]):
+            client.writer.write(half)
+            await client.writer.drain()
+        async with asyncio.timeout(20):
+            while not client.state.tasks:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        (connection,) = client.state.connections
+        assert isinstance(connection, HttpProtocol)
+        assert connection._deadline is None
+        go.set()
+        assert (await client.ask([]))[0] == 200
 
 
 # Frames
