@@ -103,7 +103,7 @@ class Tokens:
         try:
             claims = orjson.loads(SIGNED.decode(token, self.key, [ALGORITHM]))
             if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
-                raise Unauthenticated("The access token is for something else")
+                raise jwt.InvalidTokenError("It is for something else")
             # Not "iat": a token that another process has just issued comes from the future if its clock
             # is ahead.
             found = AccessToken(
