@@ -4,6 +4,7 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -101,9 +102,7 @@ class Tokens:
 
     def _read(self, token: str) -> AccessToken:
         try:
-            claims = orjson.loads(SIGNED.decode(token, self.key, [ALGORITHM]))
-            if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
-                raise jwt.InvalidTokenError("It is for something else")
+            claims = claims_of(SIGNED.decode(token, self.key, [ALGORITHM]))
             # Not "iat": a token that another process has just issued comes from the future if its clock
             # is ahead.
             found = AccessToken(
@@ -123,3 +122,11 @@ class Tokens:
         if found.expires_at <= now():
             raise Unauthenticated("The access token has expired; refresh the session")
         return found
+
+
+def claims_of(payload: bytes) -> Any:
+    """What a payload claims. Raises jwt.InvalidTokenError for one that is for something else."""
+    claims = orjson.loads(payload)
+    if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
+        raise jwt.InvalidTokenError("It is for something else")
+    return claims
