@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as Framing
 from websockets.protocol import Side
 
@@ -250,7 +250,7 @@ class WebSocketProtocol(asyncio.Protocol):
             elif self._framing is None:
                 self._turn_away(HTTPStatus.FORBIDDEN)
             else:
-                self.close(message.get("code", 1000), message.get("reason") or "")
+                self.close(message.get("code", CloseCode.NORMAL_CLOSURE), message.get("reason") or "")
 
         try:
             await self._config.loaded_app(scope, receive, send)
@@ -376,7 +376,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._framing is None:
             self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE)
         else:
-            self.close(1012, "")
+            self.close(CloseCode.SERVICE_RESTART, "")
             self._transport.close()
 
     def _end(self) -> None:
