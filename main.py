@@ -33,7 +33,7 @@ from demo import community as demo_community
 from demo import scenario
 from models import database
 from models.privacy import Keys, rotate
-from models.visibility import NOBODY, Viewer
+from models.visibility import NOBODY, Viewer, viewers_in
 from resolvers import limits, retries, verification
 from resolvers.activities import calendar
 from resolvers.context import Context, Services
@@ -59,6 +59,7 @@ from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
 from subscriptions.hub import Hub
+from subscriptions.together import Together
 from subscriptions.transport import HttpProtocol, WebSocketProtocol
 
 HERE = Path(__file__).parent
@@ -73,6 +74,8 @@ LONGEST_DEVICE = 120
 SEND_BYTES = 128 * 1024
 # Containers more than before, until the collector looks at the young ones.
 GC_THRESHOLD = 20_000
+# Of those who connect, found by one statement: few enough for the event loop (models.sqlite).
+MOST_VIEWERS = 32
 TIDY_EVERY = timedelta(minutes=10)
 
 
@@ -247,6 +250,8 @@ class Application:
             live=self.hub,
             media=Directory(settings.media_dir),
         )
+        # Thousands connect anew at once when a server has gone.
+        self.viewers = Together(viewers_in, self.hub.spawn, MOST_VIEWERS)
         self.deliveries = Deliveries(self.hub)
         self.hub.deliveries = self.deliveries
         self.jobs = Worker(self.services)
@@ -373,7 +378,7 @@ class Application:
         device = sys.intern(websocket.headers.get("user-agent", "")[:LONGEST_DEVICE])
         if scheme.lower() != "bearer" or not token:
             return Admission(NOBODY, language, None, address, device)
-        viewer, expires_at = await viewer_of(self.services, token.strip())
+        viewer, expires_at = await viewer_of(self.services, token.strip(), self.viewers.of)
         return Admission(viewer, language, expires_at.timestamp(), address, device)
 
     def event_context(self, admission: Admission, holder: Viewer | None) -> Context:

@@ -86,6 +86,9 @@ _KINDS: Final[dict[OperationType, Kind]] = {
     OperationType.SUBSCRIPTION: "subscription",
 }
 _NAME_SHOWN: Final = 64
+# Subscriptions that are remembered with their variables, if these are no longer than this.
+_MOST_SOURCES: Final = 1_000
+_SOURCE_BYTES: Final = 1_000
 
 log = structlog.get_logger("linli.operations")
 
@@ -169,6 +172,7 @@ class Operations:
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
+        self._sources: dict[tuple[Operation, bytes], execution.Source] = {}
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -355,17 +359,39 @@ class Operations:
     async def _subscribed(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
     ) -> Any:
-        if not isinstance(operation.plans, str):
-            coerced = self._coerced(operation, operation.plans, variables)
-            if isinstance(coerced, Refusal):
-                return coerced
-            with suppress(execution.Unplanned):
-                return await execution.subscribe(operation.plans, coerced, context)
+        with suppress(execution.Unplanned):
+            source = self._source(operation, variables)
+            return source if isinstance(source, ExecutionResult) else await source.open(context)
         executor = self._executor(operation, variables, context, None)
         if isinstance(executor, list):
             return Refusal(executor)
         stream = create_source_event_stream(executor)
         return await stream if inspect.isawaitable(stream) else stream
+
+    def _source(
+        self, operation: Operation, variables: Mapping[str, Any] | None
+    ) -> execution.Source | ExecutionResult:
+        """What thousands subscribe to with the same variables, made once. Raises Unplanned."""
+        if isinstance(operation.plans, str):
+            raise execution.Unplanned(operation.plans)
+        try:
+            key = operation, orjson.dumps(variables or {})
+        except TypeError:
+            return Refusal([_no_text()])
+        source = self._sources.get(key)
+        if source is None:
+            coerced = self._coerced(operation, operation.plans, variables, ours=True)
+            if isinstance(coerced, Refusal):
+                return coerced
+            try:
+                source = execution.Source(operation.plans, coerced)
+            except GraphQLError as error:
+                return ExecutionResult(None, [error])
+            if len(self._sources) >= _MOST_SOURCES:
+                self._sources.clear()
+            if len(key[1]) <= _SOURCE_BYTES:
+                self._sources[key] = source
+        return source
 
     def _coerced(
         self,
@@ -598,9 +624,13 @@ def _unfit(variables: Mapping[str, Any]) -> GraphQLError | None:
     try:
         orjson.dumps(variables, default=_opaque)
     except TypeError:
-        said = "The variables have characters that are no Unicode text, or are nested too deep."
-        return _error(said, BAD_USER_INPUT)
+        return _no_text()
     return None
+
+
+def _no_text() -> GraphQLError:
+    said = "The variables have characters that are no Unicode text, or are nested too deep."
+    return _error(said, BAD_USER_INPUT)
 
 
 def _opaque(_value: Any) -> None:

@@ -8,8 +8,8 @@ document that does not parse or validate ends its own operation only.
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,20 +223,24 @@ class Handler:
             self.waiting.append(text)
             self.connection.hear(more=False)
             return
-        with self._guarded():
+        try:
             rest = self._receive(text)
+        except Exception as error:
+            self._give_up(error)
+        else:
             if rest is not None:
                 self.talk = asyncio.create_task(self._go_on(rest))
 
     async def _go_on(self, rest: Awaitable[None] | None) -> None:
         """Do what takes time, and then what has been heard meanwhile."""
         try:
-            with self._guarded():
-                while rest is not None:
-                    await rest
-                    rest = None
-                    while rest is None and self.waiting:
-                        rest = self._receive(self.waiting.pop(0))
+            while rest is not None:
+                await rest
+                rest = None
+                while rest is None and self.waiting:
+                    rest = self._receive(self.waiting.pop(0))
+        except Exception as error:
+            self._give_up(error)
         finally:
             self.talk = None
             self.waiting.clear()
@@ -250,12 +254,13 @@ class Handler:
     async def _converse(self) -> None:
         """Talk through ASGI."""
         try:
-            with self._guarded():
-                while (text := await self._next()) is not GONE:
-                    self.connection.heard()
-                    rest = self._receive(text)
-                    if rest is not None:
-                        await rest
+            while (text := await self._next()) is not GONE:
+                self.connection.heard()
+                rest = self._receive(text)
+                if rest is not None:
+                    await rest
+        except Exception as error:
+            self._give_up(error)
         finally:
             await self._end()
 
@@ -270,13 +275,9 @@ class Handler:
         await self.connection.stop()
         self.endpoint.left(self)
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.endpoint.operations.masked(error)
-            self.connection.abort()
+    def _give_up(self, error: Exception) -> None:
+        self.endpoint.operations.masked(error)
+        self.connection.abort()
 
     async def _next(self) -> Any:
         """The text of the next frame, None if that is binary, GONE if there will be no more."""

@@ -40,6 +40,7 @@ from subscriptions.bus import Bus, Gap, Hint
 from subscriptions.events import CONFLATED, STANDING, Kind, Logged
 from subscriptions.recent import Recent
 from subscriptions.streams import Message, Opened, Request, Reset, ResetReason, Stream, position_of
+from subscriptions.together import Together
 
 # Events read from the log at once, by a feed and by a subscriber that catches up.
 PAGE = 200
@@ -202,44 +203,6 @@ def key_of(message: Message) -> Hashable:
     return message.seq if isinstance(message, Logged) else message
 
 
-class Positions:
-    """Where topics stand, by one statement for all who ask while another is under way."""
-
-    def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        self.spawn = spawn
-        self._asked: dict[str, asyncio.Future[log.Position]] = {}
-        self._reading = False
-
-    async def of(self, topic: str) -> log.Position:
-        """Where `topic` stands, read after this was asked."""
-        answer = self._asked.get(topic)
-        if answer is None:
-            answer = self._asked[topic] = asyncio.get_running_loop().create_future()
-            if not self._reading:
-                self._reading = True
-                self.spawn(self._read())
-        # One who leaves meanwhile does not take the answer from the others.
-        return await asyncio.shield(answer)
-
-    async def _read(self) -> None:
-        try:
-            while self._asked:
-                asked, self._asked = self._asked, {}
-                try:
-                    found = await log.positions(asked)
-                    for topic, answer in asked.items():
-                        answer.set_result(found[topic])
-                except Exception as error:
-                    for answer in asked.values():
-                        answer.set_exception(error)
-                        answer.exception()  # whoever still waits hears of it
-                finally:
-                    for answer in asked.values():
-                        answer.cancel()
-        finally:
-            self._reading = False
-
-
 class Feed:
     """The reader of one topic. `position` is the last event it has taken from the log."""
 
@@ -289,6 +252,15 @@ class Feed:
         return True
 
 
+def greeting_at(at: log.Position, cursor: int) -> Opened | Reset:
+    """What somebody is told first who stands at `cursor` of a topic."""
+    if cursor < at.trimmed:
+        return Reset(at.name, at.seq, ResetReason.LOG_TRIMMED)
+    if cursor > at.seq:
+        return Reset(at.name, at.seq, ResetReason.CURSOR_AHEAD)
+    return Opened(at.name, cursor)
+
+
 def newest(events: Sequence[Logged]) -> list[Logged]:
     """`events` without those that a later one about the same subject makes superfluous."""
     last = {sameness(e): e.seq for e in events if e.event.kind in CONFLATED}
@@ -317,7 +289,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._positions = Positions(self.spawn)
+        self.positions = Together(log.positions, self.spawn)
         self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -400,17 +372,15 @@ class Hub:
         """
         topic = request.stream.topic
         after = None if request.after is None else position_of(topic, request.after)
-        at = await self._positions.of(topic)
-        feed = await self._feed(topic)
-        # No await from here to the registration: the feed may end with its last subscriber.
-        cursor = at.seq if after is None else after
-        greeting: Opened | Reset
-        if cursor < at.trimmed:
-            greeting = Reset(topic, at.seq, ResetReason.LOG_TRIMMED)
-        elif cursor > at.seq:
-            greeting = Reset(topic, at.seq, ResetReason.CURSOR_AHEAD)
+        feed = self._feeds.get(topic)
+        if feed is not None and after in (None, feed.position):
+            # As it nearly always is, above all when thousands come back at once.
+            greeting: Opened | Reset = Opened(topic, feed.position)
         else:
-            greeting = Opened(topic, cursor)
+            at = await self.positions.of(topic)
+            feed = await self._feed(topic)
+            greeting = greeting_at(at, at.seq if after is None else after)
+        # No await from here to the registration: the feed may end with its last subscriber.
         group_key = (key, request.stream)
         group = feed.groups.get(group_key)
         if group is None:
@@ -419,7 +389,8 @@ class Hub:
         subscriber = Subscriber(sink, opening, group, greeting.seq)
         group.subscribers.put(subscriber)
         SUBSCRIBERS.inc()
-        subscriber.task = self.spawn(self._open(feed, subscriber, greeting))
+        if not self._opened(feed, subscriber, greeting):
+            subscriber.task = self.spawn(self._open(feed, subscriber, greeting))
         return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
@@ -532,6 +503,14 @@ class Hub:
         greeting = Reset(feed.topic, feed.position, ResetReason.LOG_TRIMMED) if reset else None
         subscriber.task = self.spawn(self._open(feed, subscriber, greeting))
 
+    def _opened(self, feed: Feed, subscriber: Subscriber, greeting: Opened | Reset) -> bool:
+        """Greet a subscriber at once, if it needs nothing but what others have been greeted with."""
+        payload = subscriber.group.recent.made(key_of(greeting))
+        if payload is None or greeting.seq < feed.position:
+            return False
+        subscriber.live = subscriber.sink.offer(subscriber.opening + payload)
+        return subscriber.live
+
     async def _open(self, feed: Feed, subscriber: Subscriber, greeting: Opened | Reset | None) -> None:
         """Greet a subscriber and feed it from the log, until it has all that the feed has read."""
         CATCHING_UP.inc()
@@ -563,7 +542,7 @@ class Hub:
         events = await log.read(
             feed.topic, subscriber.cursor, PAGE, until=until, where=selection(group.stream)
         )
-        at = await self._positions.of(feed.topic)
+        at = await self.positions.of(feed.topic)
         if subscriber.cursor < at.trimmed:
             # Trimmed while it was being read: what is missing cannot be told from what was read.
             await self._greet(subscriber, Reset(feed.topic, at.seq, ResetReason.LOG_TRIMMED))

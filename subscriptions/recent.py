@@ -51,6 +51,14 @@ class Recent(Generic[T]):
             raise RuntimeError("what was asked for was cancelled while it was made")
         return task.result()
 
+    def made(self, key: Hashable) -> T | None:
+        """What was made for `key`; None if that has yet to be made."""
+        self.forget()
+        _, task = self._made.get(key, (0.0, None))
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
+
     def forget(self) -> None:
         """Keep nothing that is older than SECONDS."""
         oldest = time.monotonic() - SECONDS

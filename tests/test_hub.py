@@ -22,7 +22,7 @@ from subscriptions.events import STANDING, Event, Kind, Logged
 from subscriptions.hub import CATCHING_UP, GROUPS, SUBSCRIBERS, Hub, Subscriber, Unrendered, pause
 from subscriptions.streams import Message, Opened, Request, Stream, cursor_of
 from subscriptions.work import unit_of_work
-from tests.world import Recorder, World
+from tests.world import Recorder, World, counted
 
 TOPIC = "community:test"
 SCOPE, OTHER_SCOPE = new_id(), new_id()
@@ -317,7 +317,9 @@ async def test_replay_and_live_meet_without_loss_or_duplicate(hub: Hub) -> None:
         assert "reset" not in sink.types
 
 
-async def test_who_comes_while_the_feed_lags_behind_gets_nothing_old(hub: Hub, bus: FakeBus) -> None:
+async def test_who_comes_while_the_feed_lags_behind_gets_once_what_is_after_its_cursor(
+    hub: Hub, bus: FakeBus
+) -> None:
     first, second, third = FakeSink(viewer()), FakeSink(viewer()), FakeSink(viewer())
     await follow(hub, first)
     await first.until(lambda: first.types == ["opened"])
@@ -330,8 +332,36 @@ async def test_who_comes_while_the_feed_lags_behind_gets_nothing_old(hub: Hub, b
     assert await first.has(3) == [1, 2, 3]
     await write(hub, event())
     assert await first.has(4) == [1, 2, 3, 4]
+    # Who has no cursor begins where the feed stands, and is told so.
+    assert second.frames[0] == {"type": "opened", "at": 0}
+    assert await second.has(4) == [1, 2, 3, 4]
     assert await third.has(2) == [3, 4]
-    assert await second.has(1) == [4]
+
+
+async def test_who_follows_where_others_do_is_live_at_once(hub: Hub) -> None:
+    first, second, third, full = (FakeSink(viewer()) for _ in range(4))
+    await follow(hub, first)
+    await write(hub, event())
+    await first.has(1)
+    # Nobody has been greeted here yet, and then somebody has.
+    greeted = await follow(hub, second)
+    await until(lambda: greeted.live)
+    async with counted() as queries:
+        for after in (None, 1):
+            subscriber = await follow(hub, third, after=after)
+            assert subscriber.live
+            assert subscriber.task is None
+    assert queries.count == 0
+    assert third.frames == second.frames * 2 == [{"type": "opened", "at": 1}] * 2
+    # Who has no room waits in a task of its own.
+    full.limit = 0
+    subscriber = await follow(hub, full)
+    assert not subscriber.live
+    full.read()
+    await until(lambda: subscriber.live)
+    await write(hub, event())
+    assert await second.has(1) == await full.has(1) == [2]
+    assert await third.has(2) == [2, 2]
 
 
 async def test_only_what_a_stream_wants_is_delivered(hub: Hub) -> None:
@@ -746,6 +776,8 @@ async def test_a_database_that_fails_for_a_while_costs_time_only(
         return await real(*args, **kwargs)
 
     monkeypatch.setattr(log, name, failing)
+    if name == "positions":
+        monkeypatch.setattr(hub.positions, "read", failing)
     bus.turn(healthy=False)  # so that positions are asked for
     await write_many(hub, 3)
     returning.read(None)

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.base import new_id, now
-from models.identity import Residency
+from models.identity import Residency, Session
 from models.organisations import Appointment, OrganisationKind, Role
 from models.rows import execute
-from models.visibility import NOBODY, Viewer, held_by, public_of, role_of, viewers
+from models.visibility import NOBODY, Viewer, held_by, public_of, role_of, viewer_in, viewers, viewers_in
+from resolvers.identity.sessions import LIFETIME
 from tests.world import World, counted
 
 SCOPES = [new_id() for _ in range(6)]
@@ -118,6 +119,38 @@ async def test_an_officer_holds_the_organisation_and_the_role_until_revoked(worl
     await Appointment.filter(account_id=account.id).update(revoked_at=now())
     viewer = (await viewers({account.id: session}))[account.id]
     assert viewer.scopes == {account.id}
+
+
+async def test_who_connects_is_found_by_a_session_that_stands_and_is_theirs(world: World) -> None:
+    community = await world.community()
+    neighbours = [await world.neighbour(community) for _ in range(3)]
+    phone, pad, ended, others = [
+        await Session.create(
+            account_id=account.id, device="", refresh_digest=new_id().hex, expires_at=now() + LIFETIME
+        )
+        for account in (neighbours[0], neighbours[0], neighbours[1], neighbours[2])
+    ]
+    await Session.filter(id=ended.id).update(ended_at=now())
+    asked = [
+        (phone.id, neighbours[0].id),
+        (pad.id, neighbours[0].id),
+        (ended.id, neighbours[1].id),
+        (others.id, neighbours[1].id),
+        (others.id, neighbours[2].id),
+        (new_id(), neighbours[2].id),
+    ]
+    async with counted() as queries:
+        found = await viewers_in(asked)
+    assert queries.count == 1
+    assert list(found) == asked
+    stands = {asked[0], asked[1], asked[4]}
+    for session, viewer in found.items():
+        assert (viewer is not None) == (session in stands)
+        assert await viewer_in(session) == viewer
+        if viewer is not None:
+            assert (viewer.session_id, viewer.account_id) == session
+            assert viewer == (await viewers({session[1]: session[0]}))[session[1]]
+            assert viewer.belongs_to(community.id)
 
 
 async def test_nothing_reaches_over_to_another_community(world: World) -> None:

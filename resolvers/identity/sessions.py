@@ -16,7 +16,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ from models.base import new_id, now
 from models.identity import AccountRow, Session, SessionEnd, SessionRow
 from models.paging import Page, PageArgs
 from models.rows import Where, columns, execute, select, select_one
-from models.visibility import Viewer, viewer_in
+from models.visibility import InSession, Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated
 from resolvers.identity.accounts import accounts_by_id
@@ -53,13 +53,16 @@ class SignedIn:
     expires_at: datetime
 
 
-async def viewer_of(services: Services, token: str) -> tuple[Viewer, datetime]:
+async def viewer_of(
+    services: Services, token: str, find: Callable[[InSession], Awaitable[Viewer | None]] = viewer_in
+) -> tuple[Viewer, datetime]:
     """Who holds this access token, as they stand now, and until when the token is good.
 
+    `find` finds whoever is in a session.
     Raises Unauthenticated for a token that is not ours or has expired, and for an ended session.
     """
     read = services.tokens.read(token)
-    viewer = await viewer_in(read.session_id, read.account_id)
+    viewer = await find((read.session_id, read.account_id))
     if viewer is None:
         raise Unauthenticated("The session has ended; sign in again")
     return viewer, read.expires_at

@@ -11,6 +11,6 @@ It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md
 """
 
 from schema.execution.plan import Planner, Plans, Unplanned
-from schema.execution.run import Common, execute, share, subscribe
+from schema.execution.run import Common, Source, execute, share
 
-__all__ = ["Common", "Planner", "Plans", "Unplanned", "execute", "share", "subscribe"]
+__all__ = ["Common", "Planner", "Plans", "Source", "Unplanned", "execute", "share"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLSchema, default_field_resolver
 from strawberry.scalars import ID
-from strawberry.types.arguments import convert_arguments
+from strawberry.types.arguments import StrawberryArgument, convert_arguments
 from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
@@ -116,18 +116,28 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
     resolver: Any = definition.base_resolver
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
 
-    plain = _plain_arguments(definition, converter)
+    names = converter.config.name_converter
+    taken_as = {names.from_argument(argument): argument for argument in definition.arguments}
+    plain = {name for name, argument in taken_as.items() if _is_plain(argument)}
+    nullable = {name for name, argument in taken_as.items() if _is_nullable(argument)}
 
     def converted(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
-        if plain is not None:
-            return {plain[name]: value for name, value in arguments.items()}
-        return convert_arguments(
-            arguments,
-            definition.arguments,
-            scalar_registry=converter.scalar_registry,
-            config=converter.config,
-            info=Info(_raw_info=info, _field=definition),
-        )
+        given: dict[str, Any] = {}
+        left: dict[str, Any] = {}
+        for name, value in arguments.items():
+            if name in plain or (value is None and name in nullable):
+                given[taken_as[name].python_name] = value
+            else:
+                left[name] = value
+        if left:
+            given |= convert_arguments(
+                left,
+                definition.arguments,
+                scalar_registry=converter.scalar_registry,
+                config=converter.config,
+                info=Info(_raw_info=info, _field=definition),
+            )
+        return given
 
     def keywords(given: dict[str, Any], info: Any) -> dict[str, Any]:
         return given if info_name is None else {**given, info_name: Info(_raw_info=info, _field=definition)}
@@ -142,17 +152,17 @@ def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
     return Called(_on_parent(resolver), converted, keywords, asking=batch is not None and definition.is_async)
 
 
-def _plain_arguments(definition: StrawberryField, converter: Any) -> dict[str, str] | None:
-    """The Python names of the arguments, if none of them has to be converted."""
-    names: dict[str, str] = {}
-    for argument in definition.arguments:
-        type_ = argument.type
-        if isinstance(type_, StrawberryOptional):
-            type_ = type_.of_type
-        if type_ not in (str, int, float, bool, ID) or argument.is_maybe:
-            return None
-        names[converter.config.name_converter.from_argument(argument)] = argument.python_name
-    return names
+def _is_plain(argument: StrawberryArgument) -> bool:
+    """Whether its values are taken as graphql-core has them."""
+    type_ = argument.type
+    if isinstance(type_, StrawberryOptional):
+        type_ = type_.of_type
+    return type_ in (str, int, float, bool, ID) and not argument.is_maybe
+
+
+def _is_nullable(argument: StrawberryArgument) -> bool:
+    """Whether null is taken as None."""
+    return isinstance(argument.type, StrawberryOptional) and not argument.is_maybe
 
 
 def _on_parent(resolver: Any) -> Callable[..., Any]:

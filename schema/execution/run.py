@@ -80,31 +80,42 @@ async def share(plans: Plans, variables: VariableValues, context: Any, root: Any
     return Common(run)
 
 
-async def subscribe(plans: Plans, variables: VariableValues, context: Any) -> Any:
-    """What a subscription's resolver answers, or the ExecutionResult that says why it answers nothing.
+class Source:
+    """The resolver of a subscription with its arguments, for all who subscribe with the same variables.
 
-    Raises Unplanned if only graphql-core can call it.
+    Raises Unplanned if only graphql-core can call it, and GraphQLError for arguments that do not fit.
     """
-    try:
-        plan = plans.plan(variables)
-    except GraphQLError as error:
-        return ExecutionResult(None, [error])
-    step = plan.roots[0].steps[0]
-    source = plan.planner.source(step.parent_type, step.name, step.field)
-    if source is None:
-        raise Unplanned("subscription_source")
-    info = Resolving(Run(plan, variables, context, None), step)
-    try:
-        given = source.converted(step.arguments(variables), info)
-        stream = source.call(None, **source.keywords(given, info))
-        if is_awaitable(stream):
-            stream = await stream
-        if not isinstance(stream, AsyncIterable):
-            said = f"A subscription's resolver gave a {type(stream).__name__}, which is no stream"
-            raise TypeError(said)  # noqa: TRY301 -- handled as what the resolver itself raises
-    except Exception as error:
-        return ExecutionResult(None, [located_error(error, step.nodes, [step.key])])
-    return stream
+
+    __slots__ = ("_arguments", "_called", "_plan", "_step", "_variables")
+
+    def __init__(self, plans: Plans, variables: VariableValues) -> None:
+        self._plan = plan = plans.plan(variables)
+        self._variables = variables
+        self._step = step = plan.roots[0].steps[0]
+        called = plan.planner.source(step.parent_type, step.name, step.field)
+        if called is None:
+            raise Unplanned("subscription_source")
+        self._called = called
+        try:
+            self._arguments = step.arguments(variables)
+        except GraphQLError as error:
+            raise located_error(error, step.nodes, [step.key]) from None
+
+    async def open(self, context: Any) -> Any:
+        """What the resolver answers, or the ExecutionResult that says why it answers nothing."""
+        step, called = self._step, self._called
+        info = Resolving(Run(self._plan, self._variables, context, None), step)
+        try:
+            given = called.converted(self._arguments, info)
+            stream = called.call(None, **called.keywords(given, info))
+            if is_awaitable(stream):
+                stream = await stream
+            if not isinstance(stream, AsyncIterable):
+                said = f"A subscription's resolver gave a {type(stream).__name__}, which is no stream"
+                raise TypeError(said)  # noqa: TRY301 -- handled as what the resolver itself raises
+        except Exception as error:
+            return ExecutionResult(None, [located_error(error, step.nodes, [step.key])])
+        return stream
 
 
 class Block:
