@@ -51,6 +51,7 @@ from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
 from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
+from schema.headers import headers_of
 from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
@@ -357,25 +358,27 @@ class Application:
     # Contexts
 
     async def http_context(self, connection: HTTPConnection) -> Context:
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        headers = headers_of(connection)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
         viewer = NOBODY
         if scheme.lower() == "bearer" and token:
             viewer, _ = await viewer_of(self.services, token.strip())
         return self.context(
             viewer,
-            language_of(connection.headers.get("accept-language")),
+            language_of(headers.get("accept-language")),
             connection.client.host if connection.client else "",
-            connection.headers.get("user-agent", ""),
+            headers.get("user-agent", ""),
         )
 
     async def admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
+        headers = headers_of(websocket)
         given = {str(name).lower(): value for name, value in payload.items()}
-        header = given.get("authorization") or websocket.headers.get("authorization") or ""
+        header = given.get("authorization") or headers.get("authorization") or ""
         scheme, _, token = str(header).partition(" ")
-        language = language_of(given.get("accept-language") or websocket.headers.get("accept-language"))
+        language = language_of(given.get("accept-language") or headers.get("accept-language"))
         address = websocket.client.host if websocket.client else ""
         # One text for all who use the same app.
-        device = sys.intern(websocket.headers.get("user-agent", "")[:LONGEST_DEVICE])
+        device = sys.intern(headers.get("user-agent", "")[:LONGEST_DEVICE])
         if scheme.lower() != "bearer" or not token:
             return Admission(NOBODY, language, None, address, device)
         viewer, expires_at = await viewer_of(self.services, token.strip(), self.viewers.of)

@@ -1,6 +1,8 @@
 """Access tokens: short-lived, signed, and worth nothing once their session has ended."""
 
+import base64
 import hmac
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -23,17 +25,8 @@ SHORTEST_SECRET = 32
 MOST_KNOWN = 20_000
 
 
-class LookedAt(HMACAlgorithm):
-    """HMAC with a key that was looked at once. PyJWT would look for each token whether it is another kind
-    of key, which takes half as long again as all the rest."""
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return key.encode() if isinstance(key, str) else key
-
-
-SIGNED = jwt.PyJWS(algorithms=[ALGORITHM])
-SIGNED.unregister_algorithm(ALGORITHM)
-SIGNED.register_algorithm(ALGORITHM, LookedAt(LookedAt.SHA256))
+# Of all our tokens: the header, which says how they are signed, and a dot.
+HEADER = jwt.encode({}, secrets.token_bytes(SHORTEST_SECRET), ALGORITHM).partition(".")[0] + "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +95,7 @@ class Tokens:
 
     def _read(self, token: str) -> AccessToken:
         try:
-            claims = claims_of(SIGNED.decode(token, self.key, [ALGORITHM]))
+            claims = claims_of(payload_of(token, self.key))
             # Not "iat": a token that another process has just issued comes from the future if its clock
             # is ahead.
             found = AccessToken(
@@ -110,23 +103,30 @@ class Tokens:
                 session_id=pgproto.UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
-        except (
-            jwt.InvalidTokenError,
-            LookupError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-        ) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise Unauthenticated("The access token is not valid") from error
         if found.expires_at <= now():
             raise Unauthenticated("The access token has expired; refresh the session")
         return found
 
 
+def payload_of(token: str, key: bytes) -> bytes:
+    """What a token that we have signed holds (RFC 7515, section 5.2). Raises ValueError.
+
+    There is one header that it may have: how a token is verified is not for the token to say. And nothing
+    of it is read before it is known to be ours. A library that reads tokens of all kinds takes five times as
+    long, which counts when thousands connect anew.
+    """
+    signed, _, signature = token.rpartition(".")
+    wanted = base64.urlsafe_b64encode(hmac.digest(key, signed.encode("ascii"), sha256)).rstrip(b"=")
+    if not hmac.compare_digest(wanted, signature.encode("ascii")) or not signed.startswith(HEADER):
+        raise ValueError("It is not ours")
+    return base64.urlsafe_b64decode(signed[len(HEADER) :] + "==")
+
+
 def claims_of(payload: bytes) -> Any:
-    """What a payload claims. Raises jwt.InvalidTokenError for one that is for something else."""
+    """What a payload claims. Raises ValueError for one that is for something else."""
     claims = orjson.loads(payload)
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
-        raise jwt.InvalidTokenError("It is for something else")
+        raise ValueError("It is for something else")
     return claims

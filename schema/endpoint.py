@@ -21,12 +21,12 @@ from typing import Any, Final
 
 import orjson
 from graphql import ExecutionResult, GraphQLError
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.documents import Documents, UnknownDocument, named
+from schema.headers import headers_of
 from schema.observability import REQUEST_ID
 from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 
@@ -114,7 +114,7 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        given = request.headers.get("x-request-id", "")
+        given = headers_of(request).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         request.state.request_id = request_id
         given_before = REQUEST_ID.set(request_id)
@@ -129,7 +129,7 @@ class GraphQLEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """The response to a request. Never raises but for disconnection and cancellation."""
-        media_type = accepted(request.headers)
+        media_type = accepted(headers_of(request))
         if media_type is None:
             said = f"Responses are {GRAPHQL_RESPONSE} or {JSON}."
             return _malformed(BadRequest(said, status=406, code="NOT_ACCEPTABLE"), JSON)
@@ -170,8 +170,8 @@ class GraphQLEndpoint:
 
 async def posted(request: Request) -> Parameters:
     """The parameters of a POST request. Raises BadRequest."""
-    _check_content(request.headers)
-    announced = request.headers.get("content-length", "")
+    _check_content(headers_of(request))
+    announced = headers_of(request).get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
         raise _too_large()
     body = bytearray()
@@ -188,7 +188,7 @@ async def posted(request: Request) -> Parameters:
 
 def queried(request: Request) -> Parameters:
     """The parameters of a GET request that no other site can have forged. Raises BadRequest."""
-    headers = request.headers
+    headers = headers_of(request)
     if not any(headers.get(name) for name in PREFLIGHTED) and _may_be_forged(headers):
         raise BadRequest(
             "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",
@@ -202,9 +202,9 @@ def queried(request: Request) -> Parameters:
     return Parameters.of(body)
 
 
-def accepted(headers: Headers) -> str | None:
+def accepted(headers: Mapping[str, str]) -> str | None:
     """The media type to answer in, by the Accept header; None if it takes neither."""
-    header = ",".join(headers.getlist("accept")).strip()
+    header = headers.get("accept", "").strip()
     return _chosen(header) if header else JSON
 
 
@@ -239,7 +239,7 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _check_content(headers: Headers) -> None:
+def _check_content(headers: Mapping[str, str]) -> None:
     if not _is_json(headers.get("content-type", "")):
         raise BadRequest(
             "The body must be application/json in UTF-8.", status=415, code="UNSUPPORTED_MEDIA_TYPE"
@@ -255,7 +255,7 @@ def _is_json(content_type: str) -> bool:
     return media_type == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
-def _may_be_forged(headers: Headers) -> bool:
+def _may_be_forged(headers: Mapping[str, str]) -> bool:
     """Whether a page of another site could have made a browser send this, with the browser's authority."""
     # No browser adds a bearer token by itself, and a page of another site may add one only after a preflight.
     bearer = headers.get("authorization", "").lower().startswith("bearer ")

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from resolvers.errors import DomainError
+from schema.headers import headers_of
 
 ENGLISH = "en"
 
@@ -475,7 +476,7 @@ def sorted_patterns() -> Iterator[tuple[re.Pattern[str], str]]:
 def worded(error: DomainError, where: Any) -> DomainError:
     """`error` in the language of a context, an admission, or of a connection that has neither yet."""
     language = (
-        language_of(where.headers.get("accept-language"))
+        language_of(headers_of(where).get("accept-language"))
         if isinstance(where, HTTPConnection)
         else getattr(where, "language", ENGLISH)
     )
@@ -484,8 +485,13 @@ def worded(error: DomainError, where: Any) -> DomainError:
 
 def language_of(header: object) -> str:
     """`en` or `zh-Hans`, by an Accept-Language header; else Chinese (RFC 9110, 12.5.4)."""
+    return _language_of(header) if isinstance(header, str) else "zh-Hans"
+
+
+@functools.lru_cache(maxsize=100)
+def _language_of(header: str) -> str:
     wanted: list[tuple[float, int, str]] = []
-    for place, part in enumerate(header.split(",") if isinstance(header, str) else ()):
+    for place, part in enumerate(header.split(",")):
         tag, _, quality = part.partition(";")
         weight = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", quality)
         language = {"en": ENGLISH, "zh": "zh-Hans"}.get(tag.strip().lower().split("-")[0])

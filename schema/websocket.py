@@ -24,6 +24,7 @@ from resolvers.errors import DomainError, NotAllowed
 from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
 from schema.execution import Common
+from schema.headers import headers_of
 from schema.observability import REQUEST_ID
 from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
@@ -112,12 +113,13 @@ class WebSocketEndpoint:
 
     def _admits(self, websocket: WebSocket) -> bool:
         # Apps send no origin, or their server's; a browser sends the page's.
-        origin = websocket.headers.get("origin")
+        headers = headers_of(websocket)
+        origin = headers.get("origin")
         return (
             self.origins is None
             or origin is None
             or origin in self.origins
-            or urlsplit(origin).netloc == websocket.headers.get("host")
+            or urlsplit(origin).netloc == headers.get("host")
         )
 
     async def watch(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import string
 import time
 from datetime import timedelta
 from typing import Any
@@ -150,6 +151,22 @@ def test_only_our_own_algorithm_counts(algorithm: str) -> None:
     )
     with pytest.raises(Unauthenticated):
         tokens.read(jwt.encode(claims, tokens.secret, algorithm))
+
+
+def test_a_token_says_what_it_says_in_one_way_only() -> None:
+    tokens = Tokens(secrets.token_hex(32))
+    token = tokens.access_token(new_id(), new_id())
+    claims = jwt.decode(token, tokens.secret, ["HS256"], audience="linli-api")
+    assert tokens.read(jwt.encode(claims, tokens.secret, "HS256")) == tokens.read(token)
+    # The last letter of a signature has two bits to spare.
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    other = letters[letters.index(token[-1]) ^ 1]
+    headers: list[dict[str, Any]] = [{"kid": "1"}, {"typ": "at+jwt"}, {"crit": ["exp"]}, {"jku": "//x"}]
+    spelled = [f"{token[:-1]}{other}", f"{token}=", f"{token}.", f".{token}", f"{token} ", f"{token}é"]
+    for odd in [*spelled, *(jwt.encode(claims, tokens.secret, "HS256", headers=more) for more in headers)]:
+        with pytest.raises(Unauthenticated):
+            tokens.read(odd)
+        assert odd not in tokens.known
 
 
 def test_a_short_secret_signs_nothing() -> None:
