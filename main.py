@@ -51,7 +51,6 @@ from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
 from schema.documents import Documents, manifest
 from schema.endpoint import GraphQLEndpoint
-from schema.headers import headers_of
 from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
 from schema.observability import configure_logging, metrics_response
@@ -59,6 +58,7 @@ from schema.operations import Operations, Rejected
 from schema.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
+from subscriptions.headers import headers_of
 from subscriptions.hub import Hub
 from subscriptions.together import Together
 from subscriptions.transport import HttpProtocol, WebSocketProtocol
@@ -358,7 +358,7 @@ class Application:
     # Contexts
 
     async def http_context(self, connection: HTTPConnection) -> Context:
-        headers = headers_of(connection)
+        headers = headers_of(connection.scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         viewer = NOBODY
         if scheme.lower() == "bearer" and token:
@@ -371,7 +371,7 @@ class Application:
         )
 
     async def admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
-        headers = headers_of(websocket)
+        headers = headers_of(websocket.scope)
         given = {str(name).lower(): value for name, value in payload.items()}
         header = given.get("authorization") or headers.get("authorization") or ""
         scheme, _, token = str(header).partition(" ")

@@ -96,21 +96,20 @@ class Fact:
     role: str
 
 
-# Homes, offices, memberships, and where the account is known at all.
+# Homes, offices, memberships, and where the account is known at all: of a home that was left, the community.
 STANDING = (
     "SELECT r.account_id, CAST(NULL AS uuid) AS session_id,"
-    " r.community_id, r.home_id, h.building_id, b.estate_id, b.grid_id,"
+    " r.community_id, CASE WHEN r.until IS NULL THEN r.home_id END AS home_id,"
+    " h.building_id, b.estate_id, b.grid_id,"
     " CAST(NULL AS uuid) AS organisation_id, NULL AS kind, CAST(NULL AS uuid) AS host_id, '' AS role"
     " FROM residency r JOIN home h ON h.id = r.home_id JOIN building b ON b.id = h.building_id"
-    " WHERE r.until IS NULL AND r.account_id IN (?)"
+    " WHERE r.account_id IN (?)"
     " UNION ALL SELECT a.account_id, NULL, a.community_id, NULL, NULL, NULL, a.grid_id,"
     " a.organisation_id, o.kind, NULL, a.role"
     " FROM appointment a JOIN organisation o ON o.id = a.organisation_id"
     " WHERE a.revoked_at IS NULL AND a.account_id IN (?)"
     " UNION ALL SELECT account_id, NULL, community_id, NULL, NULL, NULL, NULL, NULL, NULL, host_id, role"
     " FROM membership WHERE left_at IS NULL AND account_id IN (?)"
-    " UNION ALL SELECT account_id, NULL, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ''"
-    " FROM residency WHERE account_id IN (?)"
     " UNION ALL SELECT account_id, NULL, community_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ''"
     " FROM residency_application WHERE account_id IN (?)"
 )
@@ -139,7 +138,7 @@ async def viewers_in(sessions: Collection[InSession]) -> dict[InSession, Viewer 
     facts: dict[UUID, list[Fact]] = {account_id: [] for account_id in accounts}
     open_ = set()
     # One is bound faster by itself than in a list.
-    params: list[Any] = [*[accounts] * 5, ids] if len(ids) > 1 else [*accounts * 5, *ids]
+    params: list[Any] = [*[accounts] * 4, ids] if len(ids) > 1 else [*accounts * 4, *ids]
     for fact in await select(Fact, IN_SESSION, *params):
         if fact.session_id is not None:
             open_.add((fact.session_id, fact.account_id))
@@ -154,7 +153,7 @@ async def viewers_in(sessions: Collection[InSession]) -> dict[InSession, Viewer 
 async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
     """Each account (mapped to its session) as it stands now, by one statement for all."""
     facts: dict[UUID, list[Fact]] = {account_id: [] for account_id in accounts}
-    for fact in await select(Fact, STANDING, *[list(accounts)] * 5):
+    for fact in await select(Fact, STANDING, *[list(accounts)] * 4):
         facts[fact.account_id].append(fact)
     return {
         account_id: standing(account_id, session_id, facts[account_id])

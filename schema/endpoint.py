@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,9 +25,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.documents import Documents, UnknownDocument, named
-from schema.headers import headers_of
-from schema.observability import REQUEST_ID
+from schema.observability import REQUEST_ID, new_request_id
 from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
+from subscriptions.headers import headers_of
 
 BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
@@ -114,8 +113,8 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        given = headers_of(request).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        given = headers_of(request.scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
         request.state.request_id = request_id
         given_before = REQUEST_ID.set(request_id)
         try:
@@ -129,7 +128,7 @@ class GraphQLEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """The response to a request. Never raises but for disconnection and cancellation."""
-        media_type = accepted(headers_of(request))
+        media_type = accepted(headers_of(request.scope))
         if media_type is None:
             said = f"Responses are {GRAPHQL_RESPONSE} or {JSON}."
             return _malformed(BadRequest(said, status=406, code="NOT_ACCEPTABLE"), JSON)
@@ -170,8 +169,8 @@ class GraphQLEndpoint:
 
 async def posted(request: Request) -> Parameters:
     """The parameters of a POST request. Raises BadRequest."""
-    _check_content(headers_of(request))
-    announced = headers_of(request).get("content-length", "")
+    _check_content(headers_of(request.scope))
+    announced = headers_of(request.scope).get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
         raise _too_large()
     body = bytearray()
@@ -188,7 +187,7 @@ async def posted(request: Request) -> Parameters:
 
 def queried(request: Request) -> Parameters:
     """The parameters of a GET request that no other site can have forged. Raises BadRequest."""
-    headers = headers_of(request)
+    headers = headers_of(request.scope)
     if not any(headers.get(name) for name in PREFLIGHTED) and _may_be_forged(headers):
         raise BadRequest(
             "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from resolvers.errors import DomainError
-from schema.headers import headers_of
+from subscriptions.headers import headers_of
 
 ENGLISH = "en"
 
@@ -476,7 +476,7 @@ def sorted_patterns() -> Iterator[tuple[re.Pattern[str], str]]:
 def worded(error: DomainError, where: Any) -> DomainError:
     """`error` in the language of a context, an admission, or of a connection that has neither yet."""
     language = (
-        language_of(headers_of(where).get("accept-language"))
+        language_of(headers_of(where.scope).get("accept-language"))
         if isinstance(where, HTTPConnection)
         else getattr(where, "language", ENGLISH)
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import sys
 import traceback
 from collections.abc import Iterator
@@ -72,6 +73,11 @@ def metrics_response() -> Response:
 
 # The id of the request that is being served, or of the operation over a WebSocket.
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+
+
+def new_request_id() -> str:
+    """An id that no other request has. It is no secret, so the system is not asked for it each time."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def with_request_id(

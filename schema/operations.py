@@ -22,7 +22,6 @@ import asyncio
 import hashlib
 import inspect
 import re
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
@@ -488,7 +487,7 @@ class Operations:
         ids = {} if ids is None else ids
         id_ = ids.get(id(error))
         if id_ is None:
-            id_ = ids[id(error)] = observability.REQUEST_ID.get() or secrets.token_hex(16)
+            id_ = ids[id(error)] = observability.REQUEST_ID.get() or observability.new_request_id()
             path = ".".join(
                 part for part in (located.path if located else None) or () if isinstance(part, str)
             )
@@ -545,7 +544,7 @@ def encode_bytes(result: ExecutionResult) -> bytes:
         return orjson.dumps(body)
     except TypeError:
         # A lone surrogate, or a scalar that is serialized to something JSON does not have.
-        id_ = observability.REQUEST_ID.get() or secrets.token_hex(16)
+        id_ = observability.REQUEST_ID.get() or observability.new_request_id()
         log.exception("internal_error", id=id_, path="")
         masked = {"message": "Internal error", "extensions": {"code": INTERNAL, "id": id_}}
         return orjson.dumps({"errors": [masked]} | ({} if isinstance(result, Refusal) else {"data": None}))

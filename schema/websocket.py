@@ -7,7 +7,6 @@ document that does not parse or validate ends its own operation only.
 
 import asyncio
 import random
-import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from resolvers.errors import DomainError, NotAllowed
 from schema.documents import Documents, UnknownDocument
 from schema.endpoint import BadRequest, Parameters
 from schema.execution import Common
-from schema.headers import headers_of
-from schema.observability import REQUEST_ID
+from schema.observability import REQUEST_ID, new_request_id
 from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
 from subscriptions.events import Logged
+from subscriptions.headers import headers_of
 from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
 from subscriptions.recent import Recent
 from subscriptions.streams import Message, Request
@@ -113,7 +112,7 @@ class WebSocketEndpoint:
 
     def _admits(self, websocket: WebSocket) -> bool:
         # Apps send no origin, or their server's; a browser sends the page's.
-        headers = headers_of(websocket)
+        headers = headers_of(websocket.scope)
         origin = headers.get("origin")
         return (
             self.origins is None
@@ -429,7 +428,7 @@ class Handler:
     ) -> None:
         task = asyncio.current_task()
         # The task's own context: whatever is logged for this operation carries its id.
-        REQUEST_ID.set(secrets.token_hex(16))
+        REQUEST_ID.set(new_request_id())
         try:
             if operation.kind == "subscription":
                 await self._follow(id, operation, parameters, admission)

@@ -1,12 +1,11 @@
 """The opening of a WebSocket: what a request must say, and what is answered (RFC 6455, section 4.2)."""
 
 import base64
-import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-VERSION = b"13"
+VERSION = "13"
 KEY_BYTES = 16
 # Section 1.3.
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -23,36 +22,32 @@ class Unfit(Exception):
         self.headers = headers
 
 
-def accept_of(method: str, version: str, headers: Headers) -> bytes:
+def accept_of(method: str, version: str, headers: Mapping[str, str]) -> bytes:
     """Sec-WebSocket-Accept for a request whose headers ask for an upgrade. Raises Unfit."""
     if method != "GET":
         raise Unfit(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET opens a WebSocket", (b"allow", b"GET"))
     if version != "1.1":
         raise Unfit(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 opens a WebSocket")
-    if values_of(b"sec-websocket-version", headers) != [VERSION]:
-        wanted = (b"sec-websocket-version", VERSION)
+    if headers.get("sec-websocket-version") != VERSION:
+        wanted = (b"sec-websocket-version", VERSION.encode())
         raise Unfit(HTTPStatus.UPGRADE_REQUIRED, "Sec-WebSocket-Version must be 13", wanted)
-    keys = values_of(b"sec-websocket-key", headers)
-    if len(keys) != 1 or not is_key(keys[0]):
+    key = headers.get("sec-websocket-key", "")
+    if not is_key(key):
         raise Unfit(HTTPStatus.BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64")
-    return base64.b64encode(hashlib.sha1(keys[0] + GUID, usedforsecurity=False).digest())
+    return base64.b64encode(hashlib.sha1(key.encode() + GUID, usedforsecurity=False).digest())
 
 
-def is_key(value: bytes) -> bool:
+def is_key(value: str) -> bool:
     try:
         return len(base64.b64decode(value, validate=True)) == KEY_BYTES
-    except binascii.Error:
+    except ValueError:
         return False
 
 
-def subprotocols_of(headers: Headers) -> list[str]:
+def subprotocols_of(headers: Mapping[str, str]) -> list[str]:
     """What the client offers to speak, the preferred first."""
-    values = values_of(b"sec-websocket-protocol", headers)
-    return [token.strip() for value in values for token in value.decode("latin-1").split(",")]
-
-
-def values_of(name: bytes, headers: Headers) -> list[bytes]:
-    return [value for given, value in headers if given == name]
+    offered = headers.get("sec-websocket-protocol")
+    return [] if offered is None else [token.strip() for token in offered.split(",")]
 
 
 def head(status: HTTPStatus, *headers: Headers) -> bytes:

@@ -25,6 +25,7 @@ from websockets.protocol import Protocol as Framing
 from websockets.protocol import Side
 
 from subscriptions.handshake import Headers, Unfit, accept_of, head, subprotocols_of
+from subscriptions.headers import headers_of
 
 WIRE = "linli.wire"
 # A request's head is to come within this time of the connection or of its own beginning, and no larger.
@@ -212,7 +213,7 @@ class WebSocketProtocol(asyncio.Protocol):
         # Write at once, and say at once what the kernel does not take: who offers frames joins them, and
         # what waits is bounded there.
         transport.set_write_buffer_limits(high=0)
-        headers = request["headers"]
+        headers = headers_of(request)
         try:
             accept = accept_of(request["method"], request["http_version"], headers)
             path, _, query = url.partition(b"?")
