@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 from models.driver import sqlite3
@@ -32,7 +33,8 @@ def connect(path: str, pragmas: Mapping[str, Any]) -> sqlite3.Connection:
 class Connection:
     """A connection, to which work goes in one hop: whatever statements it consists of run over there.
 
-    Work that is short may be done without the hop, while there is none over there.
+    Work that is short may be done without the hop, while there is none over there. Nothing of the
+    connection's is left in one thread while the other has it: SQLite does without mutexes (models.driver).
     """
 
     def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
@@ -79,7 +81,11 @@ class Connection:
             raise sqlite3.OperationalError(
                 "The database is closed" if self._closed else "The connection is busy"
             )
-        return work(self._connection)
+        try:
+            return work(self._connection)
+        except BaseException as error:
+            clear_frames(error.__traceback__)
+            raise
 
     def _live(self, connected: asyncio.Future[None]) -> None:
         try:
@@ -95,6 +101,8 @@ class Connection:
             try:
                 result = work(connection)
             except BaseException as error:
+                # Its frames hold cursors, which would be freed by whoever is told of it.
+                clear_frames(error.__traceback__)
                 failure = error
             self._report(future, result, failure)
             del future, work, job, result, failure
