@@ -4,10 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from subscriptions import transport
@@ -455,3 +458,148 @@ async def test_when_the_process_ends_everybody_is_told_to_come_back() -> None:
         assert (await client.ask([]))[0] == 503
         for task in client.state.tasks:
             task.cancel()
+
+
+# Frames
+
+
+def a_frame(opcode: int, data: bytes, *, final: bool = True) -> bytes:
+    """A client's frame, in the shortest form there is for its size."""
+    mask = b"\x01\x80\xff\x33"
+    if len(data) < 126:
+        size = bytes([0x80 | len(data)])
+    elif len(data) < 1 << 16:
+        size = b"\xfe" + len(data).to_bytes(2, "big")
+    else:
+        size = b"\xff" + len(data).to_bytes(8, "big")
+    hidden = bytes(byte ^ mask[n % 4] for n, byte in enumerate(data))
+    return bytes([opcode | (0x80 if final else 0)]) + size + mask + hidden
+
+
+class Socket(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.dropped = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.dropped
+
+    def close(self) -> None:
+        self.dropped = True
+
+    def abort(self) -> None:
+        self.dropped = True
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == 0
+
+
+async def let_in(talk: Talk, most: int) -> tuple[Socket, WebSocketProtocol]:
+    """A client's socket, which `talk` listens to."""
+    config = uvicorn.Config(talk, ws=WebSocketProtocol, ws_max_size=most, log_config=None, lifespan="off")
+    config.load()
+    state = ServerState()
+    protocol, socket = WebSocketProtocol(config, state), Socket()
+    lines = [line.split(": ") for line in OPENING[1:]]
+    request = {
+        "method": "GET",
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in lines],
+    }
+    protocol.open(socket, request, b"/live")
+    await asyncio.wait(state.tasks)
+    assert socket.written.startswith(b"HTTP/1.1 101 ")
+    socket.written = b""
+    return socket, protocol
+
+
+TEXTS = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(["", "a" * 125, "邻" * 42, "b" * 126, "c" * 65_535, "d" * 65_536]),
+)
+SAID = st.lists(
+    st.one_of(
+        TEXTS.map(lambda text: ([text], [a_frame(TEXT, text.encode())])),
+        TEXTS.map(
+            lambda text: (
+                [text],
+                [
+                    a_frame(TEXT, text.encode()[:2], final=False),
+                    a_frame(PING, b"between"),
+                    a_frame(0, text.encode()[2:]),
+                ],
+            )
+        ),
+        st.binary(max_size=5).map(lambda data: ([None], [a_frame(BINARY, data)])),
+        st.just(([None], [a_frame(TEXT, b"\xff")])),
+        st.just(([], [a_frame(PONG, b"")])),
+    ),
+    max_size=6,
+)
+
+
+async def test_however_frames_are_cut_the_same_is_told() -> None:
+    cases: list[tuple[Any, list[float]]] = []
+
+    @settings(max_examples=150, deadline=None, database=None)
+    @given(said=SAID, cuts=st.lists(st.floats(0, 1), max_size=4))
+    def draw(said: Any, cuts: list[float]) -> None:
+        cases.append((said, cuts))
+
+    draw()
+    assert len(cases) > 100
+    # And one in which each byte comes by itself.
+    cases.append(([(["a"], [a_frame(TEXT, b"a")])] * 3, [n / 21 for n in range(1, 21)]))
+    for said, cuts in cases:
+        talk = Talk()
+        socket, protocol = await let_in(talk, 70_000)
+        stream = b"".join(frame for _, frames in said for frame in frames)
+        places = [0, *sorted(round(cut * len(stream)) for cut in cuts), len(stream)]
+        for start, end in pairwise(places):
+            protocol.data_received(stream[start:end])
+        assert talk.told == [text for texts, _ in said for text in texts]
+        pings = sum(frame == a_frame(PING, b"between") for _, frames in said for frame in frames)
+        assert socket.written == b"\x8a\x07between" * pings
+        assert not socket.dropped
+        protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (a_frame(TEXT, b"a" * 101), 1009),
+        (a_frame(TEXT, b"a" * 200), 1009),
+        (a_frame(TEXT, b"a" * 65_536), 1009),
+        (b"\x81\x01a", 1002),
+        (b"\xc1\x81abcd\x00", 1002),
+        (b"\x83\x80abcd", 1002),
+    ],
+)
+async def test_what_breaks_the_rules_ends_the_talk_also_after_good_texts(data: bytes, code: int) -> None:
+    for before in (b"", a_frame(TEXT, b"good"), a_frame(TEXT, b"good") + a_frame(PONG, b"")):
+        talk = Talk()
+        socket, protocol = await let_in(talk, 100)
+        protocol.data_received(before + data)
+        assert talk.told == (["good"] if before else [])
+        assert talk.ends == 1
+        assert socket.written[0] == 0x88
+        assert int.from_bytes(socket.written[2:4], "big") == code
+        protocol.connection_lost(None)
+
+
+async def test_who_only_talks_has_no_parser() -> None:
+    talk = Talk()
+    _, protocol = await let_in(talk, 100)
+    for number in range(3):
+        protocol.data_received(a_frame(TEXT, str(number).encode()) * 2)
+    assert talk.told == ["0", "0", "1", "1", "2", "2"]
+    assert protocol._framing is None
+    protocol.connection_lost(None)
