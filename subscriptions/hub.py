@@ -5,9 +5,10 @@
                               └─► Subscriber (one client's: cursor, live or catching up)
 
 A subscriber is either *live*, fed by its topic's feed, or *catching up*, fed from the log at its own
-pace: at the start, and whenever its connection's buffer overflowed. It goes live in the moment in
-which its cursor has reached the feed's position, with no await in between, so that it misses nothing;
-whatever is at or before its cursor is dropped, so that it gets nothing twice.
+pace: at the start, unless it begins where the feed stands, and whenever its connection's buffer
+overflowed. It goes live in the moment in which its cursor has reached the feed's position, with no await
+in between, so that it misses nothing; whatever is at or before its cursor is dropped, so that it gets
+nothing twice.
 """
 
 import asyncio
@@ -364,7 +365,7 @@ class Hub:
     async def follow(
         self, sink: Sink, request: Request, *, key: Hashable, render: Render, opening: bytes
     ) -> Subscriber:
-        """Feed `sink` with what `request` selects, from its cursor or from now on.
+        """Feed `sink` with what `request` selects, from its cursor or from where this process stands.
 
         Each frame is `opening`, and then what `render` makes of a message; subscriptions with equal
         `key` and stream share that. The first frame says that the stream is open, or that the cursor is
