@@ -421,7 +421,7 @@ class Application:
             "referrer-policy": "no-referrer",
             "x-robots-tag": "noindex",
         }
-        if found.tag in request.headers.get("if-none-match", ""):
+        if found.tag in headers_of(request.scope).get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(found.text, media_type="text/calendar", headers=headers)
 

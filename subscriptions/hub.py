@@ -290,7 +290,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.positions = Together(log.positions, self.spawn)
+        self.positions = Together(log.positions, self.spawn, log.NAMES)
         self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

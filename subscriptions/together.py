@@ -7,34 +7,31 @@ from typing import Any, Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-# Asked for by one reading.
-MOST = 10_000
-
 
 class Together(Generic[K, V]):
     """What `read` finds for many keys, for those who ask for one each.
 
     Who asks while a reading is under way waits for the next one: whatever is told was read after it was
-    asked for. `spawn` begins a task, and keeps hold of it; `most` keys are read at once.
+    asked for. `spawn` begins a task, and keeps hold of it; no more than `most` are answered by one reading.
     """
 
     def __init__(
         self,
         read: Callable[[Collection[K]], Awaitable[Mapping[K, V]]],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
-        most: int = MOST,
+        most: int,
     ) -> None:
         self.read = read
         self._spawn = spawn
         self._most = most
-        self._asked: dict[K, list[asyncio.Future[V]]] = {}
+        self._asked: list[tuple[K, asyncio.Future[V]]] = []
         self._reading = False
 
     async def of(self, key: K) -> V:
         """What is found for `key`. Raises what `read` raises."""
         if self._reading:
             answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
-            self._asked.setdefault(key, []).append(answer)
+            self._asked.append((key, answer))
             return await answer
         self._reading = True
         try:
@@ -48,36 +45,19 @@ class Together(Generic[K, V]):
     async def _answer_all(self) -> None:
         try:
             while self._asked:
-                asked = self._next()
+                asked, self._asked = self._asked[: self._most], self._asked[self._most :]
                 try:
-                    found = await self.read(asked)
-                    for key, answers in asked.items():
-                        settle(answers, found[key])
+                    found = await self.read(dict.fromkeys(key for key, _ in asked))
+                    for key, answer in asked:
+                        # Who has left meanwhile has cancelled it.
+                        if not answer.done():
+                            answer.set_result(found[key])
                 except Exception as error:
-                    for answers in asked.values():
-                        fail(answers, error)
+                    for _, answer in asked:
+                        if not answer.done():
+                            answer.set_exception(error)
                 finally:
-                    for answers in asked.values():
-                        for answer in answers:
-                            answer.cancel()
+                    for _, answer in asked:
+                        answer.cancel()
         finally:
             self._reading = False
-
-    def _next(self) -> dict[K, list[asyncio.Future[V]]]:
-        if len(self._asked) <= self._most:
-            asked, self._asked = self._asked, {}
-            return asked
-        return {key: self._asked.pop(key) for key in list(self._asked)[: self._most]}
-
-
-def settle(answers: list[asyncio.Future[V]], found: V) -> None:
-    for answer in answers:
-        # Who has left meanwhile has cancelled it.
-        if not answer.done():
-            answer.set_result(found)
-
-
-def fail(answers: list[asyncio.Future[V]], error: Exception) -> None:
-    for answer in answers:
-        if not answer.done():
-            answer.set_exception(error)

@@ -44,7 +44,7 @@ def ask(together: Together[str, str], *keys: str) -> list[asyncio.Task[str]]:
 
 async def test_who_asks_during_a_reading_is_answered_by_the_next_one_with_all_others() -> None:
     reading = Reading()
-    together = Together(reading, reading.spawn)
+    together = Together(reading, reading.spawn, most=100)
     first = ask(together, "a")
     held = await reading.next()
     rest = ask(together, "a", "b", "b", "c")
@@ -73,7 +73,7 @@ async def test_so_many_at_once_and_no_more() -> None:
 @pytest.mark.parametrize("leaving", [0, 1])
 async def test_who_leaves_takes_nothing_from_the_others(leaving: int) -> None:
     reading = Reading()
-    together = Together(reading, reading.spawn)
+    together = Together(reading, reading.spawn, most=100)
     tasks = ask(together, "a")
     held = await reading.next()
     tasks += ask(together, "b", "b")
@@ -94,7 +94,7 @@ async def test_who_leaves_takes_nothing_from_the_others(leaving: int) -> None:
 
 async def test_an_error_is_told_to_all_of_that_reading_and_to_no_other() -> None:
     reading = Reading()
-    together = Together(reading, reading.spawn)
+    together = Together(reading, reading.spawn, most=100)
     tasks = ask(together, "a")
     held = await reading.next()
     tasks += ask(together, "b", "c")
@@ -110,7 +110,7 @@ async def test_an_error_is_told_to_all_of_that_reading_and_to_no_other() -> None
 
 async def test_a_reading_that_is_ended_ends_all_who_wait_for_it() -> None:
     reading = Reading()
-    together = Together(reading, reading.spawn)
+    together = Together(reading, reading.spawn, most=100)
     tasks = ask(together, "a")
     held = await reading.next()
     tasks += ask(together, "b")

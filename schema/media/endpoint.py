@@ -29,6 +29,7 @@ from schema.endpoint import PREFLIGHTED, BadRequest
 from schema.media.files import reference_of, type_name
 from schema.messages import language_of, said, worded
 from schema.node import global_id, key_of
+from subscriptions.headers import headers_of
 
 UPLOAD_SECONDS: Final = 60.0
 # Uploads under way in a process; each is in memory.
@@ -67,7 +68,7 @@ class MediaEndpoint:
         try:
             return await self._taken(request)
         except BadRequest as error:
-            message = said(str(error), language_of(request.headers.get("accept-language")))
+            message = said(str(error), language_of(headers_of(request.scope).get("accept-language")))
             return refusal(error.status, {"code": error.code, "message": message}, **error.headers)
         except DomainError as error:
             return domain_refusal(worded(error, request))
@@ -79,13 +80,13 @@ class MediaEndpoint:
             return refusal(500, {"message": hidden.message, **(hidden.extensions or {})})
 
     async def _taken(self, request: Request) -> Response:
-        if not any(request.headers.get(name) for name in PREFLIGHTED):
+        if not any(headers_of(request.scope).get(name) for name in PREFLIGHTED):
             raise BadRequest(
                 "Send uploads with the header 'apollo-require-preflight'",
                 status=403,
                 code="PREFLIGHT_REQUIRED",
             )
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = headers_of(request.scope).get("content-type", "").partition(";")[0].strip().lower()
         most = {DOCUMENT_TYPE: DOCUMENT_BYTES, **dict.fromkeys(PICTURE_TYPES, PICTURE_BYTES)}.get(
             content_type
         )
@@ -176,7 +177,7 @@ def disposition(row: MediaRow) -> str:
 async def body_of(request: Request, most: int) -> bytes:
     """The body. Raises BadRequest as soon as it is too long, or has taken too long."""
     too_large = BadRequest(f"The file is larger than {most} bytes", status=413, code="BODY_TOO_LARGE")
-    announced = request.headers.get("content-length", "")
+    announced = headers_of(request.scope).get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > most:
         raise too_large
     body = bytearray()
