@@ -290,8 +290,8 @@ class Application:
         return application
 
     def shared(self, app: ASGIApp) -> ASGIApp:
-        """`app`, for web pages of the origins that are allowed."""
-        return CORSMiddleware(
+        """`app`, for web pages of the origins that are allowed, and for whoever is none."""
+        for_pages = CORSMiddleware(
             app,
             allow_origins=sorted(self.settings.origins),
             allow_methods=["POST", "GET"],
@@ -304,6 +304,13 @@ class Application:
             ],
             max_age=86_400,
         )
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            # Nothing that is answered is kept by a cache that could give it to another origin.
+            by_page = scope["type"] == "http" and "origin" in headers_of(scope)
+            await (for_pages if by_page else app)(scope, receive, send)
+
+        return application
 
     def routed(self) -> Starlette:
         """All that is served, and what begins and ends with the process."""

@@ -5,7 +5,7 @@ import json
 import types
 import typing
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -191,7 +191,7 @@ async def pages(
         keys = attrgetter(*order.keys)
         for items in found.values():
             items.sort(key=keys, reverse=order.descending != args.backward)
-    return [page_of(found.get(parent, []), args, order) for parent in parents]
+    return pages_of([found.get(parent, []) for parent in parents], args, order)
 
 
 def statement(
@@ -241,14 +241,17 @@ def beyond(order: Order, key: tuple[Any, ...], *, forward: bool) -> Where:
     return Where(f"({names}) {operator} ({marks})", key)
 
 
-def page_of(rows: list[R], args: PageArgs, order: Order) -> Page[R]:
-    more = len(rows) > args.size
-    items = rows[: args.size]
-    if args.backward:
-        items.reverse()
-    return Page(
-        items=items,
-        cursors=Cursors(order, items),
-        has_next_page=more if not args.backward else args.before is not None,
-        has_previous_page=more if args.backward else args.after is not None,
-    )
+def pages_of(lists: Iterable[list[R]], args: PageArgs, order: Order) -> list[Page[R]]:
+    """The pages whose rows these are, and one more of each that has more."""
+    size, backward = args.size, args.backward
+    pages = []
+    for rows in lists:
+        more = len(rows) > size
+        items = rows[:size]
+        if backward:
+            items.reverse()
+            page = Page(items, Cursors(order, items), args.before is not None, more)
+        else:
+            page = Page(items, Cursors(order, items), more, args.after is not None)
+        pages.append(page)
+    return pages

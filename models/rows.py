@@ -10,7 +10,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -170,32 +170,38 @@ class Template:
         values: list[Any] = []
         # Of each placeholder the number of values, or -1 for a single one, or that they are one text.
         shape: list[int] = []
-        simple, plain = self.simple, self.plain
+        # What the same collection comes to in another place.
+        known: dict[tuple[int, bool], tuple[int, list[Any]]] = {}
         for param, listed in zip(params, self.lists, strict=True):
             if type(param) not in COLLECTIONS:
-                values.append(plain(param))
+                values.append(self.plain(param))
                 shape.append(-1)
                 continue
-            kinds = set(map(type, param))
-            if kinds <= simple:
-                items = list(param)
-            elif kinds <= IDS:
-                items = list(map(TEXTS_BY_ID.__getitem__, param))
-                if listed and len(items) > MOST_MARKED:
-                    values.append(orjson.dumps(items).decode())
-                    shape.append(AS_JSON)
-                    continue
-            else:
-                items = [value if type(value) in simple else plain(value) for value in param]
-            if listed and self.dialect == "postgres":
-                values.append(items)
-                shape.append(1)
-                continue
-            if listed and 0 < len(items) <= MOST_FILLED:
-                items += items[-1:] * ((1 << (len(items) - 1).bit_length()) - len(items))
-            values += items
-            shape.append(len(items))
+            key = id(param), listed
+            bound = known.get(key)
+            if bound is None:
+                bound = known[key] = self._bind_collection(param, listed=listed)
+            shape.append(bound[0])
+            values += bound[1]
         return self._filled(tuple(shape)), values
+
+    def _bind_collection(self, param: Collection[Any], *, listed: bool) -> tuple[int, list[Any]]:
+        """How many values there are for the database, or that they are one text; and the values."""
+        simple, plain = self.simple, self.plain
+        kinds = set(map(type, param))
+        if kinds <= simple:
+            items = list(param)
+        elif kinds <= IDS:
+            items = list(map(TEXTS_BY_ID.__getitem__, param))
+            if listed and len(items) > MOST_MARKED:
+                return AS_JSON, [orjson.dumps(items).decode()]
+        else:
+            items = [value if type(value) in simple else plain(value) for value in param]
+        if listed and self.dialect == "postgres":
+            return 1, [items]
+        if listed and 0 < len(items) <= MOST_FILLED:
+            items += items[-1:] * ((1 << (len(items) - 1).bit_length()) - len(items))
+        return len(items), items
 
     def _filled(self, shape: tuple[int, ...]) -> str:
         text = self.texts.get(shape)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from graphql import ExecutionResult, GraphQLError
@@ -25,15 +25,30 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.documents import Documents, UnknownDocument, named
+from schema.execution import Resumed
 from schema.observability import REQUEST_ID, new_request_id
 from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
+
+T = TypeVar("T")
 
 BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
+
+# What every answer says of itself, as ASGI has it.
+_FIELDS: Final = {
+    media_type: [
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        # What is answered depends on who asks, and a shared cache must not keep it.
+        (b"cache-control", b"no-store"),
+        (b"vary", b"accept"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    for media_type in (GRAPHQL_RESPONSE, JSON)
+}
 
 # Browsers send these to another site only after a preflight, which the CORS policy answers.
 PREFLIGHTED: Final = ("apollo-require-preflight", "x-requested-with")
@@ -123,7 +138,7 @@ class GraphQLEndpoint:
             return
         finally:
             REQUEST_ID.reset(given_before)
-        response.headers["x-request-id"] = request_id
+        response.raw_headers.append((b"x-request-id", request_id.encode()))
         await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
@@ -173,16 +188,35 @@ async def posted(request: Request) -> Parameters:
     announced = headers_of(request.scope).get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
         raise _too_large()
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_BYTES:
-                    raise _too_large()
+        body = await within(BODY_SECONDS, _body(request))
     except TimeoutError:
         raise BadRequest("The body took too long to arrive.", status=408, code="TIMEOUT") from None
-    return Parameters.of(_json(bytes(body), "The body"))
+    return Parameters.of(_json(body, "The body"))
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` comes to. Raises TimeoutError if it waits for longer.
+
+    If it need not wait, as for a body that came with its request, no clock is set.
+    """
+    try:
+        awaited = work.send(None)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    async with asyncio.timeout(seconds):
+        rest: T = await Resumed(work, awaited)
+    return rest
 
 
 def queried(request: Request) -> Parameters:
@@ -307,15 +341,6 @@ def _status(refused: int, media_type: str) -> int:
 def _response(
     result: ExecutionResult, media_type: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return Response(
-        encode_bytes(result),
-        status,
-        headers={
-            "content-type": f"{media_type}; charset=utf-8",
-            # What is answered depends on who asks, and a shared cache must not keep it.
-            "cache-control": "no-store",
-            "vary": "accept",
-            "x-content-type-options": "nosniff",
-            **(headers or {}),
-        },
-    )
+    response = Response(encode_bytes(result), status, headers)
+    response.raw_headers += _FIELDS[media_type]
+    return response

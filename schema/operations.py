@@ -27,7 +27,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 import structlog
@@ -85,9 +85,13 @@ _KINDS: Final[dict[OperationType, Kind]] = {
     OperationType.SUBSCRIPTION: "subscription",
 }
 _NAME_SHOWN: Final = 64
-# Subscriptions that are remembered with their variables, if these are no longer than this.
-_MOST_SOURCES: Final = 1_000
-_SOURCE_BYTES: Final = 1_000
+# What is worked out once for all who send the same variables, if these are no longer than this.
+_MOST_KEPT: Final = 1_000
+_KEPT_BYTES: Final = 1_000
+
+# An operation with the JSON of its variables.
+Given = tuple["Operation", bytes]
+T = TypeVar("T")
 
 log = structlog.get_logger("linli.operations")
 
@@ -171,7 +175,8 @@ class Operations:
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
-        self._sources: dict[tuple[Operation, bytes], execution.Source] = {}
+        self._variables: dict[Given, VariableValues] = {}
+        self._sources: dict[Given, execution.Source] = {}
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -294,7 +299,7 @@ class Operations:
         """
         if isinstance(operation.plans, str):
             return None
-        coerced = self._coerced(operation, operation.plans, variables, ours=True)
+        coerced = self._coerced(operation, operation.plans, variables)
         if isinstance(coerced, Refusal):
             return None
         return await execution.share(operation.plans, coerced, context, root)
@@ -350,7 +355,7 @@ class Operations:
     ) -> ExecutionResult:
         if common is not None:
             return await common.execute(context)
-        coerced = self._coerced(operation, plans, variables, ours=root is not None)
+        coerced = self._coerced(operation, plans, variables)
         if isinstance(coerced, Refusal):
             return coerced
         return await execution.execute(plans, coerced, context, root)
@@ -373,36 +378,29 @@ class Operations:
         """What thousands subscribe to with the same variables, made once. Raises Unplanned."""
         if isinstance(operation.plans, str):
             raise execution.Unplanned(operation.plans)
-        try:
-            key = operation, orjson.dumps(variables or {})
-        except TypeError:
-            return Refusal([_no_text()])
-        source = self._sources.get(key)
+        given = _given(operation, variables)
+        source = self._sources.get(given) if given is not None else None
         if source is None:
-            coerced = self._coerced(operation, operation.plans, variables, ours=True)
+            coerced = self._coerced(operation, operation.plans, variables)
             if isinstance(coerced, Refusal):
                 return coerced
             try:
                 source = execution.Source(operation.plans, coerced)
             except GraphQLError as error:
                 return ExecutionResult(None, [error])
-            if len(self._sources) >= _MOST_SOURCES:
-                self._sources.clear()
-            if len(key[1]) <= _SOURCE_BYTES:
-                self._sources[key] = source
+            _keep(self._sources, given, source)
         return source
 
     def _coerced(
-        self,
-        operation: Operation,
-        plans: execution.Plans,
-        variables: Mapping[str, Any] | None,
-        *,
-        ours: bool = False,
+        self, operation: Operation, plans: execution.Plans, variables: Mapping[str, Any] | None
     ) -> VariableValues | Refusal:
-        """The variables as the schema has them; `ours` have been looked at before."""
-        if variables and not ours and (unfit := _unfit(variables)) is not None:
-            return Refusal([unfit])
+        """The variables as the schema has them. Those of a feed, of a thread, are the same for many."""
+        given = _given(operation, variables)
+        if given is None:
+            return Refusal([_no_text()])
+        known = self._variables.get(given)
+        if known is not None:
+            return known
         coerced = get_variable_values(
             self.schema,
             plans.operation.variable_definitions or (),
@@ -414,6 +412,9 @@ class Operations:
             return Refusal([_without_value(error) for error in coerced])
         if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
             return Refusal([costly])
+        # No two mutations are the same, and what they say need not stay in memory.
+        if operation.kind != "mutation":
+            _keep(self._variables, given, coerced)
         return coerced
 
     async def _by_graphql_core(
@@ -435,8 +436,8 @@ class Operations:
     def _executor(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
     ) -> Executor[Any] | list[GraphQLError]:
-        if variables and root is None and (unfit := _unfit(variables)) is not None:
-            return [unfit]
+        if root is None and _given(operation, variables) is None:
+            return [_no_text()]
         executor = Executor.build(
             self.schema,
             operation.document,
@@ -618,22 +619,24 @@ def _without_value(error: GraphQLError) -> GraphQLError:
     return GraphQLError(message, error.nodes, extensions={"code": BAD_USER_INPUT})
 
 
-def _unfit(variables: Mapping[str, Any]) -> GraphQLError | None:
-    """Refuse variables that nothing could store or answer with: lone surrogates, extreme nesting."""
+def _given(operation: Operation, variables: Mapping[str, Any] | None) -> Given | None:
+    """None for variables that nothing could store or answer with: lone surrogates, extreme nesting."""
     try:
-        orjson.dumps(variables, default=_opaque)
+        return operation, orjson.dumps(variables or {})
     except TypeError:
-        return _no_text()
-    return None
+        return None
+
+
+def _keep(kept: dict[Given, T], given: Given | None, value: T) -> None:
+    if given is not None and len(given[1]) <= _KEPT_BYTES:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[given] = value
 
 
 def _no_text() -> GraphQLError:
     said = "The variables have characters that are no Unicode text, or are nested too deep."
     return _error(said, BAD_USER_INPUT)
-
-
-def _opaque(_value: Any) -> None:
-    """Uploads stand among the variables as objects."""
 
 
 def _is_unicode(text: str) -> bool:

@@ -18,7 +18,7 @@ from models.identity import (
     may_look_into,
 )
 from models.organisations import OrganisationRow
-from models.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, page_of, sequence
+from models.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, pages_of, sequence
 from models.rows import EVERYTHING, columns, containing, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
@@ -115,7 +115,8 @@ async def communities(ctx: Context, args: PageArgs, name: str | None = None) -> 
         f" ORDER BY {sequence(OLDEST, args, 't')} LIMIT {args.size + 1}",
         *where.params,
     )
-    return page_of(rows, args, OLDEST)
+    (page,) = pages_of([rows], args, OLDEST)
+    return page
 
 
 async def estates_of(

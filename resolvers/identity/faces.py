@@ -102,7 +102,8 @@ async def faces(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, dict[UUID, Nei
     if not asked:
         return {}
     accounts = set[UUID]().union(*asked.values())
-    facts = await select(Fact, FACES, list(asked), accounts, accounts, list(asked))
+    communities = list(asked)
+    facts = await select(Fact, FACES, communities, accounts, accounts, communities)
     known = at_home(asked, [fact for fact in facts if fact.role is None])
     # Of several offices, as of several homes, the same one is shown every time.
     for fact in sorted([fact for fact in facts if fact.role], key=precedence, reverse=True):

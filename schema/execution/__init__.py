@@ -10,7 +10,8 @@
 It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md has the design.
 """
 
+from schema.execution.loading import Resumed
 from schema.execution.plan import Planner, Plans, Unplanned
 from schema.execution.run import Common, Source, execute, share
 
-__all__ = ["Common", "Planner", "Plans", "Source", "Unplanned", "execute", "share"]
+__all__ = ["Common", "Planner", "Plans", "Resumed", "Source", "Unplanned", "execute", "share"]

@@ -29,7 +29,7 @@ class Resumed:
     What it asks for from then on, it gets for itself alone.
     """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], awaited: Any, context: Any) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], awaited: Any, context: Any = None) -> None:
         self._coroutine = coroutine
         self._awaited = awaited
         self._context = context

@@ -17,6 +17,7 @@ from typing import Any
 
 from graphql import (
     ExecutionResult,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLOutputType,
@@ -140,36 +141,51 @@ class Block:
 class Resolving:
     """What a resolver may know of the execution, as in GraphQLResolveInfo; not the path, which is many."""
 
-    __slots__ = (
-        "ask",
-        "context",
-        "field_name",
-        "field_nodes",
-        "fragments",
-        "is_awaitable",
-        "operation",
-        "parent_type",
-        "return_type",
-        "root_value",
-        "schema",
-        "variable_values",
-    )
+    __slots__ = ("_run", "_step", "ask", "context", "parent_type")
 
     def __init__(self, run: "Run", step: Step) -> None:
-        plan = run.plan
-        self.field_name = step.name
-        self.field_nodes = step.nodes
-        self.return_type: GraphQLOutputType = step.field.type
-        self.parent_type = step.parent_type
-        self.schema: GraphQLSchema = plan.schema
-        self.fragments: dict[str, FragmentDefinitionNode] = plan.fragments
-        self.root_value = run.root
-        self.operation: OperationDefinitionNode = plan.operation
-        self.variable_values = run.variables
+        self._run = run
+        self._step = step
         self.context = run.context
-        self.is_awaitable = is_awaitable
+        self.parent_type = step.parent_type
         # How the resolver asks for what is loaded together, if it is run until it does.
         self.ask = Wanted if isinstance(step.means, Called) and step.means.asking else None
+
+    @property
+    def field_name(self) -> str:
+        return self._step.name
+
+    @property
+    def field_nodes(self) -> list[FieldNode]:
+        return self._step.nodes
+
+    @property
+    def return_type(self) -> GraphQLOutputType:
+        return self._step.field.type
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        return self._run.plan.schema
+
+    @property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        return self._run.plan.fragments
+
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        return self._run.plan.operation
+
+    @property
+    def root_value(self) -> Any:
+        return self._run.root
+
+    @property
+    def variable_values(self) -> VariableValues:
+        return self._run.variables
+
+    @property
+    def is_awaitable(self) -> Callable[[Any], bool]:
+        return is_awaitable
 
 
 class Run:
