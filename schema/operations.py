@@ -26,8 +26,8 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
@@ -85,15 +85,19 @@ _KINDS: Final[dict[OperationType, Kind]] = {
     OperationType.SUBSCRIPTION: "subscription",
 }
 _NAME_SHOWN: Final = 64
-# What is worked out once for all who send the same variables, if these are no longer than this.
-_MOST_KEPT: Final = 1_000
-_KEPT_BYTES: Final = 1_000
-
-# An operation with the JSON of its variables.
-Given = tuple["Operation", bytes]
-T = TypeVar("T")
+# Variables that are remembered with their operations, of all together, if they are no longer than this.
+_MOST_GIVEN: Final = 1_000
+_GIVEN_BYTES: Final = 1_000
 
 log = structlog.get_logger("linli.operations")
+
+
+@dataclass(slots=True, eq=False)
+class Given:
+    """Variables that fit an operation, as the schema has them; and the subscription's source with them."""
+
+    values: VariableValues
+    source: execution.Source | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +107,8 @@ class Operation:
     `digest` tells operations apart by text and name. `uses_viewer` is false only if every selected field is
     the same for all who may see it. `resume_variable` is the variable that holds a subscription's cursor and
     nothing else, so that operations which differ in it alone are the same. `plans` says how it is executed,
-    or why graphql-core executes it.
+    or why graphql-core executes it. `given` are the variables that it was executed with lately, by their
+    JSON: those of a feed, of a thread, are the same for many.
     """
 
     document: DocumentNode
@@ -114,6 +119,7 @@ class Operation:
     resume_variable: str | None
     cost: Cost
     plans: execution.Plans | str
+    given: dict[bytes, Given] = field(default_factory=dict)
 
 
 class Refusal(ExecutionResult):
@@ -175,8 +181,7 @@ class Operations:
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
-        self._variables: dict[Given, VariableValues] = {}
-        self._sources: dict[Given, execution.Source] = {}
+        self._givens = 0
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -299,10 +304,10 @@ class Operations:
         """
         if isinstance(operation.plans, str):
             return None
-        coerced = self._coerced(operation, operation.plans, variables)
-        if isinstance(coerced, Refusal):
+        given = self._given(operation, operation.plans, variables)
+        if isinstance(given, Refusal):
             return None
-        return await execution.share(operation.plans, coerced, context, root)
+        return await execution.share(operation.plans, given.values, context, root)
 
     async def subscribe(self, operation: Operation, variables: Mapping[str, Any] | None, context: Any) -> Any:
         """What a subscription's resolver answered, or the result with the errors."""
@@ -355,10 +360,10 @@ class Operations:
     ) -> ExecutionResult:
         if common is not None:
             return await common.execute(context)
-        coerced = self._coerced(operation, plans, variables)
-        if isinstance(coerced, Refusal):
-            return coerced
-        return await execution.execute(plans, coerced, context, root)
+        given = self._given(operation, plans, variables)
+        if isinstance(given, Refusal):
+            return given
+        return await execution.execute(plans, given.values, context, root)
 
     async def _subscribed(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
@@ -378,27 +383,23 @@ class Operations:
         """What thousands subscribe to with the same variables, made once. Raises Unplanned."""
         if isinstance(operation.plans, str):
             raise execution.Unplanned(operation.plans)
-        given = _given(operation, variables)
-        source = self._sources.get(given) if given is not None else None
-        if source is None:
-            coerced = self._coerced(operation, operation.plans, variables)
-            if isinstance(coerced, Refusal):
-                return coerced
+        given = self._given(operation, operation.plans, variables)
+        if isinstance(given, Refusal):
+            return given
+        if given.source is None:
             try:
-                source = execution.Source(operation.plans, coerced)
+                given.source = execution.Source(operation.plans, given.values)
             except GraphQLError as error:
                 return ExecutionResult(None, [error])
-            _keep(self._sources, given, source)
-        return source
+        return given.source
 
-    def _coerced(
+    def _given(
         self, operation: Operation, plans: execution.Plans, variables: Mapping[str, Any] | None
-    ) -> VariableValues | Refusal:
-        """The variables as the schema has them. Those of a feed, of a thread, are the same for many."""
-        given = _given(operation, variables)
-        if given is None:
+    ) -> Given | Refusal:
+        text = _text_of(variables)
+        if text is None:
             return Refusal([_no_text()])
-        known = self._variables.get(given)
+        known = operation.given.get(text)
         if known is not None:
             return known
         coerced = get_variable_values(
@@ -412,10 +413,20 @@ class Operations:
             return Refusal([_without_value(error) for error in coerced])
         if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
             return Refusal([costly])
+        given = Given(coerced)
         # No two mutations are the same, and what they say need not stay in memory.
-        if operation.kind != "mutation":
-            _keep(self._variables, given, coerced)
-        return coerced
+        if operation.kind != "mutation" and len(text) <= _GIVEN_BYTES:
+            self._remember_given(operation, text, given)
+        return given
+
+    def _remember_given(self, operation: Operation, text: bytes, given: Given) -> None:
+        if self._givens >= _MOST_GIVEN:
+            self._givens = 0
+            for known in (*self._cache.values(), *self._kept.values()):
+                if isinstance(known, Operation):
+                    known.given.clear()
+        self._givens += 1
+        operation.given[text] = given
 
     async def _by_graphql_core(
         self,
@@ -436,7 +447,7 @@ class Operations:
     def _executor(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
     ) -> Executor[Any] | list[GraphQLError]:
-        if root is None and _given(operation, variables) is None:
+        if root is None and _text_of(variables) is None:
             return [_no_text()]
         executor = Executor.build(
             self.schema,
@@ -619,19 +630,12 @@ def _without_value(error: GraphQLError) -> GraphQLError:
     return GraphQLError(message, error.nodes, extensions={"code": BAD_USER_INPUT})
 
 
-def _given(operation: Operation, variables: Mapping[str, Any] | None) -> Given | None:
+def _text_of(variables: Mapping[str, Any] | None) -> bytes | None:
     """None for variables that nothing could store or answer with: lone surrogates, extreme nesting."""
     try:
-        return operation, orjson.dumps(variables or {})
+        return orjson.dumps(variables or {})
     except TypeError:
         return None
-
-
-def _keep(kept: dict[Given, T], given: Given | None, value: T) -> None:
-    if given is not None and len(given[1]) <= _KEPT_BYTES:
-        if len(kept) >= _MOST_KEPT:
-            kept.clear()
-        kept[given] = value
 
 
 def _no_text() -> GraphQLError:

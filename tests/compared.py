@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution import Executor, execute_root_selection_set, execute_subscription_event
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -236,7 +237,15 @@ def _told(errors: list[GraphQLError] | None) -> list[Any]:
 
 
 def _outcome(result: ExecutionResult) -> Any:
-    return result.data, _told(result.errors)
+    return _sent(result.data), _told(result.errors)
+
+
+def _sent(data: Any) -> Any:
+    """What a client is sent, to the order of the entries; the data as they are if JSON does not have them."""
+    try:
+        return orjson.dumps(data)
+    except TypeError:
+        return data
 
 
 def same(one: ExecutionResult, other: ExecutionResult) -> bool:
@@ -244,7 +253,7 @@ def same(one: ExecutionResult, other: ExecutionResult) -> bool:
 
     Where several errors make the same place null, it is a matter of timing which of them is told.
     """
-    return one.data == other.data and _by_place(one) == _by_place(other)
+    return _sent(one.data) == _sent(other.data) and _by_place(one) == _by_place(other)
 
 
 def _by_place(result: ExecutionResult) -> dict[tuple[Any, ...], Any]:

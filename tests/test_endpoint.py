@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -308,6 +309,35 @@ class TestMalformed:
         for response in (announced, streamed):
             assert (response.status_code, code(response)) == (413, "BODY_TOO_LARGE")
         assert read <= BODY_BYTES + 2 * 65_536
+
+    async def test_bodies_that_come_in_parts(self, client: httpx.AsyncClient) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            for part in (b'{"query": "{ ec', b'ho(text: \\"a\\") }', b'"}'):
+                await asyncio.sleep(0)
+                yield part
+
+        headers = {"content-type": "application/json"}
+        response = await client.post("/graphql", content=parts(), headers=headers)
+        assert response.json() == {"data": {"echo": "a"}}
+
+    async def test_bodies_that_do_not_come(
+        self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("schema.endpoint.BODY_SECONDS", 0.01)
+        ended = False
+
+        async def parts() -> AsyncIterator[bytes]:
+            nonlocal ended
+            yield b'{"query": "mutation { write(text: \\"a\\") }'
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended = True
+
+        headers = {"content-type": "application/json"}
+        response = await client.post("/graphql", content=parts(), headers=headers)
+        assert (response.status_code, code(response)) == (408, "TIMEOUT")
+        assert (ended, written) == (True, [])
 
     @pytest.mark.parametrize("length", ["-1", "x", "", "9" * 5_000, "²"])
     async def test_absurd_content_lengths(self, client: httpx.AsyncClient, length: str) -> None:

@@ -166,6 +166,18 @@ async def test_only_listed_origins_may_call_from_a_browser(tmp_path: Path) -> No
         refused = await preflight("https://elsewhere.example")
         assert "access-control-allow-origin" not in refused.headers
 
+        async def posted(**headers: str) -> httpx.Response:
+            response = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+            assert response.json() == {"data": {"__typename": "Query"}}
+            assert response.headers["cache-control"] == "no-store"
+            return response
+
+        allowed = await posted(origin="https://app.example")
+        assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+        assert "Origin" in allowed.headers["vary"]
+        for other in (await posted(origin="https://elsewhere.example"), await posted()):
+            assert "access-control-allow-origin" not in other.headers
+
 
 def command(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

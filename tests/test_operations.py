@@ -11,6 +11,7 @@ import pytest
 import strawberry
 import structlog
 from graphql import ExecutionResult, GraphQLError, get_introspection_query
+from graphql.execution.values import get_variable_values
 from prometheus_client import REGISTRY
 from strawberry.directive import DirectiveLocation, DirectiveValue
 from structlog.testing import capture_logs
@@ -122,6 +123,10 @@ class Query:
     @strawberry.field
     def echo(self, text: str) -> str:
         return text
+
+    @strawberry.field
+    def half(self, of: float) -> float:
+        return of / 2
 
     @strawberry.field
     def missing(self) -> str | None:
@@ -505,6 +510,49 @@ class TestExecute:
         assert {code(error) for error in result.errors} == {"BAD_USER_INPUT"}
         assert said in result.errors[0].message
         assert result.errors[0].message.startswith("Variable '$p' has invalid value")
+
+    async def test_the_same_variables_are_worked_out_once(
+        self, operations: Operations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        worked_out: list[Any] = []
+
+        def counted(schema: Any, definitions: Any, given: dict[str, Any], **options: Any) -> Any:
+            worked_out.append(given)
+            return get_variable_values(schema, definitions, given, **options)
+
+        monkeypatch.setattr("schema.operations.get_variable_values", counted)
+        query = "query($n: Float!) { half(of: $n) }"
+        for number in (1, 1, 3, 1, 3):
+            assert (await run(operations, query, n=number)).data == {"half": number / 2}
+        assert worked_out == [{"n": 1}, {"n": 3}]
+        # What is no number is not taken for one that looks the same.
+        for other in (True, "1"):
+            assert isinstance(await run(operations, query, n=other), Refusal)
+        assert len(worked_out) == 4
+
+    async def test_what_mutations_and_long_variables_say_is_not_remembered(
+        self, operations: Operations
+    ) -> None:
+        for kind, query, text in (
+            ("mutation", "mutation($t: String!) { write(name: $t) }", "x"),
+            ("query", "query($t: String!) { echo(text: $t) }", "x" * 1_000),
+        ):
+            context = Context()
+            context.gate.set()
+            prepared = operations.prepare(query)
+            assert not (await operations.execute(prepared, {"t": text}, context)).errors
+            assert (prepared.kind, prepared.given) == (kind, {})
+
+    async def test_the_variables_remembered_are_bounded(
+        self, operations: Operations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("schema.operations._MOST_GIVEN", 3)
+        queries = [f"query Q{number}($t: String!) {{ echo(text: $t) }}" for number in range(2)]
+        operations.keep(queries[1])
+        for number in range(10):
+            for query in queries:
+                assert (await run(operations, query, t=f"{number}")).data == {"echo": f"{number}"}
+                assert sum(len(operations.prepare(known).given) for known in queries) <= 3
 
     async def test_missing_and_superfluous_variables(self, operations: Operations) -> None:
         query = "query($t: String!) { echo(text: $t) }"
