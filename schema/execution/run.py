@@ -302,7 +302,11 @@ class Run:
             return
         info = Resolving(self, step)
         if isinstance(means, Computed):
-            self._arrived(block, step, _computed(means, info, block.parents))
+            column = _computed(means, info, block.parents)
+            if step.asked is None and not step.depth:
+                block.columns[step.index] = column
+            else:
+                self._arrived(block, step, column)
             return
         try:
             if isinstance(means, Loaded):
@@ -364,22 +368,25 @@ class Run:
         if any(map(_is_no_object, kinds)):
             kinds = {kind for kind in kinds if not _is_no_object(kind)}
             items = [item for item in items if type(item) in kinds]
-        unique = dict(zip(map(id, items), items, strict=True))
-        if not unique:
+        if not items:
             return
+        ids = list(map(id, items))
+        if len(set(ids)) < len(ids):
+            unique = dict(zip(ids, items, strict=True))
+            ids, items = list(unique), list(unique.values())
         asked: Any = step.asked
         known = {kind: self.plan.types.of_class(step.named, kind) for kind in kinds}
         if len(known) == 1 and (type_ := known.popitem()[1]) is not None:
             try:
                 shape = asked.of(type_)
             except Exception as error:
-                block.refused += [(link, identity, error) for identity in unique]
+                block.refused += [(link, identity, error) for identity in ids]
             else:
-                self._open(shape, list(unique.values()), list(unique), link)
+                self._open(shape, items, ids, link)
             return
         groups: dict[str, tuple[Shape, list[Any], list[int]]] = {}
         ask = self.plan.types.asked(self.plan, step.named, step.details, Resolving(self, step))
-        for identity, item in unique.items():
+        for identity, item in zip(ids, items, strict=True):
             try:
                 type_ = known.get(type(item)) or ask(item)
                 group = groups.get(type_.name)
