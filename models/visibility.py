@@ -8,7 +8,7 @@ thing if the two sets meet. Queries ask that in SQL, streams in memory; a test h
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from models.base import named_id
@@ -196,10 +196,11 @@ def standing(account_id: UUID, session_id: UUID | None, facts: Iterable[Fact]) -
     scopes.update(moderators_of(host_id) for host_id, role in joined.items() if role is not MemberRole.MEMBER)
     scopes.update(communities)
     scopes.update(public_of(community_id) for community_id in communities | known)
+    scopes.discard(None)
     return Viewer(
         account_id=account_id,
         session_id=session_id,
-        scopes=frozenset(scope for scope in scopes if scope is not None),
+        scopes=cast(frozenset[UUID], frozenset(scopes)),
         homes=frozenset(homes),
         communities=frozenset(communities),
         offices=offices,

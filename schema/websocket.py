@@ -431,7 +431,7 @@ class Handler:
         REQUEST_ID.set(new_request_id())
         try:
             if operation.kind == "subscription":
-                await self._follow(id, operation, parameters, admission)
+                await self._follow(id, task, operation, parameters, admission)
             else:
                 context = self.endpoint.context_for(admission, self.connection.viewer)
                 result = await self.endpoint.operations.execute(operation, parameters.variables, context)
@@ -444,7 +444,12 @@ class Handler:
                 del self.tasks[id]
 
     async def _follow(
-        self, id: str, operation: Operation, parameters: Parameters, admission: Admission
+        self,
+        id: str,
+        task: asyncio.Task[Any] | None,
+        operation: Operation,
+        parameters: Parameters,
+        admission: Admission,
     ) -> None:
         operations, connection = self.endpoint.operations, self.connection
         context = self.endpoint.context_for(admission, connection.viewer)
@@ -487,7 +492,7 @@ class Handler:
             render=render,
             opening=opening(id),
         )
-        if self.tasks.get(id) is asyncio.current_task() and not connection.closing:
+        if self.tasks.get(id) is task and not connection.closing:
             self.followed[id] = subscriber
             # Rights may have been lost between the check and the registration.
             if not connection.viewer.may_see(request.stream.requires):

@@ -1,6 +1,7 @@
 """The opening of a WebSocket: what a request must say, and what is answered (RFC 6455, section 4.2)."""
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -39,7 +40,7 @@ def accept_of(method: str, version: str, headers: Mapping[str, str]) -> bytes:
 
 def is_key(value: str) -> bool:
     try:
-        return len(base64.b64decode(value, validate=True)) == KEY_BYTES
+        return len(binascii.a2b_base64(value, strict_mode=True)) == KEY_BYTES
     except ValueError:
         return False
 
