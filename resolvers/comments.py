@@ -28,6 +28,8 @@ from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.groups import posting
+from resolvers.groups import reading as groups
+from resolvers.groups.joining import check_awake
 from resolvers.identity import Authored
 from resolvers.masking import mask
 from resolvers.notices import audiences
@@ -81,8 +83,8 @@ async def add_comment(
         raise NotAllowed(feed.NOT_A_MEMBER)
     if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
         raise NotAllowed("The deliberation is not in a phase that allows this")
-    if isinstance(subject.row, PostRow) and subject.row.card_id:
-        await contents.check_takes_comments(subject.row)
+    if isinstance(subject.row, PostRow):
+        await check_takes_comments(subject.row)
     answered = await comment_below(subject, reply_to) if reply_to else None
     comment_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -134,6 +136,23 @@ async def add_comment(
                 )
             return row
     return await by_id(earlier)
+
+
+async def check_takes_comments(post: PostRow) -> None:
+    """Raises NotAllowed if the post is of a group that rests, or shows an affair that takes none now."""
+    if post.group_id:
+        check_awake(await groups.by_id(post.group_id))
+    if not all(await contents.take_comments([post])):
+        raise NotAllowed("This affair takes no comments now")
+
+
+async def viewer_can_comment(ctx: Context, rows: Sequence[PostRow]) -> list[bool]:
+    """Whether the viewer may comment on each post now."""
+    walls = await groups.by_ids([row.group_id for row in rows])
+    return [
+        posts.can_post(ctx.viewer, row.community_id) and takes and not (wall and wall.archived_at)
+        for row, takes, wall in zip(rows, await contents.take_comments(rows), walls, strict=True)
+    ]
 
 
 async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentRow:

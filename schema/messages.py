@@ -58,7 +58,7 @@ CHINESE: dict[str, str] = {
     "Only its members may do this": "只有小组成员可以这样做",
     "Only its members may follow this group": "只有小组成员可以订阅这个小组",
     "Only its members may post in this group": "只有小组成员可以在小组里发帖",
-    "The group rests: nobody posts or joins": "小组已归档,不能发帖或加入",
+    "The group rests: nobody posts, comments or joins": "小组已归档,不能发帖、评论或加入",
     "This group is joined by invitation only": "这个小组只能受邀加入",
     "Answer each of the group's questions": "请回答小组的每个问题",
     "Is a member already": "已经是成员了",

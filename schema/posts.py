@@ -127,7 +127,7 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
         description="What it shows, if it is a card (kind BRANCH); its body is then that thing's title.",
     )
     viewer_can_comment: bool = loaded(
-        contents.viewer_can_comment,
+        discussion.viewer_can_comment,
         viewer=True,
         description="Whether the viewer may comment on it now.",
     )

@@ -13,7 +13,7 @@ from models.identity import Account
 from models.memberships import Alerts, members_of
 from models.notifications import Notification, NotificationKind
 from models.paging import PageArgs
-from models.posts import HOT, Post, PostAudience, PostKind, PostRow, SubjectKind
+from models.posts import HOT, Comment, Post, PostAudience, PostKind, PostRow, SubjectKind
 from models.rows import dialect, execute
 from resolvers import comments, likes, posts
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
@@ -56,6 +56,33 @@ async def comment(club: Club, by: Account, post: PostRow, body: str = "好") -> 
         ctx, kind=SubjectKind.POST, subject_id=post.id, body=body, key=str(new_id())
     )
     return row.id
+
+
+async def test_nobody_comments_in_a_group_that_rests(club: Club) -> None:
+    group = await club.found(GroupAccess.OPEN)
+    post = await say(club, group, club.member)
+    first = await comment(club, club.owner, post)
+    owner = await club.ctx(club.owner)
+    for rests in (True, False):
+        await founding.set_archived(owner, group_id=group.id, archived=rests)
+        assert await comments.viewer_can_comment(owner, [post]) == [not rests]
+        kinds = await club.kinds()
+        if rests:
+            for answered in (None, first):
+                refusal = comments.add_comment(
+                    owner,
+                    kind=SubjectKind.POST,
+                    subject_id=post.id,
+                    body="还有人吗",
+                    key=str(new_id()),
+                    reply_to=answered,
+                )
+                await refused(refusal, NotAllowed)
+            assert await Comment.all().count() == 1
+            assert await club.kinds() == kinds
+        else:
+            await comment(club, club.owner, post)
+            assert await Comment.all().count() == 2
 
 
 @pytest.mark.parametrize("access", GroupAccess)

@@ -452,7 +452,7 @@ async def test_an_affair_takes_comments_in_its_time_only(
     ):
         monkeypatch.setattr("resolvers.party.contents.now", lambda at=at: at)
         ctx = await scene.ctx(scene.neighbour)
-        assert await contents.viewer_can_comment(ctx, [post]) == [open_]
+        assert await comments.viewer_can_comment(ctx, [post]) == [open_]
         refusal = nullcontext() if open_ else pytest.raises(NotAllowed, match="takes no comments now")
         with refusal:
             await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="意见", key=key())

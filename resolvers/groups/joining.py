@@ -248,7 +248,7 @@ async def enter(work: Work, group: GroupRow, account_id: UUID) -> None:
 def check_awake(group: GroupRow) -> None:
     """Raises NotAllowed if the group rests."""
     if group.archived_at:
-        raise NotAllowed("The group rests: nobody posts or joins")
+        raise NotAllowed("The group rests: nobody posts, comments or joins")
 
 
 async def count_requests(group: GroupRow, more: int) -> None:

@@ -7,13 +7,12 @@ from uuid import UUID
 from models.base import new_id, now
 from models.party.articles import ArticleRow, published
 from models.party.pioneers import OUT, PioneerRow
-from models.posts import PostKind, PostRow, PostState, can_post
+from models.posts import PostKind, PostRow, PostState
 from models.rows import Where, columns, execute, select
 from models.search import SearchKind
 from resolvers import posts as feed
 from resolvers import search
 from resolvers.context import Context
-from resolvers.errors import NotAllowed
 from subscriptions.events import Event, Kind, Logged, community_topic
 from subscriptions.work import Work
 
@@ -181,18 +180,7 @@ async def contents_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Co
     return await by_ids([logged.event.subject for logged in events])
 
 
-async def check_takes_comments(post: PostRow) -> None:
-    """Raises NotAllowed if `post` shows an affair outside of its comment period."""
-    (row,) = await by_ids([post.card_id])
-    if isinstance(row, ArticleRow) and not row.takes_comments_at(now()):
-        raise NotAllowed("This affair takes no comments now")
-
-
-async def viewer_can_comment(ctx: Context, posts: Sequence[PostRow]) -> list[bool]:
-    """Whether the viewer may comment on each post now, and like it."""
-    cards = await cards_of(ctx, posts)
-    return [
-        can_post(ctx.viewer, post.community_id)
-        and not (isinstance(card, ArticleRow) and not card.takes_comments_at(now()))
-        for post, card in zip(posts, cards, strict=True)
-    ]
+async def take_comments(posts: Sequence[PostRow]) -> list[bool]:
+    """Whether each post is none that shows an affair outside of its comment period."""
+    cards = await by_ids([post.card_id for post in posts])
+    return [not isinstance(card, ArticleRow) or card.takes_comments_at(now()) for card in cards]

@@ -65,7 +65,7 @@ class Group(Node):
     last_post_at: datetime | None = strawberry.field(description="When something was last posted, if ever.")
     created_at: datetime = strawberry.field(description="When it was founded.")
     archived_at: datetime | None = strawberry.field(
-        description="Since when it rests: it is read, but nobody posts or joins."
+        description="Since when it rests: it is read, but nobody posts, comments or joins."
     )
     version: int = strawberry.field(description="Grows with each edit; `editGroup` asks for it.")
     community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(

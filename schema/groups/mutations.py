@@ -319,7 +319,8 @@ class GroupsMutation:
         return EditGroupPayload(group=row)
 
     @strawberry.mutation(
-        description="Let a group rest, so that nobody posts or joins, or take it up again. For its owner."
+        description="Let a group rest, so that nobody posts, comments or joins, or take it up again. For its"
+        " owner."
     )
     @answering_problems(InvalidInput, NotAllowed, NotFound)
     async def set_group_archived(
