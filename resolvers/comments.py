@@ -73,8 +73,8 @@ async def add_comment(
     """Comment on a post, a notice or a deliberation, or answer a comment below it.
 
     The author of the post, or of the comment answered, is told. With a key used before, the comment
-    made then. Raises InvalidInput, NotFound, NotAllowed (no member of the community), Conflict (the
-    key was used for something else), RateLimited.
+    made then. Raises InvalidInput, NotFound, NotAllowed (no member of the community, or nothing that takes
+    comments now), Conflict (the key was used for something else), RateLimited.
     """
     account_id = ctx.account_id
     body = mask(check_text("body", body, LONGEST_BODY))
