@@ -72,6 +72,10 @@ class BadRequest(Exception):
         self.headers = headers or {}
 
 
+class TooLarge(Exception):
+    """A body has more bytes than it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What a GraphQL request consists of, with each part of its proper type.
@@ -185,22 +189,30 @@ class GraphQLEndpoint:
 async def posted(request: Request) -> Parameters:
     """The parameters of a POST request. Raises BadRequest."""
     _check_content(headers_of(request.scope))
-    announced = headers_of(request.scope).get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
-        raise _too_large()
     try:
-        body = await within(BODY_SECONDS, _body(request))
+        body = await body_of(request, BODY_BYTES, BODY_SECONDS)
+    except TooLarge:
+        said = f"The body is larger than {BODY_BYTES} bytes."
+        raise BadRequest(said, status=413, code="BODY_TOO_LARGE") from None
     except TimeoutError:
         raise BadRequest("The body took too long to arrive.", status=408, code="TIMEOUT") from None
     return Parameters.of(_json(body, "The body"))
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request, most: int, seconds: float) -> bytes:
+    """The body. As soon as it has more than `most` bytes raises TooLarge, after `seconds` TimeoutError."""
+    announced = headers_of(request.scope).get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise TooLarge
+    return await within(seconds, _read(request, most))
+
+
+async def _read(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise TooLarge
     return bytes(body)
 
 
@@ -322,10 +334,6 @@ def _json(text: bytes, what: str) -> object:
 
 def _not_allowed(message: str, allow: str) -> BadRequest:
     return BadRequest(message, status=405, code="METHOD_NOT_ALLOWED", headers={"allow": allow})
-
-
-def _too_large() -> BadRequest:
-    return BadRequest(f"The body is larger than {BODY_BYTES} bytes.", status=413, code="BODY_TOO_LARGE")
 
 
 def _malformed(error: BadRequest, media_type: str) -> Response:

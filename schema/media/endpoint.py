@@ -7,7 +7,6 @@ it comes. `GET /media/…` asks for no token: the query that gave the address ha
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -25,7 +24,7 @@ from resolvers.errors import DomainError, InvalidInput, RateLimited
 from resolvers.media import uploads
 from resolvers.media.links import Variant, link
 from resolvers.media.uploads import DOCUMENT_BYTES, DOCUMENT_TYPE, PICTURE_BYTES, PICTURE_TYPES
-from schema.endpoint import PREFLIGHTED, BadRequest
+from schema.endpoint import PREFLIGHTED, BadRequest, TooLarge, body_of
 from schema.media.files import reference_of, type_name
 from schema.messages import language_of, said, worded
 from schema.node import global_id, key_of
@@ -108,7 +107,7 @@ class MediaEndpoint:
             )
         self.under_way += 1
         try:
-            data = await body_of(request, most)
+            data = await _file(request, most)
             row = await settled(
                 uploads.keep(
                     context,
@@ -174,22 +173,14 @@ def disposition(row: MediaRow) -> str:
     return f"attachment; filename=\"document.pdf\"; filename*=UTF-8''{quote(row.name, safe='')}"
 
 
-async def body_of(request: Request, most: int) -> bytes:
-    """The body. Raises BadRequest as soon as it is too long, or has taken too long."""
-    too_large = BadRequest(f"The file is larger than {most} bytes", status=413, code="BODY_TOO_LARGE")
-    announced = headers_of(request.scope).get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > most:
-        raise too_large
-    body = bytearray()
+async def _file(request: Request, most: int) -> bytes:
+    """What is uploaded. Raises BadRequest as soon as it is too long, or has taken too long."""
     try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise too_large
+        return await body_of(request, most, UPLOAD_SECONDS)
+    except TooLarge:
+        raise BadRequest(f"The file is larger than {most} bytes", status=413, code="BODY_TOO_LARGE") from None
     except TimeoutError:
         raise BadRequest("The body took too long to arrive", status=408, code="TIMEOUT") from None
-    return bytes(body)
 
 
 def domain_refusal(error: DomainError) -> Response:
