@@ -43,9 +43,8 @@ def welcome(address: str) -> str:
     {RESIDENT_ELSEWHERE.phone}  {RESIDENT_ELSEWHERE.name} · {ELSEWHERE}
     {VISITOR[0]}  {VISITOR[1]} · not verified
 
-  Sign in
-    python main.py token {RESIDENTS[1].phone}     prints an access token: Authorization: Bearer …
-    or requestSignInCode and signInWithCode; the code appears here
-  See the two scenes
-    python main.py scenario
+  In a second terminal
+    .venv/bin/python main.py scenario            plays the two scenes
+    .venv/bin/python main.py token {RESIDENTS[1].phone}   prints an access token, good for ten minutes
+  Or sign in with requestSignInCode and signInWithCode; the code appears here
 """

@@ -48,7 +48,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         Draft(
             kind=ActivityKind.CULTURE,
             title="周末露天电影《城南旧事》",
-            description="自带小板凳,茶水管够。下雨改到活动室。",
+            description="自带小板凳，茶水管够。下雨改到活动室。",
             place="屯乐苑中心广场",
             starts_at=evening(3),
             ends_at=evening(3) + 2 * HOUR,
@@ -63,7 +63,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         Draft(
             kind=ActivityKind.SPORT,
             title="每周夜跑",
-            description="绕屯乐苑慢跑五公里,配速随意。",
+            description="绕屯乐苑慢跑五公里，配速随意。",
             place="屯乐苑东门",
             starts_at=evening(5, 20),
             ends_at=evening(5, 20) + HOUR,
@@ -76,8 +76,8 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         OrganisationKind.PARTY_BRANCH,
         Draft(
             kind=ActivityKind.PARTY,
-            title="主题党日:为独居老人修电灯",
-            description="带上工具箱,两人一组入户。",
+            title="主题党日：为独居老人修电灯",
+            description="带上工具箱，两人一组入户。",
             place="党群服务中心集合",
             starts_at=evening(9, 9),
             ends_at=evening(9, 9) + 3 * HOUR,

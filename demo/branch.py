@@ -26,7 +26,7 @@ VISITED = "许奶奶"
 
 MEETINGS = LessonDraft(
     title="三会一课怎么开",
-    summary="支部党员大会、支委会、党小组会和党课,各开什么、多久开一次。",
+    summary="支部党员大会、支委会、党小组会和党课，各开什么、多久开一次。",
     audience=PartyLessonAudience.MEMBERS,
     items=(
         ItemDraft(
@@ -48,12 +48,12 @@ MEETINGS = LessonDraft(
             attempts=3,
             questions=(
                 Question(
-                    "支委会一般多久召开一次?",
+                    "支委会一般多久召开一次？",
                     False,
                     (Option("每月", True), Option("每季度", False), Option("每年", False)),
                 ),
                 Question(
-                    "下列哪些属于三会一课?",
+                    "下列哪些属于三会一课？",
                     True,
                     (Option("党小组会", True), Option("党课", True), Option("业主大会", False)),
                 ),
@@ -63,13 +63,13 @@ MEETINGS = LessonDraft(
 )
 ELDERLY = LessonDraft(
     title="老年人防诈骗公开课",
-    summary="党员志愿者整理的常见骗局,人人可学。",
+    summary="党员志愿者整理的常见骗局，人人可学。",
     audience=PartyLessonAudience.PUBLIC,
     items=(
         ItemDraft(
             PartyLessonItemKind.TEXT,
             "三不一多",
-            body="未知链接**不点**,陌生来电**不轻信**,个人信息**不透露**,转账汇款**多核实**。",
+            body="未知链接**不点**，陌生来电**不轻信**，个人信息**不透露**，转账汇款**多核实**。",
         ),
     ),
 )
@@ -90,7 +90,7 @@ async def begin(secretary: Context, neighbours: dict[str, Context]) -> None:
 
 async def applied(branch_id: UUID, resident: Context) -> PartyApplicationRow:
     return await members.apply(
-        resident, branch_id=branch_id, statement="组织关系在本支部,申请线上登记。", key="demo-party"
+        resident, branch_id=branch_id, statement="组织关系在本支部，申请线上登记。", key="demo-party"
     )
 
 
@@ -125,7 +125,7 @@ async def listen(secretary: Context, branch_id: UUID, comrades: dict[str, Contex
             submitting.Draft(
                 PartyOpinionTopic.LIVELIHOOD,
                 "老年食堂周末也开",
-                "周末子女不在家的老人没地方吃饭,建议周六中午也供餐。",
+                "周末子女不在家的老人没地方吃饭，建议周六中午也供餐。",
                 PartyOpinionReach.PUBLIC,
             ),
         ),
@@ -134,7 +134,7 @@ async def listen(secretary: Context, branch_id: UUID, comrades: dict[str, Contex
             submitting.Draft(
                 PartyOpinionTopic.PARTY_WORK,
                 "党小组会改到晚上",
-                "上班的党员白天来不了,建议每月第一个周三晚七点开。",
+                "上班的党员白天来不了，建议每月第一个周三晚七点开。",
                 PartyOpinionReach.MEMBERS,
                 named=True,
             ),
@@ -154,7 +154,7 @@ async def listen(secretary: Context, branch_id: UUID, comrades: dict[str, Contex
         secretary,
         opinion_id=made[0].id,
         version=made[0].version,
-        text="已与食堂商定:下月起周六中午供餐,请提前一天在居委会登记。",
+        text="已与食堂商定：下月起周六中午供餐，请提前一天在居委会登记。",
         published=PartyOpinionReach.PUBLIC,
     )
 
@@ -172,7 +172,7 @@ async def call_on(secretary: Context, branch_id: UUID, visited: Context) -> None
             visited_at=now() - timedelta(hours=3),
             visitor_ids=(neighbour_key(home.community_id, secretary.account_id),),
             consented=True,
-            notes="老人身体尚可,反映楼道灯不亮,夜里不敢下楼。",
+            notes="老人身体尚可，反映楼道灯不亮，夜里不敢下楼。",
         ),
         key="demo-visit",
     )
@@ -181,6 +181,6 @@ async def call_on(secretary: Context, branch_id: UUID, visited: Context) -> None
         visit_id=visit.id,
         category="REPAIR",
         title="2号楼2单元一层楼道灯不亮",
-        body="走访时老人反映,夜间出入不安全。",
+        body="走访时老人反映，夜间出入不安全。",
         key="demo-visit-case",
     )

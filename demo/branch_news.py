@@ -29,29 +29,29 @@ PLEDGES = ("雨季前查一遍2号楼的落水管", "每周六上午免费修水
 
 CLEARING = Draft(
     title="党员先锋队半天清出七车楼道杂物",
-    body="周六上午,支部组织**党员先锋队**和楼栋志愿者清理屯乐苑、丰盛园的楼道。\n\n"
-    "- 参加党员 12 人,居民志愿者 21 人\n- 清出旧家具、纸箱等杂物七车\n- 消防通道全部畅通\n\n"
-    "谢谢每一位搭手的邻居。下个月轮到地下车库,欢迎报名。",
+    body="周六上午，支部组织**党员先锋队**和楼栋志愿者清理屯乐苑、丰盛园的楼道。\n\n"
+    "- 参加党员 12 人，居民志愿者 21 人\n- 清出旧家具、纸箱等杂物七车\n- 消防通道全部畅通\n\n"
+    "谢谢每一位搭手的邻居。下个月轮到地下车库，欢迎报名。",
 )
 MEETING = Draft(
     title="本月党小组会安排",
-    body="1. 周三晚七点,社区活动室\n2. 学习内容见课堂\n3. 请各小组长提前收集意见",
+    body="1. 周三晚七点，社区活动室\n2. 学习内容见课堂\n3. 请各小组长提前收集意见",
     audience=BranchAudience.MEMBERS,
 )
 DUES = Draft(
     title="上半年党费收缴和使用情况",
-    body="收缴党费 **4,860 元**,上缴 2,430 元。\n\n"
-    "支出:\n\n- 慰问困难党员 1,200 元\n- 学习资料 360 元\n\n明细张贴在社区公告栏,有疑问请在下面留言。",
+    body="收缴党费 **4,860 元**，上缴 2,430 元。\n\n"
+    "支出：\n\n- 慰问困难党员 1,200 元\n- 学习资料 360 元\n\n明细张贴在社区公告栏，有疑问请在下面留言。",
     category=AffairCategory.DUES,
 )
 PLAN = Draft(
-    title="下半年支部工作计划(征求意见)",
-    body="拟开展电动自行车充电安全巡查、老年人防诈骗公开课、楼道微更新三项工作,请大家提意见。",
+    title="下半年支部工作计划（征求意见）",
+    body="拟开展电动自行车充电安全巡查、老年人防诈骗公开课、楼道微更新三项工作，请大家提意见。",
     category=AffairCategory.WORK,
 )
 PROFILE = Profile(
     headline="修了三十年水龙头的热心楼长",
-    story="退休水暖工,住进屯乐苑三十年,谁家水管漏了**一个电话就到**,从不收钱。",
+    story="退休水暖工，住进屯乐苑三十年，谁家水管漏了**一个电话就到**，从不收钱。",
 )
 
 
@@ -61,14 +61,14 @@ async def begin(secretary: Context, neighbours: Neighbours) -> None:
     news = await published(secretary, branch_id, ArticleKind.NEWS, CLEARING, cover="#c8102e")
     await answered(
         news,
-        {"做菜的老顾": "我家门口那几盆花没动吧?", "程序员阿杰": "下次叫上我,周末都有空。"},
+        {"做菜的老顾": "我家门口那几盆花没动吧？", "程序员阿杰": "下次叫上我，周末都有空。"},
         ("许奶奶", "豆豆妈", "晨跑的阿明"),
         neighbours,
     )
     await published(secretary, branch_id, ArticleKind.NEWS, MEETING)
     dues = replace(DUES, comments_until=now() + timedelta(days=14))
     affair = await published(secretary, branch_id, ArticleKind.AFFAIR, dues)
-    await answered(affair, {"豆豆妈": "慰问标准是怎么定的?"}, (), neighbours)
+    await answered(affair, {"豆豆妈": "慰问标准是怎么定的？"}, (), neighbours)
     # This one appears the day after.
     plan = replace(PLAN, comments_until=now() + timedelta(days=21))
     row = await articles.create(
@@ -132,7 +132,7 @@ async def show(secretary: Context, member: Context, thankful: Sequence[Context])
         secretary,
         pioneer_id=row.id,
         done_on=now().date() - timedelta(days=5),
-        body="冒雨抢修2号楼一单元爆裂的水管,二十户当晚恢复用水。",
+        body="冒雨抢修2号楼一单元爆裂的水管，二十户当晚恢复用水。",
         picture_id=None,
         key="demo-deed",
     )

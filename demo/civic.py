@@ -17,8 +17,8 @@ from resolvers.requests import handling, opening
 
 STATEMENTS = (
     ("二楼的吴老师", "电动自行车一律不得进楼道和电梯"),
-    ("程序员阿杰", "车棚先装够充电桩,再谈禁止上楼"),
-    ("豆豆妈", "充电电价要公示,不能比家里贵一倍"),
+    ("程序员阿杰", "车棚先装够充电桩，再谈禁止上楼"),
+    ("豆豆妈", "充电电价要公示，不能比家里贵一倍"),
     ("退休的郑师傅", "夜里十一点后车棚要有人巡查"),
 )
 # Who agrees with which statements, by their place above; with the others they disagree.
@@ -45,8 +45,8 @@ async def lift(property_company: Context, complaint: PostRow) -> None:
         key="demo-case",
     )
     for action, note in (
-        (RequestAction.ACCEPT, "已受理,今天安排维保单位到场。"),
-        (RequestAction.VISIT, "维保师傅已到场,二楼层门滑块磨损,需要更换。"),
+        (RequestAction.ACCEPT, "已受理，今天安排维保单位到场。"),
+        (RequestAction.VISIT, "维保师傅已到场，二楼层门滑块磨损，需要更换。"),
     ):
         case, _ = await handling.act(
             property_company,
@@ -64,7 +64,7 @@ async def charging(committee: Context, organisation_id: UUID, neighbours: dict[s
         organisation_id=organisation_id,
         topic=topics.Topic(
             title="丰盛园电动自行车停放和充电怎么办",
-            body="楼道停车有火灾隐患,车棚充电位又不够。请大家说说怎么停、怎么充、怎么管。",
+            body="楼道停车有火灾隐患，车棚充电位又不够。请大家说说怎么停、怎么充、怎么管。",
         ),
         key="demo-deliberation",
     )
@@ -91,7 +91,7 @@ async def solar(owners_committee: Context, organisation_id: UUID, community: Com
         organisation_id=organisation_id,
         draft=putting.Draft(
             title="丰盛园续聘物业及车棚改造",
-            body="两项分别表决,请各位业主在截止前投票,也可以到业委会办公室领取纸质选票。",
+            body="两项分别表决，请各位业主在截止前投票，也可以到业委会办公室领取纸质选票。",
             items=(
                 putting.Item(item_class=ItemClass.PROPERTY_MANAGER, title="续聘安居物业服务公司三年"),
                 putting.Item(item_class=ItemClass.COMMON_PARTS, title="将东侧绿地边缘改建为电动自行车车棚"),

@@ -60,7 +60,7 @@ async def play(services: Services, url: str) -> int:
             await driving_licence(cast)
             await power_cut(cast)
     except NotFound:
-        print("The demo community is not there: run `python main.py seed` first, in demo mode")
+        print("There is no demo community here: start one with `make run`, with the same LINLI_ variables")
     except (OSError, ExceptionGroup):
         print(f"No server answers at {url}: start it with `make run`")
     except TimeoutError:
@@ -152,7 +152,7 @@ async def driving_licence(cast: Cast) -> None:
     rain, ming, ma = (cast.people[name] for name in ("三楼的小雨", "晨跑的阿明", "老马"))
     scene("1  The driving licence 驾驶证", "屯乐苑: two neighbours have the feed open.")
     feeds = {p.name: await p.follow("postEvents", FEED, community=cast.community) for p in (ming, ma)}
-    body = "在2号楼车棚捡到驾驶证一本,姓马,证号已打码,请失主留言联系。"
+    body = "在2号楼车棚捡到驾驶证一本，姓马，证号已打码，请失主留言联系。"
     started, result = await does(
         rain, "posts what she found", POST,
         communityId=cast.community, kind="FOUND", body=body, idempotencyKey=str(uuid.uuid4()),
@@ -169,7 +169,7 @@ async def driving_licence(cast: Cast) -> None:
     counters = await rain.follow("counterEvents", COUNTERS, post=post)
     started, _ = await does(
         ma, "comments", COMMENT,
-        subjectId=post, body="是我的!晚上七点到3号楼门口取,太感谢了。", idempotencyKey=str(uuid.uuid4()),
+        subjectId=post, body="是我的！晚上七点到3号楼门口取，太感谢了。", idempotencyKey=str(uuid.uuid4()),
     )  # fmt: skip
     await arrives(
         started,
@@ -210,7 +210,7 @@ async def power_cut(cast: Cast) -> None:
     started, result = await does(
         officer, "sends an emergency notice to buildings 2 and 3", PUBLISH,
         organisationId=cast.committee, category="OUTAGE", severity="EMERGENCY", audience=where,
-        title="紧急停电通知", body="配电房故障,2、3号楼今日停电抢修,预计17:00恢复。电梯停运,请勿乘坐。",
+        title="紧急停电通知", body="配电房故障，2、3号楼今日停电抢修，预计17:00恢复。电梯停运，请勿乘坐。",
         idempotencyKey=str(uuid.uuid4()),
     )  # fmt: skip
     notice = result["notice"]["id"]
@@ -230,7 +230,7 @@ async def power_cut(cast: Cast) -> None:
     reach = await officer.follow("reachEvents", REACH, notice=notice)
     started, _ = await does(
         told[1], "comments", COMMENT,
-        subjectId=notice, body="家里有吸氧的老人,能不能先接个发电机?", idempotencyKey=str(uuid.uuid4()),
+        subjectId=notice, body="家里有吸氧的老人，能不能先接个发电机？", idempotencyKey=str(uuid.uuid4()),
     )  # fmt: skip
     await arrives(started, ("back office", desk, "CommentAdded", comment_told))
     for households, person in enumerate(told[:2], 1):

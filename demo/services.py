@@ -30,11 +30,11 @@ NOODLE_HOURS = Hours(
 WINDOW = Draft(
     category=DirectoryCategory.GOVERNMENT_AFFAIRS,
     name="老年优待证办理",
-    summary="年满60周岁的老人可以办理优待证,当场领取,不收费。行动不便的可以预约上门。",
+    summary="年满60周岁的老人可以办理优待证，当场领取，不收费。行动不便的可以预约上门。",
     place="社区服务大厅3号窗",
     phone="0571-8600 1200",
     hours=OFFICE_HOURS,
-    steps=["预约时段,或到大厅取号", "在3号窗提交材料", "核对信息,当场领证"],
+    steps=["预约时段，或到大厅取号", "在3号窗提交材料", "核对信息，当场领证"],
     documents=["本人身份证", "近期一寸照片一张"],
     links=[Link("优待政策说明", "https://example.org/senior")],
 )
@@ -49,24 +49,24 @@ DESK = Draft(
 PLUMBER = Draft(
     category=DirectoryCategory.CONVENIENCE,
     name="水电上门维修",
-    summary="水管漏水、跳闸、换灯。上门费30元,材料按公示价。",
+    summary="水管漏水、跳闸、换灯。上门费30元，材料按公示价。",
     phone="0571-8600 1301",
     hours=Hours({day: (Interval(8 * 60, 20 * 60),) for day in range(1, 8)}),
-    steps=["打电话说明情况", "约好时间,师傅上门", "修好后当面试用,再付款"],
+    steps=["打电话说明情况", "约好时间，师傅上门", "修好后当面试用，再付款"],
 )
 NOODLES = Draft(
     category=DirectoryCategory.NEARBY,
     name="老张手擀面",
-    summary="每天现擀,早上七点开门;周五到周日夜宵到凌晨两点。",
+    summary="每天现擀，早上七点开门；周五到周日夜宵到凌晨两点。",
     place="丰盛街68号",
     phone="0571-8600 1400",
     hours=NOODLE_HOURS,
 )
 # Who says what of the noodles.
 SAID = (
-    ("夜班护士小方", 5, "下夜班还能吃上一碗热的,牛肉给得实在。"),
-    ("做菜的老顾", 4, "面是真手擀的,汤头稍微咸了点。"),
-    ("豆豆妈", 5, "给孩子单煮了一碗不放辣的,很贴心。"),
+    ("夜班护士小方", 5, "下夜班还能吃上一碗热的，牛肉给得实在。"),
+    ("做菜的老顾", 4, "面是真手擀的，汤头稍微咸了点。"),
+    ("豆豆妈", 5, "给孩子单煮了一碗不放辣的，很贴心。"),
 )
 
 
@@ -90,7 +90,7 @@ def reached(grid: Grid) -> Draft:
     return Draft(
         category=DirectoryCategory.GRID,
         name=f"{grid.name}联络点",
-        summary="走访、登记、邻里纠纷、独居老人关照,先找网格员。",
+        summary="走访、登记、邻里纠纷、独居老人关照，先找网格员。",
         place="社区服务站",
         grid_id=grid.id,
         phone="0571-8600 1210",
@@ -136,8 +136,8 @@ async def noodles(committee: Context, merchant: Context, neighbours: dict[str, C
         merchant,
         entry_id=row.id,
         draft=offers.Draft(
-            title="邻里价:第二碗半价",
-            body="出示邻里应用即可,工作日下午两点到五点,堂食。",
+            title="邻里价：第二碗半价",
+            body="出示邻里应用即可，工作日下午两点到五点，堂食。",
             price_fen=900,
             starts_at=now(),
             ends_at=now() + timedelta(days=30),
@@ -148,5 +148,5 @@ async def noodles(committee: Context, merchant: Context, neighbours: dict[str, C
         said = await ratings.rate(neighbours[author], entry_id=row.id, stars=stars, body=body)
         if stars < HIGHEST:
             await ratings.reply(
-                merchant, rating_id=said.id, version=said.version, body="谢谢顾师傅,汤已经调淡了,欢迎再来。"
+                merchant, rating_id=said.id, version=said.version, body="谢谢顾师傅，汤已经调淡了，欢迎再来。"
             )
