@@ -49,13 +49,13 @@ from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
 from resolvers.tokens import Tokens
 from resolvers.verification import Noted
 from schema.build import graphql_schema, sdl
-from schema.documents import Documents, manifest
-from schema.endpoint import GraphQLEndpoint
 from schema.media.endpoint import MediaEndpoint
 from schema.messages import language_of, worded
-from schema.observability import configure_logging, metrics_response
-from schema.operations import Operations, Rejected
-from schema.websocket import Admission, WebSocketEndpoint
+from schema.serving.documents import Documents, manifest
+from schema.serving.endpoint import GraphQLEndpoint
+from schema.serving.observability import configure_logging, metrics_response
+from schema.serving.operations import Operations, Rejected
+from schema.serving.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
 from subscriptions.bus import Bus, Hint
 from subscriptions.headers import headers_of
@@ -75,7 +75,7 @@ LONGEST_DEVICE = 120
 SEND_BYTES = 128 * 1024
 # Containers more than before, until the collector looks at the young ones.
 GC_THRESHOLD = 20_000
-# Of those who connect, found by one statement: few enough for the event loop (models.sqlite).
+# Of those who connect, found by one statement: few enough for the event loop (models.storage.sqlite).
 MOST_VIEWERS = 32
 TIDY_EVERY = timedelta(minutes=10)
 

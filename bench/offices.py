@@ -11,13 +11,13 @@ from tortoise.transactions import in_transaction
 from bench.town import TEXT, Town, account, session, table
 from models import database
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.identity import Account, Community, Home, Residency, Session
 from models.notices import AudienceKind, NoticeCategory, ReachedHow, Severity
 from models.organisations import Appointment, Organisation, Role
 from models.privacy import Keys
 from models.requests import CLOSED, DEFAULTS, OPEN, RequestRow, RequestState, WaitingFor, default_policies
-from models.rows import dialect, execute
+from models.storage.bulk import insert_all
+from models.storage.rows import dialect, execute
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.notices import publishing

@@ -12,11 +12,11 @@ from tortoise.transactions import in_transaction
 
 from models import database
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.identity import Account, Home, Relation, Residency, Session
 from models.posts import CommentRow, PostKind, PostRow, PostState, SubjectKind
 from models.privacy import Keys
-from models.rows import dialect, execute
+from models.storage.bulk import insert_all
+from models.storage.rows import dialect, execute
 from resolvers.tokens import Tokens
 from schema.node import global_id
 from tests.world import World

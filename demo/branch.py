@@ -8,7 +8,7 @@ from models.identity import HomeRow, neighbour_key
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind
 from models.party.members import PartyApplicationRow, PartyFunction
 from models.party.opinions import PartyOpinionReach, PartyOpinionTopic
-from models.rows import columns, select
+from models.storage.rows import columns, select
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.party import members, visits

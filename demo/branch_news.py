@@ -14,7 +14,7 @@ from models.party.articles import AffairCategory, ArticleKind, ArticleRow
 from models.party.audience import BranchAudience
 from models.party.pioneers import PledgeState
 from models.posts import SubjectKind
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers import comments, likes
 from resolvers.context import Context
 from resolvers.media import uploads

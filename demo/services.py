@@ -11,7 +11,7 @@ from models.directory.licences import LicenceKind
 from models.directory.ratings import HIGHEST
 from models.identity import Community, Estate, Grid
 from models.organisations import OrganisationKind
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.directory import bookings, entries, licences, offers, ratings, slots
 from resolvers.directory.entries import Draft, Link

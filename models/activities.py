@@ -16,8 +16,8 @@ from tortoise import fields
 from models.base import CommunityTable, Table
 from models.memberships import MemberRole, members_of
 from models.organisations import Power, has_power, powers_of
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, public_of
 
 

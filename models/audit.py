@@ -17,9 +17,9 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.base import Table, new_id, now
-from models.bulk import insert_all
 from models.organisations import OrganisationKind, Power, has_power
-from models.rows import EVERYTHING, NOTHING, Where, dialect, execute, select
+from models.storage.bulk import insert_all
+from models.storage.rows import EVERYTHING, NOTHING, Where, dialect, execute, select
 from models.visibility import Viewer
 
 # The chain of what belongs to no community.

@@ -12,7 +12,8 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models import audit, postgres, rows, search
+from models import audit, search
+from models.storage import postgres, rows
 
 COMMAND_SECONDS = 30
 
@@ -59,7 +60,7 @@ def config(url: str) -> dict[str, Any]:
     if scheme == "sqlite":
         path = url.removeprefix("sqlite://")
         connection: dict[str, Any] = {
-            "engine": "models.sqlite",
+            "engine": "models.storage.sqlite",
             "credentials": {
                 "file_path": path,
                 "journal_mode": "WAL",
@@ -75,7 +76,7 @@ def config(url: str) -> dict[str, Any]:
         }
     elif scheme in ("postgres", "postgresql", "asyncpg"):
         connection = expand_db_url(url.replace(scheme, "asyncpg", 1))
-        connection["engine"] = "models.postgres"
+        connection["engine"] = "models.storage.postgres"
         connection["credentials"].setdefault("minsize", 2)
         connection["credentials"].setdefault("maxsize", 10)
         connection["credentials"].setdefault("statement_cache_size", postgres.CACHED)
@@ -100,7 +101,7 @@ async def database(url: str) -> AsyncIterator[None]:
     """The process's database, open for every task until the block ends."""
     settings = config(url)
     connection = settings["connections"]["default"]
-    if connection["engine"] == "models.postgres":
+    if connection["engine"] == "models.storage.postgres":
         # A server that vanished without a word must not hold its clients for ever.
         connection["credentials"].setdefault("command_timeout", COMMAND_SECONDS)
     await Tortoise.init(config=settings, _enable_global_fallback=True)
@@ -119,7 +120,7 @@ async def database(url: str) -> AsyncIterator[None]:
 async def migrate(url: str) -> None:
     """Bring the database at `url` to the newest schema; safe to call on a current one."""
     settings = config(url)
-    if settings["connections"]["default"]["engine"] == "models.sqlite":
+    if settings["connections"]["default"]["engine"] == "models.storage.sqlite":
         path = Path(settings["connections"]["default"]["credentials"]["file_path"])
         path.parent.mkdir(parents=True, exist_ok=True)
     try:

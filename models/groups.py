@@ -13,8 +13,8 @@ from tortoise import fields
 
 from models.base import CommunityTable
 from models.memberships import MemberRole, members_of
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
 

@@ -12,7 +12,7 @@ from tortoise import fields
 
 from models.base import CommunityTable, Table, now
 from models.organisations import Power, Role, has_power_in, powers_of
-from models.rows import MOST_IDS, NOTHING, Where
+from models.storage.rows import MOST_IDS, NOTHING, Where
 from models.visibility import Viewer, public_of
 
 

@@ -11,10 +11,10 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import CommunityTable
-from models.paging import Order
 from models.posts import PostKind, PostRow
-from models.rows import Where
 from models.search import bigrams
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
 
 OPPOSITE = {PostKind.LOST: PostKind.FOUND, PostKind.FOUND: PostKind.LOST}

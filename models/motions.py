@@ -13,7 +13,7 @@ from tortoise import fields
 
 from models.base import CommunityTable, Table
 from models.organisations import OrganisationKind, Power, has_power, has_power_in
-from models.rows import NOTHING, Where
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
 

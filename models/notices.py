@@ -9,7 +9,7 @@ from tortoise import fields
 
 from models.base import CommunityTable, Table
 from models.organisations import OrganisationKind, Power, Role, has_power, powers_of
-from models.rows import Where
+from models.storage.rows import Where
 from models.visibility import Office, Viewer, held_by
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import CommunityTable
-from models.rows import NOTHING, Where
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer
 
 

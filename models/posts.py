@@ -17,8 +17,8 @@ from tortoise import fields
 from models.base import CommunityTable, Table
 from models.groups import can_moderate as can_moderate_group
 from models.organisations import Power, office_with
-from models.paging import Order
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
 
 

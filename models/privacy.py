@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tortoise.transactions import in_transaction
 
-from models.rows import execute, select
+from models.storage.rows import execute, select
 
 VERSION = "v1"
 NONCE = 12

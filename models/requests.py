@@ -14,8 +14,8 @@ from tortoise import fields
 
 from models.base import CommunityTable, made_at, now
 from models.organisations import OrganisationKind, Power, has_power
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
 

@@ -16,7 +16,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.base import Table
-from models.rows import Where, dialect, execute
+from models.storage.rows import Where, dialect, execute
 from models.visibility import Viewer, held_by
 
 # More than anybody types; what follows is not looked for.

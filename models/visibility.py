@@ -14,7 +14,7 @@ from uuid import UUID
 from models.base import named_id
 from models.memberships import MemberRole, members_of, moderators_of
 from models.organisations import OrganisationKind, Role
-from models.rows import Where, select
+from models.storage.rows import Where, select
 
 NO_ONE: frozenset[UUID] = frozenset()
 

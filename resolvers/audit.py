@@ -17,9 +17,9 @@ from models.audit import (
 )
 from models.identity import CommunityRow, NeighbourRow, may_look_into
 from models.organisations import OrganisationRow
-from models.paging import Order, Page, PageArgs
-from models.rows import columns, select
-from models.settled import settled
+from models.storage.paging import Order, Page, PageArgs
+from models.storage.rows import columns, select
+from models.storage.settled import settled
 from models.visibility import Office, Viewer
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound

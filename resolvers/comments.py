@@ -18,9 +18,9 @@ from models.identity import NeighbourRow
 from models.notices import NoticeRow
 from models.notifications import NotificationKind
 from models.organisations import Power, office_with
-from models.paging import Order, Page, PageArgs
 from models.posts import CommentRow, PostRow, SubjectKind
-from models.rows import EVERYTHING, Where, columns, execute, select, select_one
+from models.storage.paging import Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 
 from models.base import new_id, now
 from models.jobs import JobRow
-from models.rows import connection, execute, select
+from models.storage.rows import connection, execute, select
 from resolvers.context import Services
 from subscriptions.work import Work, unit_of_work
 

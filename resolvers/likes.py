@@ -8,7 +8,7 @@ from models import posts
 from models.base import new_id, now
 from models.deliberations import DeliberationRow
 from models.posts import CommentRow, PostRow, SubjectKind
-from models.rows import execute, select
+from models.storage.rows import execute, select
 from resolvers import comments, limits
 from resolvers import posts as feed
 from resolvers.comments import Subject, SubjectRow

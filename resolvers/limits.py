@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from models.base import new_id, now
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.errors import RateLimited
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from models import matching as rules
 from models.base import new_id
-from models.bulk import insert_all
 from models.matching import BEST, MOST_CANDIDATES, OPPOSITE, SPAN, PostMatchRow
 from models.notifications import NotificationKind
-from models.paging import Page, PageArgs
 from models.posts import PostRow
-from models.rows import columns, select
+from models.storage.bulk import insert_all
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import columns, select
 from resolvers.context import Context
 from resolvers.groups.people import take_part
 from resolvers.notifications import notify

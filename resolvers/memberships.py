@@ -4,7 +4,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.memberships import MemberRole
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import viewers
 from resolvers.context import Context
 from subscriptions.events import STANDING, Event, Kind

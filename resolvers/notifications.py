@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import Alerts
 from models.notifications import NotificationKind, NotificationRow, visible_to
-from models.paging import Page, PageArgs
-from models.rows import Where, columns, execute, select
+from models.storage.bulk import insert_all
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import Where, columns, execute, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity import neighbours

@@ -18,8 +18,8 @@ from models.organisations import (
     can_appoint,
     powers_of,
 )
-from models.paging import OLDEST, Page, PageArgs
-from models.rows import Where, columns, execute, select, select_one
+from models.storage.paging import OLDEST, Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated

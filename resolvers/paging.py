@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from models import paging
-from models.paging import NEWEST, BadPage, Order, Page, PageArgs
-from models.rows import EVERYTHING, Where
+from models.storage import paging
+from models.storage.paging import NEWEST, BadPage, Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where
 from resolvers.errors import InvalidInput
 
 R = TypeVar("R")
@@ -22,7 +22,7 @@ async def pages(
     where: Where = EVERYTHING,
     order: Order = NEWEST,
 ) -> list[Page[R]]:
-    """As `models.paging.pages`. Raises InvalidInput for a cursor of another list."""
+    """As `models.storage.paging.pages`. Raises InvalidInput for a cursor of another list."""
     try:
         return await paging.pages(row, table, parents, by=by, args=args, where=where, order=order)
     except BadPage as error:

@@ -10,10 +10,10 @@ from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
 from models.identity import CommunityRow, EstateRow
 from models.organisations import Power, office_with
-from models.paging import Order, Page, PageArgs
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
-from models.rows import Where, columns, execute, select, select_one
 from models.search import SearchKind
+from models.storage.paging import Order, Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from models.visibility import public_of
 from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text

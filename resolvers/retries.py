@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.audit import NO_COMMUNITY, AuditRow, HeadRow, digest, genesis, missing_guards
-from models.rows import columns, select, select_one
+from models.storage.rows import columns, select, select_one
 
 # Entries read at a time, so that a log of years needs no more memory than one of a day.
 PAGE = 1_000

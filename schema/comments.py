@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import strawberry
 
 from models import posts as rules
-from models.paging import Order
 from models.posts import NEWEST_COMMENTS, OLDEST_COMMENTS, CommentRow, SubjectKind
+from models.storage.paging import Order
 from resolvers import comments as discussion
 from resolvers.context import Context
 from resolvers.paging import edge_cursor

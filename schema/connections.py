@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from models.paging import BadPage, Order, Page, PageArgs
+from models.storage.paging import BadPage, Order, Page, PageArgs
 from resolvers.errors import InvalidInput
 
 T = TypeVar("T")

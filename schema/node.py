@@ -11,7 +11,7 @@ import strawberry
 from asyncpg.pgproto import pgproto
 from strawberry.types.info import Info
 
-from models.rows import Remembered
+from models.storage.rows import Remembered
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 

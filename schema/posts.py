@@ -10,8 +10,8 @@ import strawberry
 
 from models import posts as rules
 from models.identity import CommunityRow, neighbour_key
-from models.paging import Order
 from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
+from models.storage.paging import Order
 from models.visibility import public_of
 from resolvers import comments as discussion
 from resolvers import posts as feed

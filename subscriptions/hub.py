@@ -34,7 +34,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from models.base import now
-from models.rows import Where
+from models.storage.rows import Where
 from models.visibility import Viewer, viewers
 from subscriptions import log
 from subscriptions.bus import Bus, Gap, Hint

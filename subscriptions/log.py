@@ -15,7 +15,7 @@ from uuid import UUID
 from prometheus_client import Gauge
 
 from models.base import now
-from models.rows import EVERYTHING, Where, execute, select
+from models.storage.rows import EVERYTHING, Where, execute, select
 from subscriptions.bus import Hint
 from subscriptions.events import Event, Kind, Logged
 

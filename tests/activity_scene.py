@@ -12,7 +12,7 @@ from models.identity import Account, Community
 from models.jobs import Job
 from models.memberships import Membership
 from models.organisations import Organisation, OrganisationKind
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.activities import organising, signing_up
 from resolvers.activities.drafts import Draft
 from resolvers.activities.recurring import Recurrence

@@ -27,10 +27,10 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from resolvers.context import Context
 from schema.execution import Common, run
 from schema.execution.completion import complete
-from schema.operations import Operation, Operations, Refusal
+from schema.serving.operations import Operation, Operations, Refusal
 
 TIMES = 3
-DATABASES = ("models.sqlite", "models.postgres")
+DATABASES = ("models.storage.sqlite", "models.storage.postgres")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 

@@ -17,7 +17,7 @@ from models.deliberations import (
 from models.identity import Account, Building, Community, Estate
 from models.jobs import Job
 from models.organisations import Organisation, OrganisationKind
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.deliberations import phases, statements, steps, topics
 from resolvers.deliberations.topics import UNPLANNED, Plan, Topic
 from resolvers.jobs import Worker

@@ -12,7 +12,7 @@ from models.directory.licences import LicenceKind, LicenceRow
 from models.identity import Account, Building, Community, CommunityRow, Estate, Grid, Home
 from models.jobs import Job
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.directory import entries, licences, listing
 from resolvers.directory.entries import Draft
 from resolvers.directory.listing import Wanted

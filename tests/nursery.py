@@ -16,7 +16,12 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent
 # What a server imports only when it knows its settings.
-LATE = ("models.postgres", "models.sqlite", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
+LATE = (
+    "models.storage.postgres",
+    "models.storage.sqlite",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.httptools_impl",
+)
 
 
 class Nursery:

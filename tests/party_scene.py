@@ -12,7 +12,7 @@ from models.party.members import PartyFunction, PartyMember
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from tests.world import World
 
 OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))

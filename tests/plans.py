@@ -7,7 +7,7 @@ from typing import Any
 
 from tortoise import Tortoise
 
-from models.rows import dialect
+from models.storage.rows import dialect
 
 
 @dataclass

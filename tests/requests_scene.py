@@ -11,7 +11,7 @@ from models.identity import Account, Building, Community, Estate, Home, neighbou
 from models.jobs import Job
 from models.organisations import Organisation, OrganisationKind, Role
 from models.requests import RequestAction, RequestRow, StepRow
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers.jobs import Worker
 from resolvers.requests import board, handling, opening
 from resolvers.requests.handling import Act

@@ -24,7 +24,7 @@ from models.identity import Account, Residency
 from models.jobs import Job
 from models.memberships import Membership, members_of
 from models.organisations import Role
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers.activities import hosts, organising, reading, reminders, seats, signing_up
 from resolvers.activities.drafts import Draft

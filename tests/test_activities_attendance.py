@@ -9,8 +9,8 @@ import pytest
 from models.activities import CheckInBy, SignUpState
 from models.audit import AuditEntry
 from models.base import now
-from models.paging import PageArgs
-from models.rows import execute
+from models.storage.paging import PageArgs
+from models.storage.rows import execute
 from resolvers.activities import attendance, reading
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited
 from tests.activity_scene import HOUR, Scene, scene_in

@@ -14,8 +14,8 @@ from models.audit import NO_COMMUNITY, AuditChain, AuditEntry, AuditRow, Wanted,
 from models.base import new_id
 from models.identity import Account, Community, CommunityRow
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
-from models.paging import PageArgs
-from models.rows import columns, dialect, execute, select
+from models.storage.paging import PageArgs
+from models.storage.rows import columns, dialect, execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import DomainError, InvalidInput, NotAllowed, NotFound
@@ -24,7 +24,7 @@ from resolvers.offices import exports
 from resolvers.verification import Noted, Verdict, unguarded, verify
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, community_topic
 from tests.world import World, counted
 

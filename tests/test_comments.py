@@ -13,7 +13,6 @@ from models.identity import Account, Community, ResidencyApplication
 from models.notices import AudienceKind, Notice, NoticeAudience, NoticeCategory, Severity
 from models.notifications import Notification, NotificationKind
 from models.organisations import Organisation
-from models.paging import PageArgs
 from models.posts import (
     HOT_STEP,
     NEWEST_COMMENTS,
@@ -27,6 +26,7 @@ from models.posts import (
     Revision,
     SubjectKind,
 )
+from models.storage.paging import PageArgs
 from resolvers import comments, posts
 from resolvers.errors import (
     Conflict,

@@ -12,11 +12,12 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
-from models import database, sqlite
-from models.driver import sqlite3
+from models import database
 from models.events import Topic
-from models.rows import connection, dialect, execute
-from models.settled import settled
+from models.storage import sqlite
+from models.storage.driver import sqlite3
+from models.storage.rows import connection, dialect, execute
+from models.storage.settled import settled
 from tests.world import World
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,7 @@ READS_THEN_WRITES = """
 import asyncio, sys
 from tortoise.transactions import in_transaction
 from models import database
-from models.rows import execute
+from models.storage.rows import execute
 
 async def main(url, rounds):
     async with database.database(url):

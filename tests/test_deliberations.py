@@ -24,8 +24,8 @@ from models.deliberations import (
 from models.identity import Residency
 from models.notifications import Notification, NotificationKind
 from models.organisations import Role
-from models.paging import PageArgs
 from models.posts import SubjectKind
+from models.storage.paging import PageArgs
 from models.visibility import NOBODY
 from resolvers import comments, likes
 from resolvers.deliberations import statements, topics

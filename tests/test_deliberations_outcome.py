@@ -27,10 +27,10 @@ from models.deliberations import (
 from models.identity import Account
 from models.jobs import Job
 from models.notifications import Notification
-from models.paging import PageArgs
 from models.posts import PostKind, Revision
 from models.requests import RequestAction, RequestState
-from models.rows import execute
+from models.storage.paging import PageArgs
+from models.storage.rows import execute
 from resolvers import posts
 from resolvers.deliberations import analysis, executions, outcomes, statements, timeline, topics
 from resolvers.deliberations.executions import Item
@@ -41,7 +41,7 @@ from resolvers.requests.handling import Act
 from resolvers.requests.opening import Draft, Place
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Kind
 from tests.deliberation_scene import Estates, estates
 from tests.world import World, counted

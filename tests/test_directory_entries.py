@@ -12,7 +12,7 @@ from models.directory.entries import OFFERED, DirectoryCategory, DirectoryEntry
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
 from models.identity import HomeRow
 from models.organisations import OrganisationKind, Role
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.directory import entries, listing
 from resolvers.directory.entries import Draft, Link
 from resolvers.directory.listing import Wanted

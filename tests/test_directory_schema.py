@@ -15,7 +15,7 @@ from resolvers.directory.slots import Time
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import community_topic
 from subscriptions.streams import Request
 from tests.directory_scene import Scene, new_key, scene_in

@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from main import BadSettings, app_documents
-from schema.documents import LEARNED_CHARS, Documents, UnknownDocument, manifest, named, sha256
-from schema.endpoint import GraphQLEndpoint
-from schema.operations import Operations
+from schema.serving.documents import LEARNED_CHARS, Documents, UnknownDocument, manifest, named, sha256
+from schema.serving.endpoint import GraphQLEndpoint
+from schema.serving.operations import Operations
 from tests.test_endpoint import (
     LEGACY,
     MODERN,

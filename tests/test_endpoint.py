@@ -13,9 +13,9 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from schema.endpoint import BODY_BYTES, GraphQLEndpoint
-from schema.observability import REQUEST_ID, with_request_id
-from schema.operations import Operations
+from schema.serving.endpoint import BODY_BYTES, GraphQLEndpoint
+from schema.serving.observability import REQUEST_ID, with_request_id
+from schema.serving.operations import Operations
 
 pytestmark = pytest.mark.anyio
 
@@ -323,7 +323,7 @@ class TestMalformed:
     async def test_bodies_that_do_not_come(
         self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("schema.endpoint.BODY_SECONDS", 0.01)
+        monkeypatch.setattr("schema.serving.endpoint.BODY_SECONDS", 0.01)
         ended = False
 
         async def parts() -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ from schema.execution import plan as plan_module
 from schema.execution import run
 from schema.execution.sorting import IsA
 from schema.fields import load, loaded
-from schema.operations import Operation, Operations
+from schema.serving.operations import Operation, Operations
 
 pytestmark = pytest.mark.anyio
 

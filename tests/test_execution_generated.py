@@ -33,8 +33,8 @@ from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.execution import Planner, completion, run, share
 from schema.execution import execute as execute_plan
-from schema.limits import Limits
-from schema.operations import Operations, Rejected
+from schema.serving.limits import Limits
+from schema.serving.operations import Operations, Rejected
 from tests import compared
 from tests.operations_made import Maker, plain
 from tests.world import World

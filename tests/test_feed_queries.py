@@ -11,11 +11,11 @@ import pytest
 from models.base import new_id, now
 from models.identity import Account, Community, Estate, ResidencyApplication
 from models.posts import Comment, Like, Post, PostKind, PostState, SubjectKind
-from models.rows import dialect, execute
+from models.storage.rows import dialect, execute
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.node import global_id, type_and_key
-from schema.operations import Operations, Refusal
+from schema.serving.operations import Operations, Refusal
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
 from tests.plans import plan, recorded

@@ -12,9 +12,9 @@ from models.groups import Group, GroupAccess, GroupAction, GroupRow, GroupStep
 from models.identity import Account
 from models.memberships import Alerts, members_of
 from models.notifications import Notification, NotificationKind
-from models.paging import PageArgs
 from models.posts import HOT, Comment, Post, PostAudience, PostKind, PostRow, SubjectKind
-from models.rows import dialect, execute
+from models.storage.paging import PageArgs
+from models.storage.rows import dialect, execute
 from resolvers import comments, likes, posts
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
 from resolvers.groups import founding, members, posting, reading

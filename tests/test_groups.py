@@ -13,7 +13,7 @@ from models.groups import Group, GroupAccess, GroupAction, GroupRow, GroupStep, 
 from models.identity import Account, Community, Residency, neighbour_key
 from models.memberships import Alerts, MemberRole, Membership, members_of, moderators_of
 from models.notifications import Notification, NotificationKind
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.groups import founding, joining, members, people, reading

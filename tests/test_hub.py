@@ -13,7 +13,7 @@ import pytest
 
 from models.base import new_id, now
 from models.identity import Residency
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import Viewer, viewers
 from subscriptions import hub as hub_module
 from subscriptions import log, recent

@@ -20,7 +20,7 @@ from models.identity import (
 )
 from models.notifications import Notification, NotificationKind
 from models.organisations import Organisation, OrganisationKind, Role
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.identity import applications, residencies, unmasking
 from resolvers.identity.addresses import (

@@ -13,7 +13,7 @@ from resolvers.errors import DomainError
 from resolvers.identity.sessions import viewer_of
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from tests.world import World, counted
 
 operations = Operations(graphql_schema, introspection=True, expected=(DomainError,))

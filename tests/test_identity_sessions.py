@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from models.base import new_id, now
 from models.identity import Account, Session, SessionEnd
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.errors import NotFound, Unauthenticated

@@ -11,7 +11,7 @@ from graphql import (
     parse,
 )
 
-from schema.limits import Limits, Survey, check_cost, check_text, page_sizes
+from schema.serving.limits import Limits, Survey, check_cost, check_text, page_sizes
 
 SCHEMA = build_schema(
     """

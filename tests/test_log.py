@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.base import new_id, now
-from models.rows import Where, execute
+from models.storage.rows import Where, execute
 from subscriptions import log
 from subscriptions.bus import Hint
 from subscriptions.events import Event, Kind, Logged, community_topic, reach_topic

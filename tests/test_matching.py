@@ -11,8 +11,8 @@ from models.groups import GroupAccess, GroupRow
 from models.identity import Account, Residency
 from models.matching import PostMatch, PostMatchRow
 from models.notifications import Notification, NotificationKind
-from models.paging import PageArgs
 from models.posts import Post, PostKind, PostRow, PostState
+from models.storage.paging import PageArgs
 from resolvers import matching, posts
 from resolvers.groups import founding
 from resolvers.groups.founding import Draft

@@ -37,7 +37,7 @@ from models.motions import (
 from models.notices import Notice
 from models.notifications import Notification, NotificationKind
 from models.organisations import OrganisationKind, Role
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.motions import (
     ballots,

@@ -26,8 +26,8 @@ from models.notices import (
 )
 from models.notifications import Notification
 from models.organisations import Appointment, Organisation, OrganisationKind, Role
-from models.paging import PageArgs
-from models.rows import columns, select
+from models.storage.paging import PageArgs
+from models.storage.rows import columns, select
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.notices import publishing, reading, receipts
@@ -35,7 +35,7 @@ from resolvers.notices.audiences import Place, RoleHolders, Wanted, natural
 from resolvers.notices.publishing import Change, Draft
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.streams import Stream
 from tests.world import World, counted

@@ -12,7 +12,7 @@ from models.identity import Account, Community
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.notifications import Notification, NotificationKind, NotificationRow
 from models.organisations import Organisation
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers import notifications
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
@@ -22,7 +22,7 @@ from resolvers.notices.audiences import Place
 from resolvers.notices.publishing import Draft
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, Logged, community_topic
 from tests.world import World, counted
 

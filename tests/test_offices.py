@@ -29,7 +29,7 @@ from models.organisations import (
     has_power,
     powers_in_order,
 )
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.identity.addresses import grids_by_id, homes_by_id, organisations_by_id

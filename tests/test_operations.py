@@ -17,9 +17,9 @@ from strawberry.directive import DirectiveLocation, DirectiveValue
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from schema import observability
-from schema.limits import Limits
-from schema.operations import Operation, Operations, Refusal, Rejected, encode
+from schema.serving import observability
+from schema.serving.limits import Limits
+from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -520,7 +520,7 @@ class TestExecute:
             worked_out.append(given)
             return get_variable_values(schema, definitions, given, **options)
 
-        monkeypatch.setattr("schema.operations.get_variable_values", counted)
+        monkeypatch.setattr("schema.serving.operations.get_variable_values", counted)
         query = "query($n: Float!) { half(of: $n) }"
         for number in (1, 1, 3, 1, 3):
             assert (await run(operations, query, n=number)).data == {"half": number / 2}
@@ -546,7 +546,7 @@ class TestExecute:
     async def test_the_variables_remembered_are_bounded(
         self, operations: Operations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("schema.operations._MOST_GIVEN", 3)
+        monkeypatch.setattr("schema.serving.operations._MOST_GIVEN", 3)
         queries = [f"query Q{number}($t: String!) {{ echo(text: $t) }}" for number in range(2)]
         operations.keep(queries[1])
         for number in range(10):

@@ -20,7 +20,7 @@ from models.organisations import (
     has_power_in,
     may_publish,
 )
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from models.visibility import NOBODY
 from resolvers import organisations
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated

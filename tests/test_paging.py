@@ -1,4 +1,4 @@
-"""models.paging: every page equals the one that a list in memory would give."""
+"""models.storage.paging: every page equals the one that a list in memory would give."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.base import new_id
-from models.paging import BadPage, Order, Page, PageArgs, cursor_of, key_of, pages
-from models.rows import Where, execute
+from models.storage.paging import BadPage, Order, Page, PageArgs, cursor_of, key_of, pages
+from models.storage.rows import Where, execute
 from tests.world import World, counted
 
 # The idempotency table has what is wanted here: a parent, a text, a moment and a unique id.

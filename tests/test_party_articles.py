@@ -16,7 +16,6 @@ from models.jobs import Job
 from models.media import Media
 from models.memberships import members_of
 from models.notifications import Notification, NotificationKind
-from models.paging import PageArgs
 from models.party.articles import (
     AffairCategory,
     ArticleKind,
@@ -27,6 +26,7 @@ from models.party.articles import (
 )
 from models.party.audience import BranchAudience
 from models.posts import Comment, Post, PostAudience, PostKind, PostRow, PostState, Revision, SubjectKind
+from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers import comments, likes, posts
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated

@@ -14,11 +14,11 @@ from models.identity import Account
 from models.media import Media
 from models.memberships import members_of
 from models.notifications import Notification, NotificationKind
-from models.paging import PageArgs
 from models.party.audience import BranchAudience
 from models.party.members import PartyMember
 from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge, PioneerRow, PioneerState, PledgeState
 from models.posts import Post
+from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.media import uploads
 from resolvers.party import deeds, members, pioneers

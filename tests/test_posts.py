@@ -10,8 +10,8 @@ from models.audit import AuditEntry
 from models.base import new_id
 from models.identity import Account, Community, Estate, Residency, ResidencyApplication
 from models.organisations import OrganisationKind, Role
-from models.paging import PageArgs
 from models.posts import Post, PostAudience, PostKind, PostRow, PostState, Revision
+from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers import posts
 from resolvers.context import Context

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import privacy, rows
+from models import privacy
 from models.identity import Account, ApplicationStatus, Relation, ResidencyApplication
 from models.privacy import Keys, Unsealable, rotate
+from models.storage import rows
 from tests.world import World, throwaway_keys
 
 KEYS = throwaway_keys()

@@ -25,9 +25,9 @@ from graphql import (
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
-from schema.limits import Limits
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.limits import Limits
+from schema.serving.operations import Operations
 from tests.conftest import opened
 from tests.lists import LISTS, Listed, Town, towns
 from tests.services import PostgresServer

@@ -24,8 +24,8 @@ from models.notices import (
 )
 from models.notices import Progress as Came
 from models.organisations import Organisation, Role
-from models.paging import PageArgs
-from models.rows import dialect, execute
+from models.storage.paging import PageArgs
+from models.storage.rows import dialect, execute
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.notices import Deliveries, publishing, reach, reading, receipts
@@ -35,7 +35,7 @@ from resolvers.notices.publishing import Draft
 from resolvers.notices.reach import Reach
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, reach_topic
 from tests.plans import plan, recorded
 from tests.world import World, counted

@@ -13,7 +13,6 @@ from models.base import now
 from models.identity import CommunityRow
 from models.notifications import Notification
 from models.organisations import OrganisationKind, OrganisationRow, Role
-from models.paging import PageArgs
 from models.posts import Post, PostKind, PostState
 from models.requests import (
     ConfirmedBy,
@@ -28,6 +27,7 @@ from models.requests import (
     ServiceRequest,
     WaitingFor,
 )
+from models.storage.paging import PageArgs
 from resolvers import posts as feed
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.requests import board, following, opening, policies, queues, statistics

@@ -14,7 +14,7 @@ from models.requests import RequestAction, RequestFollower, RequestStep, Request
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.node import global_id
-from schema.operations import Operations
+from schema.serving.operations import Operations
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
 from tests.requests_scene import Scene, scene_in

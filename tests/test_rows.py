@@ -1,4 +1,4 @@
-"""models.rows: placeholders, and values that come back as they were written, on both databases."""
+"""models.storage.rows: placeholders, and values that come back as they were written, on both databases."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.base import new_id, now
 from models.identity import Relation
-from models.rows import EVERYTHING, NOTHING, Where, bind, execute, select, select_one
+from models.storage.rows import EVERYTHING, NOTHING, Where, bind, execute, select, select_one
 from subscriptions import log
 from subscriptions.events import Event, Kind
 from tests.world import World, counted

@@ -10,9 +10,9 @@ from models.base import new_id
 from models.identity import Account, Building, Community, Relation, ResidencyApplication
 from models.notices import AudienceKind, NoticeCategory, NoticeRow, Severity
 from models.organisations import Organisation
-from models.paging import PageArgs
 from models.posts import PostAudience, PostKind, PostRow
 from models.search import SearchAudience, SearchEntry, SearchKind, bigrams
+from models.storage.paging import PageArgs
 from resolvers import posts
 from resolvers.deliberations import topics
 from resolvers.deliberations.topics import Topic

@@ -516,7 +516,7 @@ async def test_a_neighbour_elsewhere_is_not_appointed_by_face(world: World) -> N
 def test_what_libraries_log_repeats_no_exception(tmp_path: Path) -> None:
     program = """
 import asyncio, gc, logging
-from schema.observability import configure_logging
+from schema.serving.observability import configure_logging
 
 async def main():
     async def fail():

@@ -6,8 +6,8 @@ import sys
 import weakref
 from pathlib import Path
 
-from models.driver import sqlite3
-from models.threads import Connection
+from models.storage.driver import sqlite3
+from models.storage.threads import Connection
 
 READWRITE_CREATE = 0x2 | 0x4
 KEPT: list["weakref.ref[sqlite3.Cursor]"] = []

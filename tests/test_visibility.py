@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.base import new_id, now
 from models.identity import Residency, Session
 from models.organisations import Appointment, OrganisationKind, Role
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import NOBODY, Viewer, held_by, public_of, role_of, viewer_in, viewers, viewers_in
 from resolvers.identity.sessions import LIFETIME
 from tests.world import World, counted

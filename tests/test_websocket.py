@@ -23,12 +23,12 @@ from websockets.typing import Subprotocol
 from models.base import new_id
 from models.visibility import Viewer
 from resolvers.errors import DomainError, NotFound, Unauthenticated
-from schema import websocket as websocket_module
-from schema.documents import sha256
 from schema.fields import VIEWER
-from schema.operations import Operations
+from schema.serving import websocket as websocket_module
+from schema.serving.documents import sha256
+from schema.serving.operations import Operations
+from schema.serving.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
 from schema.streams import follow
-from schema.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
 from subscriptions import connection as connection_module
 from subscriptions import hub as hub_module
 from subscriptions import transport as transport_module

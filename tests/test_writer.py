@@ -1,4 +1,4 @@
-"""models.sqlite: units of work that wait for the one writer share its commit, and nothing else."""
+"""models.storage.sqlite: units of work that wait for the one writer share its commit, and nothing else."""
 
 import asyncio
 import threading
@@ -11,9 +11,10 @@ import pytest
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
-from models import database, sqlite
-from models.driver import sqlite3
-from models.rows import connection, execute
+from models import database
+from models.storage import sqlite
+from models.storage.driver import sqlite3
+from models.storage.rows import connection, execute
 from subscriptions.bus import Hint
 from subscriptions.events import Event, Kind
 from subscriptions.work import unit_of_work

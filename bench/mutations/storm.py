@@ -22,7 +22,7 @@ from models.identity import Community
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.organisations import Appointment, OrganisationKind, Role
 from models.privacy import Keys
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.notices import publishing

@@ -3,7 +3,7 @@
 import os
 
 from main import Settings, serve
-from models import sqlite
+from models.storage import sqlite
 
 if __name__ == "__main__":
     sqlite.MOST_SHARED = 1

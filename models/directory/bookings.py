@@ -9,8 +9,8 @@ from tortoise import fields
 
 from models.base import CommunityTable
 from models.organisations import Power, has_power
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
 

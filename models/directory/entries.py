@@ -11,8 +11,8 @@ from tortoise import fields
 from models.base import CommunityTable
 from models.directory.hours import Hours
 from models.organisations import OrganisationKind, Power, has_power, powers_of
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, public_of
 
 

@@ -11,8 +11,8 @@ from models.base import CommunityTable
 from models.directory.entries import licensing
 from models.directory.hours import CHINA, DAY
 from models.organisations import POWERS, OrganisationKind, Power, Role, has_power_in
-from models.paging import Order
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, role_of
 
 

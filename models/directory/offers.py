@@ -8,8 +8,8 @@ from tortoise import fields
 
 from models.base import CommunityTable
 from models.directory import entries
-from models.paging import Order
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer, held_by
 
 

@@ -14,9 +14,9 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import CommunityTable, now
-from models.paging import Order
 from models.party.audience import BranchAudience, can_publish, of_own_office
-from models.rows import NOTHING, Where
+from models.storage.paging import Order
+from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from models.memberships import members_of
 from models.organisations import OrganisationRow, Power, has_power
 from models.party.members import branches_with
-from models.rows import Where
+from models.storage.rows import Where
 from models.visibility import Viewer, public_of
 
 

@@ -11,9 +11,9 @@ from tortoise import fields
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import Power
-from models.paging import Order
 from models.party.members import PartyAbility, able, branches_with
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
 
 

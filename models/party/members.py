@@ -14,8 +14,8 @@ from tortoise import fields
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import OrganisationKind, Power, powers_of
-from models.paging import Order
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer
 
 

@@ -10,9 +10,9 @@ from tortoise import fields
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import Power, has_power
-from models.paging import Order
 from models.party.members import belongs_to_branch
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer, public_of
 
 

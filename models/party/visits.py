@@ -8,9 +8,9 @@ from tortoise import fields
 
 from models.base import CommunityTable
 from models.organisations import Power
-from models.paging import Order
 from models.party.members import branches_with
-from models.rows import Where
+from models.storage.paging import Order
+from models.storage.rows import Where
 from models.visibility import Viewer
 
 

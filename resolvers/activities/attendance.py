@@ -21,7 +21,7 @@ from models.activities import (
     can_organise,
 )
 from models.base import now
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import identity, limits
 from resolvers.activities import hosts, reading, seats, signing_up
 from resolvers.checks import check_text

@@ -16,7 +16,7 @@ import icalendar
 from models.activities import ActivityStatus, CalendarFeedRow, SignUpState, visible_to
 from models.base import new_id, now
 from models.identity import AccountRow
-from models.rows import columns, execute, select, select_one
+from models.storage.rows import columns, execute, select, select_one
 from models.visibility import viewers
 from resolvers import limits
 from resolvers.context import Context

@@ -18,7 +18,7 @@ from models.activities import (
     scope_of,
 )
 from models.base import new_id, now
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers import limits
 from resolvers.activities import hosts, reading, recurring, reminders, seats
 from resolvers.activities.drafts import Draft, checked

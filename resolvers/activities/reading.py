@@ -22,8 +22,8 @@ from models.activities import (
     visible_to,
 )
 from models.identity import CommunityRow, NeighbourRow
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, NOTHING, Where, columns, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound

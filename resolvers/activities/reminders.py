@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models.activities import ActivityRow, ActivityStatus, ActivityUpdateKind, SignUpRow, SignUpState
 from models.base import now
-from models.rows import columns, select
+from models.storage.rows import columns, select
 from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.activities import seats

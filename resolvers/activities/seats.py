@@ -17,7 +17,7 @@ from models.activities import (
 )
 from models.base import new_id, now
 from models.notifications import NotificationKind
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from models.visibility import viewers
 from resolvers import notifications
 from resolvers.context import Context

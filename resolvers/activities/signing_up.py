@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models.activities import ActivityRow, ActivityStatus, SignUpRow, SignUpState, can_sign_up
 from models.base import new_id, now
-from models.rows import columns, execute, select_one
+from models.storage.rows import columns, execute, select_one
 from resolvers import limits
 from resolvers.activities import reading, seats
 from resolvers.context import Context

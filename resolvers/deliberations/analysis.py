@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.deliberations import (
     FEWEST_PARTICIPANTS,
     AnalysisRow,
@@ -22,7 +21,8 @@ from models.deliberations import (
     PointRow,
     StatementChoice,
 )
-from models.rows import columns, execute, select
+from models.storage.bulk import insert_all
+from models.storage.rows import columns, execute, select
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed

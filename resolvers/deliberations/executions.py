@@ -24,8 +24,8 @@ from models.deliberations import (
     ExecutionState,
 )
 from models.organisations import OrganisationRow, Power, has_power
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context

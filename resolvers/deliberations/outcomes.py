@@ -7,7 +7,7 @@ from models.base import new_id, now
 from models.deliberations import Act, CitationRow, DeliberationAction, DeliberationRow, StatementRow
 from models.identity import NeighbourRow
 from models.posts import SubjectKind
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.checks import check_text

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
-from models.rows import Where, execute
+from models.storage.rows import Where, execute
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.deliberations import analysis, steps, topics

@@ -27,8 +27,8 @@ from models.deliberations import (
 from models.identity import NeighbourRow
 from models.notifications import NotificationKind
 from models.organisations import Power, has_power, office_with
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, NOTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -20,8 +20,8 @@ from models.deliberations import (
 from models.identity import NeighbourRow
 from models.notifications import NotificationKind
 from models.organisations import POWERS, Organisation, Power
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import NOBODY
 from resolvers import audit, identity, notifications
 from resolvers.context import Context, Services

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from models.deliberations import TIMELINE, TIMELINE_ENTRIES, DeliberationRow, TimelineRow
-from models.paging import Page, PageArgs
-from models.rows import Where
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import Where
 from models.visibility import held_by
 from resolvers.context import Context
 from resolvers.paging import pages

@@ -19,10 +19,10 @@ from models.deliberations import (
 )
 from models.identity import CommunityRow, EstateRow
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, has_power_in
-from models.paging import Page, PageArgs
 from models.posts import PostRow
-from models.rows import EVERYTHING, Where, columns, execute, select
 from models.search import SearchKind
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
 from resolvers.checks import check_text

@@ -23,8 +23,8 @@ from models.directory.bookings import (
 from models.identity import AccountRow, NeighbourRow
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text

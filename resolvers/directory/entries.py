@@ -13,7 +13,7 @@ from models.directory import entries
 from models.directory.entries import OFFERED, DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Hours
 from models.organisations import OrganisationKind, OrganisationRow
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import public_of
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text

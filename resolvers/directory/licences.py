@@ -31,9 +31,9 @@ from models.organisations import (
     has_power,
     office_with,
 )
-from models.paging import Page, PageArgs
 from models.privacy import mask_document
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text

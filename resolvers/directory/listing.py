@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from models import paging
 from models.base import now
 from models.directory import entries
 from models.directory.entries import FAR, NEAR, DirectoryCategory, EntryRow
 from models.directory.licences import last_day
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
 from models.organisations import OrganisationRow
-from models.paging import BadPage, Order, Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage import paging
+from models.storage.paging import BadPage, Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context

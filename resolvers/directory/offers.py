@@ -10,8 +10,8 @@ from models.directory import entries, offers
 from models.directory.entries import EntryRow
 from models.directory.offers import OFFERS, OfferRow
 from models.identity import CommunityRow
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services

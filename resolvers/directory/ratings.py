@@ -14,8 +14,8 @@ from models.directory.entries import RATED, EntryRow
 from models.directory.ratings import HIGHEST, RATINGS, RatingRow
 from models.notifications import NotificationKind
 from models.organisations import Power, office_with
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, limits
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -10,8 +10,8 @@ from models.directory import bookings, entries
 from models.directory.bookings import SLOTS, BookingRow, SlotRow
 from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
-from models.paging import Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping

@@ -8,7 +8,7 @@ from models import groups as rules
 from models.base import new_id, now
 from models.groups import Group, GroupAccess, GroupAction, GroupRow
 from models.memberships import MemberRole
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers import identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context

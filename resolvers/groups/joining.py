@@ -11,7 +11,7 @@ from models import groups as rules
 from models.base import new_id, now
 from models.groups import GroupAccess, GroupInvitationRow, GroupRow, JoinRequestRow, JoinStatus
 from models.notifications import NotificationKind
-from models.rows import Where, execute
+from models.storage.rows import Where, execute
 from resolvers import identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context

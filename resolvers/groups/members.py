@@ -5,7 +5,7 @@ from uuid import UUID
 from models import groups as rules
 from models.groups import GroupAction, GroupRow
 from models.memberships import Alerts, MemberRole, MembershipRow
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -9,8 +9,8 @@ from models import groups as rules
 from models.groups import GroupInvitationRow, GroupRow, GroupStepRow, JoinRequestRow, JoinStatus
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import MemberRole, MembershipRow
-from models.paging import Order, Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage.paging import Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.groups.reading import by_ids

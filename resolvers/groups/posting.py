@@ -9,7 +9,7 @@ from models.base import now
 from models.groups import GroupAction, GroupRow
 from models.memberships import Alerts
 from models.notifications import NotificationKind
-from models.rows import execute, select
+from models.storage.rows import execute, select
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.groups import people, reading, steps

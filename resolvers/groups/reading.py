@@ -9,9 +9,9 @@ from models import groups as rules
 from models.base import now
 from models.groups import GroupRow
 from models.identity import CommunityRow
-from models.paging import Order, Page, PageArgs
 from models.posts import PostRow
-from models.rows import EVERYTHING, Where, columns, containing, select
+from models.storage.paging import Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, containing, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound

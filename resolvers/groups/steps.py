@@ -7,7 +7,7 @@ from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, JoinRequestRow
 from models.memberships import MemberRole, moderators_of
 from models.notifications import NotificationKind
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.notifications import notify
 from subscriptions.events import Event, Kind, community_topic

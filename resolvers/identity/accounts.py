@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models.identity import AccountRow, CommunityRow
 from models.privacy import PHONE, mask_phone
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, Unauthenticated

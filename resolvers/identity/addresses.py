@@ -18,8 +18,8 @@ from models.identity import (
     may_look_into,
 )
 from models.organisations import OrganisationRow
-from models.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, pages_of, sequence
-from models.rows import EVERYTHING, columns, containing, select
+from models.storage.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, pages_of, sequence
+from models.storage.rows import EVERYTHING, columns, containing, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
 from resolvers.paging import pages

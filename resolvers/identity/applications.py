@@ -19,9 +19,9 @@ from models.identity import (
 )
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power, has_power, has_power_in
-from models.paging import OLDEST, Page, PageArgs
 from models.privacy import Keys
-from models.rows import Where, columns, execute, select, select_one
+from models.storage.paging import OLDEST, Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
 from models.organisations import Role
-from models.rows import select
+from models.storage.rows import select
 from resolvers.context import Context
 
 ANONYMOUS = "已注销"

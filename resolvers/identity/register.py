@@ -16,7 +16,7 @@ from models.base import new_id, now
 from models.identity import HouseholdImport, HouseholdImportRow, Relation
 from models.organisations import Power, has_power
 from models.privacy import Keys
-from models.rows import Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

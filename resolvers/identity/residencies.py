@@ -15,8 +15,8 @@ from models.identity import (
 )
 from models.notifications import NotificationKind
 from models.organisations import Power, has_power_in, office_with
-from models.paging import OLDEST, Page, PageArgs
-from models.rows import Where, columns, execute, select, select_one
+from models.storage.paging import OLDEST, Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound

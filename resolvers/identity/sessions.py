@@ -23,8 +23,8 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import AccountRow, Session, SessionEnd, SessionRow
-from models.paging import Page, PageArgs
-from models.rows import Where, columns, execute, select, select_one
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from models.visibility import InSession, Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated

@@ -12,7 +12,7 @@ import structlog
 from models import privacy
 from models.base import new_id, now
 from models.identity import OneTimeCode, SessionEnd
-from models.rows import Where, execute, select_one
+from models.storage.rows import Where, execute, select_one
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
 from resolvers.identity.accounts import account_of, check_display_name

@@ -12,7 +12,7 @@ from models.identity import (
 )
 from models.organisations import Power, has_power_in
 from models.privacy import Keys, mask_document, mask_name
-from models.rows import columns, select, select_one
+from models.storage.rows import columns, select, select_one
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import NotFound

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models.base import now
 from models.media import MediaKind, MediaRow
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.media import Media, MediaKind, MediaRow, can_upload
-from models.rows import columns, execute, select_one
+from models.storage.rows import columns, execute, select_one
 from resolvers import identity, limits
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput, NotAllowed, RateLimited

@@ -22,7 +22,7 @@ from models.motions import (
     Standing,
     Via,
 )
-from models.rows import columns, execute, select, select_one
+from models.storage.rows import columns, execute, select, select_one
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.motions import Channel, EntryKind, EntryRow, ItemRow, MotionRow, RulesRow, Standing, Via
-from models.rows import columns, dialect, execute, select, select_one
+from models.storage.rows import columns, dialect, execute, select, select_one
 from resolvers.errors import NotFound
 
 FORMAT = "linli-vote/1"

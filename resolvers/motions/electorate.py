@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id
-from models.bulk import insert_all
 from models.identity import Relation
 from models.motions import ElectorKind, MotionRow, ScopeKind
-from models.rows import EVERYTHING, Where, select
+from models.storage.bulk import insert_all
+from models.storage.rows import EVERYTHING, Where, select
 from resolvers.motions.box import canonical, digest, iso
 from resolvers.notices.audiences import natural
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from models.motions import MotionPhase, MotionRow, can_count, can_put_motions
-from models.rows import execute, select
+from models.storage.rows import execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict

@@ -9,7 +9,7 @@ from models.motions import MotionRow, MotionStatus, ScopeKind
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.notifications import NotificationKind
 from models.organisations import OrganisationKind
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import Viewer
 from resolvers import notifications
 from resolvers.context import Context, Services

@@ -22,7 +22,7 @@ from models.motions import (
     can_count,
 )
 from models.privacy import BALLOT
-from models.rows import columns, execute, select_one
+from models.storage.rows import columns, execute, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -5,7 +5,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, VoteProxy
 from models.privacy import EVIDENCE
-from models.rows import columns, execute, select_one
+from models.storage.rows import columns, execute, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.deliberations import ExecutionKind
 from models.motions import (
     CONVENORS,
@@ -18,7 +17,8 @@ from models.motions import (
     can_put_motions,
 )
 from models.organisations import OrganisationKind, OrganisationRow
-from models.rows import execute, select
+from models.storage.bulk import insert_all
+from models.storage.rows import execute, select
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -28,8 +28,8 @@ from models.motions import (
     visible_to,
 )
 from models.organisations import OrganisationRow
-from models.paging import OLDEST, Order, Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage.paging import OLDEST, Order, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound

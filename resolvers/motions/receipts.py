@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from models.bulk import insert_all
 from models.motions import Choice, EntryRow, MotionPhase, MotionRow, SecretChoiceRow, Standing
-from models.rows import columns, execute, select, select_one
+from models.storage.bulk import insert_all
+from models.storage.rows import columns, execute, select, select_one
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.motions import reading

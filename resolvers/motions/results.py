@@ -19,7 +19,7 @@ from models.motions import (
     PaperStatus,
     RulesRow,
 )
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers.context import Services
 from resolvers.deliberations import executions
 from resolvers.jobs import does, schedule

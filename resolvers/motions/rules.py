@@ -7,8 +7,8 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import CommunityRow
 from models.motions import RulesRow, can_put_motions
-from models.paging import Page, PageArgs
-from models.rows import Where, columns, execute, select, select_one
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -8,7 +8,7 @@ from uuid import UUID
 from models.base import new_id
 from models.notices import AudienceKind, AudienceRow
 from models.organisations import OrganisationKind, OrganisationRow, Role
-from models.rows import EVERYTHING, NOTHING, Where, columns, select
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.visibility import role_of
 from resolvers.errors import InvalidInput
 

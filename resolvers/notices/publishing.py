@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import new_id, now
-from models.bulk import insert_all
 from models.notices import (
     AudienceKind,
     AudienceRow,
@@ -25,8 +24,9 @@ from models.notices import (
 )
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, may_publish
-from models.rows import execute, select
 from models.search import SearchKind
+from models.storage.bulk import insert_all
+from models.storage.rows import execute, select
 from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context

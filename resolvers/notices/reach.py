@@ -9,8 +9,8 @@ from uuid import UUID
 
 from models.identity import BuildingRow, HomeRow, NeighbourRow
 from models.notices import BuildingReachRow, NoticeRow, ReceiptRow, can_see_reach, overseeing
-from models.paging import OLDEST, Page, PageArgs
-from models.rows import Where, select
+from models.storage.paging import OLDEST, Page, PageArgs
+from models.storage.rows import Where, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed

@@ -18,8 +18,8 @@ from models.notices import (
     visible_to,
 )
 from models.organisations import OrganisationRow
-from models.paging import OLDEST, Page, PageArgs
-from models.rows import EVERYTHING, Where, columns, select, select_one
+from models.storage.paging import OLDEST, Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select, select_one
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.identity import community_visible, organisations_by_id

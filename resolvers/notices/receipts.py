@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.notices import NoticeRow, NoticeStatus, ReachedHow, ReceiptRow, can_record_visit
-from models.rows import columns, dialect, execute, select, select_one
+from models.storage.rows import columns, dialect, execute, select, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -14,8 +14,8 @@ from models.audit import AuditRow, Wanted, can_see_audit_of
 from models.identity import CommunityRow
 from models.notices import NoticeCategory
 from models.organisations import OrganisationRow, Power
-from models.rows import Where, columns, select
-from models.settled import settled
+from models.storage.rows import Where, columns, select
+from models.storage.settled import settled
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput

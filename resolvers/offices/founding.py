@@ -11,7 +11,7 @@ from models.organisations import (
     can_rename,
     office_with,
 )
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

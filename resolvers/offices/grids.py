@@ -7,7 +7,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import GridRow, HomeRow
 from models.organisations import AppointmentRow, Power, Role, can_manage_grids, office_with
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound

@@ -25,9 +25,9 @@ from models.organisations import (
     can_see_invitations,
     powers_of,
 )
-from models.paging import Page, PageArgs
 from models.privacy import mask_phone
-from models.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
 from models.visibility import Viewer
 from resolvers import audit, jobs, organisations
 from resolvers.context import Context, Services

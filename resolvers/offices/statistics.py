@@ -13,7 +13,7 @@ from uuid import UUID
 from models.identity import BuildingRow
 from models.notices import NoticeCategory, Severity
 from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
-from models.rows import dialect, select
+from models.storage.rows import dialect, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput

@@ -9,7 +9,6 @@ from models.base import new_id, now
 from models.identity import CommunityRow, NeighbourRow
 from models.media import MediaKind, MediaRow
 from models.organisations import OrganisationRow, Power
-from models.paging import Page, PageArgs
 from models.party import articles as rules
 from models.party.articles import (
     LISTED,
@@ -22,7 +21,8 @@ from models.party.articles import (
 )
 from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, being
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text

@@ -6,7 +6,7 @@ from uuid import UUID
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, Role, has_power
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import belongs_to_branch
-from models.rows import select
+from models.storage.rows import select
 from resolvers import audit, organisations
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound

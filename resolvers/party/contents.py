@@ -8,8 +8,8 @@ from models.base import new_id, now
 from models.party.articles import ArticleRow, published
 from models.party.pioneers import OUT, PioneerRow
 from models.posts import PostKind, PostRow, PostState
-from models.rows import Where, columns, execute, select
 from models.search import SearchKind
+from models.storage.rows import Where, columns, execute, select
 from resolvers import posts as feed
 from resolvers import search
 from resolvers.context import Context

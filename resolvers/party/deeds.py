@@ -6,7 +6,6 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.media import MediaRow
-from models.paging import Page, PageArgs
 from models.party.audience import can_publish
 from models.party.pioneers import (
     DEEDS,
@@ -21,7 +20,8 @@ from models.party.pioneers import (
     is_member_shown,
     visible_to,
 )
-from models.rows import Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import Where, columns, execute, select
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound

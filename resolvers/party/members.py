@@ -13,7 +13,6 @@ from models.base import new_id, now
 from models.identity import AccountRow, NeighbourRow
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power
-from models.paging import Page, PageArgs
 from models.party import members as rules
 from models.party.members import (
     APPLICATIONS,
@@ -25,7 +24,8 @@ from models.party.members import (
     PartyMember,
     PartyMemberRow,
 )
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -12,7 +12,7 @@ from models.base import now
 from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
-from models.rows import Where, execute, select
+from models.storage.rows import Where, execute, select
 from models.visibility import NOBODY
 from resolvers import notifications
 from resolvers.checks import check_text

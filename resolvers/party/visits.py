@@ -9,11 +9,11 @@ from models import privacy
 from models.base import new_id, now
 from models.identity import HomeRow, NeighbourRow, neighbour_key
 from models.organisations import OrganisationRow, Power
-from models.paging import Page, PageArgs
 from models.party import visits as rules
 from models.party.visits import VISITS, HomeVisit, HomeVisitor, HomeVisitRow
 from models.requests import RequestParty, RequestRow
-from models.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -8,7 +8,6 @@ from models import privacy, requests
 from models.base import now
 from models.identity import BuildingRow, CommunityRow, EstateRow, HomeRow, NeighbourRow
 from models.organisations import OrganisationRow
-from models.paging import Page, PageArgs
 from models.posts import PostRow
 from models.requests import (
     BOARD,
@@ -20,7 +19,8 @@ from models.requests import (
     RequestState,
     StepRow,
 )
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.context import Context

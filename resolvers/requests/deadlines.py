@@ -24,7 +24,7 @@ from models.requests import (
     RequestState,
     WaitingFor,
 )
-from models.rows import execute
+from models.storage.rows import execute
 from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.context import Context, Services

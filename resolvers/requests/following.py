@@ -7,7 +7,7 @@ from uuid import UUID
 from models import requests
 from models.base import new_id, now
 from models.requests import RequestRow
-from models.rows import execute, select
+from models.storage.rows import execute, select
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotAllowed

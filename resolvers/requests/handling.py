@@ -28,7 +28,7 @@ from models.requests import (
     TenureRow,
     WaitingFor,
 )
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context

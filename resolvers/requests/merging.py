@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models.base import new_id
 from models.requests import MERGED_INTO, RequestAction, RequestParty, RequestRow
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
 from resolvers.requests import board, following, steps

@@ -9,7 +9,7 @@ from models.base import new_id, now
 from models.organisations import OrganisationKind, OrganisationRow, Power, office_with
 from models.posts import PostKind, PostRow, is_author
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
-from models.rows import columns, execute, select, select_one
+from models.storage.rows import columns, execute, select, select_one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed
 from resolvers.checks import check_text

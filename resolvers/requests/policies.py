@@ -10,7 +10,7 @@ from models.base import new_id, now
 from models.identity import CommunityRow, may_look_into
 from models.organisations import OrganisationKind, Power, has_power_in, office_with
 from models.requests import HANDLING, PolicyRow, RequestRow
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -8,9 +8,9 @@ from uuid import UUID
 from models import requests
 from models.base import now
 from models.organisations import OrganisationRow
-from models.paging import Page, PageArgs
 from models.requests import BY_DUE, QUEUE, RequestBucket, RequestRow, RequestState
-from models.rows import NOTHING, Where, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import NOTHING, Where, select
 from resolvers import audit, identity
 from resolvers.context import Context
 from resolvers.errors import NotFound

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models.identity import BuildingRow
 from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
-from models.rows import Where, select
+from models.storage.rows import Where, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import InvalidInput

@@ -12,7 +12,7 @@ from models.notifications import NotificationKind
 from models.organisations import POWERS, OrganisationKind, Power, Role
 from models.posts import PostState
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
-from models.rows import Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select
 from resolvers import notifications
 from resolvers import posts as feed
 from resolvers.context import Context

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from models import search
 from models.identity import CommunityRow
-from models.paging import Page, PageArgs
 from models.posts import being
 from models.search import FoundRow, SearchKind
+from models.storage.paging import Page, PageArgs
 from resolvers import posts
 from resolvers.checks import check_text
 from resolvers.context import Context

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from models.base import new_id, now
-from models.bulk import insert_all
-from models.rows import execute
 from models.search import SearchKind, bigrams
+from models.storage.bulk import insert_all
+from models.storage.rows import execute
 
 
 async def index(

@@ -9,7 +9,7 @@ import strawberry
 from models import groups as rules
 from models.groups import LARGEST, NEWEST, GroupAccess, GroupRow, JoinStatus
 from models.identity import AccountRow, CommunityRow
-from models.paging import Order
+from models.storage.paging import Order
 from resolvers import posts as feed
 from resolvers.groups import people, reading
 from schema.connections import After, Before, Connection, First, Last, page_args

@@ -18,16 +18,16 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from models.media import MediaKind, MediaRow
-from models.settled import settled
+from models.storage.settled import settled
 from resolvers.context import Context, Services
 from resolvers.errors import DomainError, InvalidInput, RateLimited
 from resolvers.media import uploads
 from resolvers.media.links import Variant, link
 from resolvers.media.uploads import DOCUMENT_BYTES, DOCUMENT_TYPE, PICTURE_BYTES, PICTURE_TYPES
-from schema.endpoint import PREFLIGHTED, BadRequest, TooLarge, body_of
 from schema.media.files import reference_of, type_name
 from schema.messages import language_of, said, worded
 from schema.node import global_id, key_of
+from schema.serving.endpoint import PREFLIGHTED, BadRequest, TooLarge, body_of
 from subscriptions.headers import headers_of
 
 UPLOAD_SECONDS: Final = 60.0

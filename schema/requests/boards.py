@@ -9,7 +9,7 @@ from models import requests as rules
 from models.base import now
 from models.identity import CommunityRow
 from models.organisations import OrganisationRow
-from models.paging import PageArgs
+from models.storage.paging import PageArgs
 from resolvers.errors import InvalidInput as BadInput
 from resolvers.requests import board, policies, queues, statistics
 from resolvers.requests.board import Wanted

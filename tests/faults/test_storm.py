@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from tortoise.transactions import in_transaction
 
-from models.rows import execute
+from models.storage.rows import execute
 from tests.faults.scene import Scene, set_up
 from tests.neighbourhood import prepared, running
 from tests.servers import Deployment

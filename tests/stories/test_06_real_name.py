@@ -9,7 +9,7 @@ import pytest
 
 from models.identity import Community
 from models.organisations import Organisation, Role
-from models.rows import execute
+from models.storage.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App, Refused, Stream
 from tests.neighbourhood import Neighbourhood

@@ -23,7 +23,7 @@ from models.base import now
 from models.identity import Account, Community, neighbour_key
 from models.jobs import Job
 from models.organisations import Organisation, OrganisationKind, Role
-from models.rows import execute
+from models.storage.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.identity.sessions import open_session
 from schema.node import global_id, type_and_key
 from subscriptions.events import Kind, community_topic

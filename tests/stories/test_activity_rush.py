@@ -8,7 +8,7 @@ import pytest
 
 from models.activities import Activity, ActivitySignUp, SignUpState
 from models.base import now
-from models.rows import execute
+from models.storage.rows import execute
 from schema.node import global_id
 from tests.activity_scene import DAY, scene_in
 from tests.client import App

@@ -9,10 +9,10 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import NeighbourRow
 from models.organisations import OrganisationRow
-from models.paging import Page, PageArgs
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
-from models.rows import EVERYTHING, Where, columns, execute, select, select_one
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound

@@ -13,7 +13,7 @@ from models.party.lessons import (
     PartyLessonState,
     scope_of,
 )
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput

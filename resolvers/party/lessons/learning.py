@@ -12,7 +12,7 @@ from models.party.lessons import (
     PartyLessonRow,
     PartyQuizAttemptRow,
 )
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.party.lessons import completing, keeping, reading

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from models.identity import NeighbourRow
 from models.organisations import OrganisationRow, Power, has_power
-from models.paging import Page, PageArgs
 from models.party import lessons as rules
 from models.party.lessons import (
     LESSONS,
@@ -15,7 +14,8 @@ from models.party.lessons import (
     PartyLessonState,
     PartyQuizAttemptRow,
 )
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound

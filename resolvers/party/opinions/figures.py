@@ -8,7 +8,7 @@ from uuid import UUID
 from models.organisations import OrganisationRow
 from models.party import opinions as rules
 from models.party.opinions import PartyOpinionTopic
-from models.rows import dialect, select
+from models.storage.rows import dialect, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput

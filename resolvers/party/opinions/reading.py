@@ -6,7 +6,6 @@ from uuid import UUID
 
 from models.identity import NeighbourRow
 from models.organisations import OrganisationRow
-from models.paging import Page, PageArgs
 from models.party import opinions as rules
 from models.party.opinions import (
     INTERNAL,
@@ -16,7 +15,8 @@ from models.party.opinions import (
     PartyOpinionStepRow,
     PartyOpinionTopic,
 )
-from models.rows import EVERYTHING, Where, columns, select
+from models.storage.paging import Page, PageArgs
+from models.storage.rows import EVERYTHING, Where, columns, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound

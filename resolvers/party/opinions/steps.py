@@ -16,7 +16,7 @@ from models.party.opinions import (
     PartyOpinionState,
     PartyOpinionStepRow,
 )
-from models.rows import columns, execute, select
+from models.storage.rows import columns, execute, select
 from resolvers import notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound

@@ -14,7 +14,7 @@ from models.party.opinions import (
     PartyOpinionState,
     PartyOpinionTopic,
 )
-from models.rows import execute
+from models.storage.rows import execute
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound

@@ -4,8 +4,8 @@ pysqlite3 is that very module with a SQLite of its own: the newest, where distri
 and built for speed. The statements of a page take a sixth less time. Where it has no wheel Python's own does.
 
 That SQLite is told to do without mutexes ("multi-thread", sqlite.org/threadsafe.html), a twentieth of a
-page's time: each connection, with its cursors, belongs to one thread at a time (models.threads). Python's own
-keeps them, since others in the process may use it otherwise.
+page's time: each connection, with its cursors, belongs to one thread at a time (models.storage.threads).
+Python's own keeps them, since others in the process may use it otherwise.
 
 Whatever opens a database imports `sqlite3` from here: of two SQLites in one process that have the same file
 open, one that closes it drops the other's locks, which are the process's (SQLite, "How To Corrupt", 2.2.1).

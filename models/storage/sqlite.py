@@ -36,10 +36,10 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
-from models.driver import sqlite3
-from models.rows import text_of
-from models.settled import settled
-from models.threads import Connection, Work, connect
+from models.storage.driver import sqlite3
+from models.storage.rows import text_of
+from models.storage.settled import settled
+from models.storage.threads import Connection, Work, connect
 
 T = TypeVar("T")
 
@@ -243,7 +243,7 @@ class Pace:
 
 
 class Statements(SqliteClient):
-    """What the ORM and models.rows ask for, each in one hop."""
+    """What the ORM and models.storage.rows ask for, each in one hop."""
 
     def _check_loop(self) -> bool:
         # A client lives as long as the loop that opened it: database.database sees to that.
@@ -526,5 +526,5 @@ class ImmediateTransactionContext(TransactionContext):
 
 
 def get_client_class(_db_info: dict[str, Any]) -> type[SqliteClient]:
-    """Called by Tortoise for the engine ``models.sqlite``."""
+    """Called by Tortoise for the engine ``models.storage.sqlite``."""
     return ImmediateSqliteClient

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 
-from models.rows import EVERYTHING, IDS, MOST_IDS, TEXTS_BY_ID, Where, columns, dialect, select
+from models.storage.rows import EVERYTHING, IDS, MOST_IDS, TEXTS_BY_ID, Where, columns, dialect, select
 
 R = TypeVar("R")
 

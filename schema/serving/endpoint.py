@@ -24,10 +24,10 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from schema.documents import Documents, UnknownDocument, named
 from schema.execution import Resumed
-from schema.observability import REQUEST_ID, new_request_id
-from schema.operations import Operation, Operations, Refusal, Rejected, encode_bytes
+from schema.serving.documents import Documents, UnknownDocument, named
+from schema.serving.observability import REQUEST_ID, new_request_id
+from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class TooLarge(Exception):
 class Parameters:
     """What a GraphQL request consists of, with each part of its proper type.
 
-    The document comes as its text, `query`, or by its name (schema.documents), or as both.
+    The document comes as its text, `query`, or by its name (schema.serving.documents), or as both.
     """
 
     query: str | None

@@ -68,8 +68,9 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
-from schema import execution, observability
-from schema.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
+from schema import execution
+from schema.serving import observability
+from schema.serving.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
 
 Kind = Literal["query", "mutation", "subscription"]
 

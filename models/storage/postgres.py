@@ -21,7 +21,7 @@ from tortoise.backends.base_postgres.client import translate_exceptions
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError
 
-from models.settled import settled
+from models.storage.settled import settled
 
 # Of prepared statements for each connection.
 CACHED = 512
@@ -109,5 +109,5 @@ class PostgresClient(Fetching):
 
 
 def get_client_class(_db_info: dict[str, Any]) -> type[AsyncpgDBClient]:
-    """Called by Tortoise for the engine ``models.postgres``."""
+    """Called by Tortoise for the engine ``models.storage.postgres``."""
     return PostgresClient

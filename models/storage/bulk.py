@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-from models.rows import bind, connection
+from models.storage.rows import bind, connection
 
 
 async def insert_all(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -20,11 +20,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from models.visibility import Viewer
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
-from schema.documents import Documents, UnknownDocument
-from schema.endpoint import BadRequest, Parameters
 from schema.execution import Common
-from schema.observability import REQUEST_ID, new_request_id
-from schema.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
+from schema.serving.documents import Documents, UnknownDocument
+from schema.serving.endpoint import BadRequest, Parameters
+from schema.serving.observability import REQUEST_ID, new_request_id
+from schema.serving.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
 from subscriptions.events import Logged
 from subscriptions.headers import headers_of

@@ -8,8 +8,8 @@ from threading import Thread
 from traceback import clear_frames
 from typing import Any, TypeVar
 
-from models.driver import sqlite3
-from models.settled import settled
+from models.storage.driver import sqlite3
+from models.storage.settled import settled
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Connection:
     """A connection, to which work goes in one hop: whatever statements it consists of run over there.
 
     Work that is short may be done without the hop, while there is none over there. Nothing of the
-    connection's is left in one thread while the other has it: SQLite does without mutexes (models.driver).
+    connection's is left in one thread while the other has it: SQLite does without mutexes (see driver).
     """
 
     def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:

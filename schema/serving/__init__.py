@@ -1,0 +1,1 @@
+"""What speaks HTTP and WebSocket and prepares operations. It knows nothing of neighbours."""
