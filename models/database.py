@@ -12,7 +12,7 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from models import audit, search
+from models import audit, migrations, search
 from models.storage import postgres, rows
 
 COMMAND_SECONDS = 30
@@ -142,7 +142,7 @@ async def missing_migrations() -> list[str]:
 async def make_migrations() -> list[str]:
     """Write the missing migrations; returns their paths."""
     async with unconnected() as detector:
-        return await detector.write()
+        return [migrations.write(writer) for writer in await detector.changes()]
 
 
 @asynccontextmanager

@@ -10,9 +10,12 @@ import pytest
 from tortoise.backends.asyncpg.client import TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError, TransactionManagementError
+from tortoise.migrations.schema_generator.operation_generator import OperationGenerator
+from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.transactions import in_transaction
 
-from models import database
+from models import database, migrations
 from models.events import Topic
 from models.storage import sqlite
 from models.storage.driver import sqlite3
@@ -295,6 +298,17 @@ async def test_migrating_makes_the_directory_and_may_be_repeated(tmp_path: Path)
     await database.migrate(url)
     async with database.database(url):
         assert await count() == 1
+
+
+async def test_the_initial_migration_can_be_written_again() -> None:
+    async with database.unconnected() as detector:
+        models = detector._current_state()
+        nothing = State(models={}, apps=StateApps())
+        written: dict[str, Any] = {}
+        exec(migrations.initial(OperationGenerator(nothing, models).generate()), written)
+        made = await written["Migration"]("0001_initial", database.APP).apply(nothing, dry_run=True)
+        assert made.models.keys() == models.models.keys()
+        assert OperationGenerator(made, models).generate() == []
 
 
 async def test_a_database_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
