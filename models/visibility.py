@@ -78,7 +78,7 @@ def held_by(viewer: Viewer, column: str = "t.scope_id") -> Where:
 
 
 @dataclass(slots=True)
-class Fact:
+class RightsRow:
     """One thing that an account's rights follow from; the columns of the others are null."""
 
     account_id: UUID
@@ -135,59 +135,59 @@ async def viewers_in(sessions: Collection[InSession]) -> dict[InSession, Viewer 
     """The same for many, by one statement for all."""
     accounts = [account_id for _, account_id in sessions]
     ids = [session_id for session_id, _ in sessions]
-    facts: dict[UUID, list[Fact]] = {account_id: [] for account_id in accounts}
+    rows: dict[UUID, list[RightsRow]] = {account_id: [] for account_id in accounts}
     open_ = set()
     # One is bound faster by itself than in a list.
     params: list[Any] = [*[accounts] * 4, ids] if len(ids) > 1 else [*accounts * 4, *ids]
-    for fact in await select(Fact, IN_SESSION, *params):
-        if fact.session_id is not None:
-            open_.add((fact.session_id, fact.account_id))
+    for row in await select(RightsRow, IN_SESSION, *params):
+        if row.session_id is not None:
+            open_.add((row.session_id, row.account_id))
         else:
-            facts[fact.account_id].append(fact)
+            rows[row.account_id].append(row)
     return {
-        session: standing(session[1], session[0], facts[session[1]]) if session in open_ else None
+        session: standing(session[1], session[0], rows[session[1]]) if session in open_ else None
         for session in sessions
     }
 
 
 async def viewers(accounts: Mapping[UUID, UUID | None]) -> dict[UUID, Viewer]:
     """Each account (mapped to its session) as it stands now, by one statement for all."""
-    facts: dict[UUID, list[Fact]] = {account_id: [] for account_id in accounts}
-    for fact in await select(Fact, STANDING, *[list(accounts)] * 4):
-        facts[fact.account_id].append(fact)
+    rows: dict[UUID, list[RightsRow]] = {account_id: [] for account_id in accounts}
+    for row in await select(RightsRow, STANDING, *[list(accounts)] * 4):
+        rows[row.account_id].append(row)
     return {
-        account_id: standing(account_id, session_id, facts[account_id])
+        account_id: standing(account_id, session_id, rows[account_id])
         for account_id, session_id in accounts.items()
     }
 
 
-def standing(account_id: UUID, session_id: UUID | None, facts: Iterable[Fact]) -> Viewer:
+def standing(account_id: UUID, session_id: UUID | None, rows: Iterable[RightsRow]) -> Viewer:
     scopes: set[UUID | None] = {account_id}
     homes: set[UUID] = set()
     communities: set[UUID] = set()
     known: set[UUID] = set()
     offices: dict[UUID, Office] = {}
     memberships: list[tuple[UUID, UUID, MemberRole]] = []
-    for fact in facts:
-        community_id = fact.community_id
+    for row in rows:
+        community_id = row.community_id
         if community_id is None:
             continue
-        if fact.home_id is not None:
-            homes.add(fact.home_id)
-            scopes |= {fact.home_id, fact.building_id, fact.estate_id, fact.grid_id}
+        if row.home_id is not None:
+            homes.add(row.home_id)
+            scopes |= {row.home_id, row.building_id, row.estate_id, row.grid_id}
             communities.add(community_id)
-        elif fact.organisation_id is not None and fact.kind is not None:
-            offices[fact.organisation_id] = office = office_with(
-                offices.get(fact.organisation_id), fact.organisation_id, community_id, fact.kind, fact
+        elif row.organisation_id is not None and row.kind is not None:
+            offices[row.organisation_id] = office = office_with(
+                offices.get(row.organisation_id), row.organisation_id, community_id, row.kind, row
             )
-            scopes |= {fact.organisation_id}
-            scopes |= {role_of(community_id, fact.kind, role) for role in office.roles}
+            scopes |= {row.organisation_id}
+            scopes |= {role_of(community_id, row.kind, role) for role in office.roles}
             # Who leads a branch sees what its members see.
-            if fact.kind is OrganisationKind.PARTY_BRANCH:
-                scopes.add(members_of(fact.organisation_id))
+            if row.kind is OrganisationKind.PARTY_BRANCH:
+                scopes.add(members_of(row.organisation_id))
             communities.add(community_id)
-        elif fact.host_id is not None:
-            memberships.append((community_id, fact.host_id, MemberRole(fact.role)))
+        elif row.host_id is not None:
+            memberships.append((community_id, row.host_id, MemberRole(row.role)))
         else:
             known.add(community_id)
     # Of no account once it has left the community.
@@ -209,13 +209,13 @@ def standing(account_id: UUID, session_id: UUID | None, facts: Iterable[Fact]) -
 
 
 def office_with(
-    before: Office | None, id: UUID, community_id: UUID, kind: OrganisationKind, fact: Fact
+    before: Office | None, id: UUID, community_id: UUID, kind: OrganisationKind, row: RightsRow
 ) -> Office:
     """An office with one more appointment to it."""
     return Office(
         id,
         community_id,
         kind,
-        (before.roles if before else frozenset()) | {Role(fact.role)},
-        (before.grids if before else NO_ONE) | ({fact.grid_id} if fact.grid_id else NO_ONE),
+        (before.roles if before else frozenset()) | {Role(row.role)},
+        (before.grids if before else NO_ONE) | ({row.grid_id} if row.grid_id else NO_ONE),
     )

@@ -14,7 +14,7 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.offices import exports
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import FETCHERS, Node, fetched_by, key_of

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.paging import edge_cursor
 from schema.connections import After, Before, Connection, Edge, First, Last, listed, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.likes import CountersChanged, Liked, subject_of

@@ -8,7 +8,7 @@ from models.matching import PostMatchRow
 from models.posts import PostRow
 from resolvers import matching
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 
 if TYPE_CHECKING:

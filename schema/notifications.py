@@ -12,7 +12,7 @@ from resolvers import identity, notifications
 from resolvers.context import Context
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of

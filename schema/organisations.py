@@ -10,7 +10,7 @@ from models.organisations import AppointmentRow, OrganisationRow, Power, Role
 from resolvers import organisations
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Grid, Neighbour
 from schema.node import Node, fetched_by, key_of

@@ -24,7 +24,7 @@ from schema.comments import AfterCursor, Commented
 from schema.connections import After, Before, Connection, Edge, First, Last, page_args
 from schema.deliberations import PostDeliberations
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked

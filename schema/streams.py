@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import strawberry
 
 from resolvers.errors import InvalidInput
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from subscriptions.events import Kind, Logged
 from subscriptions.streams import BadCursor, Opened, Request, Reset, ResetReason, Stream, cursor_of
 

@@ -35,7 +35,7 @@ INIT_SECONDS = 10.0
 PING_SECONDS = 22.0
 PONG_SECONDS = 22.0
 STALLED_SECONDS = 30.0
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 CONNECTIONS = Gauge("linli_connections", "Open WebSocket connections.")
 BUFFERED = Gauge("linli_buffered_frames", "Frames waiting for clients that do not read at the moment.")
@@ -230,10 +230,10 @@ class Connection:
         self._wire.listen(listener)
         return True
 
-    def hear(self, *, more: bool) -> None:
+    def set_reading(self, *, on: bool) -> None:
         """Whether the client may go on sending."""
         if self._wire is not None:
-            (self._wire.resume if more else self._wire.pause)()
+            (self._wire.resume if on else self._wire.pause)()
 
     async def stop(self) -> None:
         """The client has gone, or the handler is done with it."""
@@ -250,8 +250,8 @@ class Connection:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def look(self, ping: bytes) -> None:
-        """Called every LOOK_SECONDS: act on whatever is overdue. `ping` is the heartbeat's frame."""
+    def check_deadlines(self, ping: bytes) -> None:
+        """Called every CHECK_SECONDS: act on whatever is overdue. `ping` is the heartbeat's frame."""
         present = time.monotonic()
         # What has gathered in this turn of the loop has not been refused yet; a close frame too may find no
         # way out.

@@ -25,7 +25,7 @@ from graphql.execution import Executor, execute_root_selection_set, execute_subs
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from resolvers.context import Context
-from schema.execution import Common, run
+from schema.execution import SharedRun, run
 from schema.execution.completion import complete
 from schema.serving.operations import Operation, Operations, Refusal
 
@@ -128,17 +128,17 @@ async def _compared(
     variables: Mapping[str, Any] | None,
     context: Any,
     root: Any,
-    common: Common | None = None,
+    shared_run: SharedRun | None = None,
 ) -> ExecutionResult:
-    async def by_plan(context: Any, common: Common | None = None) -> tuple[ExecutionResult, Watched]:
+    async def by_plan(context: Any, shared_run: SharedRun | None = None) -> tuple[ExecutionResult, Watched]:
         watching = Watched()
         token = watched.set(watching)
         try:
-            return await _by_plan(self, operation, plans, variables, context, root, common), watching
+            return await _by_plan(self, operation, plans, variables, context, root, shared_run), watching
         finally:
             watched.reset(token)
 
-    result, watching = await by_plan(context, common)
+    result, watching = await by_plan(context, shared_run)
     if isinstance(result, Refusal):
         refused = self._executor(operation, variables, context, root)
         if not isinstance(refused, list) or _told(refused) != _told(result.errors):

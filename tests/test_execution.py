@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from schema.execution import plan as plan_module
 from schema.execution import run
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import load, loaded
 from schema.serving.operations import Operation, Operations
 
@@ -314,7 +314,7 @@ class TestSharing:
 
     async def test_only_what_varies_is_left(self) -> None:
         everyone, ann, ben = Context(), Context(name="Ann"), Context(name="Ben")
-        operation, common = await self.share(everyone)
+        operation, shared_run = await self.share(everyone)
         assert sorted(name for name, _ in everyone.calls) == [
             "authors_of",
             "likes_of 2",
@@ -323,7 +323,7 @@ class TestSharing:
         ]
         everyone.calls.clear()
         for context, mine in ((ann, [True, False, True]), (ben, [False, True, False])):
-            found = await OPERATIONS.execute(operation, None, context, common=common)
+            found = await OPERATIONS.execute(operation, None, context, shared_run=shared_run)
             alone = await OPERATIONS.execute(operation, None, Context(name=context.name))
             assert (found.data, found.errors) == (alone.data, alone.errors)
             assert found.data is not None
@@ -332,9 +332,9 @@ class TestSharing:
         assert not everyone.calls
 
     async def test_an_error_is_everybodys(self) -> None:
-        operation, common = await self.share(Context())
+        operation, shared_run = await self.share(Context())
         for name in ("Ann", "Ben"):
-            found = await OPERATIONS.execute(operation, None, Context(name=name), common=common)
+            found = await OPERATIONS.execute(operation, None, Context(name=name), shared_run=shared_run)
             assert [error.path for error in found.errors or ()] == [["posts", 1, "author", "street"]]
 
     async def test_nothing_is_shared_without_a_plan(self) -> None:

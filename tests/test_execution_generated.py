@@ -269,12 +269,12 @@ async def test_what_is_shared_and_what_is_left_make_the_same(round_: int) -> Non
         Rows.world = Awkward(number, number % 2 == 0, awaitable=number % 3 == 0)
         plans = planner.plans(document, document.definitions[0])
         reference = await execute_plan(plans, coerced(document, variables), None, None)
-        common = await share(plans, coerced(document, variables), None, None)
-        if common is None:
+        shared_run = await share(plans, coerced(document, variables), None, None)
+        if shared_run is None:
             assert reference.data is None
             continue
         for _ in range(2):
-            result = await common.execute(None)
+            result = await shared_run.execute(None)
             assert compared.same(result, reference), (number, told(result), told(reference))
         compared_ += 1
     assert compared_ > CASES / 3

@@ -541,18 +541,18 @@ class TestExecute:
             context.gate.set()
             prepared = operations.prepare(query)
             assert not (await operations.execute(prepared, {"t": text}, context)).errors
-            assert (prepared.kind, prepared.given) == (kind, {})
+            assert (prepared.kind, prepared.bound) == (kind, {})
 
     async def test_the_variables_remembered_are_bounded(
         self, operations: Operations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("schema.serving.operations._MOST_GIVEN", 3)
+        monkeypatch.setattr("schema.serving.operations._MOST_BOUND", 3)
         queries = [f"query Q{number}($t: String!) {{ echo(text: $t) }}" for number in range(2)]
         operations.keep(queries[1])
         for number in range(10):
             for query in queries:
                 assert (await run(operations, query, t=f"{number}")).data == {"echo": f"{number}"}
-                assert sum(len(operations.prepare(known).given) for known in queries) <= 3
+                assert sum(len(operations.prepare(known).bound) for known in queries) <= 3
 
     async def test_missing_and_superfluous_variables(self, operations: Operations) -> None:
         query = "query($t: String!) { echo(text: $t) }"

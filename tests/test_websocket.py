@@ -319,7 +319,7 @@ async def server(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> AsyncIterator[ToyServer]:
     """A server that has not ended in a fault, and has nothing left, when the test is over."""
-    monkeypatch.setattr(websocket_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(websocket_module, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.001)
     with structlog.testing.capture_logs() as logs:
         async with ToyServer().running() as running:
@@ -954,5 +954,5 @@ async def test_what_is_about_to_be_written_is_not_stalled(
         (handler,) = server.endpoint.handlers
         monkeypatch.setattr(connection_module, "STALLED_SECONDS", -NEVER)
         handler.connection.reply(websocket_module.PONG)
-        handler.connection.look(websocket_module.PING)
+        handler.connection.check_deadlines(websocket_module.PING)
         assert await client.receive() == {"type": "pong"}

@@ -18,7 +18,7 @@ from schema.activities.terms import (
     SignUpState,
 )
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

@@ -7,7 +7,7 @@ import strawberry
 
 from models.activities import CalendarFeedRow
 from resolvers.activities import calendar
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.problems import RateLimited, answering_problems
 

@@ -8,7 +8,7 @@ import strawberry
 from models.deliberations import StatementChoice, StatementRow
 from resolvers.deliberations import statements
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

@@ -35,7 +35,7 @@ from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.deliberations.opinions import OpinionMap
 from schema.deliberations.statements import Statement, StatementTally
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked

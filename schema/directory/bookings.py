@@ -10,7 +10,7 @@ from models.directory.bookings import BookingRow, BookingStepRow, SlotRow
 from resolvers.directory import bookings, slots
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.directory.terms import BookingAction, BookingState
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

@@ -14,7 +14,7 @@ from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_o
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating, RatingFigures
 from schema.directory.terms import DirectoryCategory
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building, Estate, Grid
 from schema.node import Node, fetched_by

@@ -9,7 +9,7 @@ from models.directory.licences import LicenceRow, LicenceStepRow, last_day
 from resolvers.directory import licences
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

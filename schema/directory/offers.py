@@ -7,7 +7,7 @@ import strawberry
 
 from models.directory.offers import OfferRow
 from resolvers.directory import listing, offers
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.node import Node, fetched_by
 

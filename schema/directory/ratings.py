@@ -8,7 +8,7 @@ import strawberry
 from models.directory.ratings import RatingRow
 from resolvers import identity
 from resolvers.directory import ratings
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

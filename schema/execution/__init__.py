@@ -1,17 +1,17 @@
 """Execution of prepared operations: compiled to a plan, resolved breadth-first.
 
-    means       how a field gets its values for all its parents at once
-    plan        an operation over the schema: shapes of objects, and the steps that fill them
-    run         one execution: columns of values, level by level, one call of a batch resolver each
-    generated   code that builds the response of one shape, when nothing is amiss
-    completion  the specification's completion of values with errors and nulls, when something is
-    loading     how a resolver asks for what is loaded together with its siblings'
+    field_sources    how a field gets its values for all its parents at once
+    plan             an operation over the schema: shapes of objects, and the steps that fill them
+    run              one execution: columns of values, level by level, one call of a batch resolver each
+    generated        code that builds the response of one shape, when nothing is amiss
+    completion       the specification's completion of values with errors and nulls, when something is
+    loading          how a resolver asks for what is loaded together with its siblings'
 
 It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md has the design.
 """
 
 from schema.execution.loading import Resumed
 from schema.execution.plan import Planner, Plans, Unplanned
-from schema.execution.run import Common, Source, execute, share
+from schema.execution.run import EventSource, SharedRun, execute, share
 
-__all__ = ["Common", "Planner", "Plans", "Resumed", "Source", "Unplanned", "execute", "share"]
+__all__ = ["EventSource", "Planner", "Plans", "Resumed", "SharedRun", "Unplanned", "execute", "share"]

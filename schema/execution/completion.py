@@ -11,7 +11,7 @@ from graphql import GraphQLError, is_leaf_type, is_list_type, is_non_null_type, 
 from graphql.execution import Executor
 from graphql.pyutils import Path, Undefined
 
-from schema.execution.means import Attribute
+from schema.execution.field_sources import Attribute
 
 if TYPE_CHECKING:
     from schema.execution.plan import Step
@@ -50,8 +50,8 @@ class Completion:
         if step.typename:
             return block.shape.type.name
         try:
-            if step.inline and isinstance(step.means, Attribute):
-                value = getattr(block.parents[index], step.means.name)
+            if step.inline and isinstance(step.source, Attribute):
+                value = getattr(block.parents[index], step.source.name)
             else:
                 value = block.columns[step.index][index]
             return self._value(step.field.type, step, block.links[step.index], value, path)

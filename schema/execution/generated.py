@@ -68,7 +68,7 @@ def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
             entries.append(f"{step.key!r}: {type_.name!r}")
             continue
         if step.inline:
-            prelude.append(f"        {value} = p.{step.means.name}")  # type: ignore[union-attr]
+            prelude.append(f"        {value} = p.{step.source.name}")  # type: ignore[union-attr]
         else:
             taken.append(value)
             columns.append(f"columns[{step.index}]")

@@ -12,14 +12,14 @@ Batch = Callable[..., Awaitable[Sequence[Any]]]
 
 
 @dataclass(slots=True, eq=False)
-class Wanted:
+class LoadRequest:
     """What a resolver awaits: `batch`'s result for `parent`."""
 
     batch: Batch
     parent: Any
     args: tuple[Hashable, ...]
 
-    def __await__(self) -> Generator["Wanted", Any, Any]:
+    def __await__(self) -> Generator["LoadRequest", Any, Any]:
         return (yield self)
 
 
@@ -39,7 +39,7 @@ class Resumed:
         while True:
             step: Callable[[Any], Any]
             try:
-                if isinstance(awaited, Wanted):
+                if isinstance(awaited, LoadRequest):
                     loading = awaited.batch(self._context, [awaited.parent], *awaited.args)
                     (value,) = yield from loading.__await__()
                     if isinstance(value, Exception):

@@ -43,10 +43,10 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import SKIP, VisitorAction
 
+from schema.execution.field_sources import Attribute, Called, FieldSource, Loaded, source_of, source_of_events
 from schema.execution.generated import Builder, builder
 from schema.execution.loading import Batch
-from schema.execution.means import Attribute, Called, Loaded, Means, means_of, source_of
-from schema.execution.sorting import Types
+from schema.execution.type_resolution import Types
 
 _PLANS: Final = 8
 # Of all plans together; one takes a kilobyte or two, with its part of the generated code.
@@ -78,10 +78,10 @@ class Step:
         "index",
         "inline",
         "key",
-        "means",
         "named",
         "nodes",
         "parent_type",
+        "source",
         "typename",
         "varies",
     )
@@ -93,7 +93,7 @@ class Step:
         details: FieldDetailsList,
         parent_type: GraphQLObjectType,
         field: GraphQLField,
-        means: Means,
+        source: FieldSource,
         asked: "Selection | None",
         *,
         varies: bool,
@@ -104,7 +104,7 @@ class Step:
         self.nodes = [detail.node for detail in details]
         self.parent_type = parent_type
         self.field = field
-        self.means = means
+        self.source = source
         self.named: Any = get_named_type(field.type)
         self.depth = _lists(field.type)
         # What is selected of the objects it leads to, if it leads to objects.
@@ -113,7 +113,7 @@ class Step:
         # Whether its values may be others in another context.
         self.varies = varies
         # A plain attribute that is a leaf is read by the code that builds the response.
-        self.inline = isinstance(means, Attribute) and asked is None and self.depth == 0 and not varies
+        self.inline = isinstance(source, Attribute) and asked is None and self.depth == 0 and not varies
         self._fixed = not _variables_in(self.nodes[0].arguments or ())
         self._constant: dict[str, Any] | None = None
         self._converted: dict[str, Any] | None = None
@@ -138,27 +138,27 @@ class Step:
             self._constant = values
         return values
 
-    def keywords(self, means: Called, variables: VariableValues, info: Any) -> dict[str, Any]:
+    def keywords(self, source: Called, variables: VariableValues, info: Any) -> dict[str, Any]:
         """The arguments of its resolver, but for the parent. Raises GraphQLError."""
-        return means.keywords(self._as_taken(means, variables, info), info)
+        return source.keywords(self._as_taken(source, variables, info), info)
 
-    def given(self, means: Loaded, variables: VariableValues, info: Any) -> tuple[Any, ...]:
+    def given(self, source: Loaded, variables: VariableValues, info: Any) -> tuple[Any, ...]:
         """The arguments of its batch resolver. Raises GraphQLError, and what the resolver's side raises."""
         if self._given is not None:
             return self._given
-        taken = self._as_taken(means, variables, info)
-        if means.selective:
+        taken = self._as_taken(source, variables, info)
+        if source.selective:
             taken = {**taken, "selected": self.asked.selected(self.named) if self.asked else None}
-        given = means.arguments(**taken)
+        given = source.arguments(**taken)
         if self._constant is not None:
             self._given = given
         return given
 
-    def _as_taken(self, means: Called | Loaded, variables: VariableValues, info: Any) -> dict[str, Any]:
+    def _as_taken(self, source: Called | Loaded, variables: VariableValues, info: Any) -> dict[str, Any]:
         if self._converted is not None:
             return self._converted
         arguments = self.arguments(variables)
-        converted = means.converted(arguments, info) if arguments else arguments
+        converted = source.converted(arguments, info) if arguments else arguments
         if self._constant is not None:
             self._converted = converted
         return converted
@@ -231,16 +231,16 @@ class Selection:
         shape = self._expected(named)
         if shape is None:
             return UNKNOWN_BELOW
-        means = [step.means for step in shape.columns]
+        sources = [step.source for step in shape.columns]
         below = [step.below for step in shape.columns]
         batches = {
-            step.means.batch
+            step.source.batch
             for step in shape.columns
-            if isinstance(step.means, Loaded) and not step.field.args
+            if isinstance(step.source, Loaded) and not step.field.args
         }
         return Below(
             frozenset(batches).union(*(each.batches for each in below)),
-            ends=not any(isinstance(each, Loaded | Called) for each in means)
+            ends=not any(isinstance(each, Loaded | Called) for each in sources)
             and all(each.ends for each in below),
         )
 
@@ -321,9 +321,9 @@ class Plan:
             if asked is None:
                 asked = self._selections[nodes] = Selection(self, details)
         name = details[0].node.name.value
-        means = self.planner.means(type_, name, field)
+        source = self.planner.source(type_, name, field)
         varies = (type_.name, name) in self.planner.varying
-        return Step(index, key, details, type_, field, means, asked, varies=varies)
+        return Step(index, key, details, type_, field, source, asked, varies=varies)
 
     def _alone(self, type_: GraphQLObjectType, step: Step) -> Shape:
         return self._shape(type_, {step.key: step.details})
@@ -391,8 +391,8 @@ class Planner:
         self.in_turn = in_turn
         self.varying = varying
         self.types = Types(schema)
-        self._means: dict[tuple[str, str], Means] = {}
-        self._sources: dict[tuple[str, str], Called | None] = {}
+        self._sources: dict[tuple[str, str], FieldSource] = {}
+        self._event_sources: dict[tuple[str, str], Called | None] = {}
         # How many steps the plans of each operation have, of which a short text can make many.
         self.steps: WeakKeyDictionary[Plans, int] = WeakKeyDictionary()
         self._unplanned = frozenset(
@@ -411,17 +411,17 @@ class Planner:
         while len(self.steps) > 1 and sum(self.steps.values()) > _STEPS:
             next(iter(self.steps)).forget()
 
-    def means(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Means:
-        found = self._means.get((type_.name, name))
+    def source(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> FieldSource:
+        found = self._sources.get((type_.name, name))
         if found is None:
-            found = self._means[type_.name, name] = means_of(self.schema, field)
+            found = self._sources[type_.name, name] = source_of(self.schema, field)
         return found
 
-    def source(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Called | None:
+    def event_source(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Called | None:
         key = type_.name, name
-        if key not in self._sources:
-            self._sources[key] = source_of(self.schema, field)
-        return self._sources[key]
+        if key not in self._event_sources:
+            self._event_sources[key] = source_of_events(self.schema, field)
+        return self._event_sources[key]
 
 
 class _Conditions(Visitor):

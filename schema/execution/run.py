@@ -29,8 +29,8 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined, is_awaitable, is_iterable
 
 from schema.execution.completion import complete
-from schema.execution.loading import Batch, Resumed, Wanted
-from schema.execution.means import Attribute, Called, Computed, Loaded
+from schema.execution.field_sources import Attribute, Called, Computed, Loaded
+from schema.execution.loading import Batch, LoadRequest, Resumed
 from schema.execution.plan import UNKNOWN_BELOW, Below, Plan, Plans, Shape, Step, Unplanned
 
 
@@ -54,7 +54,7 @@ async def execute(plans: Plans, variables: VariableValues, context: Any, root: A
     return ExecutionResult(data, errors or None)
 
 
-class Common:
+class SharedRun:
     """What the executions of a query or of an event for several contexts have in common.
 
     Made by `share`; `execute` does what is left, the fields that vary and what is below them.
@@ -69,7 +69,7 @@ class Common:
         return ExecutionResult(data, errors or None)
 
 
-async def share(plans: Plans, variables: VariableValues, context: Any, root: Any) -> Common | None:
+async def share(plans: Plans, variables: VariableValues, context: Any, root: Any) -> SharedRun | None:
     """What does not vary, executed in a context that must do for all; None if that is not known."""
     try:
         plan = plans.plan(variables)
@@ -78,10 +78,10 @@ async def share(plans: Plans, variables: VariableValues, context: Any, root: Any
     run = Run(plan, variables, context, root, sharing=True)
     run.open(plan.roots[0])
     await run.fill()
-    return Common(run)
+    return SharedRun(run)
 
 
-class Source:
+class EventSource:
     """The resolver of a subscription with its arguments, for all who subscribe with the same variables.
 
     Raises Unplanned if only graphql-core can call it, and GraphQLError for arguments that do not fit.
@@ -93,7 +93,7 @@ class Source:
         self._plan = plan = plans.plan(variables)
         self._variables = variables
         self._step = step = plan.roots[0].steps[0]
-        called = plan.planner.source(step.parent_type, step.name, step.field)
+        called = plan.planner.event_source(step.parent_type, step.name, step.field)
         if called is None:
             raise Unplanned("subscription_source")
         self._called = called
@@ -149,7 +149,7 @@ class Resolving:
         self.context = run.context
         self.parent_type = step.parent_type
         # How the resolver asks for what is loaded together, if it is run until it does.
-        self.ask = Wanted if isinstance(step.means, Called) and step.means.asking else None
+        self.ask = LoadRequest if isinstance(step.source, Called) and step.source.asking else None
 
     @property
     def field_name(self) -> str:
@@ -206,7 +206,7 @@ class Run:
         self._awaited: list[tuple[Coroutine[Any, Any, None], Sequence[Any]]] = []
         # The batch resolvers that will be called for what that leads to.
         self._coming: set[Batch] = set()
-        self._wanted: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
+        self._calls: dict[tuple[Batch, tuple[Hashable, ...]], _Call] = {}
 
     def open(self, shape: Shape) -> None:
         """Begin with the root."""
@@ -237,7 +237,7 @@ class Run:
                         self._put_off.append((block, step))
                     else:
                         self._resolve(block, step)
-            if not self._awaited and not self._wanted:
+            if not self._awaited and not self._calls:
                 return
             await self._level()
 
@@ -277,12 +277,12 @@ class Run:
         The others wait for those who will want the same of what this level leads to. Nothing waits for them
         in turn, since nothing is loaded below them.
         """
-        coming = self._coming.union(*(call.coming for call in self._wanted.values()))
-        wanted, self._wanted = self._wanted, {}
+        coming = self._coming.union(*(call.coming for call in self._calls.values()))
+        wanted, self._calls = self._calls, {}
         due = []
         for (batch, args), call in wanted.items():
             if call.ends and not args and batch in coming:
-                self._wanted[batch, args] = call
+                self._calls[batch, args] = call
             else:
                 due.append(call)
         return due
@@ -296,45 +296,45 @@ class Run:
 
     def _resolve(self, block: Block, step: Step) -> None:
         """Begin to fill a column."""
-        means = step.means
-        if isinstance(means, Attribute):
-            self._arrived(block, step, _attributes(means.name, block.parents))
+        source = step.source
+        if isinstance(source, Attribute):
+            self._arrived(block, step, _attributes(source.name, block.parents))
             return
         info = Resolving(self, step)
-        if isinstance(means, Computed):
-            column = _computed(means, info, block.parents)
+        if isinstance(source, Computed):
+            column = _computed(source, info, block.parents)
             if step.asked is None and not step.depth:
                 block.columns[step.index] = column
             else:
                 self._arrived(block, step, column)
             return
         try:
-            if isinstance(means, Loaded):
-                self._want(means.batch, step.given(means, self.variables, info)).add(
+            if isinstance(source, Loaded):
+                self._call_of(source.batch, step.given(source, self.variables, info)).add(
                     block.parents, lambda column: self._arrived(block, step, column), step.below
                 )
                 return
-            keywords = step.keywords(means, self.variables, info)
+            keywords = step.keywords(source, self.variables, info)
         except Exception as error:
             self._arrived(block, step, [error] * len(block.parents))
             return
-        column = _called(means, block.parents, keywords)
-        if means.asking:
+        column = _called(source, block.parents, keywords)
+        if source.asking:
             self._coming |= step.below.batches
             _Asking(self, block, step, column)
         else:
             self._arrived(block, step, column)
 
-    def _want(self, batch: Batch, args: tuple[Hashable, ...]) -> "_Call":
-        call = self._wanted.get((batch, args))
+    def _call_of(self, batch: Batch, args: tuple[Hashable, ...]) -> "_Call":
+        call = self._calls.get((batch, args))
         if call is None:
-            call = self._wanted[batch, args] = _Call(batch, args)
+            call = self._calls[batch, args] = _Call(batch, args)
         return call
 
-    def want(self, wanted: Wanted, answered: Callable[[Any], None]) -> None:
+    def load(self, request: LoadRequest, answered: Callable[[Any], None]) -> None:
         """Load with the next level what a resolver asked for."""
-        self._want(wanted.batch, wanted.args).add(
-            [wanted.parent], lambda values: answered(values[0]), UNKNOWN_BELOW
+        self._call_of(request.batch, request.args).add(
+            [request.parent], lambda values: answered(values[0]), UNKNOWN_BELOW
         )
 
     def wait(self, work: Coroutine[Any, Any, None], values: Sequence[Any] = ()) -> None:
@@ -463,8 +463,8 @@ class _Asking:
         except Exception as error:
             self._done(index, error)
         else:
-            if isinstance(awaited, Wanted):
-                self._run.want(awaited, lambda answer: self._go_on(index, coroutine, answer))
+            if isinstance(awaited, LoadRequest):
+                self._run.load(awaited, lambda answer: self._go_on(index, coroutine, answer))
             else:
                 self._run.wait(self._finish(index, Resumed(coroutine, awaited, self._run.context)))
 
@@ -493,11 +493,11 @@ def _attributes(name: str, parents: Sequence[Any]) -> list[Any]:
         return [_attempt(read, parent) for parent in parents]
 
 
-def _computed(means: Computed, info: Any, parents: Sequence[Any]) -> list[Any]:
+def _computed(source: Computed, info: Any, parents: Sequence[Any]) -> list[Any]:
     try:
-        return means.column(info, parents)
+        return source.column(info, parents)
     except Exception:
-        return [_attempt(lambda each: means.column(info, [each])[0], parent) for parent in parents]
+        return [_attempt(lambda each: source.column(info, [each])[0], parent) for parent in parents]
 
 
 def _attempt(read: Callable[[Any], Any], parent: Any) -> Any:
@@ -507,8 +507,8 @@ def _attempt(read: Callable[[Any], Any], parent: Any) -> Any:
         return error
 
 
-def _called(means: Called, parents: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
-    call = means.call
+def _called(source: Called, parents: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    call = source.call
     column: list[Any] = []
     for parent in parents:
         try:

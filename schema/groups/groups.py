@@ -14,7 +14,7 @@ from resolvers import posts as feed
 from resolvers.groups import people, reading
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.groups.people import GroupInvitation, GroupMembership, GroupStep, JoinRequest
 from schema.identity import Neighbour

@@ -9,7 +9,7 @@ from models.groups import GroupAction, GroupInvitationRow, GroupStepRow, JoinReq
 from models.memberships import Alerts, MemberRole, MembershipRow
 from resolvers.groups import people, reading
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by

@@ -7,7 +7,7 @@ import strawberry
 from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
 from resolvers.identity import addresses
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 from schema.identity.residencies import HomeResidents
 from schema.node import Node, fetched_by

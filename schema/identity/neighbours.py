@@ -7,7 +7,7 @@ from models.identity import NeighbourRow
 from models.organisations import OrganisationKind, Role
 from resolvers.identity.faces import neighbours_by_id
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.node import Node, fetched_by
 
 described(

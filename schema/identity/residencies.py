@@ -20,7 +20,7 @@ from resolvers.identity import applications, register, unmasking
 from resolvers.identity import residencies as living
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity.neighbours import Neighbour
 from schema.messages import said

@@ -9,7 +9,7 @@ from models.identity import AccountRow, SessionRow
 from models.visibility import viewers
 from resolvers.identity import accounts, sessions, sign_in
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.node import Node, fetched_by, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited, answering_problems

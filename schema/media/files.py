@@ -4,7 +4,7 @@ import strawberry
 
 from models.media import MediaKind, MediaRow
 from resolvers.media.links import Variant, link
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info
 from schema.node import global_id
 

@@ -9,7 +9,7 @@ import strawberry
 from models.motions import ElectorRow, EntryRow
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.motions import reading
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Home
 from schema.motions.terms import Channel, Choice, ElectorKind, Standing, Via

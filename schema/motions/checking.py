@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.motions import export, reading, receipts, simulator
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building
 from schema.motions.motions import Motion

@@ -10,7 +10,7 @@ from models.motions import ItemRow, MotionRow, can_count, can_put_motions
 from resolvers import identity
 from resolvers.motions import reading, rules
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.motions.ballots import OwnHead, RollEntry

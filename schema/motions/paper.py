@@ -7,7 +7,7 @@ import strawberry
 
 from models.motions import PaperRow
 from resolvers.motions import reading
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.ballots import ItemChoiceInput

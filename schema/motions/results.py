@@ -9,7 +9,7 @@ from models.motions import MotionBuildingRow, MotionRow
 from resolvers.motions import reading, results, rules, tally
 from resolvers.motions.tally import Weight
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Building
 from schema.motions.terms import Channel, ItemClass, Outcome

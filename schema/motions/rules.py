@@ -8,7 +8,7 @@ import strawberry
 from models.motions import RulesRow
 from resolvers.motions import rules
 from resolvers.motions.tally import Threshold
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.motions.weights import VoteThreshold, read_threshold
 from schema.node import Node, fetched_by
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound

@@ -13,7 +13,7 @@ from resolvers.notices import reach as reaches
 from resolvers.notices import reading
 from schema.comments import Commented
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import fetched_by

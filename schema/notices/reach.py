@@ -9,7 +9,7 @@ from models.notices import BuildingReachRow, ReceiptRow
 from resolvers.notices import reach as reaches
 from resolvers.notices.reach import Reach as ReachFound
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Building, Home, Neighbour
 from schema.node import key_of

@@ -8,7 +8,7 @@ import strawberry
 from models.notices import NoticeCategory, Severity
 from models.organisations import OrganisationRow
 from resolvers.offices import exports, statistics
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building
 

@@ -14,7 +14,7 @@ from resolvers.media.links import link
 from resolvers.party import articles
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture

@@ -19,7 +19,7 @@ from models.party.members import (
 from resolvers.party import members
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by, key_of

@@ -11,7 +11,7 @@ from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, 
 from resolvers.party import deeds, pioneers
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture

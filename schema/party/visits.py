@@ -11,7 +11,7 @@ from models.requests import RequestRow
 from resolvers.party import visits
 from resolvers.party.visits import Visit
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Home, Neighbour
 from schema.node import Node, fetched_by, key_of

@@ -16,7 +16,7 @@ from resolvers.requests.board import Wanted
 from resolvers.requests.queues import QueueCounts
 from resolvers.requests.statistics import Period
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.node import key_of
 from schema.requests.policies import RequestPolicy

@@ -8,7 +8,7 @@ import strawberry
 from models.organisations import OrganisationKind
 from models.requests import PolicyRow
 from resolvers.requests import policies
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.node import Node, fetched_by
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 

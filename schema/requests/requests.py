@@ -9,7 +9,7 @@ from models import requests as rules
 from models.requests import RequestRow, StepRow
 from resolvers.requests import board, following, policies
 from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Building, Estate, Home, Neighbour
 from schema.node import Node, fetched_by

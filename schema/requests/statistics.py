@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.requests import statistics
 from resolvers.requests.statistics import Figures, Statistics
-from schema.execution.sorting import IsA
+from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Building
 

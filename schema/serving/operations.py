@@ -87,18 +87,18 @@ _KINDS: Final[dict[OperationType, Kind]] = {
 }
 _NAME_SHOWN: Final = 64
 # Variables that are remembered with their operations, of all together, if they are no longer than this.
-_MOST_GIVEN: Final = 1_000
-_GIVEN_BYTES: Final = 1_000
+_MOST_BOUND: Final = 1_000
+_BOUND_BYTES: Final = 1_000
 
 log = structlog.get_logger("linli.operations")
 
 
 @dataclass(slots=True, eq=False)
-class Given:
+class BoundVariables:
     """Variables that fit an operation, as the schema has them; and the subscription's source with them."""
 
     values: VariableValues
-    source: execution.Source | None = None
+    source: execution.EventSource | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ class Operation:
     `digest` tells operations apart by text and name. `uses_viewer` is false only if every selected field is
     the same for all who may see it. `resume_variable` is the variable that holds a subscription's cursor and
     nothing else, so that operations which differ in it alone are the same. `plans` says how it is executed,
-    or why graphql-core executes it. `given` are the variables that it was executed with lately, by their
+    or why graphql-core executes it. `bound` are the variables that it was executed with lately, by their
     JSON: those of a feed, of a thread, are the same for many.
     """
 
@@ -120,7 +120,7 @@ class Operation:
     resume_variable: str | None
     cost: Cost
     plans: execution.Plans | str
-    given: dict[bytes, Given] = field(default_factory=dict)
+    bound: dict[bytes, BoundVariables] = field(default_factory=dict)
 
 
 class Refusal(ExecutionResult):
@@ -182,7 +182,7 @@ class Operations:
         self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
-        self._givens = 0
+        self._bound_count = 0
         # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -281,16 +281,16 @@ class Operations:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any = None,
-        common: execution.Common | None = None,
+        shared_run: execution.SharedRun | None = None,
     ) -> ExecutionResult:
         """Execute a query, a mutation or, with `root` the event, a subscription's operation for one event;
-        with `common` only what `share` has left of it.
+        with `shared_run` only what `share` has left of it.
 
         Never raises but for cancellation. A mutation that has begun goes on to its end even if the caller is
         cancelled: cancelled in the middle of opening a transaction it would leave the connection locked.
         """
         if operation.kind != "mutation":
-            return await self._execute(operation, variables, context, root, common)
+            return await self._execute(operation, variables, context, root, shared_run)
         task = asyncio.create_task(self._execute(operation, variables, context, root))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
@@ -298,17 +298,17 @@ class Operations:
 
     async def share(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any, root: Any
-    ) -> execution.Common | None:
+    ) -> execution.SharedRun | None:
         """What is the same for all who may see an event, executed in a context without a viewer.
 
         None if there is no plan for the operation. Raises nothing but what cancels.
         """
         if isinstance(operation.plans, str):
             return None
-        given = self._given(operation, operation.plans, variables)
-        if isinstance(given, Refusal):
+        bound = self._bind(operation, operation.plans, variables)
+        if isinstance(bound, Refusal):
             return None
-        return await execution.share(operation.plans, given.values, context, root)
+        return await execution.share(operation.plans, bound.values, context, root)
 
     async def subscribe(self, operation: Operation, variables: Mapping[str, Any] | None, context: Any) -> Any:
         """What a subscription's resolver answered, or the result with the errors."""
@@ -334,14 +334,14 @@ class Operations:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any,
-        common: execution.Common | None = None,
+        shared_run: execution.SharedRun | None = None,
     ) -> ExecutionResult:
         started = time.perf_counter()
         try:
             if isinstance(operation.plans, str):
                 result = await self._by_graphql_core(operation, variables, context, root, operation.plans)
             else:
-                result = await self._by_plan(operation, operation.plans, variables, context, root, common)
+                result = await self._by_plan(operation, operation.plans, variables, context, root, shared_run)
         except Exception as error:
             result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
         if result.errors and not isinstance(result, Refusal):
@@ -357,14 +357,14 @@ class Operations:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any,
-        common: execution.Common | None = None,
+        shared_run: execution.SharedRun | None = None,
     ) -> ExecutionResult:
-        if common is not None:
-            return await common.execute(context)
-        given = self._given(operation, plans, variables)
-        if isinstance(given, Refusal):
-            return given
-        return await execution.execute(plans, given.values, context, root)
+        if shared_run is not None:
+            return await shared_run.execute(context)
+        bound = self._bind(operation, plans, variables)
+        if isinstance(bound, Refusal):
+            return bound
+        return await execution.execute(plans, bound.values, context, root)
 
     async def _subscribed(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
@@ -380,27 +380,27 @@ class Operations:
 
     def _source(
         self, operation: Operation, variables: Mapping[str, Any] | None
-    ) -> execution.Source | ExecutionResult:
+    ) -> execution.EventSource | ExecutionResult:
         """What thousands subscribe to with the same variables, made once. Raises Unplanned."""
         if isinstance(operation.plans, str):
             raise execution.Unplanned(operation.plans)
-        given = self._given(operation, operation.plans, variables)
-        if isinstance(given, Refusal):
-            return given
-        if given.source is None:
+        bound = self._bind(operation, operation.plans, variables)
+        if isinstance(bound, Refusal):
+            return bound
+        if bound.source is None:
             try:
-                given.source = execution.Source(operation.plans, given.values)
+                bound.source = execution.EventSource(operation.plans, bound.values)
             except GraphQLError as error:
                 return ExecutionResult(None, [error])
-        return given.source
+        return bound.source
 
-    def _given(
+    def _bind(
         self, operation: Operation, plans: execution.Plans, variables: Mapping[str, Any] | None
-    ) -> Given | Refusal:
+    ) -> BoundVariables | Refusal:
         text = _text_of(variables)
         if text is None:
             return Refusal([_no_text()])
-        known = operation.given.get(text)
+        known = operation.bound.get(text)
         if known is not None:
             return known
         coerced = get_variable_values(
@@ -414,20 +414,20 @@ class Operations:
             return Refusal([_without_value(error) for error in coerced])
         if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
             return Refusal([costly])
-        given = Given(coerced)
+        bound = BoundVariables(coerced)
         # No two mutations are the same, and what they say need not stay in memory.
-        if operation.kind != "mutation" and len(text) <= _GIVEN_BYTES:
-            self._remember_given(operation, text, given)
-        return given
+        if operation.kind != "mutation" and len(text) <= _BOUND_BYTES:
+            self._remember_bound(operation, text, bound)
+        return bound
 
-    def _remember_given(self, operation: Operation, text: bytes, given: Given) -> None:
-        if self._givens >= _MOST_GIVEN:
-            self._givens = 0
+    def _remember_bound(self, operation: Operation, text: bytes, bound: BoundVariables) -> None:
+        if self._bound_count >= _MOST_BOUND:
+            self._bound_count = 0
             for known in (*self._cache.values(), *self._kept.values()):
                 if isinstance(known, Operation):
-                    known.given.clear()
-        self._givens += 1
-        operation.given[text] = given
+                    known.bound.clear()
+        self._bound_count += 1
+        operation.bound[text] = bound
 
     async def _by_graphql_core(
         self,

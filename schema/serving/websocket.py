@@ -20,12 +20,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from models.visibility import Viewer
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
-from schema.execution import Common
+from schema.execution import SharedRun
 from schema.serving.documents import Documents, UnknownDocument
 from schema.serving.endpoint import BadRequest, Parameters
 from schema.serving.observability import REQUEST_ID, new_request_id
 from schema.serving.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
-from subscriptions.connection import LOOK_SECONDS, Close, Connection, Outbox
+from subscriptions.connection import CHECK_SECONDS, Close, Connection, Outbox
 from subscriptions.events import Logged
 from subscriptions.headers import headers_of
 from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
@@ -88,7 +88,7 @@ class WebSocketEndpoint:
         self.documents = documents or Documents()
         self.handlers: set[Handler] = set()
         self.outbox = Outbox()
-        self.commons: Recent[Common | None] = Recent(hub.spawn)
+        self.shared_runs: Recent[SharedRun | None] = Recent(hub.spawn)
         # Connections that have gone, while what they left is cleared away.
         self.ending: set[asyncio.Task[None]] = set()
         self._emptied: asyncio.Event = asyncio.Event()
@@ -124,11 +124,11 @@ class WebSocketEndpoint:
     async def watch(self) -> None:
         """Look after the deadlines of all connections, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.commons.forget()
+            await asyncio.sleep(CHECK_SECONDS)
+            self.shared_runs.forget()
             for handler in list(self.handlers):
                 try:
-                    handler.connection.look(PING)
+                    handler.connection.check_deadlines(PING)
                 except Exception as error:
                     # One connection's fault must not be the end of everybody's deadlines.
                     self.operations.masked(error)
@@ -222,7 +222,7 @@ class Handler:
         self.connection.heard()
         if self.talk is not None:
             self.waiting.append(text)
-            self.connection.hear(more=False)
+            self.connection.set_reading(on=False)
             return
         try:
             rest = self._receive(text)
@@ -245,7 +245,7 @@ class Handler:
         finally:
             self.talk = None
             self.waiting.clear()
-            self.connection.hear(more=True)
+            self.connection.set_reading(on=True)
 
     def gone(self) -> None:
         task = asyncio.create_task(self._end())
@@ -463,25 +463,25 @@ class Handler:
         def place_of(message: Message) -> Hashable:
             return key, request.stream.topic, key_of(message)
 
-        async def shared(message: Message) -> Common | None:
+        async def shared(message: Message) -> SharedRun | None:
             """What all accounts that follow with this operation are told of an event."""
             if not isinstance(message, Logged):
                 return None
             everyone = self.endpoint.context_for(admission, None)
-            return await self.endpoint.commons.get(
+            return await self.endpoint.shared_runs.get(
                 place_of(message),
                 lambda: operations.share(operation, parameters.variables, everyone, message),
             )
 
         async def render(message: Message, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
-            common = await shared(message) if holder else None
+            shared_run = await shared(message) if holder else None
             context = self.endpoint.context_for(admission, holder)
-            result = await operations.execute(operation, parameters.variables, context, message, common)
+            result = await operations.execute(operation, parameters.variables, context, message, shared_run)
             payload = encode_bytes(result) + b"}"
             if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):
                 # The database may be away for a moment, and the event would be lost on the client.
-                self.endpoint.commons.drop(place_of(message))
+                self.endpoint.shared_runs.drop(place_of(message))
                 raise Unrendered(payload)
             return payload
 

@@ -66,10 +66,10 @@ class Called:
     asking: bool = False
 
 
-Means = Attribute | Computed | Loaded | Called
+FieldSource = Attribute | Computed | Loaded | Called
 
 
-def means_of(schema: GraphQLSchema, field: GraphQLField) -> Means:
+def source_of(schema: GraphQLSchema, field: GraphQLField) -> FieldSource:
     """How `field` gets its values."""
     definition, converter = _strawberry(schema, field)
     if definition is None or definition.is_subscription:
@@ -78,16 +78,16 @@ def means_of(schema: GraphQLSchema, field: GraphQLField) -> Means:
         name = definition.python_name
         plain = definition.default_resolver is getattr and name.isidentifier() and not keyword.iskeyword(name)
         return Attribute(name) if plain else _as_graphql_core_calls_it(field)
-    return _strawberry_means(definition, converter)
+    return _strawberry_source(definition, converter)
 
 
-def source_of(schema: GraphQLSchema, field: GraphQLField) -> Called | None:
+def source_of_events(schema: GraphQLSchema, field: GraphQLField) -> Called | None:
     """What makes the events of a subscription's field; None if only graphql-core can call it."""
     definition, converter = _strawberry(schema, field)
     if definition is None or not definition.is_subscription or definition.base_resolver is None:
         return None
-    means = _strawberry_means(definition, converter)
-    return means if isinstance(means, Called) else None
+    source = _strawberry_source(definition, converter)
+    return source if isinstance(source, Called) else None
 
 
 def _strawberry(schema: GraphQLSchema, field: GraphQLField) -> tuple[StrawberryField | None, Any]:
@@ -112,7 +112,7 @@ def _as_graphql_core_calls_it(field: GraphQLField) -> Called:
     return Called(call, lambda arguments, _info: arguments, keywords)
 
 
-def _strawberry_means(definition: StrawberryField, converter: Any) -> Means:
+def _strawberry_source(definition: StrawberryField, converter: Any) -> FieldSource:
     resolver: Any = definition.base_resolver
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
 
