@@ -89,12 +89,14 @@ async def solar(owners_committee: Context, organisation_id: UUID, community: Com
     motion = await putting.create(
         owners_committee,
         organisation_id=organisation_id,
-        draft=putting.Draft(
+        draft=putting.MotionDraft(
             title="丰盛园续聘物业及车棚改造",
             body="两项分别表决，请各位业主在截止前投票，也可以到业委会办公室领取纸质选票。",
             items=(
-                putting.Item(item_class=ItemClass.PROPERTY_MANAGER, title="续聘安居物业服务公司三年"),
-                putting.Item(item_class=ItemClass.COMMON_PARTS, title="将东侧绿地边缘改建为电动自行车车棚"),
+                putting.ItemDraft(item_class=ItemClass.PROPERTY_MANAGER, title="续聘安居物业服务公司三年"),
+                putting.ItemDraft(
+                    item_class=ItemClass.COMMON_PARTS, title="将东侧绿地边缘改建为电动自行车车棚"
+                ),
             ),
             scope_kind=ScopeKind.ESTATE,
             scope_ids=(estate.id,),

@@ -40,8 +40,8 @@ from models.organisations import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.motions import (
+    ballot_box,
     ballots,
-    box,
     export,
     paper,
     proxies,
@@ -51,7 +51,7 @@ from resolvers.motions import (
     rules,
     simulator,
 )
-from resolvers.motions.box import digest
+from resolvers.motions.ballot_box import digest
 from resolvers.motions.rules import STATUTORY
 from resolvers.motions.tally import Threshold
 from subscriptions.events import Kind, community_topic
@@ -104,7 +104,7 @@ async def test_rules_are_versions_that_a_motion_pins(street: Street) -> None:
         (replace(SURVEY, most_extensions=11, extension_hours=1), "mostExtensions"),
     ],
 )
-async def test_no_binding_rules_below_the_law(street: Street, wanted: rules.Wanted, field: str) -> None:
+async def test_no_binding_rules_below_the_law(street: Street, wanted: rules.RulesDraft, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         await street.adopt(wanted)
     assert set(refused.value.fields) == {field}
@@ -183,7 +183,7 @@ async def test_two_officers_who_edit_a_draft_collide(street: Street) -> None:
     draft = street.draft(now=now())
     row = await putting.create(first, organisation_id=street.committee.id, draft=draft, key="1")
     mine = replace(
-        draft, title="第一稿", items=(putting.Item(item_class=ItemClass.REBUILDING, title="加装电梯"),)
+        draft, title="第一稿", items=(putting.ItemDraft(item_class=ItemClass.REBUILDING, title="加装电梯"),)
     )
     changed = await putting.update(first, motion_id=row.id, version=row.version, draft=mine)
     with pytest.raises(Conflict) as collided:
@@ -444,7 +444,7 @@ async def test_a_ballot_is_timely_to_the_instant(street: Street, monkeypatch: py
     async def begun_at() -> datetime:
         return moment
 
-    monkeypatch.setattr(box, "begun_at", begun_at)
+    monkeypatch.setattr(ballot_box, "begun_at", begun_at)
     await vote.cast(one, YES)
     moment = row.closes_at
     for late in (two, three):
@@ -578,7 +578,7 @@ async def test_online_and_paper_are_a_conflict_that_a_third_officer_settles(stre
     assert [(rival.number, rival.channel) for rival in rivals] == [(1, Channel.ONLINE), (2, Channel.PAPER)]
 
     async def settle(by: int, number: int) -> None:
-        await paper.settle(
+        await paper.settle_conflict(
             await street.officer(by),
             motion_id=vote.id,
             home_id=home.id,
@@ -991,7 +991,9 @@ async def act(vote: Vote, action: str, person: tuple[Account, Home], choice: Cho
         elector = await Elector.get(motion_id=vote.id, area_cm2=home.area_cm2)
         number = elector.disputed if choice is YES else elector.counted
         ctx = await vote.street.officer(2)
-        await paper.settle(ctx, motion_id=vote.id, home_id=home.id, ballot_number=number or 1, reason="核对")
+        await paper.settle_conflict(
+            ctx, motion_id=vote.id, home_id=home.id, ballot_number=number or 1, reason="核对"
+        )
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,7 +13,7 @@ import pytest
 
 from models.motions import Channel, ItemClass
 from resolvers.motions import export, receipts
-from resolvers.motions.box import canonical, digest
+from resolvers.motions.ballot_box import canonical, digest
 from tests.voting import ABSTAIN, NO, SURVEY, YES, Clock, Street, Vote
 from tests.voting import clock as clock
 from tests.world import World

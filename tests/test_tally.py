@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from models.base import new_id
 from models.identity import Relation
 from models.motions import Channel, Choice, ElectorKind, ItemClass
-from resolvers.motions.electorate import Held, Property, Registered, heads_of
+from resolvers.motions.electorate import Ownership, Property, RegisteredOwnership, heads_of
 from resolvers.motions.receipts import LARGEST_PIECE, pieces_of
 from resolvers.motions.tally import (
     STATUTORY_ORDINARY,
     STATUTORY_QUORUM,
     STATUTORY_SPECIAL,
-    Counted,
+    CountedBallot,
     Threshold,
     Thresholds,
     Weight,
-    count,
+    tally_result,
 )
 
 LAW = Thresholds()
@@ -59,9 +59,9 @@ def naive(people: list[tuple[int, str | None]], item_class: ItemClass) -> str:
 def test_the_tally_is_what_a_naive_count_gives(
     people: list[tuple[int, tuple[Channel, Choice, Choice] | None]], items: tuple[ItemClass, ItemClass]
 ) -> None:
-    ballots = [Counted(Weight(1, area), vote[0], vote[1:]) for area, vote in people if vote]
+    ballots = [CountedBallot(Weight(1, area), vote[0], vote[1:]) for area, vote in people if vote]
     total = Weight(len(people), sum(area for area, _ in people))
-    result = count(LAW, items, total, ballots)
+    result = tally_result(LAW, items, total, ballots)
     for place, item_class in enumerate(items):
         found = result["items"][place]
         flat = [(area, vote[1 + place].value if vote else None) for area, vote in people]
@@ -80,7 +80,7 @@ def test_the_tally_is_what_a_naive_count_gives(
         for place, choice in ((1, vote[1]), (2, vote[2]))
         for weight in [Weight(1, 0), *(Weight(0, piece) for piece in pieces_of(area))]
     ]
-    secret = count(LAW, items, total, ballots, pieces)
+    secret = tally_result(LAW, items, total, ballots, pieces)
     assert secret["items"] == result["items"]
 
 
@@ -113,7 +113,7 @@ BUILDINGS = [new_id() for _ in range(3)]
 
 held = st.lists(
     st.builds(
-        Held,
+        Ownership,
         home_id=st.sampled_from(HOMES),
         account_id=st.sampled_from(ACCOUNTS),
         document_index=st.none(),
@@ -123,7 +123,7 @@ held = st.lists(
 )
 registered = st.lists(
     st.builds(
-        Registered,
+        RegisteredOwnership,
         home_id=st.sampled_from(HOMES),
         document_index=st.sampled_from([*(f"account:{id}" for id in ACCOUNTS), "x", "y"]),
         relation=st.sampled_from(list(Relation)),
@@ -135,7 +135,7 @@ registered = st.lists(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(1, 10**7), min_size=8, max_size=8), held, registered)
 def test_every_home_is_in_one_head_and_every_owner_set_is_one_head(
-    areas: list[int], own: list[Held], known: list[Registered]
+    areas: list[int], own: list[Ownership], known: list[RegisteredOwnership]
 ) -> None:
     homes = [
         Property(id, BUILDINGS[n % 3], "小区", f"{n % 3}号楼", "1", str(n), areas[n])
@@ -161,20 +161,20 @@ def test_every_home_is_in_one_head_and_every_owner_set_is_one_head(
 def test_the_register_adds_co_owners_and_speaks_where_nobody_else_does() -> None:
     homes = [Property(id, BUILDINGS[0], "小区", "1号楼", "1", str(n), 100) for n, id in enumerate(HOMES[:5])]
     own = [
-        Held(HOMES[0], ACCOUNTS[0], "han", Relation.OWNER),
-        Held(HOMES[1], ACCOUNTS[0], "han", Relation.OWNER),
-        Held(HOMES[1], ACCOUNTS[1], "mei", Relation.CO_OWNER),
-        Held(HOMES[3], ACCOUNTS[2], None, Relation.OWNER),
-        Held(HOMES[4], ACCOUNTS[3], None, Relation.TENANT),
+        Ownership(HOMES[0], ACCOUNTS[0], "han", Relation.OWNER),
+        Ownership(HOMES[1], ACCOUNTS[0], "han", Relation.OWNER),
+        Ownership(HOMES[1], ACCOUNTS[1], "mei", Relation.CO_OWNER),
+        Ownership(HOMES[3], ACCOUNTS[2], None, Relation.OWNER),
+        Ownership(HOMES[4], ACCOUNTS[3], None, Relation.TENANT),
     ]
     known = [
         # The couple owns both, of which one was registered by the husband alone.
-        Registered(HOMES[0], "han", Relation.OWNER),
-        Registered(HOMES[0], "mei", Relation.CO_OWNER),
+        RegisteredOwnership(HOMES[0], "han", Relation.OWNER),
+        RegisteredOwnership(HOMES[0], "mei", Relation.CO_OWNER),
         # Registered, and with no account.
-        Registered(HOMES[2], "lao", Relation.OWNER),
+        RegisteredOwnership(HOMES[2], "lao", Relation.OWNER),
         # Out of date: sold to somebody else.
-        Registered(HOMES[3], "lao", Relation.OWNER),
+        RegisteredOwnership(HOMES[3], "lao", Relation.OWNER),
     ]
     heads = heads_of(homes, own, known)
     assert [[HOMES.index(home.home_id) for home in head.homes] for head in heads] == [[0, 1], [2], [3], [4]]

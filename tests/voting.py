@@ -15,13 +15,23 @@ from models.organisations import Organisation, OrganisationKind, Role
 from resolvers import jobs
 from resolvers.context import Context
 from resolvers.jobs import Worker
-from resolvers.motions import ballots, box, opening, paper, putting, reading, results, rules, simulator
-from resolvers.motions.rules import Wanted
+from resolvers.motions import (
+    announcing,
+    ballot_box,
+    ballots,
+    closing,
+    paper,
+    putting,
+    reading,
+    rules,
+    simulator,
+)
+from resolvers.motions.rules import RulesDraft
 from tests.world import World
 
 YES, NO, ABSTAIN = Choice.YES, Choice.NO, Choice.ABSTAIN
 M2 = 10_000
-SURVEY = Wanted(name="意见征询", binding=False, notice_hours=0)
+SURVEY = RulesDraft(name="意见征询", binding=False, notice_hours=0)
 numbers = count(1)
 
 
@@ -44,9 +54,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (box, putting, reading, results, opening, simulator, jobs):
+    for module in (ballot_box, putting, reading, closing, announcing, simulator, jobs):
         monkeypatch.setattr(module, "now", made.now)
-    monkeypatch.setattr(box, "begun_at", made.begun_at)
+    monkeypatch.setattr(ballot_box, "begun_at", made.begun_at)
     return made
 
 
@@ -101,7 +111,7 @@ class Street:
     async def officer(self, number: int = 0) -> Context:
         return await self.ctx(self.officers[number])
 
-    async def adopt(self, wanted: Wanted) -> None:
+    async def adopt(self, wanted: RulesDraft) -> None:
         ctx = await self.officer()
         newest = await rules.newest_of(self.community.id)
         await rules.adopt(
@@ -111,13 +121,16 @@ class Street:
             wanted=wanted,
         )
 
-    def draft(self, *classes: ItemClass, now: datetime, hours: float = 24, **more: Any) -> putting.Draft:
-        items = tuple(putting.Item(item_class=it, title=f"事项 {it.number}") for it in classes)
-        return putting.Draft(
+    def draft(
+        self, *classes: ItemClass, now: datetime, hours: float = 24, **more: Any
+    ) -> putting.MotionDraft:
+        items = tuple(putting.ItemDraft(item_class=it, title=f"事项 {it.number}") for it in classes)
+        return putting.MotionDraft(
             **{
                 "title": "更换物业服务企业",
                 "body": "现有合同年底到期。",
-                "items": items or (putting.Item(item_class=ItemClass.PROPERTY_MANAGER, title="选聘新物业"),),
+                "items": items
+                or (putting.ItemDraft(item_class=ItemClass.PROPERTY_MANAGER, title="选聘新物业"),),
                 "scope_kind": ScopeKind.ESTATE,
                 "scope_ids": (self.estate.id,),
                 "opens_at": now,
@@ -126,7 +139,7 @@ class Street:
             }
         )
 
-    async def announced(self, *classes: ItemClass, under: Wanted = SURVEY, **more: Any) -> "Vote":
+    async def announced(self, *classes: ItemClass, under: RulesDraft = SURVEY, **more: Any) -> "Vote":
         await self.adopt(under)
         now = self.clock.now()
         if under.notice_hours:
@@ -141,7 +154,7 @@ class Street:
         await putting.announce(ctx, motion_id=row.id, version=row.version)
         return Vote(self, row.id, [item.id for item in (await reading.items([row.id]))[0]])
 
-    async def opened(self, *classes: ItemClass, under: Wanted = SURVEY, **more: Any) -> "Vote":
+    async def opened(self, *classes: ItemClass, under: RulesDraft = SURVEY, **more: Any) -> "Vote":
         vote = await self.announced(*classes, under=under, **more)
         await vote.work()
         return vote
@@ -169,7 +182,7 @@ class Vote:
 
     async def cast(
         self, account: Account, *choices: Choice, home: Home | None = None, **more: Any
-    ) -> ballots.Done:
+    ) -> ballots.RecordedBallot:
         return await ballots.cast(
             await self.street.ctx(account),
             motion_id=self.id,
@@ -201,7 +214,7 @@ class Vote:
     async def closed(self) -> dict[str, Any]:
         """The result, after the close."""
         row = await self.row()
-        self.street.clock.ahead = row.closes_at - base.now() + opening.SETTLE + timedelta(seconds=1)
+        self.street.clock.ahead = row.closes_at - base.now() + announcing.SETTLE + timedelta(seconds=1)
         await self.work()
         result = (await self.row()).result
         assert result is not None

@@ -26,7 +26,7 @@ from models.storage.rows import columns, execute, select, select_one
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.motions import box, opening, reading, receipts, rules
+from resolvers.motions import announcing, ballot_box, reading, receipts, rules
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
@@ -37,7 +37,7 @@ VOTED = "The vote of this home has been cast, and the rules of this vote let nob
 
 
 @dataclass(slots=True)
-class Done:
+class RecordedBallot:
     """A ballot in the box, and the code to check it with."""
 
     motion: MotionRow
@@ -53,7 +53,7 @@ async def cast(
     choices: Mapping[UUID, Choice],
     key: str,
     receipt_secret: str | None = None,
-) -> Done:
+) -> RecordedBallot:
     """Cast the one ballot of the viewer's head, or change it where the rules allow.
 
     `choices` maps every item to a choice. Raises NotFound, NotAllowed, InvalidInput, Conflict, RateLimited.
@@ -65,18 +65,18 @@ async def cast(
     await limits.check_rate(ctx, "castBallot", BALLOTS_A_MINUTE, 60)
     entry_id = new_id()
     async with ctx.unit_of_work() as work:
-        at = await box.begun_at()
-        motion = await opened(ctx, work, motion.id, at)
+        at = await ballot_box.begun_at()
+        motion = await locked_when_open(ctx, work, motion.id, at)
         elector, via = await own_elector(account_id, motion, home_id)
         if secret is not None:
             # No key and no digest of the choices is kept: either could be tried out against all of them.
-            earlier = await committed(motion, elector, secret, chosen)
+            earlier = await same_ballot_sent_again(motion, elector, secret, chosen)
         else:
             body = [motion.id, home_id, chosen]
             earlier = await earlier_result(ctx, key, "castBallot", body, entry_id)
         if earlier is None:
             check_open(motion, at)
-            await put(
+            await record_ballot(
                 work,
                 ctx,
                 motion,
@@ -91,7 +91,7 @@ async def cast(
             )
     found = await entry_by_id(earlier or entry_id)
     code = receipts.shown(secret) if secret is not None else receipts.code_of(ctx, found.id)
-    return Done(await reading.motion(motion.id), found, code)
+    return RecordedBallot(await reading.motion(motion.id), found, code)
 
 
 def check_choices(items: Sequence[ItemRow], choices: Mapping[UUID, Choice]) -> list[Choice]:
@@ -106,11 +106,11 @@ async def items_of(motion: MotionRow) -> list[ItemRow]:
     return items
 
 
-async def opened(ctx: Context, work: Work, motion_id: UUID, at: datetime) -> MotionRow:
+async def locked_when_open(ctx: Context, work: Work, motion_id: UUID, at: datetime) -> MotionRow:
     """The motion behind its lock, opened if its hour has come and nobody has yet. Raises NotAllowed."""
-    motion = await box.lock(motion_id)
+    motion = await ballot_box.lock(motion_id)
     if motion.status is MotionStatus.ANNOUNCED and motion.opens_at <= at:
-        motion = await opening.open_now(ctx.services, work, motion)
+        motion = await announcing.open_now(ctx.services, work, motion)
     if motion.status in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED):
         raise NotAllowed("The vote has not opened yet")
     if motion.status is MotionStatus.WITHDRAWN:
@@ -166,7 +166,7 @@ async def entry_by_id(entry_id: UUID) -> EntryRow:
     return row
 
 
-async def committed(
+async def same_ballot_sent_again(
     motion: MotionRow, elector: ElectorRow, secret: str, choices: list[Choice]
 ) -> UUID | None:
     """The head's ballot, if it is this very one sent again. Raises Conflict for another under the secret."""
@@ -183,7 +183,7 @@ async def committed(
     raise Conflict("This secret was used for another ballot", motion.id)
 
 
-async def put(
+async def record_ballot(
     work: Work,
     ctx: Context,
     motion: MotionRow,
@@ -203,7 +203,7 @@ async def put(
         "elector": elector.number,
         "channel": channel.value,
         "via": via.value,
-        "at": box.iso(at),
+        "at": ballot_box.iso(at),
         "supersedes": supersedes,
         "disputes": disputes,
     }
@@ -214,7 +214,7 @@ async def put(
         code = receipts.code_of(ctx, entry_id)
         content["choices"] = [choice.value for choice in choices]
     content["receipt"] = receipts.digest_of(code)
-    number = await box.append(
+    number = await ballot_box.append(
         motion,
         EntryKind.BALLOT,
         content,
@@ -232,7 +232,7 @@ async def put(
         await set_disputed(work, motion, elector, number)
         return number
     if supersedes is not None:
-        await stand(motion, supersedes, Standing.SUPERSEDED)
+        await set_standing(motion, supersedes, Standing.SUPERSEDED)
     await execute(
         "UPDATE elector SET counted = ?, channel = ?, voted_at = ? WHERE id = ? RETURNING id",
         number,
@@ -241,7 +241,7 @@ async def put(
         elector.id,
     )
     if supersedes is None:
-        await take_part(work, motion, elector)
+        await count_participation(work, motion, elector)
     return number
 
 
@@ -253,7 +253,7 @@ async def relation_to_earlier(
         return None, None
     if elector.disputed is not None:
         raise Conflict("Two ballots of this home are in conflict; the office settles that first", motion.id)
-    earlier = await box.entry(motion.id, elector.counted)
+    earlier = await ballot_box.entry(motion.id, elector.counted)
     if earlier.channel is channel is Channel.ONLINE:
         under: RulesRow = await rules.by_id(motion.rules_id)
         if motion.secret or not under.changes_allowed:
@@ -269,19 +269,19 @@ async def relation_to_earlier(
 async def set_disputed(work: Work, motion: MotionRow, elector: ElectorRow, number: int) -> None:
     """Leave the first ballot counting, and let both sides see the conflict."""
     await execute("UPDATE elector SET disputed = ? WHERE id = ? RETURNING id", number, elector.id)
-    await opening.tell_voters(work, motion, elector.id)
+    await announcing.tell_voters(work, motion, elector.id)
     work.record(
         Event(
             community_topic(motion.community_id),
             Kind.BALLOT_CONFLICT,
             motion.id,
-            audience=await opening.counting_offices(motion),
+            audience=await announcing.counting_offices(motion),
             thread=motion.id,
         )
     )
 
 
-async def stand(motion: MotionRow, number: int, standing: Standing) -> None:
+async def set_standing(motion: MotionRow, number: int, standing: Standing) -> None:
     await execute(
         "UPDATE box_entry SET standing = ? WHERE motion_id = ? AND number = ? RETURNING id",
         standing,
@@ -290,7 +290,7 @@ async def stand(motion: MotionRow, number: int, standing: Standing) -> None:
     )
 
 
-async def take_part(work: Work, motion: MotionRow, elector: ElectorRow) -> None:
+async def count_participation(work: Work, motion: MotionRow, elector: ElectorRow) -> None:
     """Raise the gauges by a head that takes part for the first time."""
     homes = await select(
         ElectorHomeRow,

@@ -17,7 +17,7 @@ from models.identity import Relation
 from models.motions import ElectorKind, MotionRow, ScopeKind
 from models.storage.bulk import insert_all
 from models.storage.rows import EVERYTHING, Where, select
-from resolvers.motions.box import canonical, digest, iso
+from resolvers.motions.ballot_box import canonical, digest, iso
 from resolvers.notices.audiences import natural
 
 OWNERS = (Relation.OWNER, Relation.CO_OWNER)
@@ -46,7 +46,7 @@ class Property:
 
 
 @dataclass(slots=True)
-class Held:
+class Ownership:
     """That somebody owns a home, as the residency says."""
 
     home_id: UUID
@@ -60,7 +60,7 @@ class Held:
 
 
 @dataclass(slots=True)
-class Registered:
+class RegisteredOwnership:
     """The same, as the household register says."""
 
     home_id: UUID
@@ -80,7 +80,7 @@ class Head:
 
 
 def heads_of(
-    homes: Sequence[Property], held: Collection[Held], registered: Collection[Registered]
+    homes: Sequence[Property], held: Collection[Ownership], registered: Collection[RegisteredOwnership]
 ) -> list[Head]:
     """The heads, in the order of a walk by their first homes. Every home is in exactly one of them.
 
@@ -108,7 +108,7 @@ def heads_of(
 
 
 def owners_of(
-    held: Collection[Held], registered: Collection[Registered]
+    held: Collection[Ownership], registered: Collection[RegisteredOwnership]
 ) -> tuple[Mapping[UUID, set[str]], Mapping[UUID, set[UUID]]]:
     """By home: who owns it, and which accounts are theirs."""
     persons: dict[UUID, set[str]] = {}
@@ -132,7 +132,7 @@ async def heads_at(motion: MotionRow, moment: datetime) -> list[Head]:
     """The heads of the motion's scope as ownership stood at `moment`."""
     homes = await homes_in_scope(motion)
     held = await select(
-        Held,
+        Ownership,
         "SELECT r.home_id, r.account_id, a.document_index, r.relation FROM residency r"
         " JOIN account a ON a.id = r.account_id"
         " WHERE r.community_id = ? AND r.since <= ? AND (r.until IS NULL OR r.until > ?)",
@@ -141,7 +141,7 @@ async def heads_at(motion: MotionRow, moment: datetime) -> list[Head]:
         moment,
     )
     registered = await select(
-        Registered,
+        RegisteredOwnership,
         "SELECT home_id, document_index, relation FROM household_entry WHERE community_id = ?"
         " AND created_at <= ?",
         motion.community_id,
@@ -168,7 +168,7 @@ async def homes_in_scope(motion: MotionRow) -> list[Property]:
 
 
 @dataclass(slots=True)
-class Frozen:
+class FrozenElectorate:
     heads: int
     area: int
     snapshot: str
@@ -179,7 +179,7 @@ class Frozen:
         return digest(self.snapshot)
 
 
-async def freeze(motion: MotionRow) -> Frozen:
+async def freeze(motion: MotionRow) -> FrozenElectorate:
     """Write down who votes, as ownership stood at the hour of the opening, for ever.
 
     Electors and homes get numbers by lot, so that the published form names nobody.
@@ -219,7 +219,7 @@ async def freeze(motion: MotionRow) -> Frozen:
             for number, head in enumerate(by_lot, 1)
         ],
     }
-    return Frozen(
+    return FrozenElectorate(
         len(heads),
         sum(head.area for head in heads),
         canonical(content),

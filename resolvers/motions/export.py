@@ -10,8 +10,8 @@ from models.storage.rows import execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict
-from resolvers.motions import box, reading, receipts, rules
-from resolvers.motions.box import FORMAT, canonical
+from resolvers.motions import ballot_box, reading, receipts, rules
+from resolvers.motions.ballot_box import FORMAT, canonical
 from resolvers.motions.electorate import OWNERS
 
 
@@ -25,19 +25,20 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
 
     Raises NotAllowed for others, Conflict before the result is there.
     """
-    motion = await allowed(ctx, motion_id)
+    motion = await exportable(ctx, motion_id)
     if reading.phase(motion) is not MotionPhase.CLOSED:
         raise Conflict("The vote is not closed and counted yet", motion.id)
     (items,) = await reading.items([motion.id])
     snapshot = json.loads(await snapshot_of(motion))
     content: dict[str, Any] = {
         "format": FORMAT,
-        "header": box.header(motion, await rules.by_id(motion.rules_id), items, motion.snapshot_hash),
+        "header": ballot_box.header(motion, await rules.by_id(motion.rules_id), items, motion.snapshot_hash),
         "electorate": snapshot,
         "entries": [
-            {"content": json.loads(row.content), "hash": row.hash} for row in await box.entries(motion.id)
+            {"content": json.loads(row.content), "hash": row.hash}
+            for row in await ballot_box.entries(motion.id)
         ],
-        "closes_at": box.iso(motion.closes_at),
+        "closes_at": ballot_box.iso(motion.closes_at),
         "last_hash": motion.last_hash,
         "result": motion.result,
     }
@@ -50,20 +51,20 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
                 "area": row.area_cm2,
                 "code": row.code,
             }
-            for row in await receipts.pool(motion.id)
+            for row in await receipts.secret_pieces(motion.id)
         ]
     return canonical(content)
 
 
 async def electorate(ctx: Context, *, motion_id: UUID) -> str:
     """The frozen electorate as it was hashed, for officers and owners, from the opening."""
-    motion = await allowed(ctx, motion_id)
+    motion = await exportable(ctx, motion_id)
     if not motion.snapshot_hash:
         raise Conflict("The vote has not opened yet", motion.id)
     return await snapshot_of(motion)
 
 
-async def allowed(ctx: Context, motion_id: UUID) -> MotionRow:
+async def exportable(ctx: Context, motion_id: UUID) -> MotionRow:
     """The motion, for the officers who put or count it, and for owners. Raises NotFound, NotAllowed."""
     account_id = ctx.account_id
     motion = await reading.visible(ctx, motion_id)

@@ -27,7 +27,7 @@ from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.motions import ballots, box, reading, receipts
+from resolvers.motions import ballot_box, ballots, reading, receipts
 from resolvers.retries import earlier_result
 
 
@@ -43,20 +43,20 @@ async def enter(
 ) -> PaperRow:
     """Enter what a paper says, as the first of two officers."""
     account_id = ctx.account_id
-    motion = await counting(ctx, motion_id, "enterPaperBallot")
+    motion = await motion_to_count(ctx, motion_id, "enterPaperBallot")
     if channel is Channel.ONLINE:
         raise InvalidInput(channel="A ballot on paper did not come online")
     photo = check_text("photo", photo, 200)
     chosen = ballots.check_choices(await ballots.items_of(motion), choices)
     paper_id = new_id()
     async with refusals_kept(ctx, "enterPaperBallot", motion), ctx.unit_of_work() as work:
-        at = await box.begun_at()
+        at = await ballot_box.begun_at()
         # The claim tells nothing of the choices: a digest of them could be tried out.
         earlier = await earlier_result(
             ctx, key, "enterPaperBallot", [motion_id, home_id, channel, photo], paper_id
         )
         if earlier is None:
-            motion = await ballots.opened(ctx, work, motion.id, at)
+            motion = await ballots.locked_when_open(ctx, work, motion.id, at)
             ballots.check_open(motion, at)
             elector = await ballots.elector_of(motion, home_id)
             if elector is None:
@@ -73,13 +73,13 @@ async def enter(
                 choices_sealed=ctx.services.keys.seal(BALLOT, json.dumps(chosen)),
                 entered_by_id=account_id,
             )
-            await record(ctx, "enterPaperBallot", motion, paper_id, channel.value)
+            await audit_entry(ctx, "enterPaperBallot", motion, paper_id, channel.value)
     return await by_id(earlier or paper_id)
 
 
 async def confirm(
     ctx: Context, *, paper_id: UUID, choices: Mapping[UUID, Choice]
-) -> tuple[PaperRow, ballots.Done | None]:
+) -> tuple[PaperRow, ballots.RecordedBallot | None]:
     """Enter a paper again, as the second officer: the same, and it is in the box; else it is DISCREPANT.
 
     A discrepant paper is out; the two enter it anew. In a conflict with another ballot of the same home the
@@ -89,7 +89,7 @@ async def confirm(
     (found,) = await reading.papers_by_ids(ctx, [paper_id])
     if found is None:
         raise NotFound
-    motion = await counting(ctx, found.motion_id, "confirmPaperBallot")
+    motion = await motion_to_count(ctx, found.motion_id, "confirmPaperBallot")
     if found.entered_by_id == account_id:
         raise await audit.refuse(
             ctx,
@@ -103,8 +103,8 @@ async def confirm(
     entry_id = new_id()
     secret = receipts.new_secret() if motion.secret else None
     async with refusals_kept(ctx, "confirmPaperBallot", motion), ctx.unit_of_work() as work:
-        at = await box.begun_at()
-        motion = await box.lock(motion.id)
+        at = await ballot_box.begun_at()
+        motion = await ballot_box.lock(motion.id)
         ballots.check_open(motion, at)
         paper = await by_id(paper_id)
         if paper.status is not PaperStatus.ENTERED or paper.choices_sealed is None:
@@ -115,7 +115,7 @@ async def confirm(
         agreed = entered == chosen
         number = None
         if agreed:
-            number = await ballots.put(
+            number = await ballots.record_ballot(
                 work,
                 ctx,
                 motion,
@@ -138,15 +138,17 @@ async def confirm(
             paper.id,
         )
         status = PaperStatus.CONFIRMED if agreed else PaperStatus.DISCREPANT
-        await record(ctx, "confirmPaperBallot", motion, paper.id, status.value)
+        await audit_entry(ctx, "confirmPaperBallot", motion, paper.id, status.value)
     paper = await by_id(paper_id)
     if number is None:
         return paper, None
     code = receipts.shown(secret) if secret is not None else receipts.code_of(ctx, entry_id)
-    return paper, ballots.Done(await reading.motion(motion.id), await ballots.entry_by_id(entry_id), code)
+    return paper, ballots.RecordedBallot(
+        await reading.motion(motion.id), await ballots.entry_by_id(entry_id), code
+    )
 
 
-async def settle(
+async def settle_conflict(
     ctx: Context, *, motion_id: UUID, home_id: UUID, ballot_number: int, reason: str
 ) -> MotionRow:
     """Decide which of a head's two ballots stands, without knowing what either says.
@@ -155,11 +157,11 @@ async def settle(
     entry of the box.
     """
     account_id = ctx.account_id
-    motion = await counting(ctx, motion_id, "settleBallotConflict")
+    motion = await motion_to_count(ctx, motion_id, "settleBallotConflict")
     reason = check_text("reason", reason, 500)
     async with refusals_kept(ctx, "settleBallotConflict", motion), ctx.unit_of_work():
-        at = await box.begun_at()
-        motion = await box.lock(motion.id)
+        at = await ballot_box.begun_at()
+        motion = await ballot_box.lock(motion.id)
         ballots.check_open(motion, at)
         elector = await ballots.elector_of(motion, home_id)
         if elector is None:
@@ -170,25 +172,27 @@ async def settle(
         if ballot_number not in rivals:
             raise InvalidInput(ballotNumber="Is neither of the two ballots in conflict")
         await check_impartial(account_id, motion, elector.id)
-        if await had_a_hand_in(account_id, motion, rivals):
+        if await officer_entered(account_id, motion, rivals):
             raise Partial("Another officer than those who entered the ballot settles its conflict")
         (other,) = rivals - {ballot_number}
-        content = {"elector": elector.number, "stands": ballot_number, "at": box.iso(at)}
-        await box.append(motion, EntryKind.RESOLUTION, content, elector_id=elector.id)
-        await ballots.stand(motion, ballot_number, Standing.COUNTED)
-        await ballots.stand(motion, other, Standing.SET_ASIDE)
-        standing = await box.entry(motion.id, ballot_number)
+        content = {"elector": elector.number, "stands": ballot_number, "at": ballot_box.iso(at)}
+        await ballot_box.append(motion, EntryKind.RESOLUTION, content, elector_id=elector.id)
+        await ballots.set_standing(motion, ballot_number, Standing.COUNTED)
+        await ballots.set_standing(motion, other, Standing.SET_ASIDE)
+        standing = await ballot_box.entry(motion.id, ballot_number)
         await execute(
             "UPDATE elector SET counted = ?, disputed = NULL, channel = ? WHERE id = ? RETURNING id",
             ballot_number,
             standing.channel,
             elector.id,
         )
-        await record(ctx, "settleBallotConflict", motion, elector.id, f"{ballot_number} stands: {reason}")
+        await audit_entry(
+            ctx, "settleBallotConflict", motion, elector.id, f"{ballot_number} stands: {reason}"
+        )
     return await reading.motion(motion.id)
 
 
-async def had_a_hand_in(account_id: UUID, motion: MotionRow, numbers: set[int]) -> bool:
+async def officer_entered(account_id: UUID, motion: MotionRow, numbers: set[int]) -> bool:
     return bool(
         await execute(
             "SELECT id FROM paper_ballot WHERE motion_id = ? AND entry_number IN (?)"
@@ -201,7 +205,7 @@ async def had_a_hand_in(account_id: UUID, motion: MotionRow, numbers: set[int]) 
     )
 
 
-async def counting(ctx: Context, motion_id: UUID, action: str) -> MotionRow:
+async def motion_to_count(ctx: Context, motion_id: UUID, action: str) -> MotionRow:
     """The motion, for who counts its ballots. Raises NotFound, NotAllowed, which is kept."""
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
@@ -244,7 +248,7 @@ async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID)
         raise Partial("Nobody handles the ballot of the own home as an officer")
 
 
-async def record(ctx: Context, action: str, motion: MotionRow, subject_id: UUID, detail: str) -> None:
+async def audit_entry(ctx: Context, action: str, motion: MotionRow, subject_id: UUID, detail: str) -> None:
     await audit.record(
         ctx,
         action,

@@ -47,7 +47,7 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
 async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) -> ProxyRow:
     """Approve or reject a proxy; nobody decides the own one. Raises Conflict if somebody has."""
     found = await visible(ctx, proxy_id)
-    motion = await paper.counting(ctx, found.motion_id, "decideProxy")
+    motion = await paper.motion_to_count(ctx, found.motion_id, "decideProxy")
     reason = check_text("reason", reason, 500, least=0 if approve else 1)
     if found.account_id == ctx.account_id or await owns(ctx.account_id, found.home_id):
         raise await audit.refuse(
@@ -62,7 +62,7 @@ async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) ->
     status = ProxyStatus.APPROVED if approve else ProxyStatus.REJECTED
     async with ctx.unit_of_work():
         await change(found, [ProxyStatus.PENDING], status, ctx.account_id, reason)
-        await paper.record(ctx, "decideProxy", motion, found.id, f"{status.value} {reason}".strip())
+        await paper.audit_entry(ctx, "decideProxy", motion, found.id, f"{status.value} {reason}".strip())
     return await by_id(found.id)
 
 
@@ -71,22 +71,22 @@ async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
     found = await visible(ctx, proxy_id)
     motion = await reading.motion(found.motion_id)
     if found.account_id != ctx.account_id and not await owns(ctx.account_id, found.home_id):
-        motion = await paper.counting(ctx, found.motion_id, "revokeProxy")
+        motion = await paper.motion_to_count(ctx, found.motion_id, "revokeProxy")
     async with ctx.unit_of_work():
         await change(
             found, [ProxyStatus.PENDING, ProxyStatus.APPROVED], ProxyStatus.REVOKED, ctx.account_id, ""
         )
-        await paper.record(ctx, "revokeProxy", motion, found.id, "")
+        await paper.audit_entry(ctx, "revokeProxy", motion, found.id, "")
     return await by_id(found.id)
 
 
 async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
     """What a proxy was asked for on, in clear; who read it, and why, is kept."""
     found = await visible(ctx, proxy_id)
-    motion = await paper.counting(ctx, found.motion_id, "readProxyEvidence")
+    motion = await paper.motion_to_count(ctx, found.motion_id, "readProxyEvidence")
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work():
-        await paper.record(ctx, "readProxyEvidence", motion, found.id, reason)
+        await paper.audit_entry(ctx, "readProxyEvidence", motion, found.id, reason)
     return ctx.services.keys.open(EVIDENCE, found.evidence_sealed)
 
 

@@ -25,7 +25,7 @@ from resolvers.context import Context
 from resolvers.deliberations import executions
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.jobs import schedule, unschedule
-from resolvers.motions import box, electorate, opening, reading, rules
+from resolvers.motions import announcing, ballot_box, electorate, reading, rules
 from resolvers.notices.publishing import check_moment
 from resolvers.organisations import organisation_for
 from resolvers.retries import earlier_result
@@ -38,19 +38,19 @@ LONGEST = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class ItemDraft:
     item_class: ItemClass
     title: str
     body: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class MotionDraft:
     """What a motion shall be. `scope_ids`: the estate, or the buildings."""
 
     title: str
     body: str
-    items: tuple[Item, ...]
+    items: tuple[ItemDraft, ...]
     scope_kind: ScopeKind
     scope_ids: tuple[UUID, ...]
     opens_at: datetime
@@ -59,12 +59,12 @@ class Draft:
 
 
 @dataclass(slots=True)
-class Named:
+class PlaceName:
     id: UUID
     name: str
 
 
-def check_draft(draft: Draft) -> Draft:
+def check_draft(draft: MotionDraft) -> MotionDraft:
     """The draft as it will be kept. Raises InvalidInput naming what is wrong."""
     if not 1 <= len(draft.items) <= MOST_ITEMS:
         raise InvalidInput(items=f"From 1 to {MOST_ITEMS}")
@@ -89,13 +89,15 @@ def check_draft(draft: Draft) -> Draft:
     )
 
 
-async def check_scope(organisation: OrganisationRow, draft: Draft) -> str:
+async def check_scope(organisation: OrganisationRow, draft: MotionDraft) -> str:
     """What the scope is called. Raises InvalidInput for places outside of the community."""
     ids = set(draft.scope_ids)
     if draft.scope_kind is ScopeKind.COMMUNITY:
         if ids:
             raise InvalidInput(scopeIds="The whole community needs no places")
-        found = await select(Named, "SELECT id, name FROM community WHERE id = ?", organisation.community_id)
+        found = await select(
+            PlaceName, "SELECT id, name FROM community WHERE id = ?", organisation.community_id
+        )
         return found[0].name
     if draft.scope_kind is ScopeKind.ESTATE:
         if len(ids) != 1:
@@ -105,7 +107,7 @@ async def check_scope(organisation: OrganisationRow, draft: Draft) -> str:
         if not 1 <= len(ids) <= MOST_BUILDINGS:
             raise InvalidInput(scopeIds=f"Choose from 1 to {MOST_BUILDINGS} buildings")
         statement = "SELECT id, name FROM building WHERE community_id = ? AND id IN (?) ORDER BY id"
-    found = await select(Named, statement, organisation.community_id, ids)
+    found = await select(PlaceName, statement, organisation.community_id, ids)
     if len(found) < len(ids):
         raise InvalidInput(scopeIds="Holds a place that is not in the organisation's community")
     return "、".join(row.name for row in found)[:200]
@@ -141,7 +143,7 @@ async def owners_committee_sits(community_id: UUID) -> bool:
     )
 
 
-async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str) -> MotionRow:
+async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key: str) -> MotionRow:
     """Write a draft, which only its organisation sees. It pins the rules that are newest now."""
     _ = ctx.account_id
     organisation = await organisation_for(ctx, organisation_id)
@@ -150,7 +152,9 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str)
     label = await check_scope(organisation, draft)
     motion_id = new_id()
     async with ctx.unit_of_work():
-        earlier = await earlier_result(ctx, key, "createMotion", [organisation_id, told(draft)], motion_id)
+        earlier = await earlier_result(
+            ctx, key, "createMotion", [organisation_id, fingerprint(draft)], motion_id
+        )
         if earlier is None:
             under = await rules.newest_or_law(organisation.community_id)
             await Motion.create(
@@ -170,11 +174,11 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str)
                 first_closes_at=draft.closes_at,
             )
             await write_items(motion_id, draft.items)
-            await record(ctx, "createMotion", organisation.community_id, organisation.id, motion_id)
+            await audit_entry(ctx, "createMotion", organisation.community_id, organisation.id, motion_id)
     return await reading.motion(earlier or motion_id)
 
 
-def told(draft: Draft) -> list[object]:
+def fingerprint(draft: MotionDraft) -> list[object]:
     """What makes two calls the same call."""
     return [
         draft.title,
@@ -188,7 +192,7 @@ def told(draft: Draft) -> list[object]:
     ]
 
 
-async def write_items(motion_id: UUID, items: Sequence[Item]) -> None:
+async def write_items(motion_id: UUID, items: Sequence[ItemDraft]) -> None:
     at = now()
     await insert_all(
         "motion_item",
@@ -200,7 +204,7 @@ async def write_items(motion_id: UUID, items: Sequence[Item]) -> None:
     )
 
 
-async def record(
+async def audit_entry(
     ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID, detail: str = ""
 ) -> None:
     await audit.record(
@@ -213,7 +217,7 @@ async def record(
     )
 
 
-async def managed(ctx: Context, motion_id: UUID, action: str) -> tuple[MotionRow, OrganisationRow]:
+async def editable(ctx: Context, motion_id: UUID, action: str) -> tuple[MotionRow, OrganisationRow]:
     """The motion and its organisation, for who may put motions there. Raises NotFound, NotAllowed."""
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
@@ -222,9 +226,9 @@ async def managed(ctx: Context, motion_id: UUID, action: str) -> tuple[MotionRow
     return motion, organisation
 
 
-async def update(ctx: Context, *, motion_id: UUID, version: int, draft: Draft) -> MotionRow:
+async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDraft) -> MotionRow:
     """Rewrite a draft, under the rules that are newest now. Raises Conflict if it has changed meanwhile."""
-    motion, organisation = await managed(ctx, motion_id, "updateMotion")
+    motion, organisation = await editable(ctx, motion_id, "updateMotion")
     draft = check_draft(draft)
     label = await check_scope(organisation, draft)
     async with ctx.unit_of_work():
@@ -236,7 +240,7 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: Draft) -
             " WHERE id = ? AND version = ? AND status = ? RETURNING id",
             under.id,
             draft.scope_kind,
-            box.canonical([str(id) for id in draft.scope_ids]),
+            ballot_box.canonical([str(id) for id in draft.scope_ids]),
             label,
             draft.title,
             draft.body,
@@ -252,7 +256,7 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: Draft) -
             raise Conflict("It was changed or announced meanwhile", motion.id)
         await execute("DELETE FROM motion_item WHERE motion_id = ? RETURNING id", motion.id)
         await write_items(motion.id, draft.items)
-        await record(ctx, "updateMotion", motion.community_id, motion.organisation_id, motion.id)
+        await audit_entry(ctx, "updateMotion", motion.community_id, motion.organisation_id, motion.id)
     return await reading.motion(motion.id)
 
 
@@ -261,7 +265,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
 
     Raises Conflict if it has changed meanwhile, InvalidInput if the notice period is too short.
     """
-    motion, _ = await managed(ctx, motion_id, "announceMotion")
+    motion, _ = await editable(ctx, motion_id, "announceMotion")
     under = await rules.by_id(motion.rules_id)
     if motion.opens_at < now() + timedelta(hours=under.notice_hours) - timedelta(minutes=1):
         raise InvalidInput(
@@ -283,13 +287,13 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
         )
         if not announced:
             raise Conflict("It was changed or announced meanwhile", motion.id)
-        await schedule(opening.OPEN_MOTION, motion.id, motion.opens_at)
-        await schedule(opening.CLOSE_MOTION, motion.id, motion.closes_at + opening.SETTLE)
-        await opening.publish(
+        await schedule(announcing.OPEN_MOTION, motion.id, motion.opens_at)
+        await schedule(announcing.CLOSE_MOTION, motion.id, motion.closes_at + announcing.SETTLE)
+        await announcing.publish(
             work, ctx, motion, f"业主大会表决公告：{motion.title}", await announcement(motion)
         )
-        work.record(opening.event(Kind.MOTION_ANNOUNCED, motion))
-        await record(ctx, "announceMotion", motion.community_id, motion.organisation_id, motion.id)
+        work.record(announcing.event(Kind.MOTION_ANNOUNCED, motion))
+        await audit_entry(ctx, "announceMotion", motion.community_id, motion.organisation_id, motion.id)
     return await reading.motion(motion.id)
 
 
@@ -300,7 +304,7 @@ async def announcement(motion: MotionRow) -> str:
     lines = [f"{item.position}. {item.title}（第 {item.item_class.number} 项）" for item in items]
     return "\n".join(
         [
-            f"表决时间：{written(motion.opens_at)} 至 {written(motion.closes_at)}（北京时间）。",
+            f"表决时间：{beijing_time(motion.opens_at)} 至 {beijing_time(motion.closes_at)}（北京时间）。",
             f"范围：{motion.scope_label}。{'无记名' if motion.secret else '记名'}表决，{kind}。",
             *lines,
             "",
@@ -309,17 +313,17 @@ async def announcement(motion: MotionRow) -> str:
     )
 
 
-def written(moment: datetime) -> str:
+def beijing_time(moment: datetime) -> str:
     return (moment + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
 
 
 async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) -> MotionRow:
     """Take a motion back before it opens; afterwards nobody can. Raises Conflict, NotAllowed."""
-    motion, _ = await managed(ctx, motion_id, "withdrawMotion")
+    motion, _ = await editable(ctx, motion_id, "withdrawMotion")
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work() as work:
-        at = await box.begun_at()
-        locked = await box.lock(motion.id)
+        at = await ballot_box.begun_at()
+        locked = await ballot_box.lock(motion.id)
         if locked.status is MotionStatus.WITHDRAWN or locked.version != version:
             raise Conflict("It was changed or announced meanwhile", motion.id)
         if locked.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
@@ -333,10 +337,12 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
             reason,
             motion.id,
         )
-        await unschedule(motion.id, opening.OPEN_MOTION, opening.CLOSE_MOTION)
+        await unschedule(motion.id, announcing.OPEN_MOTION, announcing.CLOSE_MOTION)
         if locked.status is MotionStatus.ANNOUNCED:
-            await opening.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
-            work.record(opening.event(Kind.MOTION_WITHDRAWN, motion))
+            await announcing.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
+            work.record(announcing.event(Kind.MOTION_WITHDRAWN, motion))
             await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
-        await record(ctx, "withdrawMotion", motion.community_id, motion.organisation_id, motion.id, reason)
+        await audit_entry(
+            ctx, "withdrawMotion", motion.community_id, motion.organisation_id, motion.id, reason
+        )
     return await reading.motion(motion.id)

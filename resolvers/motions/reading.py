@@ -179,7 +179,7 @@ class OwnHead:
 
 
 @dataclass(slots=True)
-class Cast:
+class OwnBallot:
     """A ballot that the viewer cast, with its receipt and, in an open vote, what it says."""
 
     entry: EntryRow
@@ -196,16 +196,16 @@ class Cast:
 
 
 @dataclass(slots=True)
-class Entitled:
+class Entitlement:
     motion_id: UUID
     elector_id: UUID
     via: Via
 
 
-async def entitlements(account_id: UUID, motion_ids: Sequence[UUID]) -> list[Entitled]:
+async def entitlements(account_id: UUID, motion_ids: Sequence[UUID]) -> list[Entitlement]:
     """For which heads the account may cast, as one of the owners or by an approved proxy."""
     rows = await select(
-        Entitled,
+        Entitlement,
         "SELECT v.motion_id, v.elector_id, 'OWNER' AS via FROM elector_voter v"
         " WHERE v.account_id = ? AND v.motion_id IN (?)"
         " UNION SELECT h.motion_id, h.elector_id, 'PROXY' AS via FROM vote_proxy p"
@@ -259,7 +259,7 @@ async def homes_of_electors(ctx: Context, electors: Sequence[ElectorRow]) -> lis
     return [found.get(row.id, []) for row in electors]
 
 
-async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[Cast]]:
+async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[OwnBallot]]:
     """The ballots that the viewer cast for each head, newest first."""
     from resolvers.motions.receipts import code_of
 
@@ -272,10 +272,10 @@ async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[Ca
         EntryKind.BALLOT,
     )
     secret = {head.motion.id for head in heads if head.motion.secret}
-    found: dict[UUID | None, list[Cast]] = {}
+    found: dict[UUID | None, list[OwnBallot]] = {}
     for row in rows:
         receipt = None if row.motion_id in secret else code_of(ctx, row.id)
-        found.setdefault(row.elector_id, []).append(Cast(row, receipt))
+        found.setdefault(row.elector_id, []).append(OwnBallot(row, receipt))
     return [found.get(head.elector.id, []) for head in heads]
 
 
@@ -360,7 +360,7 @@ async def proxies_of(
 ) -> list[Page[ProxyRow]]:
     """The proxies asked for: all for who decides them, else by the viewer or for a home of theirs."""
     counted = {row.id for row in motions if can_count(ctx.viewer, row)}
-    where = Where("t.motion_id IN (?)", (counted,)) | concerned(ctx)
+    where = Where("t.motion_id IN (?)", (counted,)) | proxies_visible_to(ctx)
     if status is not None:
         where &= Where("t.status = ?", (status,))
     return await pages(
@@ -401,7 +401,7 @@ async def papers_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PaperRow | No
     return [found.get(id) for id in ids]
 
 
-def concerned(ctx: Context) -> Where:
+def proxies_visible_to(ctx: Context) -> Where:
     """The proxies (as ``t``) that the viewer asked for, or that are for a home that the viewer owns."""
     return Where(
         "t.account_id = ? OR t.home_id IN (SELECT r.home_id FROM residency r"
@@ -415,7 +415,7 @@ async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | N
     if ctx.viewer.account_id is None:
         return [None] * len(ids)
     rows = await select(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id IN (?)", set(ids))
-    where = concerned(ctx)
+    where = proxies_visible_to(ctx)
     own = await select(
         Identified,
         f"SELECT t.id FROM vote_proxy t WHERE t.id IN (?) AND ({where.text})",
@@ -428,7 +428,7 @@ async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | N
     return [found.get(id) for id in ids]
 
 
-async def followed(ctx: Context, community_id: UUID, motion_id: UUID | None) -> frozenset[UUID]:
+async def followable(ctx: Context, community_id: UUID, motion_id: UUID | None) -> frozenset[UUID]:
     """The scope that must be held as long as a stream of motions is open.
 
     Raises Unauthenticated, NotFound, and NotAllowed for those who are not verified in the community.

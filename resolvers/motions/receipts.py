@@ -21,7 +21,7 @@ from models.storage.rows import columns, execute, select, select_one
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.motions import reading
-from resolvers.motions.box import canonical, digest
+from resolvers.motions.ballot_box import canonical, digest
 
 # Codes carry at least 128 bits: 26 of 32 letters, or more digits.
 SECRET = re.compile(r"[A-Z0-9]{26,64}")
@@ -96,7 +96,7 @@ async def write(motion: MotionRow, rows: list[tuple[int, Choice, int, int, str]]
     )
 
 
-async def pool(motion_id: UUID) -> list[SecretChoiceRow]:
+async def secret_pieces(motion_id: UUID) -> list[SecretChoiceRow]:
     """All pieces, ordered by their codes, which is no order at all."""
     return await select(
         SecretChoiceRow,
@@ -107,7 +107,7 @@ async def pool(motion_id: UUID) -> list[SecretChoiceRow]:
 
 async def reshuffle(motion: MotionRow) -> list[SecretChoiceRow]:
     """The pool, written anew by lot, so that not even a place in the file tells of a ballot."""
-    rows = await pool(motion.id)
+    rows = await secret_pieces(motion.id)
     await execute("DELETE FROM secret_choice WHERE motion_id = ? RETURNING id", motion.id)
     await write(motion, [(row.position, row.choice, row.heads, row.area_cm2, row.code) for row in rows])
     return rows

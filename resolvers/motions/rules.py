@@ -13,7 +13,7 @@ from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.motions.box import canonical
+from resolvers.motions.ballot_box import canonical
 from resolvers.motions.tally import (
     STATUTORY_ORDINARY,
     STATUTORY_QUORUM,
@@ -31,7 +31,7 @@ LONGEST_HOURS = 24 * 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RulesDraft:
     """Rules to adopt. A binding vote's may be stricter than the law and never laxer."""
 
     name: str = "民法典第二百七十八条"
@@ -46,14 +46,14 @@ class Wanted:
     extension_hours: int = 0
 
 
-STATUTORY = Wanted()
+STATUTORY = RulesDraft()
 
 
 def thresholds_of(rules: RulesRow) -> Thresholds:
     return Thresholds(Threshold.of(rules.quorum), Threshold.of(rules.ordinary), Threshold.of(rules.special))
 
 
-def check(wanted: Wanted) -> None:
+def check_rules(wanted: RulesDraft) -> None:
     """Raises InvalidInput naming what the law, or sense, does not allow."""
     for field, threshold, law in (
         ("quorum", wanted.quorum, STATUTORY_QUORUM),
@@ -79,7 +79,7 @@ def check(wanted: Wanted) -> None:
         raise InvalidInput(extensionHours="Extensions and their hours go together")
 
 
-async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wanted: Wanted) -> RulesRow:
+async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wanted: RulesDraft) -> RulesRow:
     """Make these the newest rules of the community; votes under older versions keep theirs.
 
     Raises Conflict if `base_version` is not the newest (0 where there is none).
@@ -87,7 +87,7 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
     _ = ctx.account_id
     organisation = await organisation_for(ctx, organisation_id)
     name = check_text("name", wanted.name, 80)
-    check(wanted)
+    check_rules(wanted)
     if not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
             ctx,
@@ -135,7 +135,7 @@ async def newest_of(community_id: UUID) -> RulesRow | None:
     )
 
 
-async def insert(community_id: UUID, version: int, name: str, wanted: Wanted, by: UUID | None) -> UUID:
+async def insert(community_id: UUID, version: int, name: str, wanted: RulesDraft, by: UUID | None) -> UUID:
     rules_id = new_id()
     await execute(
         "INSERT INTO vote_rules (id, created_at, community_id, version, name, binding, quorum,"

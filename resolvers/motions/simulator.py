@@ -14,7 +14,7 @@ from resolvers.motions.tally import Threshold, Weight
 
 
 @dataclass(slots=True)
-class Needed:
+class NeededWeight:
     """The least yes that adopts an item, if just enough take part and if all do."""
 
     position: int
@@ -25,7 +25,7 @@ class Needed:
 
 
 @dataclass(slots=True)
-class Deciding:
+class DecidingBuilding:
     """A building's weight, and whether it decides."""
 
     building_id: UUID
@@ -42,8 +42,8 @@ class Simulation:
     total: Weight
     quorum: Threshold
     needed_quorum: Weight
-    items: list[Needed]
-    buildings: list[Deciding]
+    items: list[NeededWeight]
+    buildings: list[DecidingBuilding]
     # Heads that can vote online now, and those who need paper.
     online: Weight
     paper_only: Weight
@@ -77,7 +77,7 @@ async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
         quorum=thresholds.quorum,
         needed_quorum=needed,
         items=[
-            Needed(
+            NeededWeight(
                 item.position,
                 item.item_class,
                 threshold := thresholds.for_class(item.item_class),
@@ -99,12 +99,12 @@ def weight(heads: list[Head]) -> Weight:
     return Weight(len(heads), sum(head.area for head in heads))
 
 
-def deciding(heads: list[Head], total: Weight, needed: Weight) -> list[Deciding]:
+def deciding(heads: list[Head], total: Weight, needed: Weight) -> list[DecidingBuilding]:
     """Each building, the heaviest first. A head is counted in the building of its first home."""
-    found: dict[UUID, Deciding] = {}
+    found: dict[UUID, DecidingBuilding] = {}
     for head in heads:
         for place, home in enumerate(head.homes):
-            row = found.setdefault(home.building_id, Deciding(home.building_id, 0, 0, False, False))
+            row = found.setdefault(home.building_id, DecidingBuilding(home.building_id, 0, 0, False, False))
             row.area += home.area_cm2
             row.heads += place == 0
     rows = sorted(found.values(), key=lambda row: (-row.area, -row.heads, row.building_id))

@@ -121,7 +121,7 @@ def tests(threshold: Threshold, part: Weight, whole: Weight) -> list[Test]:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedBallot:
     """A head's ballot that counts: its weight once, its choice for each item in their order.
 
     A secret one has no choices here.
@@ -142,11 +142,11 @@ def sums(pieces: Iterable[tuple[Choice, Weight]]) -> Sums:
     return total
 
 
-def count(
+def tally_result(
     thresholds: Thresholds,
     items: Sequence[ItemClass],
     total: Weight,
-    ballots: Sequence[Counted],
+    ballots: Sequence[CountedBallot],
     secret: Sequence[tuple[int, Choice, Weight]] | None = None,
 ) -> dict[str, Any]:
     """The result as it is kept and published, with each test's figures.
@@ -157,7 +157,7 @@ def count(
     quorum = tests(thresholds.quorum, participating, total)
     valid = all(test.passed for test in quorum)
 
-    def of_item(position: int, chosen: Sequence[Counted]) -> Sums:
+    def of_item(position: int, chosen: Sequence[CountedBallot]) -> Sums:
         if secret is not None:
             return sums((choice, weight) for at, choice, weight in secret if at == position)
         return sums((ballot.choices[position - 1], ballot.weight) for ballot in chosen)
@@ -174,7 +174,7 @@ def count(
             {
                 "position": position,
                 "class": item_class.value,
-                **written(found),
+                **choice_counts(found),
                 "tests": [test.content() for test in needed],
                 "outcome": outcome.value,
             }
@@ -189,7 +189,7 @@ def count(
                 "items": []
                 if secret is not None
                 else [
-                    {"position": position, **written(of_item(position, chosen))}
+                    {"position": position, **choice_counts(of_item(position, chosen))}
                     for position in range(1, len(items) + 1)
                 ],
             }
@@ -203,7 +203,7 @@ def count(
     }
 
 
-def written(found: Sums) -> dict[str, Any]:
+def choice_counts(found: Sums) -> dict[str, Any]:
     return {choice.value.lower(): content_of(weight) for choice, weight in found.items()}
 
 

@@ -16,7 +16,7 @@ from schema.motions.terms import Channel, Choice, ElectorKind, Standing, Via
 from schema.node import key_of
 
 
-def choices_of(root: reading.Cast) -> list[Choice] | None:
+def choices_of(root: reading.OwnBallot) -> list[Choice] | None:
     return root.choices
 
 
@@ -44,10 +44,10 @@ class OwnBallot:
         " tell but with the code.",
     )
 
-    is_type_of = IsA(reading.Cast)
+    is_type_of = IsA(reading.OwnBallot)
 
 
-def own_entry(root: reading.Cast) -> EntryRow:
+def own_entry(root: reading.OwnBallot) -> EntryRow:
     return root.entry
 
 

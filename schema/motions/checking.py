@@ -36,10 +36,10 @@ class DecidingBuilding:
 
     @strawberry.field(description="All of its owners.")
     @staticmethod
-    def total(root: strawberry.Parent[simulator.Deciding]) -> VoteWeight:
+    def total(root: strawberry.Parent[simulator.DecidingBuilding]) -> VoteWeight:
         return VoteWeight(heads=root.heads, area_cm2=str(root.area))
 
-    is_type_of = IsA(simulator.Deciding)
+    is_type_of = IsA(simulator.DecidingBuilding)
 
 
 @strawberry.type(description="What a vote would need if it opened now.")

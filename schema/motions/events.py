@@ -108,7 +108,7 @@ class MotionsSubscription:
         stream = Stream(
             topic=community_topic(community),
             kinds=MOTION_KINDS,
-            requires=await reading.followed(info.context, community, motion),
+            requires=await reading.followable(info.context, community, motion),
             thread=motion,
         )
         return follow(stream, after)  # type: ignore[no-any-return]

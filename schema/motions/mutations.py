@@ -77,7 +77,7 @@ class MotionsMutation:
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             base_version=input.base_version,
-            wanted=rules.Wanted(
+            wanted=rules.RulesDraft(
                 name=input.name,
                 binding=input.binding,
                 quorum=threshold_of(input.quorum, tally.STATUTORY_QUORUM),
@@ -209,7 +209,7 @@ class MotionsMutation:
     async def settle_ballot_conflict(
         self, info: Info, input: Annotated[SettleBallotConflictInput, INPUT]
     ) -> SettleBallotConflictResult:
-        row: Any = await paper.settle(
+        row: Any = await paper.settle_conflict(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             home_id=key_of("homeId", input.home_id, "Home"),

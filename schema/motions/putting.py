@@ -99,12 +99,13 @@ WithdrawMotionResult = Annotated[
 PLACES = {ScopeKind.COMMUNITY: "Community", ScopeKind.ESTATE: "Estate", ScopeKind.BUILDINGS: "Building"}
 
 
-def draft_of(given: MotionDraftInput) -> putting.Draft:
-    return putting.Draft(
+def draft_of(given: MotionDraftInput) -> putting.MotionDraft:
+    return putting.MotionDraft(
         title=given.title,
         body=given.body,
         items=tuple(
-            putting.Item(item_class=item.item_class, title=item.title, body=item.body) for item in given.items
+            putting.ItemDraft(item_class=item.item_class, title=item.title, body=item.body)
+            for item in given.items
         ),
         scope_kind=given.scope_kind,
         scope_ids=tuple(key_of("scopeIds", id, PLACES[given.scope_kind]) for id in given.scope_ids),

@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models.motions import MotionBuildingRow, MotionRow
-from resolvers.motions import reading, results, rules, tally
+from resolvers.motions import closing, reading, rules, tally
 from resolvers.motions.tally import Weight
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.execution.type_resolution import IsA
@@ -16,7 +16,7 @@ from schema.motions.terms import Channel, ItemClass, Outcome
 from schema.motions.weights import VoteTest, VoteWeight, read_test, read_weight
 
 # Registers the scheduled work.
-_ = results
+_ = closing
 
 
 @strawberry.type(description="What became of an item, with each test.")

@@ -23,10 +23,10 @@ from models.storage.rows import columns, execute, select
 from resolvers.context import Services
 from resolvers.deliberations import executions
 from resolvers.jobs import does, schedule
-from resolvers.motions import box, opening, reading, receipts, rules, tally
-from resolvers.motions.opening import CLOSE_MOTION, SETTLE
-from resolvers.motions.putting import written
-from resolvers.motions.tally import Counted, Outcome, Weight
+from resolvers.motions import announcing, ballot_box, reading, receipts, rules, tally
+from resolvers.motions.announcing import CLOSE_MOTION, SETTLE
+from resolvers.motions.putting import beijing_time
+from resolvers.motions.tally import CountedBallot, Outcome, Weight
 from subscriptions.events import Kind
 from subscriptions.work import Work
 
@@ -38,12 +38,12 @@ SPOKEN = {
 
 
 @does(CLOSE_MOTION)
-async def close_when_due(services: Services, work: Work, motion_id: UUID) -> None:
+async def close_or_extend(services: Services, work: Work, motion_id: UUID) -> None:
     """Count, or extend. Whenever this runs, only ballots from before the close are in the box."""
-    motion = await box.lock(motion_id)
-    at = await box.begun_at()
+    motion = await ballot_box.lock(motion_id)
+    at = await ballot_box.begun_at()
     if motion.status is MotionStatus.ANNOUNCED and at >= motion.closes_at:
-        motion = await opening.open_now(services, work, motion)
+        motion = await announcing.open_now(services, work, motion)
     if motion.status is not MotionStatus.OPEN:
         return
     if at < motion.closes_at + SETTLE:
@@ -56,19 +56,19 @@ async def close_when_due(services: Services, work: Work, motion_id: UUID) -> Non
         test.passed for test in tally.tests(rules.thresholds_of(under).quorum, participating, total)
     )
     if short and motion.extensions < under.most_extensions:
-        await extend(services, work, motion, under)
+        await extend_voting(services, work, motion, under)
     else:
-        await close(services, work, motion, under)
+        await close_voting(services, work, motion, under)
 
 
-async def extend(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
+async def extend_voting(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
     """Give the owners more time, tell them, and write it into the box."""
     at = now()
     # Who was told late, because no process ran at the close, has as long as everyone else.
     begin = motion.closes_at if at - motion.closes_at < timedelta(minutes=1) else at
     closes_at = begin + timedelta(hours=under.extension_hours)
-    content = {"at": box.iso(at), "closes_at": box.iso(closes_at)}
-    await box.append(motion, EntryKind.EXTENSION, content)
+    content = {"at": ballot_box.iso(at), "closes_at": ballot_box.iso(closes_at)}
+    await ballot_box.append(motion, EntryKind.EXTENSION, content)
     await execute(
         "UPDATE motion SET closes_at = ?, extensions = extensions + 1, version = version + 1"
         " WHERE id = ? RETURNING id",
@@ -80,24 +80,25 @@ async def extend(services: Services, work: Work, motion: MotionRow, under: Rules
         f"截至原定时间，参与表决的业主为 {motion.heads_cast}/{motion.heads} 人，"
         f"专有部分面积 {square_metres(motion.area_cast_cm2)}/{square_metres(motion.area_cm2)}"
         f" 平方米，未达规定比例。"
-        f"按本次表决规则（第 {under.version} 版）延期至 {written(closes_at)}（北京时间）。已投的票继续有效。"
+        f"按本次表决规则（第 {under.version} 版）延期至 {beijing_time(closes_at)}（北京时间）。"
+        "已投的票继续有效。"
     )
-    await opening.publish(
-        work, opening.speaking_for(services, motion), motion, f"业主大会表决延期：{motion.title}", body
+    await announcing.publish(
+        work, announcing.speaking_for(services, motion), motion, f"业主大会表决延期：{motion.title}", body
     )
-    work.record(opening.event(Kind.MOTION_EXTENDED, motion))
+    work.record(announcing.event(Kind.MOTION_EXTENDED, motion))
 
 
-async def close(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
+async def close_voting(services: Services, work: Work, motion: MotionRow, under: RulesRow) -> None:
     """Count the locked motion's ballots and publish the result."""
     (items,) = await reading.items([motion.id])
-    result = await counted(motion, under, items)
+    result = await count_result(motion, under, items)
     await execute(
         "UPDATE motion SET status = ?, closed_at = ?, result = ?, version = version + 1 WHERE"
         " id = ? RETURNING id",
         MotionStatus.CLOSED,
         now(),
-        box.canonical(result),
+        ballot_box.canonical(result),
         motion.id,
     )
     # What two officers did not both enter in time is no ballot, and is not kept.
@@ -107,18 +108,18 @@ async def close(services: Services, work: Work, motion: MotionRow, under: RulesR
         for item, found in zip(items, result["items"], strict=True)
     ]
     nature = "本结果具有法律约束力。" if under.binding else "本结果为意见征询，不具有法律约束力。"
-    await opening.publish(
+    await announcing.publish(
         work,
-        opening.speaking_for(services, motion),
+        announcing.speaking_for(services, motion),
         motion,
         f"业主大会表决结果：{motion.title}",
         "\n".join([nature, *lines, f"票箱校验码：{motion.last_hash}"]),
     )
-    work.record(opening.event(Kind.MOTION_CLOSED, motion))
+    work.record(announcing.event(Kind.MOTION_CLOSED, motion))
     await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
 
 
-async def counted(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> dict[str, Any]:
+async def count_result(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> dict[str, Any]:
     """The result: each head's ballot that counts, each test with its figures."""
     electors = await select(
         ElectorRow, f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.motion_id = ?", motion.id
@@ -131,13 +132,13 @@ async def counted(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> d
             content = contents[elector.counted]
             choices = tuple(Choice(value) for value in content.get("choices", ()))
             weight = Weight(1, elector.area_cm2)
-            ballots.append(Counted(weight, Channel(content["channel"]), choices))
+            ballots.append(CountedBallot(weight, Channel(content["channel"]), choices))
     secret = None
     if motion.secret:
         pieces = await receipts.reshuffle(motion)
         secret = [(row.position, row.choice, Weight(row.heads, row.area_cm2)) for row in pieces]
     total = Weight(len(electors), sum(row.area_cm2 for row in electors))
-    result = tally.count(
+    result = tally.tally_result(
         rules.thresholds_of(under), [item.item_class for item in items], total, ballots, secret
     )
     unconfirmed = await execute(
@@ -155,7 +156,7 @@ async def counted(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> d
 
 async def entries_of(motion: MotionRow, numbers: set[int]) -> list[EntryRow]:
     """The box's entries with these numbers; there are more of them than a statement takes parameters."""
-    return [row for row in await box.entries(motion.id) if row.number in numbers]
+    return [row for row in await ballot_box.entries(motion.id) if row.number in numbers]
 
 
 def square_metres(area_cm2: int) -> str:

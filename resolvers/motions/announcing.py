@@ -17,7 +17,7 @@ from resolvers.deliberations import executions
 from resolvers.errors import NotFound
 from resolvers.identity import organisations_by_id
 from resolvers.jobs import does, schedule
-from resolvers.motions import box, electorate, reading, rules
+from resolvers.motions import ballot_box, electorate, reading, rules
 from resolvers.notices import audiences, publishing
 from resolvers.notices.audiences import Place
 from subscriptions.events import Event, Kind, community_topic
@@ -32,10 +32,10 @@ SETTLE = timedelta(seconds=3)
 @does(OPEN_MOTION)
 async def open_when_due(services: Services, work: Work, motion_id: UUID) -> None:
     """Open the motion at its hour, unless a ballot was quicker."""
-    motion = await box.lock(motion_id)
+    motion = await ballot_box.lock(motion_id)
     if motion.status is not MotionStatus.ANNOUNCED:
         return
-    if await box.begun_at() < motion.opens_at:
+    if await ballot_box.begun_at() < motion.opens_at:
         await schedule(OPEN_MOTION, motion.id, motion.opens_at + timedelta(seconds=1))
         return
     await open_now(services, work, motion)
@@ -45,7 +45,7 @@ async def open_now(services: Services, work: Work, motion: MotionRow) -> MotionR
     """Open the locked motion. Who owned a home at `opens_at` votes, whenever this runs."""
     frozen = await electorate.freeze(motion)
     (items,) = await reading.items([motion.id])
-    header = box.header(motion, await rules.by_id(motion.rules_id), items, frozen.hash)
+    header = ballot_box.header(motion, await rules.by_id(motion.rules_id), items, frozen.hash)
     await execute(
         "UPDATE motion SET status = ?, opened_at = ?, heads = ?, area_cm2 = ?, snapshot = ?,"
         " snapshot_hash = ?,"
@@ -56,7 +56,7 @@ async def open_now(services: Services, work: Work, motion: MotionRow) -> MotionR
         frozen.area,
         frozen.snapshot,
         frozen.hash,
-        box.digest(box.canonical(header)),
+        ballot_box.digest(ballot_box.canonical(header)),
         motion.id,
     )
     await notifications.notify(
