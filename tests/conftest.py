@@ -31,8 +31,10 @@ def comparing() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def executed_the_same() -> Iterator[None]:
+def executed_the_same(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test fails if a plan and graphql-core come to different results in it."""
+    callspec = getattr(request.node, "callspec", None)
+    compared.wanted = callspec is None or "postgres" not in callspec.params.values()
     compared.differences.clear()
     yield
     assert not compared.differences, "\n\n".join(compared.differences)

@@ -18,7 +18,7 @@ def undeployed(
     request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery, differences: Path
 ) -> Deployment:
     """A deployment of each kind that does not serve yet."""
-    prelude = compared.prelude(differences)
+    prelude = compared.prelude(differences) if request.param == "sqlite" else ""
     return deployment_of(request.param, request, tmp_path, nursery=nursery, prelude=prelude)
 
 
