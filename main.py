@@ -2,82 +2,39 @@
 
 import argparse
 import asyncio
-import base64
-import gc
 import ipaddress
 import os
-import secrets
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-import structlog
-import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from typing import Literal, TypeVar
 
 from demo import accounts as demo_accounts
 from demo import community as demo_community
 from demo import scenario
+from demo.secrets import secrets_in
 from models import database
 from models.privacy import Keys, rotate
-from models.visibility import NOBODY, Viewer, viewers_in
-from resolvers import limits, retries, verification
-from resolvers.activities import calendar
-from resolvers.context import Context, Services
-from resolvers.errors import DomainError, NotFound, RateLimited
-from resolvers.identity import sign_in
-from resolvers.identity.sessions import viewer_of
-from resolvers.jobs import Worker
-from resolvers.media import uploads
+from resolvers.context import Services
 from resolvers.media.storage import Directory
-from resolvers.notices import Deliveries
 from resolvers.organisations import create_admin
 from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
 from resolvers.tokens import Tokens
-from resolvers.verification import Noted
-from schema.build import graphql_schema, sdl
-from schema.media.endpoint import MediaEndpoint
-from schema.messages import language_of, worded
+from resolvers.verification import report
+from schema.application import Application
+from schema.build import sdl
 from schema.serving.documents import Documents, manifest
-from schema.serving.endpoint import GraphQLEndpoint
-from schema.serving.observability import configure_logging, metrics_response
-from schema.serving.operations import Operations, Rejected
-from schema.serving.websocket import Admission, WebSocketEndpoint
-from subscriptions import log
+from schema.serving.observability import configure_logging
+from schema.serving.server import serve
 from subscriptions.bus import Bus, Hint
-from subscriptions.headers import headers_of
 from subscriptions.hub import Hub
-from subscriptions.together import Together
-from subscriptions.transport import HttpProtocol, WebSocketProtocol
+from subscriptions.work import Committed
 
 HERE = Path(__file__).parent
 
-logger = structlog.get_logger("linli.main")
-
 T = TypeVar("T")
-DRAIN_SECONDS = 5.0
-# Of what a client says it is.
-LONGEST_DEVICE = 120
-# What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
-SEND_BYTES = 128 * 1024
-# Containers more than before, until the collector looks at the young ones.
-GC_THRESHOLD = 20_000
-# Of those who connect, found by one statement: few enough for the event loop (models.storage.sqlite).
-MOST_VIEWERS = 32
-TIDY_EVERY = timedelta(minutes=10)
 
 
 class BadSettings(Exception):
@@ -117,7 +74,7 @@ class Settings:
             raise BadSettings("LINLI_EXECUTION must be compiled or reference")
         data_dir = Path(env.get("LINLI_DATA_DIR", "data")).resolve()
         if mode == "demo":
-            env = {**demo_secrets(data_dir), **env}
+            env = {**secrets_in(data_dir), **env}
         database_url = env.get("LINLI_DATABASE_URL") or f"sqlite://{data_dir / 'linli.db'}"
         broadcast_url = env.get("LINLI_BROADCAST_URL", "memory://")
         processes = integer(env, "LINLI_PROCESSES", 1)
@@ -154,9 +111,9 @@ class Settings:
             execution="reference" if execution == "reference" else "compiled",
         )
 
-    @property
-    def media_dir(self) -> Path:
-        return self.data_dir / "media"
+    def services(self, live: Committed) -> Services:
+        """What use cases work with; `live` is told of what they have committed."""
+        return Services(self.keys, self.tokens, self.sms, live, Directory(self.data_dir / "media"))
 
     @property
     def production(self) -> bool:
@@ -212,297 +169,37 @@ def networks(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def demo_secrets(data_dir: Path) -> dict[str, str]:
-    """Secrets of a demo, made at its first start and kept beside its database."""
-    path = data_dir / "demo-secrets.env"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lines = [
-            f"LINLI_KEYS=demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-            f"LINLI_INDEX_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}",
-            f"LINLI_TOKEN_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}",
-        ]
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text("\n".join(lines) + "\n")
-        draft.replace(path)
-    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+def application(settings: Settings) -> Application:
+    """One process's server, as the settings want it."""
+    hub = Hub(Bus(settings.broadcast_url))
+    return Application(
+        settings.services(hub),
+        hub,
+        database_url=settings.database_url,
+        documents=settings.documents,
+        origins=settings.origins,
+        connections=settings.connections,
+        log_age=timedelta(days=settings.log_days),
+        log_events=settings.log_events,
+        compiled=settings.execution == "compiled",
+        introspection=not settings.production,
+        graphiql=None if settings.production else HERE / "web" / "graphiql" / "dist",
+    )
 
 
-class Application:
-    """One process's server: the services, the pipeline, and the routes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.operations = Operations(
-            graphql_schema,
-            introspection=not settings.production,
-            expected=(DomainError,),
-            worded=worded,
-            compiled=settings.execution == "compiled",
-            # There most reads are done on the spot; elsewhere they travel side by side.
-            in_turn=settings.database_url.startswith("sqlite"),
-        )
-        self.hub = Hub(Bus(settings.broadcast_url))
-        self.services = Services(
-            keys=settings.keys,
-            tokens=settings.tokens,
-            sms=settings.sms,
-            live=self.hub,
-            media=Directory(settings.media_dir),
-        )
-        # Thousands connect anew at once when a server has gone.
-        self.viewers = Together(viewers_in, self.hub.spawn, MOST_VIEWERS)
-        self.deliveries = Deliveries(self.hub)
-        self.hub.deliveries = self.deliveries
-        self.jobs = Worker(self.services)
-        for name, text in settings.documents.trusted.items():
-            try:
-                self.operations.keep(text)
-            except Rejected as rejected:
-                # An app of long ago; it is told so when it asks.
-                logger.warning("document_outdated", document=name, error=str(rejected))
-        self.endpoint = GraphQLEndpoint(self.operations, self.http_context, settings.documents)
-        self.media = MediaEndpoint(self.services, self.http_context, self.operations.masked)
-        self.websocket = WebSocketEndpoint(
-            self.operations,
-            self.hub,
-            self.admit,
-            self.event_context,
-            origins=settings.origins,
-            most=settings.connections,
-            documents=settings.documents,
-        )
-
-    def asgi(self) -> ASGIApp:
-        """The ASGI application.
-
-        Nearly all that is asked goes to one path, and there straight past the router and the handling of
-        exceptions, of which the endpoint lets none out.
-        """
-        straight: dict[str, ASGIApp] = {"http": self.shared(self.endpoint), "websocket": self.websocket}
-        routed = self.routed()
-
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            known = straight.get(scope["type"]) if scope.get("path") == "/graphql" else None
-            await (known or routed)(scope, receive, send)
-
-        return application
-
-    def shared(self, app: ASGIApp) -> ASGIApp:
-        """`app`, for web pages of the origins that are allowed, and for whoever is none."""
-        for_pages = CORSMiddleware(
-            app,
-            allow_origins=sorted(self.settings.origins),
-            allow_methods=["POST", "GET"],
-            allow_headers=[
-                "authorization",
-                "content-type",
-                "accept-language",
-                "apollo-require-preflight",
-                "x-request-id",
-            ],
-            max_age=86_400,
-        )
-
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            # Nothing that is answered is kept by a cache that could give it to another origin.
-            by_page = scope["type"] == "http" and "origin" in headers_of(scope)
-            await (for_pages if by_page else app)(scope, receive, send)
-
-        return application
-
-    def routed(self) -> Starlette:
-        """All that is served, and what begins and ends with the process."""
-        routes: list[BaseRoute] = [
-            Route("/graphql", self.endpoint),
-            WebSocketRoute("/graphql", self.websocket),
-            Route("/media", self.media.upload, methods=["POST"]),
-            Route("/media/{id}", self.media.show, methods=["GET"]),
-            Route("/healthz", self.healthz),
-            Route("/readyz", self.readyz),
-            Route("/metrics", self.metrics),
-            Route("/calendar/{token}.ics", self.calendar),
-        ]
-        if not self.settings.production:
-            routes += [
-                Route("/", lambda _request: RedirectResponse("/graphiql/")),
-                Mount("/graphiql", GraphiQL(directory=HERE / "web" / "graphiql" / "dist", html=True)),
-            ]
-        return Starlette(routes=routes, middleware=[Middleware(self.shared)], lifespan=self.lifespan)
-
-    @asynccontextmanager
-    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(database.database(self.settings.database_url))
-            await self.deliveries.start()
-            stack.push_async_callback(self.deliveries.stop)
-            await self.hub.start()
-            stack.push_async_callback(self.hub.stop)
-            await self.jobs.start()
-            stack.push_async_callback(self.jobs.stop)
-            stack.push_async_callback(self.operations.drain)
-            for work in (self.websocket.watch(), self.keep_tidy()):
-                task = asyncio.create_task(work)
-                stack.callback(task.cancel)
-            yield
-
-    async def keep_tidy(self) -> None:
-        """Forget, now and then, what is of no more use to anyone."""
-        while True:
-            try:
-                await log.trim(timedelta(days=self.settings.log_days), self.settings.log_events)
-                await log.measure()
-                await limits.sweep()
-                await sign_in.sweep()
-                await retries.sweep()
-                await uploads.sweep(self.services)
-            except Exception as error:
-                # The database is away; what is stale can wait.
-                logger.warning("tidying_failed", error=type(error).__name__)
-            await asyncio.sleep(TIDY_EVERY.total_seconds())
-
-    # Contexts
-
-    async def http_context(self, connection: HTTPConnection) -> Context:
-        headers = headers_of(connection.scope)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        viewer = NOBODY
-        if scheme.lower() == "bearer" and token:
-            viewer, _ = await viewer_of(self.services, token.strip())
-        return self.context(
-            viewer,
-            language_of(headers.get("accept-language")),
-            connection.client.host if connection.client else "",
-            headers.get("user-agent", ""),
-        )
-
-    async def admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
-        headers = headers_of(websocket.scope)
-        given = {str(name).lower(): value for name, value in payload.items()}
-        header = given.get("authorization") or headers.get("authorization") or ""
-        scheme, _, token = str(header).partition(" ")
-        language = language_of(given.get("accept-language") or headers.get("accept-language"))
-        address = websocket.client.host if websocket.client else ""
-        # One text for all who use the same app.
-        device = sys.intern(headers.get("user-agent", "")[:LONGEST_DEVICE])
-        if scheme.lower() != "bearer" or not token:
-            return Admission(NOBODY, language, None, address, device)
-        viewer, expires_at = await viewer_of(self.services, token.strip(), self.viewers.of)
-        return Admission(viewer, language, expires_at.timestamp(), address, device)
-
-    def event_context(self, admission: Admission, holder: Viewer | None) -> Context:
-        return self.context(holder, admission.language, admission.address, admission.device)
-
-    def context(self, holder: Viewer | None, language: str, address: str, device: str) -> Context:
-        return Context(self.services, holder, language, address, device[:LONGEST_DEVICE])
-
-    # Plain routes
-
-    async def healthz(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def readyz(self, _request: Request) -> Response:
-        """Ready while the database answers. Without the bus delivery is slower, and still complete."""
-        checks = {"database": "ok", "bus": "ok" if self.hub.bus.healthy else "unreachable"}
-        try:
-            async with asyncio.timeout(2):
-                await log.positions([])
-        except Exception:
-            checks["database"] = "unreachable"
-        ready = checks["database"] == "ok" and not self.websocket.draining
-        return JSONResponse({"ready": ready, **checks}, status_code=200 if ready else 503)
-
-    async def calendar(self, request: Request) -> Response:
-        """An account's activities, for whoever has the secret address."""
-        address = request.client.host if request.client else ""
-        try:
-            found = await calendar.read(self.context(NOBODY, "", address, ""), request.path_params["token"])
-        except NotFound:
-            return Response(status_code=404)
-        except RateLimited as error:
-            return Response(status_code=429, headers={"retry-after": str(error.retry_after)})
-        headers = {
-            "etag": found.tag,
-            "cache-control": "private, no-cache",
-            "referrer-policy": "no-referrer",
-            "x-robots-tag": "noindex",
-        }
-        if found.tag in headers_of(request.scope).get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(found.text, media_type="text/calendar", headers=headers)
-
-    async def metrics(self, _request: Request) -> Response:
-        return metrics_response()
-
-
-class GraphiQL(StaticFiles):
-    """The GraphiQL that is shipped with the server, which loads nothing from elsewhere."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_policy(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                policy = (
-                    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
-                    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-                )
-                message["headers"].append((b"content-security-policy", policy.encode()))
-            await send(message)
-
-        await super().__call__(scope, receive, with_policy)
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which closes every WebSocket in the same moment; here they go a few at a time."""
-
-    def __init__(self, config: uvicorn.Config, application: Application) -> None:
-        super().__init__(config)
-        self.application = application
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        # What stands now stands until the end: the collector need not look at it, and what connections
-        # and requests leave behind is rarely cyclic.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 20, 50)
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        await self.application.websocket.drain(DRAIN_SECONDS)
-        await super().shutdown(sockets)
-
-
-def serve(settings: Settings) -> None:
+def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logging(production=settings.production)
     if not settings.production:
         print(demo_accounts.welcome(f"http://{settings.host}:{settings.port}"), flush=True)
-    application = Application(settings)
-    config = uvicorn.Config(
-        application.asgi(),
+    made = application(settings)
+    serve(
+        made.asgi,
+        made.websocket,
         host=settings.host,
         port=settings.port,
-        ws=WebSocketProtocol,
-        ws_per_message_deflate=False,
-        ws_max_size=64 * 1024,
-        # The protocol's own heartbeat closes with a code that clients retry.
-        ws_ping_interval=None,
-        loop="uvloop",
-        http=HttpProtocol,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Given always: uvicorn's own default believes whoever connects from this machine.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_graceful_shutdown=30,
-        limit_concurrency=None,
-        backlog=4096,
+        trusted_proxies=settings.trusted_proxies,
     )
-    # One socket serves all: what is accepted from it inherits its settings.
-    listening = config.bind_socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-    Server(config, application).run([listening])
 
 
 def main(arguments: list[str]) -> int:
@@ -553,7 +250,7 @@ def run(options: argparse.Namespace) -> int:
     os.umask(0o077)
     settings = Settings.from_environment(os.environ)
     if options.command in (None, "serve"):
-        serve(settings)
+        run_server(settings)
         return 0
     if options.command == "migrate":
         asyncio.run(database.migrate(settings.database_url))
@@ -569,9 +266,7 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
     async with database.database(settings.database_url):
-        services = Services(
-            settings.keys, settings.tokens, ConsoleSms(), Unheard(), Directory(settings.media_dir)
-        )
+        services = settings.services(Unheard())
         match options.command:
             case "seed":
                 made = await demo_community.seed(services)
@@ -594,31 +289,8 @@ async def act(settings: Settings, options: argparse.Namespace) -> int:
                 )
                 print("The account can sign in with its phone and administers the committee")
             case "verify-audit":
-                return await verify_audit(options.community, options.noted)
+                return await report(options.community, options.noted)
     return 0
-
-
-async def verify_audit(community: str | None, noted: str | None) -> int:
-    """Print what each chain of the audit log comes to; 1 if one of them is not what was written."""
-    number, _, digest = (noted or "").partition(":")
-    if noted and not (community and number.isdecimal() and digest):
-        print("--noted is NUMBER:HASH and needs --community", file=sys.stderr)
-        return 2
-    status, found = 0, False
-    async for verdict in verification.verify(community, Noted(int(number), digest) if noted else None):
-        found = True
-        if verdict.fault:
-            status = 1
-            print(f"{verdict.name}: {verdict.fault} ({verdict.entries} entries before it fit)")
-        else:
-            print(f"{verdict.name}: {verdict.entries} entries, head {verdict.head}")
-    for name in await verification.unguarded():
-        status = 1
-        print(f"The database lacks the trigger {name}; `python main.py migrate` makes it")
-    if not found:
-        print(f"There is no community {community}" if community else "The audit log is empty")
-        status = 1 if community else status
-    return status
 
 
 class Unheard:

@@ -1,5 +1,6 @@
 """Whether the audit log is what was written: every chain walked from its beginning to its head."""
 
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -119,3 +120,29 @@ def at_end(verdict: Verdict, head: HeadRow | None, noted: Noted | None) -> str |
 async def unguarded() -> list[str]:
     """What the database should refuse and, without these triggers, does not."""
     return sorted(await missing_guards())
+
+
+async def report(community: str | None, noted: str | None) -> int:
+    """Print what each chain comes to, or that of one community; `noted` is a head of it, ``NUMBER:HASH``.
+
+    Returns the command's exit status: 1 if a chain is not what was written or nothing guards the log.
+    """
+    number, _, hash = (noted or "").partition(":")
+    if noted and not (community and number.isdecimal() and hash):
+        print("--noted is NUMBER:HASH and needs --community", file=sys.stderr)
+        return 2
+    status, found = 0, False
+    async for verdict in verify(community, Noted(int(number), hash) if noted else None):
+        found = True
+        if verdict.fault:
+            status = 1
+            print(f"{verdict.name}: {verdict.fault} ({verdict.entries} entries before it fit)")
+        else:
+            print(f"{verdict.name}: {verdict.entries} entries, head {verdict.head}")
+    for name in await unguarded():
+        status = 1
+        print(f"The database lacks the trigger {name}; `python main.py migrate` makes it")
+    if not found:
+        print(f"There is no community {community}" if community else "The audit log is empty")
+        status = 1 if community else status
+    return status

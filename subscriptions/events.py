@@ -98,6 +98,9 @@ CONFLATED = frozenset(
     }
 )
 
+# Of these it is noted which households' clients they were written to.
+ACCOUNTED = frozenset({Kind.NOTICE_PUBLISHED, Kind.NOTICE_UPDATED})
+
 # The topic of STANDING_CHANGED and SESSION_ENDED, which every process follows.
 STANDING = "standing"
 

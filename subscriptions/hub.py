@@ -38,7 +38,7 @@ from models.storage.rows import Where
 from models.visibility import Viewer, viewers
 from subscriptions import log
 from subscriptions.bus import Bus, Gap, Hint
-from subscriptions.events import CONFLATED, STANDING, Kind, Logged
+from subscriptions.events import ACCOUNTED, CONFLATED, STANDING, Kind, Logged
 from subscriptions.recent import Recent
 from subscriptions.streams import Message, Opened, Request, Reset, ResetReason, Stream, position_of
 from subscriptions.together import Together
@@ -72,8 +72,6 @@ LAG = Histogram(
 )
 
 logger = structlog.get_logger("linli.hub")
-
-NOTICES = frozenset({Kind.NOTICE_PUBLISHED, Kind.NOTICE_UPDATED})
 
 # Makes of a message what follows a subscriber's opening in its frame.
 Render = Callable[[Message, Viewer], Awaitable[bytes]]
@@ -118,9 +116,9 @@ class Sink(Protocol):
 
 
 class HandedOver(Protocol):
-    """Told of every notice that has been written to a household's client."""
+    """Told of every event of the kinds `ACCOUNTED` that has been written to a household's client."""
 
-    def handed_over(self, notice_id: UUID, homes: frozenset[UUID]) -> None: ...
+    def handed_over(self, subject: UUID, homes: frozenset[UUID], /) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -489,7 +487,7 @@ class Hub:
     def _offer(self, subscriber: Subscriber, event: Logged, payload: bytes) -> bool:
         written = None
         sink = subscriber.sink
-        if event.event.kind in NOTICES and self.deliveries is not None and sink.viewer.homes:
+        if event.event.kind in ACCOUNTED and self.deliveries is not None and sink.viewer.homes:
             written = partial(self.deliveries.handed_over, event.event.subject, sink.viewer.homes)
         taken = sink.offer(subscriber.opening + payload, written)
         if not taken:

@@ -7,7 +7,7 @@ import httpx
 import icalendar
 import pytest
 
-from main import Application, Settings
+from main import Settings, application
 from models.activities import ActivityAudience, CalendarFeed
 from models.base import now
 from models.identity import Account
@@ -148,12 +148,12 @@ async def test_the_route(scene: Scene, database_url: str, tmp_path: Path) -> Non
     settings = Settings.from_environment(
         {"LINLI_DATA_DIR": str(tmp_path), "LINLI_DATABASE_URL": database_url, **throwaway_secrets()}
     )
-    application = Application(settings)
-    application.services = scene.world.services
+    made = application(settings)
+    made.services = scene.world.services
     account = await scene.neighbour()
     await scene.sign_up(account, await scene.hold())
     path = f"/calendar/{await address(scene, account)}.ics"
-    transport = httpx.ASGITransport(application.asgi())
+    transport = httpx.ASGITransport(made.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://linli") as http:
         answer = await http.get(path)
         assert answer.status_code == 200

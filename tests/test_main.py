@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from main import Application, BadSettings, Settings
+from main import BadSettings, Settings, application
 from models import database
-from subscriptions import log
+from schema.application import Application
 from tests.servers import ROOT, throwaway_secrets
 
 GRAPHQL = "http://linli/graphql"
@@ -28,12 +28,12 @@ def production(tmp_path: Path, **more: str) -> dict[str, str]:
     }
 
 
-def client(application: Application) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(application.asgi()), base_url="http://linli")
+def client(served: Application) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(served.asgi), base_url="http://linli")
 
 
 async def test_an_address_with_a_slash_too_many_leads_to_the_right_one(tmp_path: Path) -> None:
-    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
+    async with client(application(Settings.from_environment(production(tmp_path)))) as http:
         answer = await http.post("/graphql/", json={"query": "{ __typename }"})
         assert (answer.status_code, answer.headers["location"]) == (307, "http://linli/graphql")
 
@@ -85,7 +85,7 @@ def test_a_demo_keeps_the_secrets_of_its_first_start(tmp_path: Path) -> None:
 
 
 async def test_production_shows_neither_graphiql_nor_its_schema(tmp_path: Path) -> None:
-    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
+    async with client(application(Settings.from_environment(production(tmp_path)))) as http:
         assert (await http.get("/graphiql/")).status_code == 404
         answer = await http.post("/graphql", json={"query": "{ __schema { queryType { name } } }"})
         assert "introspection" in answer.json()["errors"][0]["message"].lower()
@@ -95,8 +95,8 @@ async def test_production_shows_neither_graphiql_nor_its_schema(tmp_path: Path) 
 
 
 async def test_the_demo_ships_its_own_graphiql(tmp_path: Path) -> None:
-    application = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
-    async with client(application) as http:
+    made = application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    async with client(made) as http:
         assert (await http.get("/")).headers["location"] == "/graphiql/"
         page = await http.get("/graphiql/")
         assert page.status_code == 200
@@ -107,29 +107,26 @@ async def test_the_demo_ships_its_own_graphiql(tmp_path: Path) -> None:
         assert (await http.get("/graphiql/../../../main.py")).status_code == 404
 
 
-async def test_readiness_is_the_databases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_is_the_databases(tmp_path: Path) -> None:
     settings = Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)})
     await database.migrate(settings.database_url)
-    application = Application(settings)
-    async with client(application) as http, application.lifespan(None):  # type: ignore[arg-type]
-        assert (await http.get("/healthz")).json() == {"status": "ok"}
-        assert (await http.get("/readyz")).json() == {"ready": True, "database": "ok", "bus": "ok"}
-        application.websocket.draining = True
-        assert (await http.get("/readyz")).status_code == 503
-        application.websocket.draining = False
-
-        async def away(_topics: object) -> None:
-            raise OSError("the database is away")
-
-        monkeypatch.setattr(log, "positions", away)
+    made = application(settings)
+    async with client(made) as http:
+        async with made.asgi.router.lifespan_context(made.asgi):
+            assert (await http.get("/healthz")).json() == {"status": "ok"}
+            assert (await http.get("/readyz")).json() == {"ready": True, "database": "ok", "bus": "ok"}
+            made.websocket.draining = True
+            assert (await http.get("/readyz")).status_code == 503
+            made.websocket.draining = False
+        # The database is closed now.
         answer = await http.get("/readyz")
         assert (answer.status_code, answer.json()["database"]) == (503, "unreachable")
         assert (await http.get("/healthz")).status_code == 200
 
 
 async def test_metrics_are_served(tmp_path: Path) -> None:
-    application = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
-    async with client(application) as http:
+    made = application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    async with client(made) as http:
         await http.post("/graphql", json={"query": "{ __typename }"})
         text = (await http.get("/metrics")).text
     for name in (
@@ -149,7 +146,7 @@ async def test_only_listed_origins_may_call_from_a_browser(tmp_path: Path) -> No
     settings = Settings.from_environment(
         {"LINLI_DATA_DIR": str(tmp_path), "LINLI_ORIGINS": "https://app.example, https://screen.example"}
     )
-    async with client(Application(settings)) as http:
+    async with client(application(settings)) as http:
 
         async def preflight(origin: str) -> httpx.Response:
             return await http.options(

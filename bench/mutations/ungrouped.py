@@ -2,9 +2,9 @@
 
 import os
 
-from main import Settings, serve
+from main import Settings, run_server
 from models.storage import sqlite
 
 if __name__ == "__main__":
     sqlite.MOST_SHARED = 1
-    serve(Settings.from_environment(os.environ))
+    run_server(Settings.from_environment(os.environ))

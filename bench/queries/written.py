@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from main import Application, Settings
+from main import Settings, Unheard
 from models import database, notices
 from models.base import now
 from models.identity import BuildingRow, HomeRow, neighbour_key
@@ -38,7 +38,7 @@ from resolvers.requests import queues
 from schema.node import global_id, type_and_key
 
 SETTINGS = Settings.from_environment(os.environ)
-SERVICES = Application(SETTINGS).services
+SERVICES = SETTINGS.services(Unheard())
 
 Cells = Callable[[Sequence[Any]], tuple[Any, ...]]
 

@@ -4,14 +4,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+import httpx
 import pytest
 
 from tests.client import Refused
 from tests.faults.scene import Scene
+from tests.servers import ServerProcess
 from tests.services import PostgresServer
 from tests.wire import bodies
 
 pytestmark = pytest.mark.anyio
+
+
+async def readiness(server: ServerProcess) -> int:
+    async with httpx.AsyncClient() as client:
+        return (await client.get(f"{server.http}/readyz")).status_code
 
 
 @pytest.mark.parametrize("how", ["restarted", "killed"])
@@ -38,6 +45,7 @@ async def test_the_database_goes_in_mid_stream(pair: Scene, postgres: PostgresSe
             await asyncio.to_thread(end)
             try:
                 if how == "killed":
+                    assert [await readiness(server) for server in pair.servers] == [503, 503]
                     await asyncio.sleep(1)
             finally:
                 await asyncio.to_thread(postgres.start)
@@ -55,6 +63,7 @@ async def test_the_database_goes_in_mid_stream(pair: Scene, postgres: PostgresSe
         for follower in followers:
             assert bodies(follower) == everything
             assert follower.resets == 0
+    assert [await readiness(server) for server in pair.servers] == [200, 200]
     assert refusals
     for refused in refusals:
         assert set(refused.codes) == {"INTERNAL"}, refused.errors

@@ -1,0 +1,209 @@
+"""Linli put together: the schema and its services behind the serving package, and what runs beside them."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.websockets import WebSocket
+
+from models import database
+from models.visibility import NOBODY, Viewer, viewers_in
+from resolvers import limits, retries
+from resolvers.activities import calendar
+from resolvers.context import Context, Services
+from resolvers.errors import DomainError, NotFound, RateLimited
+from resolvers.identity import sign_in
+from resolvers.identity.sessions import viewer_of
+from resolvers.jobs import Worker
+from resolvers.media import uploads
+from resolvers.notices import Deliveries
+from schema.build import graphql_schema
+from schema.media.endpoint import MediaEndpoint
+from schema.messages import language_of, worded
+from schema.serving.application import Pages, asgi
+from schema.serving.documents import Documents
+from schema.serving.endpoint import GraphQLEndpoint
+from schema.serving.operations import Operations, Rejected
+from schema.serving.websocket import Admission, WebSocketEndpoint
+from subscriptions import log
+from subscriptions.headers import headers_of
+from subscriptions.hub import Hub
+from subscriptions.together import Together
+
+logger = structlog.get_logger("linli.application")
+
+# Of what a client says it is.
+LONGEST_DEVICE = 120
+# Of those who connect, found by one statement: few enough for the event loop (models.storage.sqlite).
+MOST_VIEWERS = 32
+TIDY_EVERY = timedelta(minutes=10)
+
+
+class Application:
+    """One process's server.
+
+    graphiql     where GraphiQL's page lies; None serves none
+    connections  how many WebSockets are admitted at a time
+    log_age, log_events  how much the event log keeps of each topic
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        hub: Hub,
+        *,
+        database_url: str,
+        documents: Documents,
+        origins: frozenset[str],
+        connections: int,
+        log_age: timedelta,
+        log_events: int,
+        compiled: bool,
+        introspection: bool,
+        graphiql: Path | None,
+    ) -> None:
+        self.services = services
+        self.hub = hub
+        self._database_url = database_url
+        self._log_age = log_age
+        self._log_events = log_events
+        self.operations = Operations(
+            graphql_schema,
+            introspection=introspection,
+            expected=(DomainError,),
+            worded=worded,
+            compiled=compiled,
+            # There most reads are done on the spot; elsewhere they travel side by side.
+            in_turn=database_url.startswith("sqlite"),
+        )
+        # Thousands connect anew at once when a server has gone.
+        self._viewers = Together(viewers_in, hub.spawn, MOST_VIEWERS)
+        self._deliveries = Deliveries(hub)
+        hub.deliveries = self._deliveries
+        self._jobs = Worker(services)
+        for name, text in documents.trusted.items():
+            try:
+                self.operations.keep(text)
+            except Rejected as rejected:
+                # An app of long ago; it is told so when it asks.
+                logger.warning("document_outdated", document=name, error=str(rejected))
+        self.websocket = WebSocketEndpoint(
+            self.operations,
+            hub,
+            self._admit,
+            self._event_context,
+            origins=origins,
+            most=connections,
+            documents=documents,
+        )
+        media = MediaEndpoint(services, self._http_context, self.operations.masked)
+        routes: list[BaseRoute] = [
+            Route("/media", media.upload, methods=["POST"]),
+            Route("/media/{id}", media.show, methods=["GET"]),
+            Route("/calendar/{token}.ics", self._calendar),
+        ]
+        if graphiql:
+            routes += [
+                Route("/", lambda _request: RedirectResponse("/graphiql/")),
+                Mount("/graphiql", Pages(graphiql)),
+            ]
+        self.asgi = asgi(
+            GraphQLEndpoint(self.operations, self._http_context, documents),
+            self.websocket,
+            hub.bus,
+            routes,
+            origins=origins,
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(database.database(self._database_url))
+            await self._deliveries.start()
+            stack.push_async_callback(self._deliveries.stop)
+            await self.hub.start()
+            stack.push_async_callback(self.hub.stop)
+            await self._jobs.start()
+            stack.push_async_callback(self._jobs.stop)
+            stack.push_async_callback(self.operations.drain)
+            for work in (self.websocket.watch(), self._keep_tidy()):
+                task = asyncio.create_task(work)
+                stack.callback(task.cancel)
+            yield
+
+    async def _keep_tidy(self) -> None:
+        """Forget, now and then, what is of no more use to anyone."""
+        while True:
+            try:
+                await log.trim(self._log_age, self._log_events)
+                await log.measure()
+                await limits.sweep()
+                await sign_in.sweep()
+                await retries.sweep()
+                await uploads.sweep(self.services)
+            except Exception as error:
+                # The database is away; what is stale can wait.
+                logger.warning("tidying_failed", error=type(error).__name__)
+            await asyncio.sleep(TIDY_EVERY.total_seconds())
+
+    async def _http_context(self, connection: HTTPConnection) -> Context:
+        headers = headers_of(connection.scope)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        viewer = NOBODY
+        if scheme.lower() == "bearer" and token:
+            viewer, _ = await viewer_of(self.services, token.strip())
+        return self._context(
+            viewer,
+            language_of(headers.get("accept-language")),
+            connection.client.host if connection.client else "",
+            headers.get("user-agent", ""),
+        )
+
+    async def _admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
+        headers = headers_of(websocket.scope)
+        given = {str(name).lower(): value for name, value in payload.items()}
+        header = given.get("authorization") or headers.get("authorization") or ""
+        scheme, _, token = str(header).partition(" ")
+        language = language_of(given.get("accept-language") or headers.get("accept-language"))
+        address = websocket.client.host if websocket.client else ""
+        # One text for all who use the same app.
+        device = sys.intern(headers.get("user-agent", "")[:LONGEST_DEVICE])
+        if scheme.lower() != "bearer" or not token:
+            return Admission(NOBODY, language, None, address, device)
+        viewer, expires_at = await viewer_of(self.services, token.strip(), self._viewers.of)
+        return Admission(viewer, language, expires_at.timestamp(), address, device)
+
+    def _event_context(self, admission: Admission, holder: Viewer | None) -> Context:
+        return self._context(holder, admission.language, admission.address, admission.device)
+
+    def _context(self, holder: Viewer | None, language: str, address: str, device: str) -> Context:
+        return Context(self.services, holder, language, address, device[:LONGEST_DEVICE])
+
+    async def _calendar(self, request: Request) -> Response:
+        """An account's activities, for whoever has the secret address."""
+        address = request.client.host if request.client else ""
+        try:
+            found = await calendar.read(self._context(NOBODY, "", address, ""), request.path_params["token"])
+        except NotFound:
+            return Response(status_code=404)
+        except RateLimited as error:
+            return Response(status_code=429, headers={"retry-after": str(error.retry_after)})
+        headers = {
+            "etag": found.tag,
+            "cache-control": "private, no-cache",
+            "referrer-policy": "no-referrer",
+            "x-robots-tag": "noindex",
+        }
+        if found.tag in headers_of(request.scope).get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(found.text, media_type="text/calendar", headers=headers)
