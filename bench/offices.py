@@ -102,7 +102,7 @@ async def published(ctx: Context, committee: Organisation, number: int) -> UUID:
     notice = await publishing.publish(
         ctx,
         organisation_id=committee.id,
-        draft=publishing.Draft(
+        draft=publishing.NoticeDraft(
             category=NoticeCategory.GENERAL,
             severity=Severity.IMPORTANT,
             title="停水通知",

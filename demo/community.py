@@ -183,7 +183,7 @@ async def announce(
         await publishing.publish(
             ctx,
             organisation_id=office.organisation_id,
-            draft=publishing.Draft(
+            draft=publishing.NoticeDraft(
                 category=told.category,
                 severity=told.severity,
                 title=told.title,

@@ -10,7 +10,7 @@ from models.visibility import viewers
 from resolvers import comments, posts
 from resolvers.context import Context
 from resolvers.groups import founding, joining, members
-from resolvers.groups.founding import Draft
+from resolvers.groups.founding import GroupDraft
 
 CAT_KEEPER, PLAYER, COOK, TEACHER = "养猫的小唐", "篮球小何", "做菜的老顾", "二楼的吴老师"
 
@@ -25,7 +25,7 @@ async def gather(community: Community, neighbours: dict[str, Context]) -> None:
         found = await viewers({ctx.account_id: None})
         return Context(ctx.services, found[ctx.account_id])
 
-    async def found(owner: str, draft: Draft) -> GroupRow:
+    async def found(owner: str, draft: GroupDraft) -> GroupRow:
         key = f"demo-group-{draft.name}"
         return await founding.found(await again(owner), community_id=community.id, draft=draft, key=key)
 
@@ -42,7 +42,7 @@ async def gather(community: Community, neighbours: dict[str, Context]) -> None:
 
     cats = await found(
         CAT_KEEPER,
-        Draft(
+        GroupDraft(
             "丰盛园猫友",
             "晒猫、互相喂猫、给流浪猫找家。",
             GroupAccess.OPEN,
@@ -62,7 +62,7 @@ async def gather(community: Community, neighbours: dict[str, Context]) -> None:
 
     ball = await found(
         PLAYER,
-        Draft(
+        GroupDraft(
             "周六羽毛球",
             "每周六上午九点，社区体育馆二号场。",
             GroupAccess.APPROVAL,
@@ -78,7 +78,7 @@ async def gather(community: Community, neighbours: dict[str, Context]) -> None:
     await say(PLAYER, ball, "这周六还缺两位，郑师傅的申请我看到了，周六见！")
 
     table = await found(
-        COOK, Draft("老顾的私房菜桌", "六个人一桌，轮流掌勺。", GroupAccess.CLOSED, "不浪费。")
+        COOK, GroupDraft("老顾的私房菜桌", "六个人一桌，轮流掌勺。", GroupAccess.CLOSED, "不浪费。")
     )
     for name in (TEACHER, "许奶奶"):
         face = neighbour_key(community.id, neighbours[name].account_id)

@@ -238,7 +238,7 @@ def visible_to(viewer: Viewer) -> Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditCriteria:
     """Which entries: of one actor, of one action, refused or done, in [since, until)."""
 
     account_id: UUID | None = None
@@ -308,7 +308,7 @@ def postgres_guards() -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Named:
+class OrganisationName:
     name: str
 
 
@@ -318,14 +318,16 @@ async def missing_guards() -> dict[str, str]:
         wanted = postgres_guards()
         # 'O' fires in ordinary sessions; a disabled one is as good as none.
         found = await select(
-            Named,
+            OrganisationName,
             "SELECT t.tgname AS name FROM pg_trigger t WHERE t.tgenabled IN ('O', 'A')"
             " AND t.tgrelid IN (to_regclass('audit_entry'), to_regclass('audit_chain'))",
         )
     else:
         wanted = sqlite_guards()
         found = await select(
-            Named, "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN (?)", TABLES
+            OrganisationName,
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN (?)",
+            TABLES,
         )
     there = {row.name for row in found}
     return {name: statement for name, statement in wanted.items() if name not in there}

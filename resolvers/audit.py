@@ -6,9 +6,9 @@ from uuid import UUID
 
 from models.audit import (
     Act,
+    AuditCriteria,
     AuditRow,
     HeadRow,
-    Wanted,
     can_see_audit,
     can_see_audit_of,
     genesis,
@@ -146,7 +146,7 @@ def keyed(ctx: Context, purpose: str, text: str | None) -> str:
 
 
 async def log_of_communities(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+    ctx: Context, communities: Sequence[CommunityRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
     """The log of each community, the newest first. Raises NotFound; NotAllowed, and keeps the attempt."""
     await check_may_read(ctx, communities)
@@ -173,7 +173,7 @@ async def check_may_read_of(ctx: Context, organisations: Sequence[OrganisationRo
 
 
 async def log_of_organisations(
-    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted, args: PageArgs
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
     """What each organisation did, the newest first. Raises NotAllowed, and keeps the attempt."""
     await check_may_read_of(ctx, organisations)

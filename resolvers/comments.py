@@ -112,11 +112,11 @@ async def add_comment(
             if answered:
                 await count_replies(row, +1)
             await count_comments(subject, +1)
-            work.record(event(Kind.COMMENT_ADDED, row, subject.audience), counted(subject))
+            work.record(event(Kind.COMMENT_ADDED, row, subject.audience), counts_changed(subject))
             await notifications.notify(
                 work,
                 ctx,
-                account_ids=told(subject, answered),
+                account_ids=recipients(subject, answered),
                 community_id=subject.community_id,
                 kind=NotificationKind.REPLY if answered else NotificationKind.COMMENT,
                 subject_id=comment_id,
@@ -216,7 +216,9 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
                 await count_replies(row, -1)
             await count_comments(subject, -1)
             if post and posts.looks_after(ctx.viewer, post) and row.author_id != ctx.account_id:
-                await posting.moderated(work, ctx, post.wall_id, row.author_id, GroupAction.COMMENT_DELETED)
+                await posting.record_moderation(
+                    work, ctx, post.wall_id, row.author_id, GroupAction.COMMENT_DELETED
+                )
             elif not posts.is_author(ctx.viewer, row):
                 await audit.record(
                     ctx,
@@ -225,7 +227,7 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
                     organisation_id=office_with(ctx.viewer, row.community_id, Power.MODERATE),
                     subject_id=row.id,
                 )
-            work.record(event(Kind.COMMENT_DELETED, row, subject.audience), counted(subject))
+            work.record(event(Kind.COMMENT_DELETED, row, subject.audience), counts_changed(subject))
     return await by_id(comment_id)
 
 
@@ -279,7 +281,7 @@ async def comment_below(subject: Subject, comment_id: UUID) -> CommentRow:
     return row
 
 
-def told(subject: Subject, answered: CommentRow | None) -> list[UUID]:
+def recipients(subject: Subject, answered: CommentRow | None) -> list[UUID]:
     """Whose inbox a new comment goes into."""
     if answered:
         return [answered.author_id]
@@ -302,7 +304,7 @@ def event(kind: Kind, row: CommentRow, audience: frozenset[UUID]) -> Event:
     )
 
 
-def counted(subject: Subject) -> Event:
+def counts_changed(subject: Subject) -> Event:
     """That the number of comments or likes of a post or a notice has changed."""
     return Event(
         community_topic(subject.community_id),

@@ -54,7 +54,7 @@ async def set_like(ctx: Context, *, kind: SubjectKind, subject_id: UUID, on: boo
             )
         if changed:
             await count(kind, subject_id, on=on)
-            work.record(counted(subject, comment))
+            work.record(counts_changed(subject, comment))
     if comment:
         return await comments.by_id(subject_id)
     if kind is SubjectKind.DELIBERATION:
@@ -90,9 +90,9 @@ async def count(kind: SubjectKind, subject_id: UUID, *, on: bool) -> None:
         raise NotFound
 
 
-def counted(subject: Subject, comment: CommentRow | None) -> Event:
+def counts_changed(subject: Subject, comment: CommentRow | None) -> Event:
     if comment is None:
-        return comments.counted(subject)
+        return comments.counts_changed(subject)
     return Event(
         community_topic(subject.community_id),
         Kind.COUNTERS_CHANGED,
@@ -104,7 +104,7 @@ def counted(subject: Subject, comment: CommentRow | None) -> Event:
 
 
 @dataclass(slots=True)
-class Liked:
+class LikedSubject:
     subject_id: UUID
 
 
@@ -114,7 +114,7 @@ async def viewer_has_liked(ctx: Context, rows: Sequence[LikedRow]) -> list[bool]
     if account_id is None:
         return [False] * len(rows)
     found = await select(
-        Liked,
+        LikedSubject,
         "SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (?)",
         account_id,
         list(dict.fromkeys(row.id for row in rows)),

@@ -50,7 +50,7 @@ async def dismiss(work: Work, *, host_id: UUID, account_id: UUID, removed: bool 
     return bool(left)
 
 
-async def restand(ctx: Context) -> None:
+async def reload_rights(ctx: Context) -> None:
     """Give the operation the viewer's rights as they are now, after it has changed them."""
     found = await viewers({ctx.account_id: ctx.viewer.session_id})
     ctx.holder = found[ctx.account_id]

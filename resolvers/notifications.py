@@ -45,7 +45,7 @@ async def notify(
     for start in range(0, len(accounts), BATCH):
         chunk = accounts[start : start + BATCH]
         if group_id:
-            deaf = await unhearing(group_id, chunk)
+            deaf = await accounts_that_muted(group_id, chunk)
             chunk = [account_id for account_id in chunk if account_id not in deaf]
         if not chunk:
             continue
@@ -71,7 +71,7 @@ async def notify(
         )
 
 
-async def unhearing(group_id: UUID, account_ids: Sequence[UUID]) -> set[UUID]:
+async def accounts_that_muted(group_id: UUID, account_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the accounts that have muted the group, or left it, or the community."""
     rows = await execute(
         "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.account_id IN (?)"

@@ -46,7 +46,7 @@ OWN_ESTATE = OwnEstate()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FeedCriteria:
     """Which posts of a community or a group, in which order; None is any."""
 
     kinds: frozenset[PostKind] | None = None
@@ -87,7 +87,7 @@ async def create_post(
     await identity.community_visible(ctx, community_id)
     if not posts.can_post(ctx.viewer, community_id):
         raise NotAllowed(NOT_A_MEMBER)
-    if group_id and (await posting.enterable(ctx, group_id)).community_id != community_id:
+    if group_id and (await posting.postable(ctx, group_id)).community_id != community_id:
         raise NotFound
     told = estate_id if isinstance(estate_id, UUID) else str(estate_id)
     estate = await estate_for(ctx, community_id, estate_id)
@@ -98,7 +98,7 @@ async def create_post(
         )
         if earlier is None:
             await limits.check_rate(ctx, "createPost", POSTS_AN_HOUR, 3600)
-            group = await posting.posted(ctx, group_id) if group_id else None
+            group = await posting.increment_posts(ctx, group_id) if group_id else None
             created_at = now()
             row = PostRow(
                 id=post_id,
@@ -121,7 +121,7 @@ async def create_post(
                 version=1,
             )
             await insert(row)
-            await indexed(row)
+            await index_post(row)
             work.record(event(Kind.POST_CREATED, row))
             for met in await matching.match(work, ctx, row):
                 author = frozenset({met.author_id})
@@ -167,7 +167,7 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
         if not changed:
             raise Conflict("The post has been edited or deleted meanwhile", current=post_id)
         await keep_revision(SubjectKind.POST, post_id, row.body)
-        await indexed(replace(row, body=body))
+        await index_post(replace(row, body=body))
         work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -181,7 +181,7 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_delete(ctx.viewer, row):
-        raise await refused(ctx, "post.delete", "Only its author or a moderator may delete a post", row)
+        raise await refusal(ctx, "post.delete", "Only its author or a moderator may delete a post", row)
     async with ctx.unit_of_work() as work:
         deleted = await execute(
             "UPDATE post SET deleted_at = ?, pinned_at = NULL WHERE id = ? AND deleted_at IS NULL"
@@ -193,11 +193,11 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
             raise NotFound
         await search.forget(post_id)
         if row.group_id:
-            await posting.unposted(row.group_id)
+            await posting.decrement_posts(row.group_id)
         if posts.looks_after(ctx.viewer, row) and row.author_id != ctx.account_id:
-            await posting.moderated(work, ctx, row.wall_id, row.author_id, GroupAction.POST_DELETED)
+            await posting.record_moderation(work, ctx, row.wall_id, row.author_id, GroupAction.POST_DELETED)
         elif not posts.is_author(ctx.viewer, row):
-            await audited(ctx, "post.delete", row, Power.MODERATE)
+            await audit_act(ctx, "post.delete", row, Power.MODERATE)
         work.record(event(Kind.POST_DELETED, row))
     return row
 
@@ -211,7 +211,7 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_set_state(ctx.viewer, row):
-        raise await refused(ctx, "post.state", "Only its author or a moderator may say that", row)
+        raise await refusal(ctx, "post.state", "Only its author or a moderator may say that", row)
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",
@@ -222,7 +222,7 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
         if changed:
             await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)
             if not (posts.is_author(ctx.viewer, row) or posts.looks_after(ctx.viewer, row)):
-                await audited(ctx, "post.state", row, Power.MODERATE, detail=state.value)
+                await audit_act(ctx, "post.state", row, Power.MODERATE, detail=state.value)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -235,7 +235,7 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_pin(ctx.viewer, row):
-        raise await refused(
+        raise await refusal(
             ctx, "post.pin", "Only the committee pins in the feed, a moderator in a group", row
         )
     async with ctx.unit_of_work() as work:
@@ -247,7 +247,7 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
         )
         if changed:
             if row.group_id is None:
-                await audited(ctx, "post.pin" if pinned else "post.unpin", row, Power.PIN_POSTS)
+                await audit_act(ctx, "post.pin" if pinned else "post.unpin", row, Power.PIN_POSTS)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -278,7 +278,7 @@ async def insert(row: PostRow) -> None:
     )
 
 
-async def indexed(row: PostRow) -> None:
+async def index_post(row: PostRow) -> None:
     """Have a post found by what it says."""
     await search.index(
         SearchKind.POST, row.id, row.body, community_id=row.community_id, audience={row.scope_id}
@@ -312,14 +312,14 @@ def event(kind: Kind, row: PostRow) -> Event:
     )
 
 
-async def refused(ctx: Context, action: str, message: str, row: PostRow) -> NotAllowed:
+async def refusal(ctx: Context, action: str, message: str, row: PostRow) -> NotAllowed:
     """The error to raise; the attempt is kept, unless that would say who belongs to a group or a branch."""
     if posts.is_for_members(row):
         return NotAllowed(message)
     return await audit.refuse(ctx, action, message, community_id=row.community_id, subject_id=row.id)
 
 
-async def audited(ctx: Context, action: str, row: PostRow, power: Power, detail: str = "") -> None:
+async def audit_act(ctx: Context, action: str, row: PostRow, power: Power, detail: str = "") -> None:
     await audit.record(
         ctx,
         action,
@@ -331,7 +331,7 @@ async def audited(ctx: Context, action: str, row: PostRow, power: Power, detail:
 
 
 @dataclass(slots=True)
-class Lived:
+class DisplayedHome:
     estate_id: UUID
 
 
@@ -345,7 +345,7 @@ async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate 
             raise InvalidInput(estateId="There is no such estate in this community")
         return wanted
     own = await select_one(
-        Lived,
+        DisplayedHome,
         "SELECT b.estate_id FROM home h JOIN building b ON b.id = h.building_id"
         " WHERE h.id IN (?) AND h.community_id = ? ORDER BY h.id LIMIT 1",
         ctx.viewer.homes,
@@ -403,7 +403,7 @@ async def followed_community(ctx: Context, community_id: UUID) -> frozenset[UUID
 
 
 async def feeds_of(
-    ctx: Context, walls: Sequence[CommunityRow | GroupRow], wanted: Wanted, args: PageArgs
+    ctx: Context, walls: Sequence[CommunityRow | GroupRow], wanted: FeedCriteria, args: PageArgs
 ) -> list[Page[PostRow]]:
     """A page of each community's or group's posts that the viewer may see."""
     where = posts.visible_to(ctx.viewer)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from models.audit import AuditRow, Wanted
+from models.audit import AuditCriteria, AuditRow
 from models.identity import CommunityRow, neighbour_key
 from models.organisations import OrganisationRow, Role
 from resolvers import audit
@@ -106,11 +106,11 @@ def wanted(
     refused: bool | None,
     since: datetime | None,
     until: datetime | None,
-) -> Wanted:
+) -> AuditCriteria:
     neighbour = key_of("actorId", actor_id, "Neighbour") if actor_id else None
     account_id = neighbour_key(community_id, neighbour) if neighbour else None
     since, until = audit.check_moments(since=since, until=until)
-    return Wanted(account_id, action, refused, since, until)
+    return AuditCriteria(account_id, action, refused, since, until)
 
 
 @strawberry.type

@@ -18,7 +18,7 @@ from resolvers import posts as feed
 from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
 from resolvers.party import contents
-from resolvers.posts import OWN_ESTATE, Wanted
+from resolvers.posts import OWN_ESTATE, FeedCriteria
 from resolvers.requests import board
 from schema.comments import AfterCursor, Commented
 from schema.connections import After, Before, Connection, Edge, First, Last, page_args
@@ -195,10 +195,10 @@ def wanted_of(
     author: strawberry.ID | None,
     order: PostOrder,
     in_groups: bool = False,
-) -> Wanted:
+) -> FeedCriteria:
     """What the arguments of a list of posts ask for. Raises InvalidInput."""
     by = None if author is None else neighbour_key(community_id, key_of("author", author, "Neighbour"))
-    return Wanted(
+    return FeedCriteria(
         kinds=None if kinds is None else frozenset(kinds),
         states=None if states is None else frozenset(states),
         estate_id=None if estate is None else key_of("estate", estate, "Estate"),

@@ -15,7 +15,7 @@ from models.storage.rows import columns, execute, select
 from resolvers.jobs import Worker
 from resolvers.requests import board, handling, opening
 from resolvers.requests.handling import Act
-from resolvers.requests.opening import Draft, Place
+from resolvers.requests.opening import Place, RequestDraft
 from tests.world import World
 
 keys = count(1)
@@ -44,7 +44,7 @@ class Scene:
         return await opening.submit(
             await self.world.context(by or self.reporter),
             community_id=self.community.id,
-            draft=Draft(category, title, "从三楼往上一直响", Place(**place)),
+            draft=RequestDraft(category, title, "从三楼往上一直响", Place(**place)),
             key=f"key {next(keys)}",
         )
 

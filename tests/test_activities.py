@@ -31,7 +31,7 @@ from resolvers.activities.drafts import Draft
 from resolvers.activities.reading import Wanted
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, Unauthenticated
 from resolvers.groups import founding
-from resolvers.groups.founding import Draft as GroupDraft
+from resolvers.groups.founding import GroupDraft as GroupDraft
 from resolvers.jobs import Worker
 from subscriptions.events import Kind
 from tests.activity_scene import DAY, HOUR, Scene, scene_in

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import audit as log
-from models.audit import NO_COMMUNITY, AuditChain, AuditEntry, AuditRow, Wanted, digest, genesis
+from models.audit import NO_COMMUNITY, AuditChain, AuditCriteria, AuditEntry, AuditRow, digest, genesis
 from models.base import new_id
 from models.identity import Account, Community, CommunityRow
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
@@ -348,10 +348,10 @@ async def test_who_may_read_what(
     await acted(manager, community, "ofCompany")
     args = PageArgs(first=10)
     leader = await world.context(admin)
-    (page,) = await audit.log_of_communities(leader, [await row_of(community)], Wanted(), args)
+    (page,) = await audit.log_of_communities(leader, [await row_of(community)], AuditCriteria(), args)
     assert [row.action for row in page.items] == ["ofCompany", "ofCommittee"]
     for ctx in (leader, manager):
-        (page,) = await audit.log_of_organisations(ctx, [await office_row(company)], Wanted(), args)
+        (page,) = await audit.log_of_organisations(ctx, [await office_row(company)], AuditCriteria(), args)
         assert [row.action for row in page.items] == ["ofCompany"]
     rows = await entries(community)
     ids = [row.id for row in rows]
@@ -366,24 +366,24 @@ async def test_who_may_read_what(
         ctx = await world.context(account)
         before = await AuditEntry.filter(refused=True).count()
         with pytest.raises(NotAllowed):
-            await audit.log_of_communities(ctx, [await row_of(community)], Wanted(), args)
+            await audit.log_of_communities(ctx, [await row_of(community)], AuditCriteria(), args)
         with pytest.raises(NotAllowed):
-            await audit.log_of_organisations(ctx, [await office_row(company)], Wanted(), args)
+            await audit.log_of_organisations(ctx, [await office_row(company)], AuditCriteria(), args)
         with pytest.raises(NotAllowed):
-            await exports.audit_of_communities(ctx, [await row_of(community)], Wanted())
+            await exports.audit_of_communities(ctx, [await row_of(community)], AuditCriteria())
         assert await AuditEntry.filter(refused=True).count() == before + 3
         assert await audit.visible_by_ids(ctx, ids) == [None, None]
     with pytest.raises(NotAllowed):
-        await audit.log_of_communities(manager, [await row_of(community)], Wanted(), args)
+        await audit.log_of_communities(manager, [await row_of(community)], AuditCriteria(), args)
 
 
 async def test_strangers_do_not_write_into_a_log(world: World, community: Community) -> None:
     stranger = await world.officer(await world.organisation(await world.community()), Role.ADMIN)
     ctx, row = await world.context(stranger), await row_of(community)
     with pytest.raises(NotFound):
-        await audit.log_of_communities(ctx, [row], Wanted(), PageArgs(first=1))
+        await audit.log_of_communities(ctx, [row], AuditCriteria(), PageArgs(first=1))
     with pytest.raises(NotFound):
-        await exports.audit_of_communities(ctx, [row], Wanted())
+        await exports.audit_of_communities(ctx, [row], AuditCriteria())
     assert await entries(community) == []
 
 
@@ -395,17 +395,17 @@ async def test_filters(world: World, community: Community, committee: Organisati
     await audit.refuse(await world.context(clerk), "one", "No", community_id=community.id)
     row, rows = await row_of(community), await entries(community)
 
-    async def found(wanted: Wanted) -> list[int]:
+    async def found(wanted: AuditCriteria) -> list[int]:
         (page,) = await audit.log_of_communities(leader, [row], wanted, PageArgs(first=10))
         return [item.number for item in page.items]
 
-    assert await found(Wanted()) == [4, 3, 2, 1]
-    assert await found(Wanted(account_id=clerk.id)) == [4, 3]
-    assert await found(Wanted(action="two")) == [3, 2]
-    assert await found(Wanted(refused=True)) == [4]
-    assert await found(Wanted(refused=False, action="one")) == [1]
-    assert await found(Wanted(since=rows[2].created_at)) == [4, 3]
-    assert await found(Wanted(until=rows[2].created_at)) == [2, 1]
+    assert await found(AuditCriteria()) == [4, 3, 2, 1]
+    assert await found(AuditCriteria(account_id=clerk.id)) == [4, 3]
+    assert await found(AuditCriteria(action="two")) == [3, 2]
+    assert await found(AuditCriteria(refused=True)) == [4]
+    assert await found(AuditCriteria(refused=False, action="one")) == [1]
+    assert await found(AuditCriteria(since=rows[2].created_at)) == [4, 3]
+    assert await found(AuditCriteria(until=rows[2].created_at)) == [2, 1]
 
 
 async def test_pages_and_their_cost(world: World, community: Community, admin: Account) -> None:
@@ -414,7 +414,7 @@ async def test_pages_and_their_cost(world: World, community: Community, admin: A
     for count in (1, 299):
         await acted(ctx, community, *(["act"] * count))
         async with counted() as queries:
-            (page,) = await audit.log_of_communities(ctx, [row], Wanted(), PageArgs(first=100))
+            (page,) = await audit.log_of_communities(ctx, [row], AuditCriteria(), PageArgs(first=100))
             await audit.actors_of(ctx, page.items)
             await audit.offices_of(ctx, page.items)
         costs.append(queries.count)
@@ -422,7 +422,7 @@ async def test_pages_and_their_cost(world: World, community: Community, admin: A
     numbers, after = [], None
     while True:
         args = PageArgs(first=100, after=after)
-        (page,) = await audit.log_of_communities(ctx, [row], Wanted(), args)
+        (page,) = await audit.log_of_communities(ctx, [row], AuditCriteria(), args)
         numbers += [item.number for item in page.items]
         if not page.has_next_page:
             break
@@ -448,7 +448,7 @@ async def test_the_head_is_for_all_who_may_look(world: World, community: Communi
 async def test_an_export_names_nobody(world: World, community: Community, admin: Account) -> None:
     ctx, row = replace(await world.context(admin), language="en"), await row_of(community)
     await acted(ctx, community, "one", "two", detail="王小明来电")
-    (text,) = await exports.audit_of_communities(ctx, [row], Wanted())
+    (text,) = await exports.audit_of_communities(ctx, [row], AuditCriteria())
     head, first, second = csv.reader(io.StringIO(text))
     assert head == exports.AUDIT_HEADS["en"]
     rows = await entries(community)
@@ -459,7 +459,7 @@ async def test_an_export_names_nobody(world: World, community: Community, admin:
     )
     # To take it is an act itself, and the next export has it.
     assert rows[2].action == "exportAuditLog"
-    (text,) = await exports.audit_of_communities(replace(ctx, language="zh-Hans"), [row], Wanted())
+    (text,) = await exports.audit_of_communities(replace(ctx, language="zh-Hans"), [row], AuditCriteria())
     assert "exportAuditLog,完成" in text
 
 
@@ -470,8 +470,8 @@ async def test_a_long_export_is_refused_and_never_cut(
     ctx, row = await world.context(admin), await row_of(community)
     await acted(ctx, community, "a", "b", "c", "d")
     with pytest.raises(InvalidInput):
-        await exports.audit_of_communities(ctx, [row], Wanted())
-    (text,) = await exports.audit_of_communities(ctx, [row], Wanted(action="a"))
+        await exports.audit_of_communities(ctx, [row], AuditCriteria())
+    (text,) = await exports.audit_of_communities(ctx, [row], AuditCriteria(action="a"))
     assert len(text.splitlines()) == 2
 
 

@@ -38,7 +38,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.jobs import PREPARATIONS, Worker
 from resolvers.requests import handling, opening
 from resolvers.requests.handling import Act
-from resolvers.requests.opening import Draft, Place
+from resolvers.requests.opening import Place, RequestDraft
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -156,7 +156,7 @@ async def test_the_computation_leaves_the_event_loop_free(
         threads.append(threading.current_thread())
         time.sleep(0.3)
 
-    monkeypatch.setattr(analysis, "computed", slow)
+    monkeypatch.setattr(analysis, "compute_map", slow)
     row, _ = await disputed(scene)
     await Job.filter(subject_id=row.id).update(due_at=now())
     working = asyncio.ensure_future(Worker(scene.world.services).work())
@@ -319,7 +319,7 @@ async def test_one_case_from_the_complaint_to_the_verified_result(scene: Estates
     request = await opening.submit(
         resident,
         community_id=scene.community.id,
-        draft=Draft("REPAIR", "装狗厕所", "三号楼后面", Place()),
+        draft=RequestDraft("REPAIR", "装狗厕所", "三号楼后面", Place()),
         key="r",
     )
     item = await added(scene, row, Item("装狗厕所", ExecutionKind.REQUEST, request.id))
@@ -352,7 +352,7 @@ async def test_who_follows_is_told_when_a_linked_case_changes(scene: Estates) ->
     request = await opening.submit(
         await scene.world.context(scene.residents[0]),
         community_id=scene.community.id,
-        draft=Draft("REPAIR", "装狗厕所", "三号楼后面", Place()),
+        draft=RequestDraft("REPAIR", "装狗厕所", "三号楼后面", Place()),
         key="r",
     )
     item = await added(scene, row, Item("装狗厕所", ExecutionKind.REQUEST, request.id))

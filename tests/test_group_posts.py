@@ -18,8 +18,8 @@ from models.storage.rows import dialect, execute
 from resolvers import comments, likes, posts
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
 from resolvers.groups import founding, members, posting, reading
-from resolvers.groups.founding import Draft
-from resolvers.posts import Wanted
+from resolvers.groups.founding import GroupDraft
+from resolvers.posts import FeedCriteria
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
@@ -30,7 +30,7 @@ from tests.world import ids
 
 __all__ = ["club"]
 
-ANY = Wanted()
+ANY = FeedCriteria()
 PAGE = PageArgs(first=100)
 
 
@@ -44,7 +44,7 @@ async def say(club: Club, group: GroupRow, by: Account, body: str = "周六见",
     )
 
 
-async def on(club: Club, account: Account, wall: Any, wanted: Wanted = ANY) -> list[UUID]:
+async def on(club: Club, account: Account, wall: Any, wanted: FeedCriteria = ANY) -> list[UUID]:
     """What the account reads in a group, or in the community's feed."""
     (page,) = await posts.feeds_of(await club.ctx(account), [wall], wanted, PAGE)
     return ids(page.items)
@@ -102,7 +102,7 @@ async def test_a_post_is_for_whom_the_group_is(club: Club, access: GroupAccess) 
         assert await on(club, account, group) == ([row.id] if sees else [])
         found = await posts.visible_by_ids(await club.ctx(account), [row.id])
         assert [it is not None for it in found] == [sees]
-        everywhere = Wanted(in_groups=True)
+        everywhere = FeedCriteria(in_groups=True)
         assert await on(club, account, club.community, everywhere) == ([row.id] if sees else [])
         # The community's feed has what is posted in it only.
         assert await on(club, account, club.community) == []
@@ -184,7 +184,7 @@ async def test_a_post_keeps_the_audience_it_was_written_for(club: Club) -> None:
     group = await club.found(GroupAccess.OPEN)
     early = await say(club, group, club.member, "公开的")
     owner = await club.ctx(club.owner)
-    closing = Draft("羽毛球", "每周六打球", GroupAccess.CLOSED)
+    closing = GroupDraft("羽毛球", "每周六打球", GroupAccess.CLOSED)
     group = await founding.edit(owner, group_id=group.id, draft=closing, version=1)
     late = await say(club, group, club.member, "内部的")
     assert await on(club, club.member, group) == [late.id, early.id]
@@ -390,9 +390,9 @@ async def test_a_groups_pages_are_read_from_indexes(club: Club) -> None:
     for wall in (group, club.community):
         for wanted in (
             ANY,
-            Wanted(order=HOT),
-            Wanted(kinds=frozenset({PostKind.TALK})),
-            Wanted(author_id=club.member.id),
+            FeedCriteria(order=HOT),
+            FeedCriteria(kinds=frozenset({PostKind.TALK})),
+            FeedCriteria(author_id=club.member.id),
         ):
             walls: Any = [wall]
             async with recorded() as statements:

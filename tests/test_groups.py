@@ -17,7 +17,7 @@ from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.groups import founding, joining, members, people, reading
-from resolvers.groups.founding import Draft
+from resolvers.groups.founding import GroupDraft
 from subscriptions.events import STANDING, Kind, community_topic
 from tests.world import World, counted
 
@@ -39,7 +39,7 @@ class Club:
 
     async def found(self, access: GroupAccess = GroupAccess.APPROVAL, **more: Any) -> GroupRow:
         """A group with the owner and the member in it."""
-        draft = Draft(**{"name": "羽毛球", "description": "每周六打球", "access": access, **more})
+        draft = GroupDraft(**{"name": "羽毛球", "description": "每周六打球", "access": access, **more})
         group = await founding.found(
             await self.ctx(self.owner), community_id=self.community.id, draft=draft, key=str(new_id())
         )
@@ -98,7 +98,9 @@ async def refused(what: Awaitable[object], error: type[DomainError]) -> DomainEr
 
 async def test_who_founds_a_group_owns_it(club: Club) -> None:
     ctx = await club.ctx(club.owner)
-    draft = Draft("  羽毛球 \n 小组", "打球 310101199001011234", GroupAccess.OPEN, "守时", ("水平如何?",))
+    draft = GroupDraft(
+        "  羽毛球 \n 小组", "打球 310101199001011234", GroupAccess.OPEN, "守时", ("水平如何?",)
+    )
     made = [await founding.found(ctx, community_id=club.community.id, draft=draft, key="k") for _ in range(2)]
     assert made[0].id == made[1].id
     row = made[0]
@@ -132,7 +134,7 @@ async def test_what_is_no_group(club: Club, field: str, more: dict[str, Any]) ->
 
 
 async def test_only_who_belongs_to_the_community_founds(club: Club) -> None:
-    draft = Draft("羽毛球", "打球", GroupAccess.OPEN)
+    draft = GroupDraft("羽毛球", "打球", GroupAccess.OPEN)
     for account, error in ((club.stranger, NotFound), (None, Unauthenticated)):
         ctx = await club.world.context(account)
         await refused(founding.found(ctx, community_id=club.community.id, draft=draft, key="k"), error)
@@ -143,7 +145,7 @@ async def test_only_who_belongs_to_the_community_founds(club: Club) -> None:
 async def test_those_who_look_after_it_edit_it_as_they_have_read_it(club: Club) -> None:
     group = await club.found()
     ctx = await club.ctx(club.owner)
-    draft = Draft("乒乓球", "改打乒乓了", GroupAccess.APPROVAL, "带拍子")
+    draft = GroupDraft("乒乓球", "改打乒乓了", GroupAccess.APPROVAL, "带拍子")
     edited = await founding.edit(ctx, group_id=group.id, draft=draft, version=group.version)
     assert (edited.name, edited.rules, edited.version) == ("乒乓球", "带拍子", 2)
     error = await refused(founding.edit(ctx, group_id=group.id, draft=draft, version=1), Conflict)
@@ -163,7 +165,7 @@ async def test_only_the_owner_says_who_may_come_in(club: Club) -> None:
     await members.appoint(
         await club.ctx(club.owner), group_id=group.id, neighbour_id=club.face(club.member), moderator=True
     )
-    closing = Draft("羽毛球", "每周六打球", GroupAccess.CLOSED)
+    closing = GroupDraft("羽毛球", "每周六打球", GroupAccess.CLOSED)
     ctx = await club.ctx(club.member)
     await refused(founding.edit(ctx, group_id=group.id, draft=closing, version=1), NotAllowed)
     assert await club.knows(club.neighbour, group)
@@ -486,7 +488,7 @@ async def test_suggestions_are_near_and_lively_and_nothing_hidden(club: Club) ->
     far = await world.neighbour(club.community)
 
     async def made(by: Account, name: str, access: GroupAccess = GroupAccess.APPROVAL) -> UUID:
-        draft = Draft(name, "说明", access)
+        draft = GroupDraft(name, "说明", access)
         row = await founding.found(
             await world.context(by), community_id=club.community.id, draft=draft, key=name
         )

@@ -15,7 +15,7 @@ from models.posts import Post, PostKind, PostRow, PostState
 from models.storage.paging import PageArgs
 from resolvers import matching, posts
 from resolvers.groups import founding
-from resolvers.groups.founding import Draft
+from resolvers.groups.founding import GroupDraft
 from subscriptions.events import Kind, community_topic
 from tests.test_groups import Club, club
 from tests.world import counted
@@ -99,7 +99,7 @@ async def test_nothing_is_met_across_communities_or_groups(club: Club) -> None:
     await posts.create_post(there, community_id=elsewhere, kind=PostKind.LOST, body=LOST, key="k")
     group = await club.found(GroupAccess.OPEN)
     early = await say(club, club.owner, PostKind.LOST, LOST, group)
-    closing = Draft("羽毛球", "每周六打球", GroupAccess.CLOSED)
+    closing = GroupDraft("羽毛球", "每周六打球", GroupAccess.CLOSED)
     await founding.edit(await club.ctx(club.owner), group_id=group.id, draft=closing, version=1)
     inside = await say(club, club.member, PostKind.FOUND, FOUND, group)
     outside = await say(club, club.member, PostKind.FOUND, FOUND)

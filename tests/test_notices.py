@@ -32,7 +32,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.notices import publishing, reading, receipts
 from resolvers.notices.audiences import Place, RoleHolders, Wanted, natural
-from resolvers.notices.publishing import Change, Draft
+from resolvers.notices.publishing import NoticeChange, NoticeDraft
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -64,14 +64,14 @@ class Scene:
     async def as_officer(self) -> Context:
         return await self.world.context(self.officer)
 
-    def draft(self, **changes: Any) -> Draft:
+    def draft(self, **changes: Any) -> NoticeDraft:
         said: dict[str, Any] = {
             "category": NoticeCategory.OUTAGE,
             "severity": Severity.URGENT,
             "title": "停电通知",
             "body": "2、3号楼明日停电。",
         }
-        return Draft(**{**said, **changes})
+        return NoticeDraft(**{**said, **changes})
 
     async def publish(self, *audience: Wanted, ctx: Context | None = None, **changes: Any) -> NoticeRow:
         return await publishing.publish(
@@ -385,7 +385,7 @@ async def test_an_update_supersedes_and_goes_to_the_same_homes(scene: Scene) -> 
     await scene.world.home(scene.buildings[0])
     until = now() + timedelta(hours=10)
     new = await publishing.update(
-        await scene.as_officer(), notice_id=old.id, version=1, change=Change(ends_at=until), key="k"
+        await scene.as_officer(), notice_id=old.id, version=1, change=NoticeChange(ends_at=until), key="k"
     )
     assert (new.root_id, new.supersedes_id, new.status) == (old.id, old.id, NoticeStatus.ACTIVE)
     assert (new.title, new.body, new.ends_at) == (old.title, old.body, until)
@@ -402,11 +402,11 @@ async def test_an_update_supersedes_and_goes_to_the_same_homes(scene: Scene) -> 
 async def test_a_superseded_notice_conflicts_with_what_is_current(scene: Scene) -> None:
     old = await scene.publish()
     ctx = await scene.as_officer()
-    new = await publishing.update(ctx, notice_id=old.id, version=1, change=Change(title="新"), key="a")
+    new = await publishing.update(ctx, notice_id=old.id, version=1, change=NoticeChange(title="新"), key="a")
     resident = await scene.world.context(scene.residents[0])
     for attempt in (
-        publishing.update(ctx, notice_id=old.id, version=1, change=Change(title="旧"), key="b"),
-        publishing.update(ctx, notice_id=old.id, version=2, change=Change(title="旧"), key="c"),
+        publishing.update(ctx, notice_id=old.id, version=1, change=NoticeChange(title="旧"), key="b"),
+        publishing.update(ctx, notice_id=old.id, version=2, change=NoticeChange(title="旧"), key="c"),
         publishing.cancel(ctx, notice_id=old.id, version=2, reason="恢复"),
         receipts.acknowledge(resident, notice_id=old.id),
     ):
@@ -415,7 +415,9 @@ async def test_a_superseded_notice_conflicts_with_what_is_current(scene: Scene) 
         assert refused.value.current == new.id
     assert await Notice.all().count() == 2
     assert not await Receipt.filter(acknowledged_at__isnull=False).exists()
-    again = await publishing.update(ctx, notice_id=old.id, version=1, change=Change(title="新"), key="a")
+    again = await publishing.update(
+        ctx, notice_id=old.id, version=1, change=NoticeChange(title="新"), key="a"
+    )
     assert again.id == new.id
 
 
@@ -424,7 +426,7 @@ async def test_of_two_updates_at_once_one_wins(scene: Scene) -> None:
     ctx = await scene.as_officer()
     results = await asyncio.gather(
         *(
-            publishing.update(ctx, notice_id=old.id, version=1, change=Change(title=str(n)), key=str(n))
+            publishing.update(ctx, notice_id=old.id, version=1, change=NoticeChange(title=str(n)), key=str(n))
             for n in range(4)
         ),
         return_exceptions=True,
@@ -437,7 +439,7 @@ async def test_of_two_updates_at_once_one_wins(scene: Scene) -> None:
 
 async def test_a_milder_update_reaches_those_who_follow_only_severe_notices(scene: Scene) -> None:
     old = await scene.publish(severity=Severity.EMERGENCY)
-    change = Change(severity=Severity.INFORMATION)
+    change = NoticeChange(severity=Severity.INFORMATION)
     await publishing.update(await scene.as_officer(), notice_id=old.id, version=1, change=change, key="k")
     (updated,) = await scene.events(Kind.NOTICE_UPDATED)
     assert updated.facts["severity"] == "EMERGENCY"
@@ -464,7 +466,9 @@ async def test_only_the_publishing_office_updates_and_cancels(scene: Scene) -> N
     for account in (scene.residents[0], worker):
         ctx = await scene.world.context(account)
         with pytest.raises(NotAllowed):
-            await publishing.update(ctx, notice_id=notice.id, version=1, change=Change(title="x"), key="k")
+            await publishing.update(
+                ctx, notice_id=notice.id, version=1, change=NoticeChange(title="x"), key="k"
+            )
         with pytest.raises(NotAllowed):
             await publishing.cancel(ctx, notice_id=notice.id, version=1, reason="x")
     assert await AuditEntry.filter(refused=True).count() == 4
@@ -661,7 +665,7 @@ async def test_followers_of_urgent_notices_get_no_others(scene: Scene) -> None:
     for severity in Severity:
         await scene.publish(severity=severity)
     old = await scene.publish(severity=Severity.URGENT)
-    milder = Change(severity=Severity.INFORMATION)
+    milder = NoticeChange(severity=Severity.INFORMATION)
     await publishing.update(await scene.as_officer(), notice_id=old.id, version=1, change=milder, key="k")
     variables = {"id": global_id("Community", scene.community.id), "least": "URGENT"}
     resident = await scene.world.context(scene.residents[0])

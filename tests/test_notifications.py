@@ -19,7 +19,7 @@ from resolvers.errors import InvalidInput, NotFound, Unauthenticated
 from resolvers.identity.accounts import account_of
 from resolvers.notices import publishing
 from resolvers.notices.audiences import Place
-from resolvers.notices.publishing import Draft
+from resolvers.notices.publishing import NoticeDraft
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -181,7 +181,9 @@ async def publish(world: World, committee: Organisation, officer: Account) -> UU
     notice = await publishing.publish(
         await world.context(officer),
         organisation_id=committee.id,
-        draft=Draft(category=NoticeCategory.GENERAL, severity=Severity.IMPORTANT, title="通知", body="内容"),
+        draft=NoticeDraft(
+            category=NoticeCategory.GENERAL, severity=Severity.IMPORTANT, title="通知", body="内容"
+        ),
         audience=[Place(AudienceKind.COMMUNITY, committee.community_id)],
         key=str(new_id()),
     )

@@ -34,7 +34,7 @@ from resolvers.jobs import Worker
 from resolvers.media import uploads
 from resolvers.party import articles, contents, publishing
 from resolvers.party.articles import Draft
-from resolvers.posts import Wanted
+from resolvers.posts import FeedCriteria
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
@@ -89,7 +89,7 @@ async def kinds(scene: Branch) -> list[Kind]:
 
 async def feed(scene: Branch, account: Account) -> list[str]:
     ctx = await scene.ctx(account)
-    (page,) = await posts.feeds_of(ctx, [scene.community], Wanted(), PageArgs(first=20))  # type: ignore[list-item]
+    (page,) = await posts.feeds_of(ctx, [scene.community], FeedCriteria(), PageArgs(first=20))  # type: ignore[list-item]
     return [row.body for row in page.items]
 
 

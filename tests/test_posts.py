@@ -24,7 +24,7 @@ from resolvers.errors import (
     Unauthenticated,
 )
 from resolvers.masking import mask
-from resolvers.posts import Wanted
+from resolvers.posts import FeedCriteria
 from subscriptions.events import Kind, community_topic
 from tests.world import World
 
@@ -66,7 +66,7 @@ async def place(world: World) -> Place:
     )
 
 
-async def feed(ctx: Context, community: Community, wanted: Wanted = Wanted()) -> list[UUID]:  # noqa: B008
+async def feed(ctx: Context, community: Community, wanted: FeedCriteria = FeedCriteria()) -> list[UUID]:  # noqa: B008
     (page,) = await posts.feeds_of(ctx, [community], wanted, PageArgs(first=100))  # type: ignore[list-item]
     return [row.id for row in page.items]
 
@@ -289,7 +289,7 @@ async def test_a_settled_post_leaves_the_open_list(place: Place) -> None:
         settled = await posts.set_post_state(ctx, post_id=row.id, state=PostState.RESOLVED)
         assert settled.state is PostState.RESOLVED
     assert await place.kinds() == [Kind.POST_CREATED, Kind.POST_CHANGED]
-    assert await feed(ctx, place.community, Wanted(states=frozenset({PostState.OPEN}))) == []
+    assert await feed(ctx, place.community, FeedCriteria(states=frozenset({PostState.OPEN}))) == []
     assert await feed(ctx, place.community) == [row.id]
     again = await posts.set_post_state(ctx, post_id=row.id, state=PostState.OPEN)
     assert again.state is PostState.OPEN

@@ -31,7 +31,7 @@ from resolvers.errors import InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.notices import Deliveries, publishing, reach, reading, receipts
 from resolvers.notices import deliveries as deliveries_module
 from resolvers.notices.audiences import Place
-from resolvers.notices.publishing import Draft
+from resolvers.notices.publishing import NoticeDraft
 from resolvers.notices.reach import Reach
 from schema.build import graphql_schema
 from schema.node import global_id
@@ -128,7 +128,7 @@ async def make_scene(world: World) -> Scene:
     notice = await publishing.publish(
         await world.context(officer),
         organisation_id=committee.id,
-        draft=Draft(
+        draft=NoticeDraft(
             category=NoticeCategory.SAFETY, severity=Severity.EMERGENCY, title="燃气泄漏", body="请撤离"
         ),
         audience=[Place(AudienceKind.COMMUNITY, community.id)],
@@ -353,7 +353,7 @@ async def test_a_thousand_deliveries_take_few_statements(scene: Scene) -> None:
     notice = await publishing.publish(
         await scene.world.context(scene.officer),
         organisation_id=scene.committee.id,
-        draft=Draft(category=NoticeCategory.SAFETY, severity=Severity.URGENT, title="a", body="b"),
+        draft=NoticeDraft(category=NoticeCategory.SAFETY, severity=Severity.URGENT, title="a", body="b"),
         audience=[Place(AudienceKind.BUILDING, building.id)],
         key="many",
     )

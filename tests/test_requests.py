@@ -31,8 +31,8 @@ from models.storage.paging import PageArgs
 from resolvers import posts as feed
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.requests import board, following, opening, policies, queues, statistics
-from resolvers.requests.board import Wanted
-from resolvers.requests.opening import Draft, Place
+from resolvers.requests.board import RequestCriteria
+from resolvers.requests.opening import Place, RequestDraft
 from resolvers.requests.policies import Setting
 from resolvers.requests.statistics import Period
 from subscriptions.events import Kind, Logged, community_topic
@@ -100,7 +100,7 @@ async def test_a_report_goes_to_the_office_of_its_category(scene: Scene) -> None
 
 async def test_a_report_sent_again_is_one_report(scene: Scene) -> None:
     ctx = await scene.world.context(scene.reporter)
-    draft = Draft("REPAIR", "灯坏了", "楼道灯坏了", Place())
+    draft = RequestDraft("REPAIR", "灯坏了", "楼道灯坏了", Place())
 
     async def send() -> Any:
         return (await opening.submit(ctx, community_id=scene.community.id, draft=draft, key="k")).id
@@ -140,7 +140,7 @@ async def test_a_community_without_the_office_has_the_committee(world: World) ->
     community = await world.community()
     reporter = await world.neighbour(community)
     ctx = await world.context(reporter)
-    draft = Draft("REPAIR", "灯坏了", "楼道灯坏了", Place())
+    draft = RequestDraft("REPAIR", "灯坏了", "楼道灯坏了", Place())
     with pytest.raises(InvalidInput):
         await opening.submit(ctx, community_id=community.id, draft=draft, key="a")
     committee = await world.organisation(community)
@@ -470,20 +470,20 @@ async def test_the_board_filters(scene: Scene) -> None:
     ctx = await scene.world.context(scene.neighbour)
     ours = CommunityRow(scene.community.id, "", now())
 
-    async def found(wanted: Wanted) -> list[Any]:
+    async def found(wanted: RequestCriteria) -> list[Any]:
         (page,) = await board.board_of(ctx, [ours], wanted, PAGE)
         return ids(page.items)
 
     own = await ServiceRequest.get(category="GOVERNMENT")
-    assert await found(Wanted()) == [done.id, own.id, tree.id, lift.id]
-    assert await found(Wanted(building_id=scene.building.id)) == [lift.id]
-    assert await found(Wanted(categories=frozenset({"ENVIRONMENT"}))) == [tree.id]
-    assert await found(Wanted(overdue=True)) == [tree.id]
-    assert await found(Wanted(overdue=False)) == [done.id, own.id, lift.id]
-    assert await found(Wanted(open=False)) == [done.id]
-    assert await found(Wanted(states=frozenset({S.SUBMITTED}), mine=True)) == [own.id, tree.id]
-    assert await found(Wanted(followed=True)) == [lift.id]
-    assert await found(Wanted(office_id=scene.committee.id)) == [own.id]
+    assert await found(RequestCriteria()) == [done.id, own.id, tree.id, lift.id]
+    assert await found(RequestCriteria(building_id=scene.building.id)) == [lift.id]
+    assert await found(RequestCriteria(categories=frozenset({"ENVIRONMENT"}))) == [tree.id]
+    assert await found(RequestCriteria(overdue=True)) == [tree.id]
+    assert await found(RequestCriteria(overdue=False)) == [done.id, own.id, lift.id]
+    assert await found(RequestCriteria(open=False)) == [done.id]
+    assert await found(RequestCriteria(states=frozenset({S.SUBMITTED}), mine=True)) == [own.id, tree.id]
+    assert await found(RequestCriteria(followed=True)) == [lift.id]
+    assert await found(RequestCriteria(office_id=scene.committee.id)) == [own.id]
 
 
 # A complaint of the feed

@@ -19,7 +19,7 @@ from resolvers.deliberations.topics import Topic
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.notices import publishing
 from resolvers.notices.audiences import Place
-from resolvers.notices.publishing import Change, Draft
+from resolvers.notices.publishing import NoticeChange, NoticeDraft
 from resolvers.search import finding
 from tests.world import World, counted
 
@@ -49,7 +49,7 @@ class Street:
         return await publishing.publish(
             await self.world.context(self.officer),
             organisation_id=self.committee.id,
-            draft=Draft(
+            draft=NoticeDraft(
                 category=NoticeCategory.OUTAGE, severity=Severity.INFORMATION, title=title, body=body
             ),
             audience=[Place(AudienceKind.BUILDING, building.id)],
@@ -162,7 +162,7 @@ async def test_of_superseded_notices_the_latest_is_found(street: Street) -> None
     first = await street.notice("停电通知", "九点到十七点", street.there)
     ctx = await street.world.context(street.officer)
     update = await publishing.update(
-        ctx, notice_id=first.id, version=first.version, change=Change(body="延长到十九点"), key="u"
+        ctx, notice_id=first.id, version=first.version, change=NoticeChange(body="延长到十九点"), key="u"
     )
     assert await street.found("停电通知") == [update.id]
     assert await street.found("十七") == []

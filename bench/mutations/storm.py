@@ -100,7 +100,7 @@ async def publish(url: str, secrets: dict[str, str], town: Town) -> tuple[UUID, 
         notice = await publishing.publish(
             Context(world.services, found[officer.id]),
             organisation_id=committee.id,
-            draft=publishing.Draft(
+            draft=publishing.NoticeDraft(
                 category=NoticeCategory.GENERAL,
                 severity=Severity.IMPORTANT,
                 title="停水通知",

@@ -28,7 +28,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.limits import Limit
-from resolvers.notices.reach import inert
+from resolvers.notices.reach import spreadsheet_safe
 from subscriptions.work import Work
 
 DIGITS = 6
@@ -193,8 +193,8 @@ async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None
     for row, face in zip(found, faces, strict=True):
         lines[row.activity_id].append(
             (
-                inert(face.display_name),
-                inert(face.building or ""),
+                spreadsheet_safe(face.display_name),
+                spreadsheet_safe(face.building or ""),
                 words[row.state],
                 row.companions,
                 row.signed_up_at.isoformat(timespec="seconds"),

@@ -40,7 +40,7 @@ ONE = asyncio.Semaphore(1)
 VALUES = {StatementChoice.AGREE: 1, StatementChoice.DISAGREE: -1, StatementChoice.PASS: 0}
 
 
-async def ask(deliberation_id: UUID, patience: timedelta = AT_ONCE) -> None:
+async def request_analysis(deliberation_id: UUID, patience: timedelta = AT_ONCE) -> None:
     """Have the map computed, in the transaction that changes the votes; once, however many ask."""
     at = now() + patience
     asked = await execute(
@@ -86,18 +86,18 @@ async def prepare(_services: Services, deliberation_id: UUID) -> Handler:
     )
     before = {row.account_id: Placed(row.x, row.y, row.group_number) for row in stood}
     async with ONE:
-        found = await asyncio.to_thread(computed, votes, before)
+        found = await asyncio.to_thread(compute_map, votes, before)
 
     async def keep(_services: Services, work: Work, deliberation_id: UUID) -> None:
         row = await topics.locked(deliberation_id)
-        kept = await put(row, found, at) if found else await forget(row)
+        kept = await keep_map(row, found, at) if found else await delete_map(row)
         if kept:
             work.record(steps.event(Kind.OPINIONS_ANALYSED, row, row.id))
 
     return keep
 
 
-def computed(votes: Sequence[VoteRow], before: Mapping[UUID, Placed]) -> Opinions | None:
+def compute_map(votes: Sequence[VoteRow], before: Mapping[UUID, Placed]) -> Opinions | None:
     from threadpoolctl import threadpool_limits
 
     casts = [Cast(vote.account_id, vote.statement_id, VALUES[vote.choice]) for vote in votes]
@@ -106,7 +106,7 @@ def computed(votes: Sequence[VoteRow], before: Mapping[UUID, Placed]) -> Opinion
         return opinions.analyse(casts, fewest=FEWEST_PARTICIPANTS, before=before)
 
 
-async def put(row: DeliberationRow, found: Opinions, at: datetime) -> bool:
+async def keep_map(row: DeliberationRow, found: Opinions, at: datetime) -> bool:
     """Keep the map, unless one of later votes is there already."""
     kept = await execute(
         "INSERT INTO opinion_analysis (id, created_at, community_id, deliberation_id, version, computed_at,"
@@ -138,7 +138,7 @@ async def put(row: DeliberationRow, found: Opinions, at: datetime) -> bool:
     return True
 
 
-async def forget(row: DeliberationRow) -> bool:
+async def delete_map(row: DeliberationRow) -> bool:
     """Take the map back when too few are left; whether there was one."""
     await execute("DELETE FROM opinion_point WHERE deliberation_id = ? RETURNING id", row.id)
     return bool(await execute("DELETE FROM opinion_analysis WHERE deliberation_id = ? RETURNING id", row.id))

@@ -87,14 +87,14 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
     title = " ".join(check_text("title", item.title, LONGEST_TITLE).split())
     if item.due_at is not None and item.due_at.tzinfo is None:
         raise InvalidInput(dueAt="Needs a time zone")
-    row = await topics.led(ctx, deliberation_id, "execution.add")
+    row = await topics.led_by_viewer(ctx, deliberation_id, "execution.add")
     await check_link(ctx, row, item)
     item_id = new_id()
     async with ctx.unit_of_work() as work:
         body = [row.id, title, item.kind, item.subject_id, item.organisation_id, item.due_at]
         earlier = await earlier_result(ctx, key, "addExecutionItem", body, item_id)
         if earlier is None:
-            row = await statements.allowing(row.id, Act.EXECUTE)
+            row = await statements.locked_when_allowed(row.id, Act.EXECUTE)
             (counted,) = await execute(
                 "SELECT count(*) AS n FROM execution_item WHERE deliberation_id = ?", row.id
             )
@@ -122,7 +122,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
                 state=made.state,
                 told=await steps.participants(row),
             )
-            await steps.audited(ctx, "execution.add", row, title)
+            await steps.audit_act(ctx, "execution.add", row, title)
     return await by_id(earlier or item_id)
 
 

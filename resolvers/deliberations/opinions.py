@@ -167,9 +167,9 @@ def analyse(
     matrix = matrix_of(votes)
     if len(matrix.participants) < max(fewest, 1) or not matrix.statements:
         return None
-    plane = turned(matrix, plane_of(matrix), before or {})
-    labels, silhouette = grouped(plane.points)
-    numbers = numbered(matrix.participants, plane.points, labels, before or {})
+    plane = aligned(matrix, plane_of(matrix), before or {})
+    labels, silhouette = group_points(plane.points)
+    numbers = number_groups(matrix.participants, plane.points, labels, before or {})
     labels = np.array([numbers[label] for label in labels], dtype=np.int64)
     counts = tallies(matrix, labels)
     return Opinions(
@@ -250,7 +250,7 @@ def plane_of(matrix: Matrix) -> Plane:
     )
 
 
-def turned(matrix: Matrix, plane: Plane, before: Mapping[UUID, Placed]) -> Plane:
+def aligned(matrix: Matrix, plane: Plane, before: Mapping[UUID, Placed]) -> Plane:
     """The plane with its axes pointing as they did, for those who stood there before."""
     signs = np.ones(2)
     known = [row for row, key in enumerate(matrix.participants) if key in before]
@@ -264,7 +264,7 @@ def turned(matrix: Matrix, plane: Plane, before: Mapping[UUID, Placed]) -> Plane
 # The groups
 
 
-def grouped(points: Floats) -> tuple[Ints, float]:
+def group_points(points: Floats) -> tuple[Ints, float]:
     """A label for each point, and the silhouette of the grouping, 0 for a single group."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
@@ -286,7 +286,7 @@ def grouped(points: Floats) -> tuple[Ints, float]:
     return best[1], best[0]
 
 
-def numbered(
+def number_groups(
     participants: Sequence[UUID], points: Floats, labels: Ints, before: Mapping[UUID, Placed]
 ) -> dict[int, int]:
     """The number of each label: that of the group before with which it shares most members.

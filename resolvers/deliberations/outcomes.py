@@ -31,9 +31,9 @@ async def publish(
     body = mask(check_text("body", body, LONGEST))
     if len(cited) > MOST_CITED or len(set(cited)) != len(cited):
         raise InvalidInput(citedStatementIds=f"At most {MOST_CITED}, each once")
-    row = await topics.led(ctx, deliberation_id, "deliberation.outcome")
+    row = await topics.led_by_viewer(ctx, deliberation_id, "deliberation.outcome")
     async with ctx.unit_of_work() as work:
-        before = await statements.allowing(row.id, Act.CONCLUDE)
+        before = await statements.locked_when_allowed(row.id, Act.CONCLUDE)
         found = await statements_cited(before, cited)
         changed = await execute(
             "UPDATE deliberation SET outcome = ?, outcome_by_id = ?, outcome_published_at = ?,"
@@ -59,7 +59,7 @@ async def publish(
             DeliberationAction.OUTCOME_REVISED if revised else DeliberationAction.OUTCOME_PUBLISHED,
             told=await steps.participants(after),
         )
-        await steps.audited(ctx, "deliberation.outcome", after, f"version {after.outcome_version}")
+        await steps.audit_act(ctx, "deliberation.outcome", after, f"version {after.outcome_version}")
     return await topics.visible(ctx, deliberation_id)
 
 

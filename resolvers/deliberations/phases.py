@@ -21,7 +21,7 @@ async def move(
     Backwards, and closing without an outcome, take a reason. Raises InvalidInput, NotFound, NotAllowed,
     Conflict (it has changed since `version`).
     """
-    row = await topics.led(ctx, deliberation_id, "deliberation.move")
+    row = await topics.led_by_viewer(ctx, deliberation_id, "deliberation.move")
     if row.phase not in COURSE:
         raise NotAllowed("Only what has been convened can be moved")
     if phase not in COURSE or phase is row.phase:
@@ -33,7 +33,7 @@ async def move(
         await topics.change(row, version, assignments(row, phase))
         await arrive(work, ctx, row, phase, note=reason)
         action = "deliberation.move_back" if back else "deliberation.move"
-        await steps.audited(ctx, action, row, f"{row.phase.value} → {phase.value} {reason}".strip())
+        await steps.audit_act(ctx, action, row, f"{row.phase.value} → {phase.value} {reason}".strip())
     return await topics.visible(ctx, deliberation_id)
 
 
@@ -41,12 +41,12 @@ async def move(
 async def move_by_time(services: Services, work: Work, deliberation_id: UUID) -> None:
     """Bring a deliberation to the phase that its plan says; whatever has changed since is respected."""
     row = await topics.locked(deliberation_id)
-    ctx = steps.nobody(services)
+    ctx = steps.clock_context(services)
     phase = row.phase_at(now())
     if phase is not row.phase:
         await topics.change(row, row.version, assignments(row, phase))
         await arrive(work, ctx, row, phase, by_clock=True)
-        await steps.audited(ctx, "deliberation.move", row, f"{row.phase.value} → {phase.value}")
+        await steps.audit_act(ctx, "deliberation.move", row, f"{row.phase.value} → {phase.value}")
     if phase is DeliberationPhase.OUTCOME and row.closes_at and row.closes_at <= now():
         # It should close, and nobody has said yet what came of it.
         await execute("UPDATE deliberation SET closes_at = NULL WHERE id = ? RETURNING id", row.id)
@@ -101,4 +101,4 @@ async def arrive(
         by_clock=by_clock,
     )
     if before.phase is DeliberationPhase.STATEMENTS:
-        await analysis.ask(row.id)
+        await analysis.request_analysis(row.id)

@@ -81,7 +81,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
         earlier = await earlier_result(ctx, key, "addStatement", [deliberation_id, body], statement_id)
         if earlier is None:
             await limits.check_rate(ctx, "addStatement", STATEMENTS_AN_HOUR, 3600)
-            row = await allowing(deliberation_id, Act.SUGGEST)
+            row = await locked_when_allowed(deliberation_id, Act.SUGGEST)
             said = await execute(
                 "SELECT id FROM statement WHERE deliberation_id = ? AND fingerprint = ?", row.id, digest
             )
@@ -120,7 +120,7 @@ async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> 
     statement = await visible(ctx, statement_id)
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "voteOnStatement", VOTES_A_MINUTE, 60)
-        row = await allowing(statement.deliberation_id, Act.VOTE)
+        row = await locked_when_allowed(statement.deliberation_id, Act.VOTE)
         if not await lives_there(account_id, row):
             raise NotAllowed("Only verified residents whom the deliberation is for may vote")
         if (await by_id(statement_id)).hidden_at:
@@ -128,14 +128,14 @@ async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> 
         before = await vote_of(account_id, statement_id)
         if before is not choice:
             first = before is None and not await has_voted(account_id, row.id)
-            await put(account_id, statement, choice, before)
+            await write_vote(account_id, statement, choice, before)
             await count(statement_id, choice, before)
             await execute(
                 f"UPDATE deliberation SET vote_count = vote_count + {int(before is None)},"
                 f" participant_count = participant_count + {int(first)} WHERE id = ? RETURNING id",
                 row.id,
             )
-            await analysis.ask(row.id, analysis.PATIENCE)
+            await analysis.request_analysis(row.id, analysis.PATIENCE)
             work.record(steps.event(Kind.DELIBERATION_PARTICIPATION, row, row.id))
     return await by_id(statement_id)
 
@@ -184,7 +184,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
                 subject_id=statement.id,
                 detail=reason,
             )
-            await analysis.ask(row.id)
+            await analysis.request_analysis(row.id)
             work.record(
                 steps.event(Kind.STATEMENT_CHANGED, row, statement.id),
                 steps.event(Kind.DELIBERATION_PARTICIPATION, row, row.id),
@@ -209,7 +209,7 @@ def acting_office(ctx: Context, row: DeliberationRow) -> UUID | None:
     return office_with(ctx.viewer, row.community_id, Power.MODERATE)
 
 
-async def allowing(deliberation_id: UUID, act: Act) -> DeliberationRow:
+async def locked_when_allowed(deliberation_id: UUID, act: Act) -> DeliberationRow:
     """The deliberation, locked in a phase that allows `act`. Raises NotAllowed in any other."""
     row = await topics.locked(deliberation_id)
     if not row.allows(act, now()):
@@ -236,7 +236,7 @@ async def has_voted(account_id: UUID, deliberation_id: UUID) -> bool:
     )
 
 
-async def put(
+async def write_vote(
     account_id: UUID, statement: StatementRow, choice: StatementChoice, before: StatementChoice | None
 ) -> None:
     if before is not None:
@@ -379,7 +379,7 @@ async def next_statements_of(
 
 
 @dataclass(slots=True)
-class Voted:
+class StatementVote:
     statement_id: UUID
     choice: StatementChoice
 
@@ -390,7 +390,7 @@ async def viewer_votes_of(ctx: Context, rows: Sequence[StatementRow]) -> list[St
     if account_id is None:
         return [None] * len(rows)
     found = await select(
-        Voted,
+        StatementVote,
         "SELECT statement_id, choice FROM statement_vote WHERE account_id = ? AND statement_id IN (?)",
         account_id,
         list(dict.fromkeys(row.id for row in rows)),

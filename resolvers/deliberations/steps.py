@@ -35,7 +35,7 @@ class Key:
     account_id: UUID
 
 
-def nobody(services: Services) -> Context:
+def clock_context(services: Services) -> Context:
     """The context of what the clock does."""
     return Context(services, NOBODY)
 
@@ -97,7 +97,7 @@ async def record(
     return step_id
 
 
-async def audited(ctx: Context, action: str, row: DeliberationRow, detail: str = "") -> None:
+async def audit_act(ctx: Context, action: str, row: DeliberationRow, detail: str = "") -> None:
     """Put what was done in the convenor's name into the audit log."""
     await audit.record(
         ctx,
@@ -121,11 +121,11 @@ async def participants(row: DeliberationRow) -> list[UUID]:
         row.id,
     )
     # Who has moved away is told nothing more.
-    there = await belonging(row.community_id)
+    there = await members_of_community(row.community_id)
     return sorted(there.intersection({row.author_id, *(found.account_id for found in rows)}))
 
 
-async def belonging(community_id: UUID) -> set[UUID]:
+async def members_of_community(community_id: UUID) -> set[UUID]:
     """Who lives in the community or holds an office in it now."""
     rows = await select(
         Key,

@@ -92,8 +92,8 @@ async def convene(
     """
     _ = ctx.account_id
     topic = checked(topic)
-    plan = planned(plan, DeliberationPhase.GATHERING)
-    organisation = await convening(ctx, organisation_id)
+    plan = checked_plan(plan, DeliberationPhase.GATHERING)
+    organisation = await convening_organisation(ctx, organisation_id)
     if not rules.can_convene(ctx.viewer, organisation.id):
         raise await audit.refuse(
             ctx,
@@ -106,12 +106,16 @@ async def convene(
     deliberation_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "conveneDeliberation", [organisation_id, *said(topic), *said(plan)], deliberation_id
+            ctx,
+            key,
+            "conveneDeliberation",
+            [organisation_id, *fingerprint(topic), *fingerprint(plan)],
+            deliberation_id,
         )
         if earlier is None:
             row = await insert(ctx, deliberation_id, organisation, topic, DeliberationPhase.GATHERING, plan)
             await steps.record(work, ctx, row, DeliberationAction.CONVENED, to_phase=row.phase)
-            await steps.audited(ctx, "deliberation.convene", row)
+            await steps.audit_act(ctx, "deliberation.convene", row)
             await schedule_moves(row)
     return await visible(ctx, earlier or deliberation_id)
 
@@ -124,14 +128,14 @@ async def propose(ctx: Context, *, organisation_id: UUID, topic: Topic, key: str
     """
     _ = ctx.account_id
     topic = checked(topic)
-    organisation = await convening(ctx, organisation_id)
+    organisation = await convening_organisation(ctx, organisation_id)
     if not rules.can_propose(ctx.viewer, organisation.community_id):
         raise NotAllowed(feed.NOT_A_MEMBER)
     await check_places(ctx, organisation.community_id, topic)
     deliberation_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "proposeDeliberation", [organisation_id, *said(topic)], deliberation_id
+            ctx, key, "proposeDeliberation", [organisation_id, *fingerprint(topic)], deliberation_id
         )
         if earlier is None:
             await limits.check_rate(ctx, "proposeDeliberation", PROPOSALS_A_DAY, 24 * 3600)
@@ -153,12 +157,12 @@ async def accept(
     ctx: Context, *, deliberation_id: UUID, version: int, plan: Plan = UNPLANNED
 ) -> DeliberationRow:
     """Open a proposed deliberation. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
-    plan = planned(plan, DeliberationPhase.GATHERING)
-    row = await led(ctx, deliberation_id, "deliberation.accept")
+    plan = checked_plan(plan, DeliberationPhase.GATHERING)
+    row = await led_by_viewer(ctx, deliberation_id, "deliberation.accept")
     async with ctx.unit_of_work() as work:
         await decide(row, version, DeliberationPhase.GATHERING, plan)
         opened = await by_id(row.id)
-        await indexed(opened)
+        await index_deliberation(opened)
         await steps.record(
             work,
             ctx,
@@ -168,7 +172,7 @@ async def accept(
             to_phase=opened.phase,
             told=[row.author_id],
         )
-        await steps.audited(ctx, "deliberation.accept", opened)
+        await steps.audit_act(ctx, "deliberation.accept", opened)
         await schedule_moves(opened)
     return await visible(ctx, deliberation_id)
 
@@ -179,7 +183,7 @@ async def decline(ctx: Context, *, deliberation_id: UUID, version: int, reason: 
     Raises InvalidInput, NotFound, NotAllowed, Conflict.
     """
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
-    row = await led(ctx, deliberation_id, "deliberation.decline")
+    row = await led_by_viewer(ctx, deliberation_id, "deliberation.decline")
     async with ctx.unit_of_work() as work:
         await decide(row, version, DeliberationPhase.DECLINED, UNPLANNED)
         declined = await by_id(row.id)
@@ -193,7 +197,7 @@ async def decline(ctx: Context, *, deliberation_id: UUID, version: int, reason: 
             to_phase=declined.phase,
             told=[row.author_id],
         )
-        await steps.audited(ctx, "deliberation.decline", declined, reason)
+        await steps.audit_act(ctx, "deliberation.decline", declined, reason)
     return await visible(ctx, deliberation_id)
 
 
@@ -202,22 +206,22 @@ async def edit(
 ) -> DeliberationRow:
     """Replace what a deliberation is about, in words. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
     topic = checked(Topic(title, body))
-    row = await led(ctx, deliberation_id, "deliberation.edit")
+    row = await led_by_viewer(ctx, deliberation_id, "deliberation.edit")
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("title = ?, body = ?", (topic.title, topic.body)))
-        await indexed(replace(row, title=topic.title, body=topic.body))
+        await index_deliberation(replace(row, title=topic.title, body=topic.body))
         await feed.keep_revision(posts.SubjectKind.DELIBERATION, row.id, f"{row.title}\n\n{row.body}")
-        await steps.audited(ctx, "deliberation.edit", row)
+        await steps.audit_act(ctx, "deliberation.edit", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
     return await visible(ctx, deliberation_id)
 
 
 async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: Plan) -> DeliberationRow:
     """Say when the phases to come begin. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
-    row = await led(ctx, deliberation_id, "deliberation.plan")
+    row = await led_by_viewer(ctx, deliberation_id, "deliberation.plan")
     if row.phase not in COURSE:
         raise NotAllowed("Only what has been convened has a plan")
-    plan = planned(plan, row.phase)
+    plan = checked_plan(plan, row.phase)
     async with ctx.unit_of_work() as work:
         # Jobs before the deliberation, as whoever does them locks them.
         await unschedule(row.id, MOVE)
@@ -230,7 +234,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
             ),
         )
         await schedule_moves(await by_id(row.id))
-        await steps.audited(ctx, "deliberation.plan", row)
+        await steps.audit_act(ctx, "deliberation.plan", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
     return await visible(ctx, deliberation_id)
 
@@ -264,11 +268,11 @@ async def insert(
         **{field.name: getattr(plan, field.name) for field in fields(plan)},
     )
     row = await by_id(deliberation_id)
-    await indexed(row)
+    await index_deliberation(row)
     return row
 
 
-async def indexed(row: DeliberationRow) -> None:
+async def index_deliberation(row: DeliberationRow) -> None:
     """Have a deliberation found by its title and its text, by whoever may see it."""
     await search.index(
         SearchKind.DELIBERATION,
@@ -324,7 +328,7 @@ def checked(topic: Topic) -> Topic:
     return Topic(mask(title), body, topic.estate_id, topic.post_id)
 
 
-def planned(plan: Plan, phase: DeliberationPhase) -> Plan:
+def checked_plan(plan: Plan, phase: DeliberationPhase) -> Plan:
     """The plan, of which only what comes after `phase` is kept.
 
     Raises InvalidInput unless its times lie ahead, one after the other.
@@ -346,12 +350,12 @@ def planned(plan: Plan, phase: DeliberationPhase) -> Plan:
     return Plan(**kept)
 
 
-def said(value: Topic | Plan) -> list[object]:
+def fingerprint(value: Topic | Plan) -> list[object]:
     """What makes two calls the same."""
     return [getattr(value, field.name) for field in fields(value)]
 
 
-async def convening(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+async def convening_organisation(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     """An organisation that convenes deliberations. Raises NotFound, InvalidInput."""
     (organisation,) = await identity.organisations_by_id(ctx, [organisation_id])
     if organisation is None:
@@ -376,7 +380,7 @@ async def check_places(ctx: Context, community_id: UUID, topic: Topic) -> None:
             raise InvalidInput(postId="There is no such post in this community")
 
 
-async def led(ctx: Context, deliberation_id: UUID, action: str) -> DeliberationRow:
+async def led_by_viewer(ctx: Context, deliberation_id: UUID, action: str) -> DeliberationRow:
     """The deliberation, for who leads it. Raises NotFound, NotAllowed (and keeps the attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, deliberation_id)
@@ -441,7 +445,7 @@ async def visible(ctx: Context, deliberation_id: UUID) -> DeliberationRow:
     return row
 
 
-async def followed(ctx: Context, deliberation_id: UUID) -> tuple[DeliberationRow, frozenset[UUID]]:
+async def followable(ctx: Context, deliberation_id: UUID) -> tuple[DeliberationRow, frozenset[UUID]]:
     """What a stream of a deliberation follows, and the scopes of which one must be held.
 
     Raises Unauthenticated, NotFound.

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
-from resolvers.memberships import dismiss, enrol, restand
+from resolvers.memberships import dismiss, enrol, reload_rights
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
 
@@ -31,7 +31,7 @@ ONLY_OWNER = "Only its owner may do this"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class GroupDraft:
     """What a group says of itself, and who may come in."""
 
     name: str
@@ -41,7 +41,7 @@ class Draft:
     questions: tuple[str, ...] = ()
 
 
-async def found(ctx: Context, *, community_id: UUID, draft: Draft, key: str) -> GroupRow:
+async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str) -> GroupRow:
     """Make a group that the viewer owns; with a key used before, the one made then.
 
     Raises InvalidInput, NotFound, NotAllowed (no member of the community), Conflict (the key was used
@@ -75,19 +75,19 @@ async def found(ctx: Context, *, community_id: UUID, draft: Draft, key: str) -> 
                 account_id=account_id,
                 role=MemberRole.OWNER,
             )
-            work.record(steps.changed(await reading.by_id(group_id)))
-    await restand(ctx)
+            work.record(steps.group_changed(await reading.by_id(group_id)))
+    await reload_rights(ctx)
     return await reading.visible(ctx, earlier or group_id)
 
 
-async def edit(ctx: Context, *, group_id: UUID, draft: Draft, version: int) -> GroupRow:
+async def edit(ctx: Context, *, group_id: UUID, draft: GroupDraft, version: int) -> GroupRow:
     """Replace what a group says of itself. Only the owner says who may come in.
 
     Posts keep the audience that they were written for. Raises InvalidInput, NotFound, NotAllowed,
     Conflict.
     """
     draft = checked(draft)
-    row = await reading.moderated(ctx, group_id)
+    row = await reading.moderated_by_viewer(ctx, group_id)
     if draft.access is not row.access and not rules.can_own(ctx.viewer, group_id):
         raise NotAllowed(ONLY_OWNER)
     async with ctx.unit_of_work() as work:
@@ -107,7 +107,7 @@ async def edit(ctx: Context, *, group_id: UUID, draft: Draft, version: int) -> G
         )
         if not edited:
             raise Conflict(CHANGED, current=group_id)
-        work.record(steps.changed(await reading.by_id(group_id)))
+        work.record(steps.group_changed(await reading.by_id(group_id)))
     return await reading.by_id(group_id)
 
 
@@ -116,7 +116,7 @@ async def set_archived(ctx: Context, *, group_id: UUID, archived: bool) -> Group
 
     To ask for what is so already changes nothing. Raises NotFound, NotAllowed.
     """
-    row = await owned(ctx, group_id)
+    row = await owned_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE interest_group SET archived_at = ?, version = version + 1"
@@ -126,13 +126,13 @@ async def set_archived(ctx: Context, *, group_id: UUID, archived: bool) -> Group
         )
         if changed:
             await steps.record(work, ctx, row, GroupAction.ARCHIVED if archived else GroupAction.RESTORED)
-            work.record(steps.changed(await reading.by_id(group_id)))
+            work.record(steps.group_changed(await reading.by_id(group_id)))
     return await reading.by_id(group_id)
 
 
 async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:
     """End a group for good: its posts go, its members are told. Raises NotFound, NotAllowed."""
-    row = await owned(ctx, group_id)
+    row = await owned_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
         # Posts before their group, as everywhere.
         await execute(
@@ -166,7 +166,7 @@ async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:
     return row
 
 
-async def owned(ctx: Context, group_id: UUID) -> GroupRow:
+async def owned_by_viewer(ctx: Context, group_id: UUID) -> GroupRow:
     """The group, for its owner. Raises NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await reading.visible(ctx, group_id)
@@ -175,7 +175,7 @@ async def owned(ctx: Context, group_id: UUID) -> GroupRow:
     return row
 
 
-def checked(draft: Draft) -> Draft:
+def checked(draft: GroupDraft) -> GroupDraft:
     """The draft as it is kept. Raises InvalidInput."""
     if len(draft.questions) > MOST_QUESTIONS:
         raise InvalidInput(questions=f"At most {MOST_QUESTIONS}")

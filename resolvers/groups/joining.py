@@ -18,7 +18,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
-from resolvers.memberships import enrol, restand
+from resolvers.memberships import enrol, reload_rights
 from resolvers.notifications import notify
 from subscriptions.work import Work
 
@@ -53,13 +53,13 @@ async def join(
         await limits.check_rate(ctx, "joinGroup", JOINS_AN_HOUR, 3600)
         (invited,) = await people.viewer_invitations_of(ctx, [row])
         if invited or (row.access is GroupAccess.OPEN and not (before and before.removed_at)):
-            await enter(work, row, account_id)
+            await admit(work, row, account_id)
             request = None
         elif row.access is GroupAccess.CLOSED:
             raise NotAllowed("This group is joined by invitation only")
         else:
             request = await ask(work, ctx, row, answers)
-    await restand(ctx)
+    await reload_rights(ctx)
     return await reading.by_id(group_id), request
 
 
@@ -97,21 +97,21 @@ async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str])
             subject_id=request.id,
             actor_id=ctx.account_id,
         )
-        work.record(steps.requested(group, request))
+        work.record(steps.join_request_changed(group, request))
     return request
 
 
 async def withdraw(ctx: Context, *, request_id: UUID) -> JoinRequestRow:
     """Take the own request back. Raises NotFound, Conflict (it is decided)."""
-    request = await asked(ctx, request_id)
+    request = await request_for_viewer(ctx, request_id)
     if request.account_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
         group = await locked(request.group_id)
         await decide_request(request, JoinStatus.WITHDRAWN)
         await count_requests(group, -1)
-        work.record(steps.requested(group, request))
-    return await asked(ctx, request_id)
+        work.record(steps.join_request_changed(group, request))
+    return await request_for_viewer(ctx, request_id)
 
 
 async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str = "") -> JoinRequestRow:
@@ -120,7 +120,7 @@ async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str 
     Raises InvalidInput, NotFound, NotAllowed, Conflict (it is decided, or taken back).
     """
     reason = check_text("reason", reason, LONGEST_REASON, least=0 if accepted else 2)
-    request = await asked(ctx, request_id)
+    request = await request_for_viewer(ctx, request_id)
     if not rules.can_moderate(ctx.viewer, request.group_id):
         raise NotAllowed(reading.ONLY_MODERATORS)
     async with ctx.unit_of_work() as work:
@@ -132,7 +132,7 @@ async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str 
         )
         await count_requests(group, -1)
         if accepted:
-            await enter(work, group, request.account_id)
+            await admit(work, group, request.account_id)
         await notify(
             work,
             ctx,
@@ -142,8 +142,8 @@ async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str 
             subject_id=request.id,
             actor_id=ctx.account_id,
         )
-        work.record(steps.requested(group, request))
-    return await asked(ctx, request_id)
+        work.record(steps.join_request_changed(group, request))
+    return await request_for_viewer(ctx, request_id)
 
 
 async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupInvitationRow:
@@ -151,7 +151,7 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
 
     Raises InvalidInput, NotFound, NotAllowed, RateLimited.
     """
-    row = await reading.moderated(ctx, group_id)
+    row = await reading.moderated_by_viewer(ctx, group_id)
     (neighbour,) = await identity.neighbours_by_id(ctx, [neighbour_id])
     if neighbour is None or neighbour.community_id != row.community_id:
         raise InvalidInput(neighbourId="There is no such neighbour")
@@ -187,32 +187,32 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
                 subject_id=invitation_id,
                 actor_id=ctx.account_id,
             )
-    return await invited(ctx, invitation_id)
+    return await invitation_for_viewer(ctx, invitation_id)
 
 
 async def answer(ctx: Context, *, invitation_id: UUID, accepted: bool) -> GroupInvitationRow:
     """Come in as invited, or not. Raises NotFound, NotAllowed, Conflict (it is answered, or taken back)."""
-    row = await invited(ctx, invitation_id)
+    row = await invitation_for_viewer(ctx, invitation_id)
     if row.account_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
         group = await locked(row.group_id)
         await decide_invitation(row, JoinStatus.ACCEPTED if accepted else JoinStatus.DECLINED)
         if accepted:
-            await enter(work, group, row.account_id)
-    await restand(ctx)
-    return await invited(ctx, invitation_id)
+            await admit(work, group, row.account_id)
+    await reload_rights(ctx)
+    return await invitation_for_viewer(ctx, invitation_id)
 
 
 async def revoke(ctx: Context, *, invitation_id: UUID) -> GroupInvitationRow:
     """Take an invitation back. Raises NotFound, NotAllowed, Conflict."""
-    row = await invited(ctx, invitation_id)
+    row = await invitation_for_viewer(ctx, invitation_id)
     if not rules.can_moderate(ctx.viewer, row.group_id):
         raise NotAllowed(reading.ONLY_MODERATORS)
     async with ctx.unit_of_work():
         await locked(row.group_id)
         await decide_invitation(row, JoinStatus.WITHDRAWN)
-    return await invited(ctx, invitation_id)
+    return await invitation_for_viewer(ctx, invitation_id)
 
 
 # In the caller's transaction
@@ -229,7 +229,7 @@ async def locked(group_id: UUID) -> GroupRow:
     return await reading.by_id(group_id)
 
 
-async def enter(work: Work, group: GroupRow, account_id: UUID) -> None:
+async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:
     """Make the account a member of the locked group, and settle what was pending about that."""
     check_awake(group)
     key = rules.pending_key(group.id, account_id)
@@ -242,7 +242,7 @@ async def enter(work: Work, group: GroupRow, account_id: UUID) -> None:
         await count_requests(group, -1)
     if await enrol(work, community_id=group.community_id, host_id=group.id, account_id=account_id):
         await execute("UPDATE interest_group SET member_count = member_count + 1 WHERE id = ?", group.id)
-        work.record(steps.changed(group))
+        work.record(steps.group_changed(group))
 
 
 def check_awake(group: GroupRow) -> None:
@@ -284,7 +284,7 @@ async def decide_invitation(row: GroupInvitationRow, status: JoinStatus) -> None
         raise Conflict(DECIDED, current=row.id)
 
 
-async def asked(ctx: Context, request_id: UUID) -> JoinRequestRow:
+async def request_for_viewer(ctx: Context, request_id: UUID) -> JoinRequestRow:
     """The request, for who has made it or decides it. Raises Unauthenticated, NotFound."""
     _ = ctx.account_id
     (row,) = await people.requests_by_ids(ctx, [request_id])
@@ -293,7 +293,7 @@ async def asked(ctx: Context, request_id: UUID) -> JoinRequestRow:
     return row
 
 
-async def invited(ctx: Context, invitation_id: UUID) -> GroupInvitationRow:
+async def invitation_for_viewer(ctx: Context, invitation_id: UUID) -> GroupInvitationRow:
     """The invitation, for who is invited or invites. Raises Unauthenticated, NotFound."""
     _ = ctx.account_id
     (row,) = await people.invitations_by_ids(ctx, [invitation_id])

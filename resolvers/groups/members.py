@@ -11,9 +11,9 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.groups import people, reading, steps
-from resolvers.groups.founding import ONLY_OWNER, owned
+from resolvers.groups.founding import ONLY_OWNER, owned_by_viewer
 from resolvers.groups.joining import LONGEST_REASON, locked
-from resolvers.memberships import dismiss, restand, set_role
+from resolvers.memberships import dismiss, reload_rights, set_role
 from subscriptions.work import Work
 
 
@@ -30,8 +30,8 @@ async def leave(ctx: Context, *, group_id: UUID) -> GroupRow | None:
         if held and held.left_at is None:
             if held.role is MemberRole.OWNER:
                 raise NotAllowed("The owner hands the group over before leaving")
-            await out(work, row, account_id)
-    await restand(ctx)
+            await end_membership(work, row, account_id)
+    await reload_rights(ctx)
     (now_seen,) = await reading.visible_by_ids(ctx, [group_id])
     return now_seen
 
@@ -42,13 +42,13 @@ async def remove(ctx: Context, *, group_id: UUID, neighbour_id: UUID, reason: st
     Raises InvalidInput, NotFound, NotAllowed.
     """
     reason = check_text("reason", reason, LONGEST_REASON, least=2)
-    row = await reading.moderated(ctx, group_id)
+    row = await reading.moderated_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
         await locked(group_id)
-        held = await member(ctx, row, neighbour_id)
+        held = await membership_of(ctx, row, neighbour_id)
         if not rules.can_remove(ctx.viewer, group_id, held.role):
             raise NotAllowed(ONLY_OWNER)
-        await out(work, row, held.account_id, removed=True)
+        await end_membership(work, row, held.account_id, removed=True)
         await steps.record(
             work,
             ctx,
@@ -66,11 +66,11 @@ async def appoint(ctx: Context, *, group_id: UUID, neighbour_id: UUID, moderator
 
     To ask for what is so already changes nothing. Raises InvalidInput, NotFound, NotAllowed.
     """
-    row = await owned(ctx, group_id)
+    row = await owned_by_viewer(ctx, group_id)
     role = MemberRole.MODERATOR if moderator else MemberRole.MEMBER
     async with ctx.unit_of_work() as work:
         await locked(group_id)
-        held = await member(ctx, row, neighbour_id)
+        held = await membership_of(ctx, row, neighbour_id)
         if held.role is MemberRole.OWNER:
             raise InvalidInput(neighbourId="Is the owner")
         if await set_role(work, host_id=group_id, account_id=held.account_id, role=role):
@@ -83,7 +83,7 @@ async def appoint(ctx: Context, *, group_id: UUID, neighbour_id: UUID, moderator
                 role=role,
                 told=[held.account_id],
             )
-    return await member(ctx, row, neighbour_id)
+    return await membership_of(ctx, row, neighbour_id)
 
 
 async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupRow:
@@ -92,7 +92,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
     A group whose owner has left the community may be taken over by a moderator. Raises InvalidInput,
     NotFound, NotAllowed, Conflict (handed over meanwhile).
     """
-    row = await reading.moderated(ctx, group_id)
+    row = await reading.moderated_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
         await locked(group_id)
         (owner,) = await people.member_ids(group_id, {MemberRole.OWNER})
@@ -101,7 +101,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
                 raise Conflict("The group has been handed over meanwhile", current=group_id)
             if await people.take_part({owner}, row.community_id):
                 raise NotAllowed(ONLY_OWNER)
-        held = await member(ctx, row, neighbour_id)
+        held = await membership_of(ctx, row, neighbour_id)
         if held.account_id != owner:
             await set_role(work, host_id=group_id, account_id=owner, role=MemberRole.MODERATOR)
             await set_role(work, host_id=group_id, account_id=held.account_id, role=MemberRole.OWNER)
@@ -114,8 +114,8 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
                 role=MemberRole.OWNER,
                 told=[held.account_id, owner],
             )
-            work.record(steps.changed(row))
-    await restand(ctx)
+            work.record(steps.group_changed(row))
+    await reload_rights(ctx)
     return await reading.by_id(group_id)
 
 
@@ -136,14 +136,14 @@ async def set_alerts(ctx: Context, *, group_id: UUID, alerts: Alerts) -> GroupRo
     return row
 
 
-async def out(work: Work, group: GroupRow, account_id: UUID, *, removed: bool = False) -> None:
+async def end_membership(work: Work, group: GroupRow, account_id: UUID, *, removed: bool = False) -> None:
     """End a membership of the locked group, in the caller's transaction."""
     if await dismiss(work, host_id=group.id, account_id=account_id, removed=removed):
         await execute("UPDATE interest_group SET member_count = member_count - 1 WHERE id = ?", group.id)
-        work.record(steps.changed(group))
+        work.record(steps.group_changed(group))
 
 
-async def member(ctx: Context, group: GroupRow, neighbour_id: UUID) -> MembershipRow:
+async def membership_of(ctx: Context, group: GroupRow, neighbour_id: UUID) -> MembershipRow:
     """The membership of a neighbour. Raises InvalidInput if there is none."""
     (neighbour,) = await identity.neighbours_by_id(ctx, [neighbour_id])
     held = (

@@ -21,14 +21,14 @@ R = TypeVar("R")
 
 
 @dataclass(slots=True)
-class Held:
+class HeldMembership:
     account_id: UUID
 
 
 async def member_ids(group_id: UUID, roles: Collection[MemberRole] = frozenset(MemberRole)) -> list[UUID]:
     """The accounts that belong to a group now, in these roles."""
     rows = await select(
-        Held,
+        HeldMembership,
         "SELECT account_id FROM membership WHERE host_id = ? AND left_at IS NULL AND role IN (?) ORDER BY id",
         group_id,
         sorted(roles),
@@ -39,7 +39,7 @@ async def member_ids(group_id: UUID, roles: Collection[MemberRole] = frozenset(M
 async def take_part(accounts: Collection[UUID], community_id: UUID) -> set[UUID]:
     """Those of the accounts that are still verified residents or officers of the community."""
     rows = await select(
-        Held,
+        HeldMembership,
         "SELECT account_id FROM residency WHERE until IS NULL AND community_id = ? AND account_id IN (?)"
         " UNION SELECT account_id FROM appointment WHERE revoked_at IS NULL AND community_id = ?"
         " AND account_id IN (?)",
@@ -166,24 +166,28 @@ async def requests_of_groups(
     ctx: Context, groups: Sequence[GroupRow], status: JoinStatus | None, args: PageArgs
 ) -> list[Page[JoinRequestRow] | None]:
     """Who has asked to join each group, for those who look after it; None for others."""
-    return await kept(ctx, groups, JoinRequestRow, "join_request", rules.REQUESTS, args, status)
+    return await pages_for_moderators(
+        ctx, groups, JoinRequestRow, "join_request", rules.REQUESTS, args, status
+    )
 
 
 async def invitations_of_groups(
     ctx: Context, groups: Sequence[GroupRow], status: JoinStatus | None, args: PageArgs
 ) -> list[Page[GroupInvitationRow] | None]:
     """Whom each group has invited, for those who look after it; None for others."""
-    return await kept(ctx, groups, GroupInvitationRow, "group_invitation", rules.INVITATIONS, args, status)
+    return await pages_for_moderators(
+        ctx, groups, GroupInvitationRow, "group_invitation", rules.INVITATIONS, args, status
+    )
 
 
 async def steps_of_groups(
     ctx: Context, groups: Sequence[GroupRow], args: PageArgs
 ) -> list[Page[GroupStepRow] | None]:
     """What was done in each group, for those who look after it; None for others."""
-    return await kept(ctx, groups, GroupStepRow, "group_step", rules.STEPS, args)
+    return await pages_for_moderators(ctx, groups, GroupStepRow, "group_step", rules.STEPS, args)
 
 
-async def kept(
+async def pages_for_moderators(
     ctx: Context,
     groups: Sequence[GroupRow],
     row: type[R],
@@ -209,20 +213,20 @@ async def kept(
 
 async def requests_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[JoinRequestRow | None]:
     """The requests with these ids that are the viewer's, or to a group that the viewer looks after."""
-    return await seen(JoinRequestRow, "join_request", ids, rules.concerning(ctx.viewer))
+    return await visible_rows(JoinRequestRow, "join_request", ids, rules.concerning(ctx.viewer))
 
 
 async def invitations_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupInvitationRow | None]:
     """The invitations with these ids, to the viewer or from a group that the viewer looks after."""
-    return await seen(GroupInvitationRow, "group_invitation", ids, rules.concerning(ctx.viewer))
+    return await visible_rows(GroupInvitationRow, "group_invitation", ids, rules.concerning(ctx.viewer))
 
 
 async def steps_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupStepRow | None]:
     """The steps with these ids about the viewer, or in a group that the viewer looks after."""
-    return await seen(GroupStepRow, "group_step", ids, rules.step_visible_to(ctx.viewer))
+    return await visible_rows(GroupStepRow, "group_step", ids, rules.step_visible_to(ctx.viewer))
 
 
-async def seen(row: type[R], table: str, ids: Sequence[UUID], where: Where) -> list[R | None]:
+async def visible_rows(row: type[R], table: str, ids: Sequence[UUID], where: Where) -> list[R | None]:
     rows = await select(
         row,
         f"SELECT {columns(row)} FROM {table} t WHERE t.id IN (?) AND ({where.text})",

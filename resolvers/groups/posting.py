@@ -24,7 +24,7 @@ MOST_MENTIONS = 10
 MENTION = re.compile(rf"[@＠](\S{{1,{LONGEST_DISPLAY_NAME}}})")
 
 
-async def enterable(ctx: Context, group_id: UUID) -> GroupRow:
+async def postable(ctx: Context, group_id: UUID) -> GroupRow:
     """The group, for who may post there. Raises NotFound, NotAllowed."""
     row = await reading.visible(ctx, group_id)
     check_awake(row)
@@ -33,7 +33,7 @@ async def enterable(ctx: Context, group_id: UUID) -> GroupRow:
     return row
 
 
-async def posted(ctx: Context, group_id: UUID) -> GroupRow:
+async def increment_posts(ctx: Context, group_id: UUID) -> GroupRow:
     """Count one more post of the viewer's, in the transaction that makes it; the group as it stays.
 
     Raises NotFound, NotAllowed if the group or the membership has ended meanwhile.
@@ -51,12 +51,14 @@ async def posted(ctx: Context, group_id: UUID) -> GroupRow:
     return row
 
 
-async def unposted(group_id: UUID) -> None:
+async def decrement_posts(group_id: UUID) -> None:
     """Count one post less."""
     await execute("UPDATE interest_group SET post_count = post_count - 1 WHERE id = ?", group_id)
 
 
-async def moderated(work: Work, ctx: Context, group_id: UUID, author_id: UUID, action: GroupAction) -> None:
+async def record_moderation(
+    work: Work, ctx: Context, group_id: UUID, author_id: UUID, action: GroupAction
+) -> None:
     """Keep that the viewer, who looks after the group, took away what somebody wrote, who is told."""
     group = await reading.by_id(group_id)
     await steps.record(work, ctx, group, action, account_id=author_id, told=[author_id])
@@ -65,7 +67,7 @@ async def moderated(work: Work, ctx: Context, group_id: UUID, author_id: UUID, a
 async def tell(work: Work, ctx: Context, group: GroupRow, post_id: UUID, body: str) -> None:
     """Tell of a new post: members who want to know of all, and those whom it mentions."""
     wanting = await select(
-        Named,
+        MemberName,
         "SELECT m.account_id, '' AS name FROM membership m"
         f" WHERE m.host_id = ? AND m.left_at IS NULL AND m.alerts = '{Alerts.ALL}' ORDER BY m.id",
         group.id,
@@ -83,7 +85,7 @@ async def tell(work: Work, ctx: Context, group: GroupRow, post_id: UUID, body: s
 
 
 @dataclass(slots=True)
-class Named:
+class MemberName:
     account_id: UUID
     name: str
 
@@ -96,7 +98,7 @@ async def mentioned(group_id: UUID, text: str) -> list[UUID]:
     # Chinese goes on without a space behind a name.
     beginnings = {word[:length] for word in words for length in range(1, len(word) + 1)}
     found = await select(
-        Named,
+        MemberName,
         "SELECT m.account_id, a.display_name AS name FROM membership m JOIN account a ON a.id = m.account_id"
         " WHERE m.host_id = ? AND m.left_at IS NULL AND a.display_name IN (?) ORDER BY m.id",
         group_id,

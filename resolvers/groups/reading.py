@@ -74,7 +74,7 @@ async def visible(ctx: Context, group_id: UUID) -> GroupRow:
     return row
 
 
-async def moderated(ctx: Context, group_id: UUID) -> GroupRow:
+async def moderated_by_viewer(ctx: Context, group_id: UUID) -> GroupRow:
     """The group, for who looks after it. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await visible(ctx, group_id)
@@ -83,7 +83,7 @@ async def moderated(ctx: Context, group_id: UUID) -> GroupRow:
     return row
 
 
-async def followed(ctx: Context, group_id: UUID) -> tuple[GroupRow, frozenset[UUID]]:
+async def followable(ctx: Context, group_id: UUID) -> tuple[GroupRow, frozenset[UUID]]:
     """What a stream of a group follows, and the scopes of which one must be held.
 
     Raises Unauthenticated, NotFound, NotAllowed (only members may read there).

@@ -52,12 +52,12 @@ async def record(
     )
 
 
-def changed(group: GroupRow) -> Event:
+def group_changed(group: GroupRow) -> Event:
     """That a group is another, or has more or fewer in it."""
     return event(Kind.GROUP_CHANGED, group, group.id, frozenset({group.scope_id}))
 
 
-def requested(group: GroupRow, request: JoinRequestRow) -> Event:
+def join_request_changed(group: GroupRow, request: JoinRequestRow) -> Event:
     """That somebody has asked to join, or that this is decided: for those who decide and who asked."""
     audience = frozenset({moderators_of(group.id), request.account_id})
     return event(Kind.JOIN_REQUEST_CHANGED, group, request.id, audience)

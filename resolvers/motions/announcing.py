@@ -124,7 +124,7 @@ async def publish(work: Work, ctx: Context, motion: MotionRow, title: str, body:
         raise NotFound
     notice_id = new_id()
     scopes = await audiences.check_audience(organisation, places(motion), notice_id)
-    draft = publishing.Draft(
+    draft = publishing.NoticeDraft(
         category=NoticeCategory.GENERAL, severity=Severity.IMPORTANT, title=title[:80], body=body[:5000]
     )
     homes = await audiences.targets(organisation.community_id, scopes)

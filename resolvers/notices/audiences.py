@@ -36,7 +36,7 @@ Wanted = Place | RoleHolders
 
 
 @dataclass(slots=True)
-class Named:
+class NamedPlace:
     id: UUID
     name: str
 
@@ -91,7 +91,7 @@ async def check_audience(
         ids = {item.scope_id for item in wanted if isinstance(item, Place) and item.kind is kind}
         if not ids:
             continue
-        found = await select(Named, names, organisation.community_id, ids)
+        found = await select(NamedPlace, names, organisation.community_id, ids)
         if len(found) < len(ids):
             raise InvalidInput(audience="Holds a place that is not in the organisation's community")
         rows += [
@@ -111,7 +111,7 @@ def role_audience(community_id: UUID, holders: RoleHolders, notice_id: UUID) -> 
 async def offices(organisation: OrganisationRow, notice_id: UUID) -> list[AudienceRow]:
     """The publisher and the residents' committee, which leads: they see the notice and its reach."""
     found = await select(
-        Named,
+        NamedPlace,
         "SELECT id, name FROM organisation WHERE id = ? OR (community_id = ? AND kind = ?) ORDER BY id",
         organisation.id,
         organisation.community_id,
@@ -172,7 +172,7 @@ def scopes(audience: Iterable[AudienceRow]) -> frozenset[UUID]:
     return frozenset(row.scope_id for row in audience)
 
 
-def addressed(audience: Iterable[AudienceRow]) -> frozenset[UUID]:
+def addressees(audience: Iterable[AudienceRow]) -> frozenset[UUID]:
     """Whom the notice is for: without the offices that only look on."""
     return frozenset(row.scope_id for row in audience if row.kind is not AudienceKind.OFFICE)
 

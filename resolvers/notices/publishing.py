@@ -41,7 +41,7 @@ from subscriptions.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class NoticeDraft:
     """What a notice shall say. Without `starts_at` it holds from now, without `ends_at` until cancelled."""
 
     category: NoticeCategory
@@ -53,7 +53,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class NoticeChange:
     """What an update says anew; None leaves it as it was."""
 
     category: NoticeCategory | None = None
@@ -65,8 +65,8 @@ class Change:
     # Holds until cancelled, whatever the end was.
     open_ended: bool = False
 
-    def applied_to(self, notice: NoticeRow) -> Draft:
-        return Draft(
+    def applied_to(self, notice: NoticeRow) -> NoticeDraft:
+        return NoticeDraft(
             category=self.category or notice.category,
             severity=self.severity or notice.severity,
             title=notice.title if self.title is None else self.title,
@@ -76,7 +76,7 @@ class Change:
         )
 
 
-def check_draft(draft: Draft) -> Draft:
+def check_draft(draft: NoticeDraft) -> NoticeDraft:
     """The draft as it will be kept. Raises InvalidInput naming what is wrong."""
     starts_at = check_moment("startsAt", draft.starts_at)
     ends_at = check_moment("endsAt", draft.ends_at)
@@ -103,7 +103,7 @@ def check_moment(field: str, moment: datetime | None) -> datetime | None:
 
 
 async def publish(
-    ctx: Context, *, organisation_id: UUID, draft: Draft, audience: Sequence[Wanted], key: str
+    ctx: Context, *, organisation_id: UUID, draft: NoticeDraft, audience: Sequence[Wanted], key: str
 ) -> NoticeRow:
     """Send a notice to everyone in `audience`; the homes that count are fixed from here on."""
     _ = ctx.account_id
@@ -122,7 +122,7 @@ async def publish(
     notice_id = new_id()
     scopes = await audiences.check_audience(organisation, audience, notice_id)
     async with ctx.unit_of_work() as work:
-        body = [organisation_id, *told(draft), *sorted(map(str, audience))]
+        body = [organisation_id, *fingerprint(draft), *sorted(map(str, audience))]
         earlier = await earlier_result(ctx, key, "publishNotice", body, notice_id)
         if earlier is None:
             homes = await audiences.targets(organisation.community_id, scopes)
@@ -150,7 +150,7 @@ async def publish(
     return await reading.notice(earlier or notice_id)
 
 
-async def update(ctx: Context, *, notice_id: UUID, version: int, change: Change, key: str) -> NoticeRow:
+async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeChange, key: str) -> NoticeRow:
     """Supersede a notice by a new one to the same homes, which continues its thread of comments.
 
     Raises Conflict with the current notice if it was superseded or cancelled meanwhile.
@@ -159,13 +159,13 @@ async def update(ctx: Context, *, notice_id: UUID, version: int, change: Change,
     old = await reading.visible(ctx, notice_id)
     draft = check_draft(change.applied_to(old))
     if not all(may_publish(ctx.viewer, old.organisation_id, it.category, it.severity) for it in (old, draft)):
-        raise await refuse(ctx, "updateNotice", old)
+        raise await refusal(ctx, "updateNotice", old)
     new = new_id()
     async with ctx.unit_of_work() as work:
-        body = [notice_id, version, *told(draft)]
+        body = [notice_id, version, *fingerprint(draft)]
         earlier = await earlier_result(ctx, key, "updateNotice", body, new)
         if earlier is None:
-            await end(old, version, NoticeStatus.SUPERSEDED)
+            await close_version(old, version, NoticeStatus.SUPERSEDED)
             organisation = await organisation_of(ctx, old)
             scopes = [
                 replace(scope, id=new_id(), notice_id=new) for scope in await audiences.audience_of(old.id)
@@ -198,9 +198,9 @@ async def cancel(ctx: Context, *, notice_id: UUID, version: int, reason: str) ->
     reason = check_text("reason", reason, 500)
     old = await reading.visible(ctx, notice_id)
     if not may_publish(ctx.viewer, old.organisation_id, old.category, old.severity):
-        raise await refuse(ctx, "cancelNotice", old)
+        raise await refusal(ctx, "cancelNotice", old)
     async with ctx.unit_of_work() as work:
-        await end(old, version, NoticeStatus.CANCELLED, reason)
+        await close_version(old, version, NoticeStatus.CANCELLED, reason)
         scopes = audiences.scopes(await audiences.audience_of(old.id))
         work.record(event(Kind.NOTICE_CANCELLED, old, scopes, old.category, old.severity))
         await audit.record(
@@ -214,7 +214,7 @@ async def cancel(ctx: Context, *, notice_id: UUID, version: int, reason: str) ->
     return await reading.notice(old.id)
 
 
-async def refuse(ctx: Context, action: str, notice: NoticeRow) -> Exception:
+async def refusal(ctx: Context, action: str, notice: NoticeRow) -> Exception:
     return await audit.refuse(
         ctx,
         action,
@@ -232,12 +232,12 @@ async def organisation_of(ctx: Context, notice: NoticeRow) -> OrganisationRow:
     return row
 
 
-def told(draft: Draft) -> list[object]:
+def fingerprint(draft: NoticeDraft) -> list[object]:
     """What makes two calls the same call."""
     return [draft.category, draft.severity, draft.title, draft.body, draft.starts_at, draft.ends_at]
 
 
-async def end(notice: NoticeRow, version: int, status: NoticeStatus, reason: str = "") -> None:
+async def close_version(notice: NoticeRow, version: int, status: NoticeStatus, reason: str = "") -> None:
     """Take an active notice out of force; only one of two concurrent calls succeeds."""
     ended = await execute(
         "UPDATE notice SET status = ?, cancelled_at = ?, cancel_reason = ?, version = version + 1"
@@ -258,7 +258,7 @@ async def send(
     ctx: Context,
     notice_id: UUID,
     organisation: OrganisationRow,
-    draft: Draft,
+    draft: NoticeDraft,
     scopes: Sequence[AudienceRow],
     homes: Sequence[Target],
     kind: Kind,
@@ -307,7 +307,7 @@ async def send(
             community_topic(organisation.community_id),
             Kind.NOTIFICATION_ADDED,
             notice_id,
-            audience=audiences.addressed(scopes),
+            audience=audiences.addressees(scopes),
             facts={"kind": NotificationKind.NOTICE.value},
         ),
     )

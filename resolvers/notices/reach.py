@@ -107,7 +107,7 @@ async def reaches_of(ctx: Context, notices: Sequence[NoticeRow]) -> list[Reach]:
     return await reaches_by_id(ctx, [notice.id for notice in notices])
 
 
-async def reaches_told_of(ctx: Context, events: Sequence[Logged]) -> list[Reach]:
+async def reaches_of_events(ctx: Context, events: Sequence[Logged]) -> list[Reach]:
     return await reaches_by_id(ctx, [logged.event.subject for logged in events])
 
 
@@ -211,10 +211,10 @@ def table(rows: Sequence[UnreachedRow], language: str) -> str:
     writer.writerow(HEADS[language])
     for row in rows:
         place = (row.estate, row.building, row.unit, row.number)
-        writer.writerow([*map(inert, place), PROGRESS[language][row.progress]])
+        writer.writerow([*map(spreadsheet_safe, place), PROGRESS[language][row.progress]])
     return text.getvalue()
 
 
-def inert(cell: str) -> str:
+def spreadsheet_safe(cell: str) -> str:
     """The cell as a spreadsheet shows it, and never as a formula that it runs."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

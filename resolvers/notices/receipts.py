@@ -37,7 +37,7 @@ Changes = dict[UUID, Counts]
 
 async def mark_seen(ctx: Context, *, notice_id: UUID) -> NoticeRow:
     """Someone in each of the viewer's targeted homes has the notice before their eyes."""
-    notice = await targeted(ctx, notice_id)
+    notice = await targeted_at_viewer(ctx, notice_id)
     async with ctx.unit_of_work() as work:
         receipts = [receipt for receipt in await locked(notice_id, ctx.viewer.homes) if not receipt.seen_at]
         changes: Changes = {}
@@ -63,7 +63,7 @@ async def acknowledge(ctx: Context, *, notice_id: UUID) -> NoticeRow:
     Raises Conflict, with what is current, for a notice that was superseded or cancelled: nobody
     shall believe that they have acknowledged what holds now.
     """
-    notice = await targeted(ctx, notice_id)
+    notice = await targeted_at_viewer(ctx, notice_id)
     if notice.status is not NoticeStatus.ACTIVE:
         raise Conflict("It was updated or cancelled meanwhile", await reading.current_of(notice))
     async with ctx.unit_of_work() as work:
@@ -163,7 +163,7 @@ async def mark_delivered(work: Work, notice_id: UUID, homes: Sequence[UUID], at:
     await count(work, notice_id, changes)
 
 
-async def targeted(ctx: Context, notice_id: UUID) -> NoticeRow:
+async def targeted_at_viewer(ctx: Context, notice_id: UUID) -> NoticeRow:
     """The notice, if it was sent to a home of the viewer's.
 
     Raises NotFound if the viewer may not see it, NotAllowed if it was sent to none of their homes.

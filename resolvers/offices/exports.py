@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.audit import AuditRow, Wanted, can_see_audit_of
+from models.audit import AuditCriteria, AuditRow, can_see_audit_of
 from models.identity import CommunityRow
 from models.notices import NoticeCategory
 from models.organisations import OrganisationRow, Power
@@ -20,7 +20,7 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity.addresses import organisations_by_id
-from resolvers.notices.reach import inert
+from resolvers.notices.reach import spreadsheet_safe
 from resolvers.offices.statistics import SUMS, OfficeStatistics, may_see, sent
 
 # More is asked for period by period.
@@ -41,7 +41,7 @@ NOTICES_HEADS = {
 
 
 async def audit_of_communities(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted
+    ctx: Context, communities: Sequence[CommunityRow], wanted: AuditCriteria
 ) -> list[str]:
     """The log of each community, the oldest first. Raises NotFound, NotAllowed, InvalidInput."""
     await audit.check_may_read(ctx, communities)
@@ -49,7 +49,7 @@ async def audit_of_communities(
 
 
 async def audit_of_organisations(
-    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: AuditCriteria
 ) -> list[str]:
     """What each organisation did, the oldest first. Raises NotAllowed, InvalidInput."""
     texts = []
@@ -62,7 +62,7 @@ async def audit_of_organisations(
 
 
 async def table_of(
-    ctx: Context, community_id: UUID, organisation_id: UUID | None, wanted: Wanted, where: Where
+    ctx: Context, community_id: UUID, organisation_id: UUID | None, wanted: AuditCriteria, where: Where
 ) -> str:
     where &= wanted.where()
     rows = await select(
@@ -83,7 +83,7 @@ async def table_of(
             [
                 row.number,
                 row.created_at.isoformat(timespec="microseconds"),
-                inert(office.name) if office else "",
+                spreadsheet_safe(office.name) if office else "",
                 row.roles,
                 audit.keyed(ctx, "audit-export", str(row.account_id) if row.account_id else None),
                 row.action,
@@ -140,7 +140,7 @@ async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[
 
 def cells(row: Line) -> list[object]:
     figures = (row.notices, row.targeted, row.delivered, row.seen, row.acknowledged, row.in_person)
-    return [row.category.value, inert(row.estate), inert(row.building), *figures]
+    return [row.category.value, spreadsheet_safe(row.estate), spreadsheet_safe(row.building), *figures]
 
 
 def language_of(ctx: Context) -> str:

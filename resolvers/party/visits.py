@@ -22,7 +22,7 @@ from resolvers.identity.faces import neighbours
 from resolvers.paging import pages
 from resolvers.party.branches import empowered, members_in
 from resolvers.requests import board, handling, opening, policies
-from resolvers.requests.opening import Draft, Origin, Place
+from resolvers.requests.opening import Origin, Place, RequestDraft
 from resolvers.retries import earlier_result
 
 LONGEST_NOTES = 2000
@@ -144,14 +144,14 @@ async def open_request(
     account_id = ctx.account_id
     row = await visible(ctx, visit_id)
     place = Place(home_id=row.home_id)
-    draft = opening.checked(Draft(category, title, body, place), least=1)
-    located = await opening.located(ctx, row.community_id, place)
+    draft = opening.checked(RequestDraft(category, title, body, place), least=1)
+    located = await opening.registered_place(ctx, row.community_id, place)
     policy = await policies.current(row.community_id, category)
     office = await opening.office_for(row.community_id, policy.office_kind)
     origin = Origin(row.community_id, account_id, RequestParty.REPORTER, office)
     request_id = new_id()
     async with ctx.unit_of_work() as work:
-        said = [visit_id, *opening.told_apart(draft)]
+        said = [visit_id, *opening.fingerprint(draft)]
         if await earlier_result(ctx, key, "openRequestFromVisit", said, request_id) is None:
             await limits.check_rate(ctx, "submitRequest", handling.ACTS_A_MINUTE, 60)
             linked = await execute(

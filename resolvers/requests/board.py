@@ -30,7 +30,7 @@ from subscriptions.events import Logged
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestCriteria:
     """Which cases of a community; None is any."""
 
     states: frozenset[RequestState] | None = None
@@ -45,17 +45,17 @@ class Wanted:
 
 
 async def board_of(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+    ctx: Context, communities: Sequence[CommunityRow], wanted: RequestCriteria, args: PageArgs
 ) -> list[Page[RequestRow]]:
     """A page of each community's cases that the viewer may see, the newest first."""
-    where = requests.visible_to(ctx.viewer) & chosen(ctx, wanted)
+    where = requests.visible_to(ctx.viewer) & filtered(ctx, wanted)
     ids = [community.id for community in communities]
     return await pages(
         RequestRow, "service_request", ids, by="community_id", args=args, where=where, order=BOARD
     )
 
 
-def chosen(ctx: Context, wanted: Wanted) -> Where:
+def filtered(ctx: Context, wanted: RequestCriteria) -> Where:
     where = EVERYTHING
     for column, value in (
         ("t.office_id", wanted.office_id),
@@ -206,7 +206,7 @@ async def assignees_of(ctx: Context, rows: Sequence[RequestRow | StepRow]) -> li
 
 async def originals_of(ctx: Context, rows: Sequence[RequestRow]) -> list[RequestRow | None]:
     """The case that each is a duplicate of, as far as the viewer may see it."""
-    return await optional(ctx, [row.duplicate_of_id for row in rows])
+    return await visible_or_none(ctx, [row.duplicate_of_id for row in rows])
 
 
 async def duplicates_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs) -> list[Page[RequestRow]]:
@@ -251,7 +251,7 @@ def actions_of(ctx: Context, row: RequestRow) -> list[RequestAction]:
     ]
 
 
-async def optional(ctx: Context, ids: Sequence[UUID | None]) -> list[RequestRow | None]:
+async def visible_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[RequestRow | None]:
     known = list({id for id in ids if id})
     found = dict(zip(known, await visible_by_ids(ctx, known), strict=True)) if known else {}
     return [found.get(id) if id else None for id in ids]
@@ -290,7 +290,7 @@ async def receiving_offices_of(ctx: Context, steps: Sequence[StepRow]) -> list[O
 
 async def linked_by(ctx: Context, steps: Sequence[StepRow]) -> list[RequestRow | None]:
     """The other case of a merge, as far as the viewer may see it."""
-    return await optional(ctx, [step.linked_request_id for step in steps])
+    return await visible_or_none(ctx, [step.linked_request_id for step in steps])
 
 
 async def notes_of(ctx: Context, steps: Sequence[StepRow]) -> list[str | None]:
@@ -310,7 +310,7 @@ async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[StepR
     return await steps_by_ids([logged.event.subject for logged in events])
 
 
-async def requests_of_steps_told(_ctx: Context, events: Sequence[Logged]) -> list[RequestRow | None]:
+async def requests_of_step_events(_ctx: Context, events: Sequence[Logged]) -> list[RequestRow | None]:
     """The case of the step that each event tells of."""
     return await by_ids([UUID(logged.fact("request")) for logged in events])
 

@@ -29,7 +29,7 @@ from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.context import Context, Services
 from resolvers.requests import policies, steps
-from resolvers.requests.steps import Told
+from resolvers.requests.steps import StepFacts
 from subscriptions.work import Work
 
 REMIND = "REQUEST_REMIND"
@@ -49,7 +49,7 @@ def deadline(row: RequestRow) -> datetime | None:
     return row.resolve_by if row.state in WITH_OFFICE and not waits else None
 
 
-def clocked(row: RequestRow, at: datetime) -> tuple[RequestRow, timedelta]:
+def with_clock(row: RequestRow, at: datetime) -> tuple[RequestRow, timedelta]:
     """The case with its clock as its new state has it, and how long the clock had stood still."""
     if deadline(row) is None:
         # It stands still already, or from now on.
@@ -96,11 +96,11 @@ async def forget(request_id: UUID) -> None:
     await jobs.unschedule(request_id, *JOBS)
 
 
-def by_clock(action: RequestAction, visibility: NoteVisibility = NoteVisibility.PUBLIC) -> Told:
-    return Told(action=action, party=RequestParty.SYSTEM, visibility=visibility)
+def by_clock(action: RequestAction, visibility: NoteVisibility = NoteVisibility.PUBLIC) -> StepFacts:
+    return StepFacts(action=action, party=RequestParty.SYSTEM, visibility=visibility)
 
 
-def nobody(services: Services) -> Context:
+def clock_context(services: Services) -> Context:
     """The clock acts for nobody."""
     return Context(services, NOBODY)
 
@@ -116,11 +116,11 @@ async def remind(services: Services, work: Work, request_id: UUID) -> None:
     at = now()
     if row.due_at is None or row.due_at <= at or row.reminded_for == row.due_at:
         return
-    if reminder(row.due_at, await policies.pinned(row.policy_id)) > at:
+    if reminder(row.due_at, await policies.by_id(row.policy_id)) > at:
         return
     after = replace(row, reminded_for=row.due_at)
     told = by_clock(RequestAction.REMIND, NoteVisibility.OFFICES)
-    await steps.add_step(work, nobody(services), row, after, told, now())
+    await steps.add_step(work, clock_context(services), row, after, told, now())
 
 
 @jobs.does(ESCALATE)
@@ -135,14 +135,14 @@ async def escalate(services: Services, work: Work, request_id: UUID) -> None:
         "UPDATE request_tenure SET escalations = escalations + 1 WHERE id = ? RETURNING id",
         row.offered_tenure_id or row.tenure_id,
     )
-    await steps.add_step(work, nobody(services), row, after, by_clock(RequestAction.ESCALATE), at)
+    await steps.add_step(work, clock_context(services), row, after, by_clock(RequestAction.ESCALATE), at)
 
 
 @jobs.does(REMIND_TO_CONFIRM)
 async def remind_to_confirm(services: Services, work: Work, request_id: UUID) -> None:
     """Tell the reporter that what is done will count as confirmed."""
     row = await steps.locked(request_id)
-    policy = await policies.pinned(row.policy_id)
+    policy = await policies.by_id(row.policy_id)
     if row.state is not RequestState.DONE or row.confirm_by is None or row.confirm_reminded_at:
         return
     if row.confirm_by - timedelta(seconds=policy.confirm_remind_seconds) > now():
@@ -154,7 +154,7 @@ async def say_reminder(services: Services, work: Work, row: RequestRow, confirm_
     at = now()
     after = replace(row, confirm_reminded_at=at, confirm_by=confirm_by)
     told = by_clock(RequestAction.REMIND, NoteVisibility.REPORTER)
-    await steps.add_step(work, nobody(services), row, after, told, at)
+    await steps.add_step(work, clock_context(services), row, after, told, at)
 
 
 @jobs.does(CONFIRM)
@@ -165,7 +165,7 @@ async def confirm(services: Services, work: Work, request_id: UUID) -> None:
     if row.state is not RequestState.DONE or row.confirm_by is None or row.confirm_by > at:
         return
     if row.confirm_reminded_at is None:
-        policy = await policies.pinned(row.policy_id)
+        policy = await policies.by_id(row.policy_id)
         later = at + timedelta(seconds=policy.confirm_remind_seconds)
         await say_reminder(services, work, row, later)
         await jobs.schedule(CONFIRM, row.id, later)
@@ -178,6 +178,6 @@ async def confirm(services: Services, work: Work, request_id: UUID) -> None:
         closed_at=at,
     )
     after = await steps.add_step(
-        work, nobody(services), row, after, by_clock(RequestAction.CONFIRM_BY_TIME), at
+        work, clock_context(services), row, after, by_clock(RequestAction.CONFIRM_BY_TIME), at
     )
     await steps.settle_post(work, after, PostState.RESOLVED)

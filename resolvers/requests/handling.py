@@ -35,7 +35,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.masking import mask
 from resolvers.requests import board, deadlines, merging, policies, steps
-from resolvers.requests.steps import Told
+from resolvers.requests.steps import StepFacts
 from resolvers.retries import earlier_result
 from subscriptions.work import Work
 
@@ -105,7 +105,7 @@ class Move:
     after: RequestRow
     policy: PolicyRow
     at: datetime
-    told: Told
+    told: StepFacts
     step_id: UUID
 
 
@@ -123,7 +123,7 @@ async def act(
     row = await board.visible(ctx, request_id)
     party = requests.acting(ctx.viewer, row, act.action)
     if party is None:
-        raise await refused(ctx, row, act.action)
+        raise await refusal(ctx, row, act.action)
     if act.to_office_id is not None:
         await check_office(ctx, row, act.to_office_id)
     check_visibility(act, party)
@@ -132,14 +132,14 @@ async def act(
         await merging.check_target(ctx, row, act.into_id)
     step_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "request", [request_id, told_apart(act)], step_id)
+        earlier = await earlier_result(ctx, key, "request", [request_id, fingerprint(act)], step_id)
         if earlier is None:
             await limits.check_rate(ctx, "actOnRequest", ACTS_A_MINUTE, 60)
             await perform(ctx, work, row, act, version, step_id)
     return await board.visible(ctx, request_id), earlier or step_id
 
 
-def told_apart(act: Act) -> dict[str, str]:
+def fingerprint(act: Act) -> dict[str, str]:
     return {name: str(value) for name, value in asdict(act).items()}
 
 
@@ -161,7 +161,7 @@ def check_visibility(act: Act, party: RequestParty) -> None:
         raise InvalidInput(visibility="The reporter must be able to read this")
 
 
-async def refused(ctx: Context, row: RequestRow, action: RequestAction) -> NotAllowed:
+async def refusal(ctx: Context, row: RequestRow, action: RequestAction) -> NotAllowed:
     name = f"request.{action.value}"
     refuse = partial(audit.refuse, ctx, name, community_id=row.community_id, subject_id=row.id)
     if action is RequestAction.NOTE:
@@ -195,17 +195,17 @@ async def perform(
         party=party,
         before=before,
         after=replace(before, state=state),
-        policy=await policies.pinned(before.policy_id),
+        policy=await policies.by_id(before.policy_id),
         at=now(),
-        told=told(ctx, before, act, party),
+        told=step_facts(ctx, before, act, party),
         step_id=step_id,
     )
     if effect := EFFECTS.get(act.action):
         await effect(move)
-    await settle(move)
+    await write_outcome(move)
 
 
-def told(ctx: Context, row: RequestRow, act: Act, party: RequestParty) -> Told:
+def step_facts(ctx: Context, row: RequestRow, act: Act, party: RequestParty) -> StepFacts:
     office = {
         RequestParty.OFFICE: row.office_id,
         RequestParty.OFFERED: row.offered_to_id,
@@ -213,7 +213,7 @@ def told(ctx: Context, row: RequestRow, act: Act, party: RequestParty) -> Told:
     }
     # What residents write is between them and the offices, unless they say otherwise.
     usual = NoteVisibility.REPORTER if party is RequestParty.REPORTER else NoteVisibility.PUBLIC
-    return Told(
+    return StepFacts(
         action=act.action,
         party=party,
         actor_id=ctx.account_id,
@@ -228,12 +228,12 @@ def told(ctx: Context, row: RequestRow, act: Act, party: RequestParty) -> Told:
     )
 
 
-async def settle(move: Move) -> None:
+async def write_outcome(move: Move) -> None:
     """Write what has become of the case, set its clock, and tell and audit the step."""
     after, stood = move.after, timedelta(0)
     keeps_clock = move.act.action in WITHOUT_VERSION
     if not keeps_clock:
-        after, stood = deadlines.clocked(after, move.at)
+        after, stood = deadlines.with_clock(after, move.at)
         if after.state is not RequestState.WAITING:
             after = replace(after, waiting_for=None)
     after = await steps.write(move.work, move.ctx, move.before, after, move.told, move.at, move.step_id)
@@ -256,7 +256,7 @@ async def settle(move: Move) -> None:
 
 
 async def accept(move: Move) -> None:
-    await accepted(move.after.tenure_id, move.at)
+    await record_acceptance(move.after.tenure_id, move.at)
 
 
 async def assign(move: Move) -> None:
@@ -270,7 +270,7 @@ async def wait(move: Move) -> None:
 
 
 async def finish(move: Move) -> None:
-    await resolved(move.before, move.at)
+    await record_resolution(move.before, move.at)
     confirm_by = move.at + timedelta(seconds=move.policy.confirm_seconds)
     move.after = replace(move.after, done_at=move.at, confirm_by=confirm_by, confirm_reminded_at=None)
 
@@ -279,7 +279,7 @@ async def confirm(move: Move) -> None:
     move.after = replace(move.after, closed_at=move.at, confirmed_by=ConfirmedBy.REPORTER, confirm_by=None)
 
 
-async def back(move: Move) -> None:
+async def return_to_office(move: Move) -> None:
     """The reporter returns it: the office has it again."""
     closed_at = move.before.closed_at
     reopening = timedelta(seconds=move.policy.reopen_seconds)
@@ -304,7 +304,7 @@ async def back(move: Move) -> None:
 async def withdraw(move: Move) -> None:
     for tenure_id in (move.before.tenure_id, move.before.offered_tenure_id):
         if tenure_id:
-            await ended(tenure_id, move.at)
+            await end_tenure(tenure_id, move.at)
     move.after = replace(
         move.after,
         closed_at=move.at,
@@ -329,7 +329,7 @@ async def hand_over(move: Move) -> None:
     office = move.act.to_office_id
     if office is None or office == move.before.office_id:
         raise InvalidInput(officeId="Has the case already")
-    tenure = await receive(move.before, office, move.policy, move.at)
+    tenure = await begin_tenure(move.before, office, move.policy, move.at)
     move.after = replace(
         move.after,
         offered_to_id=office,
@@ -344,8 +344,8 @@ async def take_over(move: Move) -> None:
     row = move.before
     if row.offered_to_id is None or row.offered_tenure_id is None:
         raise Conflict(NOT_NOW, row.id)
-    await ended(row.tenure_id, move.at)
-    await accepted(row.offered_tenure_id, move.at)
+    await end_tenure(row.tenure_id, move.at)
+    await record_acceptance(row.offered_tenure_id, move.at)
     move.after = replace(
         move.after,
         office_id=row.offered_to_id,
@@ -359,11 +359,11 @@ async def take_over(move: Move) -> None:
 async def refuse(move: Move) -> None:
     """A case that an office refuses goes to the residents' committee, so that it is always somebody's."""
     row = move.before
-    await ended(row.tenure_id, move.at)
+    await end_tenure(row.tenure_id, move.at)
     if row.offered_tenure_id:
-        await ended(row.offered_tenure_id, move.at)
+        await end_tenure(row.offered_tenure_id, move.at)
     office = row.overseer_id or row.office_id
-    tenure = await receive(row, office, move.policy, move.at)
+    tenure = await begin_tenure(row, office, move.policy, move.at)
     move.told = replace(move.told, to_office_id=office)
     move.after = replace(
         move.after,
@@ -381,15 +381,15 @@ async def refuse(move: Move) -> None:
 async def recall(move: Move) -> None:
     row = move.before
     if row.offered_tenure_id:
-        await ended(row.offered_tenure_id, move.at)
+        await end_tenure(row.offered_tenure_id, move.at)
         # Taken back in time, it is as if the other office had never had it.
         await execute(
             "DELETE FROM request_tenure WHERE id = ? AND accept_by >= ? RETURNING id",
             row.offered_tenure_id,
             move.at,
         )
-    (tenure,) = await tenures([row.tenure_id])
-    await accepted(row.tenure_id, move.at)
+    (tenure,) = await tenures_by_id([row.tenure_id])
+    await record_acceptance(row.tenure_id, move.at)
     move.after = replace(
         move.after,
         holder_id=row.office_id,
@@ -403,7 +403,7 @@ async def recall(move: Move) -> None:
 async def merge(move: Move) -> None:
     if move.act.into_id is None:
         raise InvalidInput(intoId="Must not be empty")
-    await accepted(move.after.tenure_id, move.at)
+    await record_acceptance(move.after.tenure_id, move.at)
     move.after = replace(move.after, duplicate_of_id=move.act.into_id, closed_at=move.at)
     await merging.absorb(
         move.ctx, move.work, duplicate=move.before, target_id=move.act.into_id, told=move.told, at=move.at
@@ -416,7 +416,7 @@ EFFECTS: dict[RequestAction, Callable[[Move], Awaitable[None]]] = {
     RequestAction.WAIT: wait,
     RequestAction.FINISH: finish,
     RequestAction.CONFIRM: confirm,
-    RequestAction.RETURN: back,
+    RequestAction.RETURN: return_to_office,
     RequestAction.WITHDRAW: withdraw,
     RequestAction.RATE: rate,
     RequestAction.HAND_OVER: hand_over,
@@ -430,7 +430,7 @@ EFFECTS: dict[RequestAction, Callable[[Move], Awaitable[None]]] = {
 # An office's time with a case
 
 
-async def receive(row: RequestRow, office: UUID, policy: PolicyRow, at: datetime) -> TenureRow:
+async def begin_tenure(row: RequestRow, office: UUID, policy: PolicyRow, at: datetime) -> TenureRow:
     """An office receives a case: both of its clocks begin."""
     tenure = TenureRow(
         id=new_id(),
@@ -462,15 +462,15 @@ async def receive(row: RequestRow, office: UUID, policy: PolicyRow, at: datetime
     return tenure
 
 
-async def tenures(ids: Sequence[UUID]) -> list[TenureRow]:
+async def tenures_by_id(ids: Sequence[UUID]) -> list[TenureRow]:
     return await select(
         TenureRow, f"SELECT {columns(TenureRow)} FROM request_tenure t WHERE t.id IN (?)", ids
     )
 
 
-async def accepted(tenure_id: UUID, at: datetime) -> None:
+async def record_acceptance(tenure_id: UUID, at: datetime) -> None:
     """The office has accepted, the first time that it says so."""
-    (tenure,) = await tenures([tenure_id])
+    (tenure,) = await tenures_by_id([tenure_id])
     await execute(
         "UPDATE request_tenure SET accepted_at = ?, accept_seconds = ?, accepted_in_time = ?"
         " WHERE id = ? AND accepted_at IS NULL RETURNING id",
@@ -481,9 +481,9 @@ async def accepted(tenure_id: UUID, at: datetime) -> None:
     )
 
 
-async def resolved(row: RequestRow, at: datetime) -> None:
+async def record_resolution(row: RequestRow, at: datetime) -> None:
     """The office says that it is done. What counts is the time in which the clock ran."""
-    (tenure,) = await tenures([row.tenure_id])
+    (tenure,) = await tenures_by_id([row.tenure_id])
     stopped = row.paused_at or at
     seconds = int((stopped - tenure.received_at).total_seconds()) - tenure.paused_seconds
     await execute(
@@ -496,7 +496,7 @@ async def resolved(row: RequestRow, at: datetime) -> None:
     )
 
 
-async def ended(tenure_id: UUID, at: datetime) -> None:
+async def end_tenure(tenure_id: UUID, at: datetime) -> None:
     await execute("UPDATE request_tenure SET ended_at = ? WHERE id = ? RETURNING id", at, tenure_id)
 
 

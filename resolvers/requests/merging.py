@@ -10,7 +10,7 @@ from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
 from resolvers.requests import board, following, steps
-from resolvers.requests.steps import Told
+from resolvers.requests.steps import StepFacts
 from subscriptions.work import Work
 
 CANNOT = "Cannot take in another case as it is now"
@@ -28,7 +28,7 @@ async def check_target(ctx: Context, row: RequestRow, target_id: UUID) -> Reques
 
 
 async def absorb(
-    ctx: Context, work: Work, *, duplicate: RequestRow, target_id: UUID, told: Told, at: datetime
+    ctx: Context, work: Work, *, duplicate: RequestRow, target_id: UUID, told: StepFacts, at: datetime
 ) -> None:
     """Have a locked case take in another: whoever follows that one, or reported it, follows this one.
 
@@ -46,7 +46,7 @@ async def absorb(
         duplicate.id,
     )
     after = replace(target, follower_count=await following.count(target.id))
-    step = Told(
+    step = StepFacts(
         action=RequestAction.ABSORB,
         party=RequestParty.OFFICE,
         actor_id=told.actor_id,

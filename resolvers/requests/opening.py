@@ -17,7 +17,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.masking import mask
 from resolvers.requests import board, deadlines, handling, policies, steps
-from resolvers.requests.steps import Told
+from resolvers.requests.steps import StepFacts
 from resolvers.retries import earlier_result
 from subscriptions.work import Work
 
@@ -39,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RequestDraft:
     """What a case says."""
 
     category: str
@@ -59,7 +59,7 @@ class Origin:
     post: PostRow | None = None
 
 
-async def submit(ctx: Context, *, community_id: UUID, draft: Draft, key: str) -> RequestRow:
+async def submit(ctx: Context, *, community_id: UUID, draft: RequestDraft, key: str) -> RequestRow:
     """Bring a case before the office that handles its category; with a key used before, the case made then.
 
     Raises InvalidInput, NotFound (no such community), NotAllowed (no member of it), Conflict (the key was
@@ -73,14 +73,14 @@ async def submit(ctx: Context, *, community_id: UUID, draft: Draft, key: str) ->
     home = draft.place.home_id
     if home is not None and home not in ctx.viewer.homes:
         raise InvalidInput(homeId="Is no home of yours")
-    place = await located(ctx, community_id, draft.place)
+    place = await registered_place(ctx, community_id, draft.place)
     policy = await policies.current(community_id, draft.category)
     office = await office_for(community_id, policy.office_kind)
     origin = Origin(community_id, account_id, RequestParty.REPORTER, office)
     request_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "submitRequest", [community_id, told_apart(draft)], request_id
+            ctx, key, "submitRequest", [community_id, fingerprint(draft)], request_id
         )
         if earlier is None:
             await limits.check_rate(ctx, "submitRequest", REPORTS_AN_HOUR, 3600)
@@ -108,12 +108,12 @@ async def open_from_post(
             community_id=post.community_id,
             subject_id=post.id,
         )
-    draft = checked(Draft(category, title, post.body[:LONGEST_BODY], place), least=0)
+    draft = checked(RequestDraft(category, title, post.body[:LONGEST_BODY], place), least=0)
     if place.home_id is not None and not (own and place.home_id in ctx.viewer.homes):
         raise InvalidInput(homeId="Is no home of yours")
     if place == Place(area=place.area):
         place = Place(estate_id=post.estate_id, area=place.area)
-    found = await located(ctx, post.community_id, place)
+    found = await registered_place(ctx, post.community_id, place)
     if post.kind is not PostKind.COMPLAINT:
         raise InvalidInput(postId="Is no complaint")
     policy = await policies.current(post.community_id, category)
@@ -127,7 +127,7 @@ async def open_from_post(
     request_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "openRequestFromPost", [post_id, told_apart(draft)], request_id
+            ctx, key, "openRequestFromPost", [post_id, fingerprint(draft)], request_id
         )
         if earlier is None:
             await limits.check_rate(ctx, "submitRequest", handling.ACTS_A_MINUTE, 60)
@@ -144,14 +144,14 @@ async def open_from_post(
     return await board.visible(ctx, earlier or request_id)
 
 
-def checked(draft: Draft, *, least: int) -> Draft:
+def checked(draft: RequestDraft, *, least: int) -> RequestDraft:
     """The draft as it is kept. Raises InvalidInput."""
     place = draft.place
     given = [id for id in (place.home_id, place.building_id, place.estate_id) if id]
     if len(given) > 1:
         raise InvalidInput(place="Give one of a home, a building and an estate")
     area = mask(check_text("area", place.area, LONGEST_AREA, least=0))
-    return Draft(
+    return RequestDraft(
         category=draft.category,
         title=mask(check_text("title", draft.title, LONGEST_TITLE)),
         body=mask(check_text("body", draft.body, LONGEST_BODY, least=least)),
@@ -159,24 +159,24 @@ def checked(draft: Draft, *, least: int) -> Draft:
     )
 
 
-def told_apart(draft: Draft) -> list[str]:
+def fingerprint(draft: RequestDraft) -> list[str]:
     place = draft.place
     ids = [str(place.home_id), str(place.building_id), str(place.estate_id)]
     return [draft.category, draft.title, draft.body, *ids, place.area]
 
 
 @dataclass(slots=True)
-class Located:
+class RegisteredPlace:
     estate_id: UUID
     building_id: UUID | None
     home_id: UUID | None
 
 
-async def located(ctx: Context, community_id: UUID, place: Place) -> Located | None:
+async def registered_place(ctx: Context, community_id: UUID, place: Place) -> RegisteredPlace | None:
     """The register's places around the one that was given. Raises InvalidInput."""
     if place.home_id is not None:
         found = await select_one(
-            Located,
+            RegisteredPlace,
             "SELECT b.estate_id, b.id AS building_id, h.id AS home_id FROM home h"
             " JOIN building b ON b.id = h.building_id WHERE h.id = ? AND h.community_id = ?",
             place.home_id,
@@ -185,7 +185,7 @@ async def located(ctx: Context, community_id: UUID, place: Place) -> Located | N
         field = "homeId"
     elif place.building_id is not None:
         found = await select_one(
-            Located,
+            RegisteredPlace,
             "SELECT b.estate_id, b.id AS building_id, NULL AS home_id FROM building b"
             " WHERE b.id = ? AND b.community_id = ?",
             place.building_id,
@@ -194,7 +194,7 @@ async def located(ctx: Context, community_id: UUID, place: Place) -> Located | N
         field = "buildingId"
     elif place.estate_id is not None:
         found = await select_one(
-            Located,
+            RegisteredPlace,
             "SELECT e.id AS estate_id, NULL AS building_id, NULL AS home_id FROM estate e"
             " WHERE e.id = ? AND e.community_id = ?",
             place.estate_id,
@@ -260,8 +260,8 @@ async def open_case(
     ctx: Context,
     work: Work,
     origin: Origin,
-    draft: Draft,
-    place: Located | None,
+    draft: RequestDraft,
+    place: RegisteredPlace | None,
     policy: PolicyRow,
     request_id: UUID,
 ) -> None:
@@ -269,7 +269,7 @@ async def open_case(
     at = now()
     await policies.seed(origin.community_id)
     row = new_case(origin, draft, place, policy, request_id, at, await overseer_of(origin.community_id))
-    tenure = await handling.receive(row, origin.office.id, policy, at)
+    tenure = await handling.begin_tenure(row, origin.office.id, policy, at)
     row.tenure_id, row.accept_by, row.resolve_by = tenure.id, tenure.accept_by, tenure.resolve_by
     row.due_at = deadlines.deadline(row)
     row.number = await next_number(origin.community_id)
@@ -282,7 +282,7 @@ async def open_case(
     if not made:
         (existing,) = await execute("SELECT id FROM service_request WHERE post_id = ?", row.post_id)
         raise Conflict("There is a case of this post already", UUID(str(existing["id"])))
-    told = Told(
+    told = StepFacts(
         action=RequestAction.SUBMIT,
         party=origin.party,
         actor_id=ctx.account_id,
@@ -295,8 +295,8 @@ async def open_case(
 
 def new_case(
     origin: Origin,
-    draft: Draft,
-    place: Located | None,
+    draft: RequestDraft,
+    place: RegisteredPlace | None,
     policy: PolicyRow,
     request_id: UUID,
     at: datetime,

@@ -100,7 +100,7 @@ async def current(community_id: UUID, code: str) -> PolicyRow:
     raise InvalidInput(category="There is no such category here")
 
 
-async def pinned(policy_id: UUID) -> PolicyRow:
+async def by_id(policy_id: UUID) -> PolicyRow:
     """The policy that a case was opened under."""
     (row,) = await select(
         PolicyRow, f"SELECT {columns(PolicyRow)} FROM request_policy t WHERE t.id = ?", policy_id
@@ -175,12 +175,12 @@ async def set_policy(
             community_id=community_id,
             organisation_id=office_with(ctx.viewer, community_id, Power.SET_REQUEST_POLICIES),
             subject_id=row.id,
-            detail=told(row),
+            detail=policy_detail(row),
         )
     return row
 
 
-def told(row: PolicyRow) -> str:
+def policy_detail(row: PolicyRow) -> str:
     return (
         f"{row.code} v{row.version}: {row.office_kind.value}, accept {row.accept_seconds},"
         f" resolve {row.resolve_seconds}, remind {row.remind_seconds}, confirm {row.confirm_seconds},"

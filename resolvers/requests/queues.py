@@ -20,7 +20,7 @@ HOLDER, OFFICE, OVERSEER = "holder_id", "office_id", "overseer_id"
 OPEN = requests.in_states(requests.OPEN)
 
 
-def being(*states: RequestState) -> Where:
+def in_queue(*states: RequestState) -> Where:
     return requests.in_states(states)
 
 
@@ -28,21 +28,21 @@ def bucket(wanted: RequestBucket, at: datetime) -> tuple[str, Where]:
     """Which cases are in a bucket: the column that names the office, and the condition (on ``t``)."""
     match wanted:
         case RequestBucket.TO_ACCEPT:
-            return HOLDER, being(RequestState.SUBMITTED)
+            return HOLDER, in_queue(RequestState.SUBMITTED)
         case RequestBucket.HANDED_OVER_TO_US:
-            return HOLDER, being(RequestState.HANDED_OVER)
+            return HOLDER, in_queue(RequestState.HANDED_OVER)
         case RequestBucket.IN_HAND:
-            return HOLDER, being(RequestState.ACCEPTED, RequestState.ASSIGNED, RequestState.IN_PROGRESS)
+            return HOLDER, in_queue(RequestState.ACCEPTED, RequestState.ASSIGNED, RequestState.IN_PROGRESS)
         case RequestBucket.WAITING:
-            return HOLDER, being(RequestState.WAITING)
+            return HOLDER, in_queue(RequestState.WAITING)
         case RequestBucket.RETURNED:
-            return HOLDER, being(RequestState.RETURNED)
+            return HOLDER, in_queue(RequestState.RETURNED)
         case RequestBucket.OVERDUE:
             return HOLDER, requests.overdue(at)
         case RequestBucket.HANDED_OVER:
-            return OFFICE, being(RequestState.HANDED_OVER)
+            return OFFICE, in_queue(RequestState.HANDED_OVER)
         case RequestBucket.TO_CONFIRM:
-            return HOLDER, being(RequestState.DONE)
+            return HOLDER, in_queue(RequestState.DONE)
         case RequestBucket.ESCALATED:
             return OVERSEER, Where("t.escalated_at IS NOT NULL") & OPEN
         case RequestBucket.CLOSED:

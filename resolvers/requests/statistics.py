@@ -210,10 +210,10 @@ def table(rows: Sequence[Figures], names: dict[UUID, str], language: str) -> str
     for row in rows:
         building = names.get(row.building_id, "") if row.building_id else ""
         numbers = ["" if (value := getattr(row, name)) is None else value for name in COLUMNS]
-        writer.writerow([inert(row.category or ""), inert(building), *numbers])
+        writer.writerow([spreadsheet_safe(row.category or ""), spreadsheet_safe(building), *numbers])
     return text.getvalue()
 
 
-def inert(cell: str) -> str:
+def spreadsheet_safe(cell: str) -> str:
     """The cell as a spreadsheet shows it, and never as a formula that it runs."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

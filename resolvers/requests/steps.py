@@ -26,7 +26,7 @@ PRIVATE = frozenset({RequestAction.NOTE, RequestAction.REMIND})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepFacts:
     """What a step says beside the states that it leads from and to."""
 
     action: RequestAction
@@ -56,7 +56,13 @@ async def locked(request_id: UUID) -> RequestRow:
 
 
 async def write(
-    work: Work, ctx: Context, before: RequestRow, after: RequestRow, told: Told, at: datetime, step_id: UUID
+    work: Work,
+    ctx: Context,
+    before: RequestRow,
+    after: RequestRow,
+    told: StepFacts,
+    at: datetime,
+    step_id: UUID,
 ) -> RequestRow:
     """Write what has become of a locked case, with the step that made it so; returns the case."""
     changed = told.action not in PRIVATE
@@ -84,7 +90,7 @@ async def add(
     ctx: Context,
     before: RequestRow | None,
     after: RequestRow,
-    told: Told,
+    told: StepFacts,
     at: datetime,
     step_id: UUID,
 ) -> None:
@@ -106,13 +112,13 @@ async def add(
         " RETURNING id",
         *values.values(),
     )
-    work.record(event(before, after, step), *queued(before, after))
+    work.record(event(before, after, step), *queue_events(before, after))
     if before is not None and step.is_public:
         await executions.link_changed(work, ExecutionKind.REQUEST, after.id)
     await notifications.notify(
         work,
         ctx,
-        account_ids=await concerned(after, step),
+        account_ids=await recipients(after, step),
         community_id=after.community_id,
         kind=NotificationKind.REQUEST,
         subject_id=step.id,
@@ -136,7 +142,7 @@ def event(before: RequestRow | None, after: RequestRow, step: StepRow) -> Event:
     )
 
 
-def queued(before: RequestRow | None, after: RequestRow) -> Iterable[Event]:
+def queue_events(before: RequestRow | None, after: RequestRow) -> Iterable[Event]:
     """Each office whose queue the case is in, or was in."""
     concerned: set[UUID] = set()
     for row in (before, after):
@@ -174,7 +180,7 @@ def is_for_office(step: StepRow) -> bool:
     return step.action in FOR_OFFICE
 
 
-async def concerned(after: RequestRow, step: StepRow) -> list[UUID]:
+async def recipients(after: RequestRow, step: StepRow) -> list[UUID]:
     """Whose inbox the step goes into."""
     told: list[UUID] = []
     if step.visibility is not NoteVisibility.OFFICES or step.action not in PRIVATE:
@@ -253,7 +259,7 @@ async def tell_post(work: Work, post_id: UUID) -> None:
 
 
 async def add_step(
-    work: Work, ctx: Context, before: RequestRow, after: RequestRow, told: Told, at: datetime
+    work: Work, ctx: Context, before: RequestRow, after: RequestRow, told: StepFacts, at: datetime
 ) -> RequestRow:
     """As `write`, for a step that no client asked for."""
     return await write(work, ctx, before, after, told, at, new_id())

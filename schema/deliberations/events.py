@@ -121,7 +121,7 @@ class DeliberationsSubscription:
         after: AfterCursor = None,
     ) -> AsyncGenerator[Envelope[DeliberationEvent], None]:
         key = key_of("deliberationId", deliberation_id, "Deliberation")
-        row, requires = await topics.followed(info.context, key)
+        row, requires = await topics.followable(info.context, key)
         stream = Stream(
             topic=community_topic(row.community_id),
             kinds=DELIBERATION_KINDS | {Kind.COUNTERS_CHANGED},

@@ -68,7 +68,7 @@ class GroupsSubscription:
         group_id: Annotated[strawberry.ID, strawberry.argument(description="The group.")],
         after: AfterCursor = None,
     ) -> AsyncGenerator[Envelope[GroupEvent], None]:
-        group, requires = await reading.followed(info.context, key_of("groupId", group_id, "Group"))
+        group, requires = await reading.followable(info.context, key_of("groupId", group_id, "Group"))
         stream = Stream(
             topic=community_topic(group.community_id),
             kinds=POST_KINDS | GROUP_KINDS,

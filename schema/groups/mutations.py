@@ -282,8 +282,8 @@ def neighbour_of(input: Any) -> Any:
     return key_of("neighbourId", input.neighbour_id, "Neighbour")
 
 
-def draft_of(input: FoundGroupInput | EditGroupInput) -> founding.Draft:
-    return founding.Draft(
+def draft_of(input: FoundGroupInput | EditGroupInput) -> founding.GroupDraft:
+    return founding.GroupDraft(
         name=input.name,
         description=input.description,
         access=input.access,

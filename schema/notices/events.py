@@ -46,7 +46,7 @@ class ReachChanged:
     is_type_of = of_kind(Kind.REACH_CHANGED)
 
     notice: Notice = loaded(reading.subjects_of, description="The notice.")
-    reach: Reach = loaded(reaches.reaches_told_of, description="Whom it reached so far.")
+    reach: Reach = loaded(reaches.reaches_of_events, description="Whom it reached so far.")
 
 
 NoticeEvent = Annotated[

@@ -45,7 +45,7 @@ class NoticesMutation:
         notice = await publishing.publish(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
-            draft=publishing.Draft(
+            draft=publishing.NoticeDraft(
                 category=input.category,
                 severity=input.severity,
                 title=input.title,
@@ -67,7 +67,7 @@ class NoticesMutation:
             info.context,
             notice_id=key_of("noticeId", input.notice_id, "Notice"),
             version=input.version,
-            change=publishing.Change(
+            change=publishing.NoticeChange(
                 category=input.category,
                 severity=input.severity,
                 title=input.title,

@@ -12,7 +12,7 @@ from models.organisations import OrganisationRow
 from models.storage.paging import PageArgs
 from resolvers.errors import InvalidInput as BadInput
 from resolvers.requests import board, policies, queues, statistics
-from resolvers.requests.board import Wanted
+from resolvers.requests.board import RequestCriteria
 from resolvers.requests.queues import QueueCounts
 from resolvers.requests.statistics import Period
 from schema.connections import After, Before, Connection, First, Last, page_args
@@ -37,11 +37,11 @@ class RequestFilter:
     mine: bool = strawberry.field(default=False, description="Only those that the viewer reported.")
     followed: bool = strawberry.field(default=False, description="Only those that the viewer follows.")
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> RequestCriteria:
         """Raises InvalidInput."""
         if self.categories is not None and len(self.categories) > MOST_CATEGORIES:
             raise BadInput(categories=f"At most {MOST_CATEGORIES}")
-        return Wanted(
+        return RequestCriteria(
             states=None if self.states is None else frozenset(self.states),
             categories=None if self.categories is None else frozenset(self.categories),
             office_id=key_of("office", self.office, "Organisation") if self.office else None,
@@ -84,7 +84,7 @@ class CommunityRequests:
         before: Before = None,
     ) -> Connection[ServiceRequest]:
         args = page_args(first, after, last, before)
-        wanted = filter.wanted() if filter else Wanted()
+        wanted = filter.wanted() if filter else RequestCriteria()
         return await load(info, board.board_of, root, wanted, args)  # type: ignore[no-any-return]
 
     @strawberry.field(

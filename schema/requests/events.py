@@ -24,7 +24,7 @@ class RequestStepAdded:
     is_type_of = of_kind(Kind.REQUEST_STEP)
     step: RequestStep | None = loaded(board.steps_of_events, description="The step.")
     request: ServiceRequest | None = loaded(
-        board.requests_of_steps_told, description="The request as it is now."
+        board.requests_of_step_events, description="The request as it is now."
     )
 
 

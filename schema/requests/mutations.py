@@ -8,7 +8,7 @@ from models.requests import BOARD
 from resolvers.paging import edge_cursor
 from resolvers.requests import board, following, handling, opening, policies
 from resolvers.requests.handling import Act
-from resolvers.requests.opening import Draft, Place
+from resolvers.requests.opening import Place, RequestDraft
 from resolvers.requests.policies import Setting
 from schema.connections import Edge
 from schema.fields import Info
@@ -82,7 +82,7 @@ class RequestsMutation:
         row = await opening.submit(
             info.context,
             community_id=key_of("communityId", input.community_id, "Community"),
-            draft=Draft(input.category, input.title, input.body, place),
+            draft=RequestDraft(input.category, input.title, input.body, place),
             key=input.idempotency_key,
         )
         return opened(row)
