@@ -14,6 +14,7 @@ import pytest
 import strawberry
 import structlog
 import uvicorn
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
@@ -431,9 +432,14 @@ async def test_pages_of_other_sites_are_refused(world: World) -> None:
 
 
 async def test_no_more_are_admitted_than_there_is_room_for(world: World) -> None:
+    def refused() -> float:
+        return REGISTRY.get_sample_value("linli_closed_total", {"code": "1013"}) or 0
+
+    before = refused()
     async with ToyServer(most=2).running() as server, server.client():
         async with server.client(), server.client(init=False) as third:
             assert await third.code() == 1013
+        assert refused() == before + 1
         await until(lambda: len(server.endpoint.handlers) == 1)
         async with server.client():
             assert len(server.endpoint.handlers) == 2

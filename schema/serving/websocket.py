@@ -25,7 +25,7 @@ from schema.serving.documents import Documents, UnknownDocument
 from schema.serving.endpoint import BadRequest, Parameters
 from schema.serving.observability import REQUEST_ID, new_request_id
 from schema.serving.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
-from subscriptions.connection import CHECK_SECONDS, Close, Connection, Outbox
+from subscriptions.connection import CHECK_SECONDS, CLOSED, Close, Connection, Outbox
 from subscriptions.events import Logged
 from subscriptions.headers import headers_of
 from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
@@ -104,9 +104,9 @@ class WebSocketEndpoint:
         offered = SUBPROTOCOL in scope.get("subprotocols", [])
         await websocket.accept(SUBPROTOCOL if offered else None)
         if not offered:
-            await websocket.close(Close.BAD_PROTOCOL, "Subprotocol not acceptable")
+            await turn_away(websocket, Close.BAD_PROTOCOL, "Subprotocol not acceptable")
         elif self.draining or len(self.handlers) >= self.most:
-            await websocket.close(Close.TRY_AGAIN_LATER, "Too many connections; try again later")
+            await turn_away(websocket, Close.TRY_AGAIN_LATER, "Too many connections; try again later")
         else:
             await Handler(self, websocket).serve()
 
@@ -159,6 +159,12 @@ class WebSocketEndpoint:
             handler.connection.abort()
         while self.mutations:
             await asyncio.wait(self.mutations)
+
+
+async def turn_away(websocket: WebSocket, code: Close, reason: str) -> None:
+    """Close a connection before there is a conversation."""
+    CLOSED.labels(str(int(code))).inc()
+    await websocket.close(code, reason)
 
 
 class Handler:
