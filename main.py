@@ -27,7 +27,7 @@ from schema.application import Application
 from schema.build import sdl
 from schema.serving.documents import Documents, manifest
 from schema.serving.observability import configure_logging
-from schema.serving.server import serve
+from schema.serving.server import listen, serve
 from subscriptions.bus import Bus, Hint
 from subscriptions.hub import Hub
 from subscriptions.work import Committed
@@ -188,7 +188,14 @@ def application(settings: Settings) -> Application:
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Raises BadSettings if it cannot listen there."""
+    try:
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        raise BadSettings(
+            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error});"
+            " choose another with LINLI_PORT"
+        ) from None
     configure_logging(production=settings.production)
     if not settings.production:
         print(demo_accounts.welcome(f"http://{settings.host}:{settings.port}"), flush=True)
@@ -196,8 +203,7 @@ def run_server(settings: Settings) -> None:
     serve(
         made.asgi,
         made.websocket,
-        host=settings.host,
-        port=settings.port,
+        listening,
         trusted_proxies=settings.trusted_proxies,
     )
 

@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -186,6 +187,15 @@ def command(tmp_path: Path, *arguments: str, **env: str) -> subprocess.Completed
         timeout=120,
         check=False,
     )
+
+
+def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = command(tmp_path, LINLI_PORT=port)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert port in refused.stderr
+    assert "choose another with LINLI_PORT" in refused.stderr
 
 
 def test_the_printed_schema_is_the_repositorys(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from subscriptions.transport import HttpProtocol, WebSocketProtocol
 DRAIN_SECONDS = 5.0
 # What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
 SEND_BYTES = 128 * 1024
+# Clients that have connected and wait to be accepted.
+BACKLOG = 4096
 # Containers more than before, until the collector looks at the young ones.
 GC_THRESHOLD = 20_000
 
@@ -37,14 +39,20 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """The one socket that serves all: what is accepted from it inherits its settings. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    return listening
+
+
 def serve(
-    app: ASGIApp, websocket: WebSocketEndpoint, *, host: str, port: int, trusted_proxies: tuple[str, ...]
+    app: ASGIApp, websocket: WebSocketEndpoint, listening: socket.socket, *, trusted_proxies: tuple[str, ...]
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT. `X-Forwarded-For` is believed of `trusted_proxies` only."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         ws=WebSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=64 * 1024,
@@ -60,9 +68,6 @@ def serve(
         forwarded_allow_ips=list(trusted_proxies),
         timeout_graceful_shutdown=30,
         limit_concurrency=None,
-        backlog=4096,
+        backlog=BACKLOG,
     )
-    # One socket serves all: what is accepted from it inherits its settings.
-    listening = config.bind_socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     Server(config, websocket).run([listening])
