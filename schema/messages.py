@@ -332,7 +332,8 @@ CHINESE: dict[str, str] = {
     # Pictures and documents
     "At most {} pictures": "最多{}张图片",
     "Only uploaded pictures can be shown": "只能显示已上传的图片",
-    "Has more than 50 million pixels": "超过5000万像素",
+    "Has too many pixels": "图片像素过多",
+    "Takes too long to be read": "图片读取超时",
     "Is not a picture that can be read": "不是可以读取的图片",
     "Is not a PDF file": "不是 PDF 文件",
     "Only verified residents and officers of this community may upload": (

@@ -1,12 +1,16 @@
 """Pictures and documents: what is kept of an upload, who may attach it, and whom a link lets see it."""
 
+import struct
+from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 from models.base import new_id, now
 from models.identity import Account, Community
@@ -99,13 +103,91 @@ def test_transparency_stays() -> None:
     assert opened(made.data).convert("RGBA").getpixel((5, 5))[3] == 0  # type: ignore[index]
 
 
-def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
     out = BytesIO()
-    Image.new("1", (10_000, 10_000)).save(out, "PNG")
-    assert len(out.getvalue()) < 100_000
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def test_a_long_screenshot_stays_legible() -> None:
+    made = pictures.encode(saved(Image.new("RGB", (1080, 12_000), "red"), "PNG"))
+    assert (made.width, made.height) == (1080, 12_000)
+    wide = pictures.encode(saved(Image.new("RGB", (8000, 2000), "red"), "JPEG"))
+    assert (wide.width, wide.height) == (5120, 1280)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "value"),
+    [
+        (2, 2, b"6\0\0\0"),
+        (7, 4, b"six\0"),
+        (3, 1, b"\0\x4d\0\0"),
+        (3, 2, b"\0\x06\0\x06"),
+        (5, 1, b"\xff" * 4),
+    ],
+)
+def test_a_malformed_orientation_turns_nothing_or_what_it_says(kind: int, count: int, value: bytes) -> None:
+    entry = struct.pack(">HHI", 0x0112, kind, count) + value
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + b"\0\0\0\0"
+    made = pictures.encode(saved(opened(jpeg()), "JPEG", exif=exif))
+    assert sorted((made.width, made.height)) == [40, 60]
+
+
+def test_malformed_exif_is_passed_over() -> None:
+    made = pictures.encode(saved(opened(jpeg()), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12"))
+    assert (made.width, made.height) == (60, 40)
+
+
+def test_grey_of_sixteen_bits_keeps_its_shades() -> None:
+    made = pictures.encode(saved(Image.new("I;16", (40, 40), 0x8000), "PNG"))
+    pixel = opened(made.data).convert("RGB").getpixel((20, 20))
+    assert isinstance(pixel, tuple)
+    assert all(abs(shade - 0x80) <= 2 for shade in pixel)
+
+
+def test_colours_of_another_profile_are_brought_to_srgb() -> None:
+    """A profile whose red and blue are exchanged: what it calls red is blue to look at."""
+    exchanged = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = exchanged.find(b"rXYZ"), exchanged.find(b"bXYZ")
+    exchanged[red : red + 4], exchanged[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    made = pictures.encode(saved(Image.new("RGB", (40, 40), "red"), "JPEG", icc_profile=bytes(exchanged)))
+    assert colour(opened(made.data), (20, 20)) == "blue"
+    broken = pictures.encode(saved(Image.new("RGB", (40, 40), "red"), "JPEG", icc_profile=b"none"))
+    assert colour(opened(broken.data), (20, 20)) == "red"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: saved(Image.new("1", (10_000, 10_000)), "PNG"),
+        lambda: saved(Image.new("I;16", (4_600, 4_600)), "PNG"),
+        lambda: saved(Image.new("L", (8_000, 8_000)), "JPEG"),
+    ],
+)
+def test_a_bomb_is_refused_before_it_is_decoded(data: Callable[[], bytes]) -> None:
     with pytest.raises(InvalidInput) as refused:
-        pictures.encode(out.getvalue())
-    assert refused.value.fields == {"file": "Has more than 50 million pixels"}
+        pictures.encode(data())
+    assert refused.value.fields == {"file": "Has too many pixels"}
+
+
+def test_what_takes_more_memory_than_there_is_for_it_is_refused() -> None:
+    """A progressive JPEG of four colours keeps eight bytes a pixel until its last pass."""
+    data = saved(Image.new("CMYK", (7_700, 7_700)), "JPEG", progressive=True)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(InvalidInput) as refused:
+        pictures.encode(data)
+    assert refused.value.fields == {"file": "Is not a picture that can be read"}
+    assert psutil.Process().memory_info().rss - before < 16 * 1024 * 1024
+    assert pictures.encode(saved(Image.new("CMYK", (100, 100)), "JPEG", progressive=True)).width == 100
+
+
+def test_decoding_sees_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever finds a hole in a decoder finds no key there."""
+    program = tmp_path / "program.py"
+    program.write_text("import os, sys; print('ok', len(os.environ.get('LINLI_KEYS', '')), 1, 1, 0)")
+    monkeypatch.setattr(pictures, "PROGRAM", program)
+    monkeypatch.setenv("LINLI_KEYS", "2026:secret")
+    assert pictures.encode(b"").content_type == "0"
 
 
 def gif() -> bytes:

@@ -1,28 +1,22 @@
 """Pictures are encoded anew: upright, of bounded size, and without anything that was hidden in the file.
 
 What a phone writes beside the pixels (the place, the time, the device) is personal, and what else a file
-may hold is nobody's business. Only the pixels survive.
+may hold is nobody's business. Only the pixels survive. A process of its own does it (`encoding`).
 """
 
 import asyncio
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
-
-from PIL import Image, ImageOps
+from pathlib import Path
 
 from resolvers.errors import InvalidInput
 
-FORMATS = ("JPEG", "PNG", "WEBP")
-# Of what is uploaded; checked by the header, before anything is decoded.
-MOST_PIXELS = 50_000_000
-LONGEST_SIDE = 2048
-THUMBNAIL_SIDE = 480
-QUALITY = 85
-
-# Pillow's own limit would only warn up to twice its value.
-Image.MAX_IMAGE_PIXELS = None
-# As many at once as memory is for: a decoded picture may take 200 MB.
+PROGRAM = Path(__file__).with_name("encoding.py")
+# Of waiting for it; its computing time has a limit of its own.
+SECONDS = 30.0
+# As many at once as memory is for.
 threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures")
 
 
@@ -43,36 +37,19 @@ async def encoded(data: bytes) -> Encoded:
 
 
 def encode(data: bytes) -> Encoded:
+    # Isolated, and without the environment: that holds the secrets.
+    command = [sys.executable, "-I", str(PROGRAM)]
     try:
-        pixels = decoded(data)
-    except (OSError, SyntaxError, ValueError, OverflowError, MemoryError, EOFError) as error:
-        # Pillow says in many ways that a file is broken.
-        raise InvalidInput(file="Is not a picture that can be read") from error
-    pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    small = pixels.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    content_type = "image/webp" if pixels.mode == "RGBA" else "image/jpeg"
-    return Encoded(written(pixels), written(small), content_type, pixels.width, pixels.height)
-
-
-def decoded(data: bytes) -> Image.Image:
-    """The first picture in a file, upright. Raises InvalidInput for one that is too large."""
-    with Image.open(BytesIO(data), formats=FORMATS) as file:
-        if file.width * file.height > MOST_PIXELS:
-            raise InvalidInput(file="Has more than 50 million pixels")
-        # A JPEG is decoded at a half, a quarter or an eighth of its size, if that is enough.
-        file.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-        upright = ImageOps.exif_transpose(file)
-        return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-
-
-def written(pixels: Image.Image) -> bytes:
-    # A new image has none of what the file said beside its pixels.
-    clean = Image.new(pixels.mode, pixels.size)
-    clean.paste(pixels)
-    out = BytesIO()
-    if clean.mode == "RGBA":
-        clean.save(out, "WEBP", quality=QUALITY, method=4)
-    else:
-        clean.save(out, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return out.getvalue()
+        done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, env={}, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise InvalidInput(file="Takes too long to be read") from None
+    head, _, body = done.stdout.partition(b"\n")
+    match head.split():
+        case [b"ok", content_type, width, height, length]:
+            at = int(length)
+            return Encoded(body[:at], body[at:], content_type.decode(), int(width), int(height))
+        case [b"large"]:
+            raise InvalidInput(file="Has too many pixels")
+        case _:
+            # Broken, or its limits of memory and time have ended it.
+            raise InvalidInput(file="Is not a picture that can be read")
