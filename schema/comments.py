@@ -19,8 +19,9 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
 from schema.likes import CountersChanged, Liked, subject_of
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests import RequestStepAdded
 from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
@@ -189,57 +190,37 @@ async def subjects_of_payloads(ctx: Context, payloads: Sequence[Any]) -> Sequenc
     return await discussion.subjects_of(ctx, [payload.comment for payload in payloads])
 
 
-@strawberry.type(description="The comment was added.")
+@payload("The comment was added.")
 class AddCommentPayload:
-    comment: strawberry.Private[Any]
-    comment_edge: Edge[Comment] = strawberry.field(description="The edge to put into lists of comments.")
+    comment: strawberry.Private[CommentRow]
+    comment_edge: Edge[CommentRow] = shown(Edge[Comment], "The edge to put into lists of comments.")
     subject: Commented = loaded(
         subjects_of_payloads, description="What was commented on, with its new count."
     )
 
 
-@strawberry.type(description="The comment was edited.")
+@payload("The comment was edited.")
 class EditCommentPayload:
-    comment: Comment = strawberry.field(description="As it is now.")
+    comment: CommentRow = shown(Comment, "As it is now.")
 
 
-@strawberry.type(description="The comment was deleted.")
+@payload("The comment was deleted.")
 class DeleteCommentPayload:
-    comment: Comment = strawberry.field(description="The tombstone that stays in the thread.")
+    comment: CommentRow = shown(Comment, "The tombstone that stays in the thread.")
     subject: Commented | None = loaded(
         subjects_of_payloads, description="What it was below, with its new count."
     )
 
 
-AddCommentResult = Annotated[
-    AddCommentPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("AddCommentResult", description="What came of `addComment`."),
-]
-EditCommentResult = Annotated[
-    EditCommentPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("EditCommentResult", description="What came of `editComment`."),
-]
-DeleteCommentResult = Annotated[
-    DeleteCommentPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("DeleteCommentResult", description="What came of `deleteComment`."),
-]
-
-
 @strawberry.type
 class CommentsMutation:
-    @strawberry.mutation(
-        description="Comment on a post, a notice or a deliberation. For verified residents and officers of"
-        " its"
-        " community."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def add_comment(
-        self,
-        info: Info,
-        input: Annotated[AddCommentInput, strawberry.argument(description="The comment.")],
-    ) -> AddCommentResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited, input="The comment.")
+    async def add_comment(self, info: Info, input: AddCommentInput) -> AddCommentPayload:
+        """Comment on a post, a notice or a deliberation. For verified residents and officers of its
+        community.
+        """
         kind, key = subject_of("subjectId", input.subject_id, *COMMENTED)
-        row: Any = await discussion.add_comment(
+        row = await discussion.add_comment(
             info.context,
             kind=kind,
             subject_id=key,
@@ -247,34 +228,23 @@ class CommentsMutation:
             key=input.idempotency_key,
             reply_to=key_of("replyTo", input.reply_to, "Comment") if input.reply_to else None,
         )
-        edge: Any = Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row))
+        edge = Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row))
         return AddCommentPayload(comment=row, comment_edge=edge)
 
-    @strawberry.mutation(
-        description="Replace the text of one's own comment; the old one goes into its history."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def edit_comment(
-        self,
-        info: Info,
-        input: Annotated[EditCommentInput, strawberry.argument(description="The new text.")],
-    ) -> EditCommentResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited, input="The new text.")
+    async def edit_comment(self, info: Info, input: EditCommentInput) -> EditCommentPayload:
+        """Replace the text of one's own comment; the old one goes into its history."""
         key = key_of("commentId", input.comment_id, "Comment")
-        row: Any = await discussion.edit_comment(info.context, comment_id=key, body=input.body)
+        row = await discussion.edit_comment(info.context, comment_id=key, body=input.body)
         return EditCommentPayload(comment=row)
 
-    @strawberry.mutation(
-        description="Delete one's own comment, or, with the power to moderate, another's. Deleting it again"
-        " changes nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def delete_comment(
-        self,
-        info: Info,
-        input: Annotated[DeleteCommentInput, strawberry.argument(description="Which one.")],
-    ) -> DeleteCommentResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, input="Which one.")
+    async def delete_comment(self, info: Info, input: DeleteCommentInput) -> DeleteCommentPayload:
+        """Delete one's own comment, or, with the power to moderate, another's. Deleting it again
+        changes nothing.
+        """
         key = key_of("commentId", input.comment_id, "Comment")
-        row: Any = await discussion.delete_comment(info.context, comment_id=key)
+        row = await discussion.delete_comment(info.context, comment_id=key)
         return DeleteCommentPayload(comment=row)
 
 

@@ -13,6 +13,11 @@ def described(enum: type[Enum], description: str, **values: str) -> None:
     """
     if set(values) != set(enum.__members__):
         raise ValueError(f"{enum.__name__} needs descriptions of {', '.join(enum.__members__)}")
-    definition: Any = strawberry.enum(enum, description=description)
-    for value in definition.__strawberry_definition__.values:
+    described_enum: Any = enum
+    # A type that has a field of the enum may have made it part of the schema already.
+    if not hasattr(enum, "__strawberry_definition__"):
+        described_enum = strawberry.enum(enum)
+    definition = described_enum.__strawberry_definition__
+    definition.description = description
+    for value in definition.values:
         value.description = values[value.name]

@@ -1,6 +1,6 @@
 """Likes, as clients see them."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 
@@ -8,8 +8,9 @@ from models.posts import SubjectKind
 from resolvers import likes
 from resolvers.errors import InvalidInput as BadInput
 from schema.fields import Info, loaded
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, key_of, type_and_key
-from schema.problems import InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.streams import of_kind
 from subscriptions.events import Kind
 
@@ -41,32 +42,20 @@ class SetLikeInput:
     on: bool = strawberry.field(description="True to like it, false to take the like back.")
 
 
-@strawberry.type(description="What is liked now.")
+@payload("What is liked now.")
 class SetLikePayload:
-    subject: Liked = strawberry.field(description="The post or comment, with its new count.")
-
-
-SetLikeResult = Annotated[
-    SetLikePayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("SetLikeResult", description="What came of `setLike`."),
-]
+    subject: likes.LikedRow = shown(Liked, "The post or comment, with its new count.")
 
 
 @strawberry.type
 class LikesMutation:
-    @strawberry.mutation(
-        description="Like a post, a comment or a deliberation, or take the like back. Asking for what is so"
-        " already"
-        " changes nothing, so it may be repeated."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def set_like(
-        self,
-        info: Info,
-        input: Annotated[SetLikeInput, strawberry.argument(description="What to like, or no longer.")],
-    ) -> SetLikeResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, RateLimited, input="What to like, or no longer.")
+    async def set_like(self, info: Info, input: SetLikeInput) -> SetLikePayload:
+        """Like a post, a comment or a deliberation, or take the like back. Asking for what is so
+        already changes nothing, so it may be repeated.
+        """
         kind, key = subject_of("subjectId", input.subject_id, *LIKED)
-        row: Any = await likes.set_like(info.context, kind=kind, subject_id=key, on=input.on)
+        row = await likes.set_like(info.context, kind=kind, subject_id=key, on=input.on)
         return SetLikePayload(subject=row)
 
 

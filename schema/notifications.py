@@ -15,8 +15,9 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
+from schema.mutations import mutation, payload
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of
-from schema.problems import InvalidInput, answering_problems
+from schema.problems import InvalidInput
 from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
@@ -139,26 +140,18 @@ class MarkNotificationsReadInput:
     )
 
 
-@strawberry.type(description="The entries are read.")
+@payload("The entries are read.")
 class MarkNotificationsReadPayload:
     unread_count: int = strawberry.field(description="How many entries are still not read.")
 
 
-MarkNotificationsReadResult = Annotated[
-    MarkNotificationsReadPayload | InvalidInput,
-    strawberry.union("MarkNotificationsReadResult", description="What `markNotificationsRead` answers."),
-]
-
-
 @strawberry.type
 class NotificationsMutation:
-    @strawberry.mutation(description="Mark entries of the inbox as read. Repeating it changes nothing.")
-    @answering_problems(InvalidInput)
+    @mutation(InvalidInput, input="What was read.", result="What `markNotificationsRead` answers.")
     async def mark_notifications_read(
-        self,
-        info: Info,
-        input: Annotated[MarkNotificationsReadInput, strawberry.argument(description="What was read.")],
-    ) -> MarkNotificationsReadResult:
+        self, info: Info, input: MarkNotificationsReadInput
+    ) -> MarkNotificationsReadPayload:
+        """Mark entries of the inbox as read. Repeating it changes nothing."""
         ids = None if input.ids is None else [key_of("ids", given, "Notification") for given in input.ids]
         up_to = None if input.up_to is None else key_of("upTo", input.up_to, "Notification")
         unread = await notifications.mark_read(info.context, ids=ids, up_to=up_to)

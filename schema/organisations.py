@@ -1,7 +1,7 @@
 """Organisations, their members, and who appoints them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,8 +13,9 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Grid, Neighbour
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 if TYPE_CHECKING:
     from schema.communities import Community, Organisation
@@ -51,8 +52,6 @@ described(
     MANAGE_GRIDS="Make grids, and say which buildings are in them and who looks after them.",
     SEE_AUDIT="Read the audit log: the own organisation's; the residents' committee, the community's.",
 )
-
-INPUT = strawberry.argument(description="What to do.")
 
 
 @fetched_by(organisations.visible_appointments_by_id)
@@ -147,9 +146,9 @@ class GrantRoleInput:
     )
 
 
-@strawberry.type(description="The office is held.")
+@payload("The office is held.")
 class GrantRolePayload:
-    appointment: Appointment = strawberry.field(description="As it is now.")
+    appointment: AppointmentRow = shown(Appointment, "As it is now.")
 
 
 @strawberry.input(description="Which office to end.")
@@ -157,30 +156,19 @@ class RevokeRoleInput:
     appointment_id: strawberry.ID = strawberry.field(description="The appointment.")
 
 
-@strawberry.type(description="The office is held no longer.")
+@payload("The office is held no longer.")
 class RevokeRolePayload:
-    appointment: Appointment = strawberry.field(description="As it is now.")
-
-
-GrantRoleResult = Annotated[
-    GrantRolePayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("GrantRoleResult", description="What `grantRole` answers."),
-]
-RevokeRoleResult = Annotated[
-    RevokeRolePayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RevokeRoleResult", description="What `revokeRole` answers."),
-]
+    appointment: AppointmentRow = shown(Appointment, "As it is now.")
 
 
 @strawberry.type
 class OrganisationsMutation:
-    @strawberry.mutation(
-        description="Appoint somebody to an office. For the organisation's administrators; the residents'"
-        " committee's may name the first administrator of another organisation."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
-    async def grant_role(self, info: Info, input: Annotated[GrantRoleInput, INPUT]) -> GrantRoleResult:
-        row: Any = await organisations.grant_role(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `grantRole` answers.")
+    async def grant_role(self, info: Info, input: GrantRoleInput) -> GrantRolePayload:
+        """Appoint somebody to an office. For the organisation's administrators; the residents'
+        committee's may name the first administrator of another organisation.
+        """
+        row = await organisations.grant_role(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             role=input.role,
@@ -192,11 +180,9 @@ class OrganisationsMutation:
         )
         return GrantRolePayload(appointment=row)
 
-    @strawberry.mutation(
-        description="End an appointment. For the organisation's administrators; the last one stays."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def revoke_role(self, info: Info, input: Annotated[RevokeRoleInput, INPUT]) -> RevokeRoleResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeRole` answers.")
+    async def revoke_role(self, info: Info, input: RevokeRoleInput) -> RevokeRolePayload:
+        """End an appointment. For the organisation's administrators; the last one stays."""
         key = key_of("appointmentId", input.appointment_id, "Appointment")
-        row: Any = await organisations.revoke_role(info.context, appointment_id=key)
+        row = await organisations.revoke_role(info.context, appointment_id=key)
         return RevokeRolePayload(appointment=row)

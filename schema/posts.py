@@ -29,9 +29,10 @@ from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.matching import PostMatches
+from schema.mutations import mutation, payload, shown
 from schema.node import fetched_by, global_id, key_of
 from schema.party.cards import FeedCard
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
 from subscriptions.events import Kind, Logged, community_topic
 from subscriptions.streams import Stream
@@ -297,67 +298,42 @@ class SetPostPinnedInput:
     pinned: bool = strawberry.field(description="True to pin it, false to take it down.")
 
 
-@strawberry.type(description="The post was published.")
+@payload("The post was published.")
 class CreatePostPayload:
-    post_edge: Edge[Post] = strawberry.field(description="The edge to put into the latest posts.")
+    post_edge: Edge[PostRow] = shown(Edge[Post], "The edge to put into the latest posts.")
 
 
-@strawberry.type(description="The post was edited.")
+@payload("The post was edited.")
 class EditPostPayload:
-    post: Post = strawberry.field(description="As it is now.")
+    post: PostRow = shown(Post, "As it is now.")
 
 
-@strawberry.type(description="The post was deleted.")
+@payload("The post was deleted.")
 class DeletePostPayload:
     deleted_post_id: strawberry.ID = strawberry.field(description="The id that it had.")
 
 
-@strawberry.type(description="The post is in the state asked for.")
+@payload("The post is in the state asked for.")
 class SetPostStatePayload:
-    post: Post = strawberry.field(description="As it is now.")
+    post: PostRow = shown(Post, "As it is now.")
 
 
-@strawberry.type(description="The post is pinned, or not, as asked for.")
+@payload("The post is pinned, or not, as asked for.")
 class SetPostPinnedPayload:
-    post: Post = strawberry.field(description="As it is now.")
-
-
-CreatePostResult = Annotated[
-    CreatePostPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("CreatePostResult", description="What came of `createPost`."),
-]
-EditPostResult = Annotated[
-    EditPostPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("EditPostResult", description="What came of `editPost`."),
-]
-DeletePostResult = Annotated[
-    DeletePostPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("DeletePostResult", description="What came of `deletePost`."),
-]
-SetPostStateResult = Annotated[
-    SetPostStatePayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("SetPostStateResult", description="What came of `setPostState`."),
-]
-SetPostPinnedResult = Annotated[
-    SetPostPinnedPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("SetPostPinnedResult", description="What came of `setPostPinned`."),
-]
+    post: PostRow = shown(Post, "As it is now.")
 
 
 @strawberry.type
 class PostsMutation:
-    @strawberry.mutation(
-        description="Publish a post. For verified residents and officers of the community, in a group for its"
-        " members; 30 an hour."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def create_post(
-        self, info: Info, input: Annotated[CreatePostInput, strawberry.argument(description="The post.")]
-    ) -> CreatePostResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited, input="The post.")
+    async def create_post(self, info: Info, input: CreatePostInput) -> CreatePostPayload:
+        """Publish a post. For verified residents and officers of the community, in a group for its
+        members; 30 an hour.
+        """
         estate: Any = OWN_ESTATE
         if input.estate_id is not strawberry.UNSET:
             estate = None if input.estate_id is None else key_of("estateId", input.estate_id, "Estate")
-        row: Any = await feed.create_post(
+        row = await feed.create_post(
             info.context,
             community_id=key_of("communityId", input.community_id, "Community"),
             kind=input.kind,
@@ -369,46 +345,33 @@ class PostsMutation:
         )
         return CreatePostPayload(post_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
 
-    @strawberry.mutation(description="Replace the text of one's own post; the old one goes into its history.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def edit_post(
-        self, info: Info, input: Annotated[EditPostInput, strawberry.argument(description="The new text.")]
-    ) -> EditPostResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited, input="The new text.")
+    async def edit_post(self, info: Info, input: EditPostInput) -> EditPostPayload:
+        """Replace the text of one's own post; the old one goes into its history."""
         key = key_of("postId", input.post_id, "Post")
-        row: Any = await feed.edit_post(info.context, post_id=key, body=input.body, version=input.version)
+        row = await feed.edit_post(info.context, post_id=key, body=input.body, version=input.version)
         return EditPostPayload(post=row)
 
-    @strawberry.mutation(description="Delete one's own post, or, with the power to moderate, another's.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def delete_post(
-        self, info: Info, input: Annotated[DeletePostInput, strawberry.argument(description="Which one.")]
-    ) -> DeletePostResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, input="Which one.")
+    async def delete_post(self, info: Info, input: DeletePostInput) -> DeletePostPayload:
+        """Delete one's own post, or, with the power to moderate, another's."""
         row = await feed.delete_post(info.context, post_id=key_of("postId", input.post_id, "Post"))
         return DeletePostPayload(deleted_post_id=global_id("Post", row.id))
 
-    @strawberry.mutation(
-        description="Say that a post's matter is settled, or open again. For its author and for moderators."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def set_post_state(
-        self, info: Info, input: Annotated[SetPostStateInput, strawberry.argument(description="Which state.")]
-    ) -> SetPostStateResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, RateLimited, input="Which state.")
+    async def set_post_state(self, info: Info, input: SetPostStateInput) -> SetPostStatePayload:
+        """Say that a post's matter is settled, or open again. For its author and for moderators."""
         key = key_of("postId", input.post_id, "Post")
-        row: Any = await feed.set_post_state(info.context, post_id=key, state=input.state)
+        row = await feed.set_post_state(info.context, post_id=key, state=input.state)
         return SetPostStatePayload(post=row)
 
-    @strawberry.mutation(
-        description="Pin a post above the feed, or take it down. For the residents' committee; in a group,"
-        " for those who look after it."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def set_post_pinned(
-        self,
-        info: Info,
-        input: Annotated[SetPostPinnedInput, strawberry.argument(description="Pinned or not.")],
-    ) -> SetPostPinnedResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, input="Pinned or not.")
+    async def set_post_pinned(self, info: Info, input: SetPostPinnedInput) -> SetPostPinnedPayload:
+        """Pin a post above the feed, or take it down. For the residents' committee; in a group, for
+        those who look after it.
+        """
         key = key_of("postId", input.post_id, "Post")
-        row: Any = await feed.set_post_pinned(info.context, post_id=key, pinned=input.pinned)
+        row = await feed.set_post_pinned(info.context, post_id=key, pinned=input.pinned)
         return SetPostPinnedPayload(post=row)
 
 

@@ -1,13 +1,4 @@
-"""Refusals as data: what a mutation may answer instead of its payload.
-
-A mutation's result is a union of its payload and the problems that it can really return. A domain
-error whose problem is not in the union, and every error of a query, is a GraphQL error with the
-same code.
-"""
-
-import functools
-from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec
+"""Refusals as data: what a mutation may answer instead of its payload."""
 
 import strawberry
 
@@ -15,8 +6,6 @@ from resolvers import errors
 from schema.fields import Info
 from schema.messages import said
 from schema.node import Node, fetch_any
-
-P = ParamSpec("P")
 
 
 @strawberry.interface(description="Why a mutation did nothing.")
@@ -73,23 +62,3 @@ async def problem_of(info: Info, error: errors.DomainError) -> Problem | None:
         case errors.RateLimited():
             return RateLimited(**told, retry_after=error.retry_after)
     return None
-
-
-def answering_problems(*problems: type[Problem]) -> Callable[[Callable[P, Awaitable[Any]]], Any]:
-    """Decorate a mutation's resolver (which takes `info`): these problems are answers, not errors."""
-
-    def decorate(resolve: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
-        @functools.wraps(resolve)
-        async def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
-            try:
-                return await resolve(*args, **kwargs)
-            except errors.DomainError as error:
-                info: Any = kwargs["info"]
-                problem = await problem_of(info, error)
-                if problem is None or type(problem) not in problems:
-                    raise
-                return problem
-
-        return answer
-
-    return decorate

@@ -1,7 +1,6 @@
 """The viewer's calendar and its secret address."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
@@ -9,7 +8,8 @@ from models.activities import CalendarFeedRow
 from resolvers.activities import calendar
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
-from schema.problems import RateLimited, answering_problems
+from schema.mutations import mutation, payload, shown
+from schema.problems import RateLimited
 
 
 @strawberry.type(description="The viewer's sign-ups as a calendar that other programs can follow.")
@@ -28,40 +28,32 @@ class ViewerCalendar:
     )
 
 
-@strawberry.type(description="The calendar has a new address, and no other.")
+@payload("The calendar has a new address, and no other.")
 class RenewCalendarFeedPayload:
-    feed: CalendarFeed = strawberry.field(description="The calendar.")
+    feed: CalendarFeedRow = shown(CalendarFeed, "The calendar.")
     path: str = strawberry.field(
         description="The path of the address, to put behind that of the server. It is told this once: who has"
         " it may read the calendar."
     )
 
 
-@strawberry.type(description="The calendar has no address.")
+@payload("The calendar has no address.")
 class RevokeCalendarFeedPayload:
     revoked: bool = strawberry.field(description="Always true.")
 
 
-RenewCalendarFeedResult = Annotated[
-    RenewCalendarFeedPayload | RateLimited,
-    strawberry.union("RenewCalendarFeedResult", description="What came of `renewCalendarFeed`."),
-]
-
-
 @strawberry.type
 class CalendarMutation:
-    @strawberry.mutation(
-        description="Give the viewer's calendar an address, or another one; the old one is worth nothing at"
-        " once. 20 an hour."
-    )
-    @answering_problems(RateLimited)
-    async def renew_calendar_feed(self, info: Info) -> RenewCalendarFeedResult:
-        made: tuple[Any, str] = await calendar.renew(info.context)
-        return RenewCalendarFeedPayload(feed=made[0], path=made[1])
+    @mutation(RateLimited)
+    async def renew_calendar_feed(self, info: Info) -> RenewCalendarFeedPayload:
+        """Give the viewer's calendar an address, or another one; the old one is worth nothing at
+        once. 20 an hour.
+        """
+        feed, path = await calendar.renew(info.context)
+        return RenewCalendarFeedPayload(feed=feed, path=path)
 
-    @strawberry.mutation(
-        description="Take the viewer's calendar off the network. Repeating it changes nothing."
-    )
+    @mutation()
     async def revoke_calendar_feed(self, info: Info) -> RevokeCalendarFeedPayload:
+        """Take the viewer's calendar off the network. Repeating it changes nothing."""
         await calendar.revoke(info.context)
         return RevokeCalendarFeedPayload(revoked=True)

@@ -1,11 +1,11 @@
 """What organisers do: announce, edit and call off activities, and check people in."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 
-from models.activities import HostKind
+from models.activities import ActivityRow, HostKind, SignUpRow
 from resolvers.activities import attendance, organising
 from resolvers.activities.drafts import Draft
 from resolvers.activities.recurring import Recurrence
@@ -14,14 +14,14 @@ from schema.activities.lists import HOSTS
 from schema.activities.terms import ActivityAudience, ActivityKind, Extent, Frequency
 from schema.directory.terms import Weekday
 from schema.fields import Info
+from schema.mutations import mutation, payload, shown
 from schema.node import key_of, type_and_key
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 KEY = (
     "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
     " nothing happens twice."
 )
-INPUT = strawberry.argument(description="What to do.")
 MASKED = "Numbers of documents and bank cards in it are masked."
 URL = "Begins with https://, up to 500 characters; only those with seats see it."
 ACTIVITY_ID = "The activity."
@@ -151,55 +151,34 @@ class SetAttendanceInput:
     attended: bool = strawberry.field(description="True to check in, false to take that back.")
 
 
-@strawberry.type(description="The activity is announced.")
+@payload("The activity is announced.")
 class CreateActivityPayload:
-    activity: Activity = strawberry.field(description="The activity, or the first occurrence of the series.")
+    activity: ActivityRow = shown(Activity, "The activity, or the first occurrence of the series.")
 
 
-@strawberry.type(description="The activity is edited.")
+@payload("The activity is edited.")
 class EditActivityPayload:
-    activity: Activity = strawberry.field(description="As it is now.")
+    activity: ActivityRow = shown(Activity, "As it is now.")
 
 
-@strawberry.type(description="The activity is called off.")
+@payload("The activity is called off.")
 class CancelActivityPayload:
-    activity: Activity = strawberry.field(description="As it is now.")
+    activity: ActivityRow = shown(Activity, "As it is now.")
 
 
-@strawberry.type(description="It is written down.")
+@payload("It is written down.")
 class SetAttendancePayload:
-    sign_up: ActivitySignUp = strawberry.field(description="As it is now.")
-
-
-CreateActivityResult = Annotated[
-    CreateActivityPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("CreateActivityResult", description="What came of `createActivity`."),
-]
-EditActivityResult = Annotated[
-    EditActivityPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("EditActivityResult", description="What came of `editActivity`."),
-]
-CancelActivityResult = Annotated[
-    CancelActivityPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("CancelActivityResult", description="What came of `cancelActivity`."),
-]
-SetAttendanceResult = Annotated[
-    SetAttendancePayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("SetAttendanceResult", description="What came of `setAttendance`."),
-]
+    sign_up: SignUpRow = shown(ActivitySignUp, "As it is now.")
 
 
 @strawberry.type
 class OrganisingMutation:
-    @strawberry.mutation(
-        description="Announce an activity, or a series of them. For those who hold activities in the host's"
-        " name; 30 a day."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def create_activity(
-        self, info: Info, input: Annotated[CreateActivityInput, INPUT]
-    ) -> CreateActivityResult:
-        row: Any = await organising.create(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def create_activity(self, info: Info, input: CreateActivityInput) -> CreateActivityPayload:
+        """Announce an activity, or a series of them. For those who hold activities in the host's
+        name; 30 a day.
+        """
+        row = await organising.create(
             info.context,
             host_kind=HostKind.GROUP if is_group(input.host_id) else HostKind.ORGANISATION,
             host_id=key_of("hostId", input.host_id, *HOSTS),
@@ -209,15 +188,12 @@ class OrganisingMutation:
         )
         return CreateActivityPayload(activity=row)
 
-    @strawberry.mutation(
-        description="Edit an activity that is not over. For its organisers. Those who come or wait are told"
-        " of another time or place."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def edit_activity(
-        self, info: Info, input: Annotated[EditActivityInput, INPUT]
-    ) -> EditActivityResult:
-        row: Any = await organising.edit(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def edit_activity(self, info: Info, input: EditActivityInput) -> EditActivityPayload:
+        """Edit an activity that is not over. For its organisers. Those who come or wait are told of
+        another time or place.
+        """
+        row = await organising.edit(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             version=input.version,
@@ -226,12 +202,10 @@ class OrganisingMutation:
         )
         return EditActivityPayload(activity=row)
 
-    @strawberry.mutation(description="Call an activity off. For its organisers.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def cancel_activity(
-        self, info: Info, input: Annotated[CancelActivityInput, INPUT]
-    ) -> CancelActivityResult:
-        row: Any = await organising.cancel(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def cancel_activity(self, info: Info, input: CancelActivityInput) -> CancelActivityPayload:
+        """Call an activity off. For its organisers."""
+        row = await organising.cancel(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             version=input.version,
@@ -240,15 +214,10 @@ class OrganisingMutation:
         )
         return CancelActivityPayload(activity=row)
 
-    @strawberry.mutation(
-        description="Check somebody in by hand, or take that back. For organisers, from two hours before the"
-        " start."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def set_attendance(
-        self, info: Info, input: Annotated[SetAttendanceInput, INPUT]
-    ) -> SetAttendanceResult:
-        row: Any = await attendance.set_attendance(
+    @mutation(InvalidInput, NotAllowed, NotFound)
+    async def set_attendance(self, info: Info, input: SetAttendanceInput) -> SetAttendancePayload:
+        """Check somebody in by hand, or take that back. For organisers, from two hours before the start."""
+        row = await attendance.set_attendance(
             info.context,
             sign_up_id=key_of("signUpId", input.sign_up_id, "ActivitySignUp"),
             attended=input.attended,

@@ -1,15 +1,15 @@
 """What those who come do: sign up, sign off, check in."""
 
-from typing import Annotated, Any
-
 import strawberry
 
+from models.activities import SignUpRow
 from resolvers.activities import attendance, signing_up
 from schema.activities.activities import ActivitySignUp
-from schema.activities.organising import ACTIVITY_ID, INPUT, KEY
+from schema.activities.organising import ACTIVITY_ID, KEY
 from schema.fields import Info
+from schema.mutations import mutation, payload, shown
 from schema.node import key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 
 @strawberry.input(description="What to sign up for, and with whom.")
@@ -36,52 +36,38 @@ class CheckInInput:
     code: str = strawberry.field(description="The code that the organiser shows.")
 
 
-@strawberry.type(description="The viewer is in the queue: with a seat, or waiting.")
+@payload("The viewer is in the queue: with a seat, or waiting.")
 class SignUpForActivityPayload:
-    sign_up: ActivitySignUp = strawberry.field(description="The sign-up for the activity.")
-    sign_ups: list[ActivitySignUp] = strawberry.field(
-        description="The same, and those for the later occurrences that were asked for."
+    sign_up: SignUpRow = shown(ActivitySignUp, "The sign-up for the activity.")
+    sign_ups: list[SignUpRow] = shown(
+        list[ActivitySignUp], "The same, and those for the later occurrences that were asked for."
     )
 
 
-@strawberry.type(description="The viewer comes no more, and waits no more.")
+@payload("The viewer comes no more, and waits no more.")
 class CancelActivitySignUpPayload:
-    sign_up: ActivitySignUp = strawberry.field(description="As it is now.")
-    sign_ups: list[ActivitySignUp] = strawberry.field(
-        description="The same, and those for the later occurrences that were meant."
+    sign_up: SignUpRow = shown(ActivitySignUp, "As it is now.")
+    sign_ups: list[SignUpRow] = shown(
+        list[ActivitySignUp], "The same, and those for the later occurrences that were meant."
     )
 
 
-@strawberry.type(description="The viewer is there.")
+@payload("The viewer is there.")
 class CheckInPayload:
-    sign_up: ActivitySignUp = strawberry.field(description="As it is now.")
-
-
-SignUpForActivityResult = Annotated[
-    SignUpForActivityPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("SignUpForActivityResult", description="What came of `signUpForActivity`."),
-]
-CancelActivitySignUpResult = Annotated[
-    CancelActivitySignUpPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("CancelActivitySignUpResult", description="What came of `cancelActivitySignUp`."),
-]
-CheckInResult = Annotated[
-    CheckInPayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("CheckInResult", description="What came of `checkIn`."),
-]
+    sign_up: SignUpRow = shown(ActivitySignUp, "As it is now.")
 
 
 @strawberry.type
 class SigningUpMutation:
-    @strawberry.mutation(
-        description="Sign up for an activity. If there are seats and nobody waits the viewer has them, and"
-        " waits otherwise; who waits moves up in order. For verified residents and officers; 30 a minute."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
     async def sign_up_for_activity(
-        self, info: Info, input: Annotated[SignUpForActivityInput, INPUT]
-    ) -> SignUpForActivityResult:
-        rows: list[Any] = await signing_up.sign_up(
+        self, info: Info, input: SignUpForActivityInput
+    ) -> SignUpForActivityPayload:
+        """Sign up for an activity. If there are seats and nobody waits the viewer has them, and
+        waits otherwise; who waits moves up in order. For verified residents and officers; 30 a
+        minute.
+        """
+        rows = await signing_up.sign_up(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             companions=input.companions,
@@ -90,28 +76,26 @@ class SigningUpMutation:
         )
         return SignUpForActivityPayload(sign_up=rows[0], sign_ups=rows)
 
-    @strawberry.mutation(
-        description="Sign off from an activity that has not begun; whoever waits moves up. To sign off again"
-        " changes nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    @mutation(InvalidInput, NotAllowed, NotFound)
     async def cancel_activity_sign_up(
-        self, info: Info, input: Annotated[CancelActivitySignUpInput, INPUT]
-    ) -> CancelActivitySignUpResult:
-        rows: list[Any] = await signing_up.cancel_sign_up(
+        self, info: Info, input: CancelActivitySignUpInput
+    ) -> CancelActivitySignUpPayload:
+        """Sign off from an activity that has not begun; whoever waits moves up. To sign off again
+        changes nothing.
+        """
+        rows = await signing_up.cancel_sign_up(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             whole_series=input.whole_series,
         )
         return CancelActivitySignUpPayload(sign_up=rows[0], sign_ups=rows)
 
-    @strawberry.mutation(
-        description="Check in with the code that the organiser shows, from two hours before the start to two"
-        " hours after the end. For those with seats; 5 a minute."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def check_in(self, info: Info, input: Annotated[CheckInInput, INPUT]) -> CheckInResult:
-        row: Any = await attendance.check_in(
+    @mutation(InvalidInput, NotAllowed, NotFound, RateLimited)
+    async def check_in(self, info: Info, input: CheckInInput) -> CheckInPayload:
+        """Check in with the code that the organiser shows, from two hours before the start to two
+        hours after the end. For those with seats; 5 a minute.
+        """
+        row = await attendance.check_in(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             code=input.code,

@@ -1,7 +1,6 @@
 """What can be done with deliberations."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
@@ -9,9 +8,12 @@ from models.deliberations import (
     LATEST,
     STATEMENTS_BY_NUMBER,
     DeliberationPhase,
+    DeliberationRow,
     ExecutionKind,
+    ExecutionRow,
     ExecutionState,
     StatementChoice,
+    StatementRow,
 )
 from resolvers.deliberations import executions, outcomes, phases, statements, topics
 from resolvers.deliberations.executions import Item
@@ -21,8 +23,9 @@ from schema.connections import Edge
 from schema.deliberations.statements import Statement
 from schema.deliberations.topics import Deliberation, ExecutionItem
 from schema.fields import Info
+from schema.mutations import mutation, payload, shown
 from schema.node import key_of, type_and_key
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 DELIBERATION_ID = "The deliberation."
 VERSION = "The version that was read."
@@ -32,7 +35,6 @@ KEY = (
     " nothing"
     " happens twice."
 )
-INPUT = strawberry.argument(description="What to do.")
 
 
 @strawberry.input(
@@ -197,133 +199,76 @@ class CheckExecutionItemInput:
     confirmed: bool = strawberry.field(description="Whether the viewer finds it done.")
 
 
-@strawberry.type(description="The deliberation is open.")
+@payload("The deliberation is open.")
 class ConveneDeliberationPayload:
-    deliberation_edge: Edge[Deliberation] = strawberry.field(description="The edge to put into lists.")
+    deliberation_edge: Edge[DeliberationRow] = shown(Edge[Deliberation], "The edge to put into lists.")
 
 
-@strawberry.type(description="The deliberation is proposed.")
+@payload("The deliberation is proposed.")
 class ProposeDeliberationPayload:
-    deliberation_edge: Edge[Deliberation] = strawberry.field(description="The edge to put into lists.")
+    deliberation_edge: Edge[DeliberationRow] = shown(Edge[Deliberation], "The edge to put into lists.")
 
 
-@strawberry.type(description="The proposal is accepted, and open.")
+@payload("The proposal is accepted, and open.")
 class AcceptDeliberationPayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="The proposal is declined.")
+@payload("The proposal is declined.")
 class DeclineDeliberationPayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="The text is replaced.")
+@payload("The text is replaced.")
 class EditDeliberationPayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="The plan is kept.")
+@payload("The plan is kept.")
 class PlanDeliberationPayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="The deliberation is in the phase asked for.")
+@payload("The deliberation is in the phase asked for.")
 class MoveDeliberationPayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="The statement is there to be voted on.")
+@payload("The statement is there to be voted on.")
 class AddStatementPayload:
-    statement_edge: Edge[Statement] = strawberry.field(description="The edge to put into the statements.")
+    statement_edge: Edge[StatementRow] = shown(Edge[Statement], "The edge to put into the statements.")
 
 
-@strawberry.type(description="The vote counts.")
+@payload("The vote counts.")
 class VoteOnStatementPayload:
-    statement: Statement = strawberry.field(description=NOW)
-    deliberation: Deliberation = strawberry.field(description="What it is part of, with its counts.")
+    statement: StatementRow = shown(Statement, NOW)
+    deliberation: DeliberationRow | None = shown(Deliberation, "What it is part of, with its counts.")
 
 
-@strawberry.type(description="The statement is hidden, or not, as asked for.")
+@payload("The statement is hidden, or not, as asked for.")
 class SetStatementHiddenPayload:
-    statement: Statement = strawberry.field(description=NOW)
+    statement: StatementRow = shown(Statement, NOW)
 
 
-@strawberry.type(description="The outcome is published.")
+@payload("The outcome is published.")
 class PublishOutcomePayload:
-    deliberation: Deliberation = strawberry.field(description=NOW)
+    deliberation: DeliberationRow = shown(Deliberation, NOW)
 
 
-@strawberry.type(description="It is to be done.")
+@payload("It is to be done.")
 class AddExecutionItemPayload:
-    item: ExecutionItem = strawberry.field(description=NOW)
+    item: ExecutionRow = shown(ExecutionItem, NOW)
 
 
-@strawberry.type(description="It is in the state asked for.")
+@payload("It is in the state asked for.")
 class SetExecutionStatePayload:
-    item: ExecutionItem = strawberry.field(description=NOW)
+    item: ExecutionRow = shown(ExecutionItem, NOW)
 
 
-@strawberry.type(description="What the viewer finds is counted.")
+@payload("What the viewer finds is counted.")
 class CheckExecutionItemPayload:
-    item: ExecutionItem = strawberry.field(description=NOW)
+    item: ExecutionRow = shown(ExecutionItem, NOW)
 
-
-ConveneDeliberationResult = Annotated[
-    ConveneDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("ConveneDeliberationResult", description="What came of `conveneDeliberation`."),
-]
-ProposeDeliberationResult = Annotated[
-    ProposeDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("ProposeDeliberationResult", description="What came of `proposeDeliberation`."),
-]
-AcceptDeliberationResult = Annotated[
-    AcceptDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("AcceptDeliberationResult", description="What came of `acceptDeliberation`."),
-]
-DeclineDeliberationResult = Annotated[
-    DeclineDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("DeclineDeliberationResult", description="What came of `declineDeliberation`."),
-]
-EditDeliberationResult = Annotated[
-    EditDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("EditDeliberationResult", description="What came of `editDeliberation`."),
-]
-PlanDeliberationResult = Annotated[
-    PlanDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("PlanDeliberationResult", description="What came of `planDeliberation`."),
-]
-MoveDeliberationResult = Annotated[
-    MoveDeliberationPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("MoveDeliberationResult", description="What came of `moveDeliberation`."),
-]
-AddStatementResult = Annotated[
-    AddStatementPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("AddStatementResult", description="What came of `addStatement`."),
-]
-VoteOnStatementResult = Annotated[
-    VoteOnStatementPayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("VoteOnStatementResult", description="What came of `voteOnStatement`."),
-]
-SetStatementHiddenResult = Annotated[
-    SetStatementHiddenPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("SetStatementHiddenResult", description="What came of `setStatementHidden`."),
-]
-PublishOutcomeResult = Annotated[
-    PublishOutcomePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("PublishOutcomeResult", description="What came of `publishOutcome`."),
-]
-AddExecutionItemResult = Annotated[
-    AddExecutionItemPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("AddExecutionItemResult", description="What came of `addExecutionItem`."),
-]
-SetExecutionStateResult = Annotated[
-    SetExecutionStatePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("SetExecutionStateResult", description="What came of `setExecutionState`."),
-]
-CheckExecutionItemResult = Annotated[
-    CheckExecutionItemPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("CheckExecutionItemResult", description="What came of `checkExecutionItem`."),
-]
 
 LINKS = {"ServiceRequest": ExecutionKind.REQUEST, "Motion": ExecutionKind.MOTION}
 
@@ -346,14 +291,12 @@ def item_of(input: AddExecutionItemInput) -> Item:
 
 @strawberry.type
 class DeliberationsMutation:
-    @strawberry.mutation(
-        description="Open a deliberation in the name of an organisation. For officers who convene."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def convene_deliberation(
-        self, info: Info, input: Annotated[ConveneDeliberationInput, INPUT]
-    ) -> ConveneDeliberationResult:
-        row: Any = await topics.convene(
+        self, info: Info, input: ConveneDeliberationInput
+    ) -> ConveneDeliberationPayload:
+        """Open a deliberation in the name of an organisation. For officers who convene."""
+        row = await topics.convene(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             topic=topic_of(input),
@@ -362,16 +305,14 @@ class DeliberationsMutation:
         )
         return ConveneDeliberationPayload(deliberation_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
 
-    @strawberry.mutation(
-        description="Ask an organisation to convene a deliberation. For residents and officers of the"
-        " community; five"
-        " a day."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
     async def propose_deliberation(
-        self, info: Info, input: Annotated[ProposeDeliberationInput, INPUT]
-    ) -> ProposeDeliberationResult:
-        row: Any = await topics.propose(
+        self, info: Info, input: ProposeDeliberationInput
+    ) -> ProposeDeliberationPayload:
+        """Ask an organisation to convene a deliberation. For residents and officers of the
+        community; five a day.
+        """
+        row = await topics.propose(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             topic=topic_of(input),
@@ -379,12 +320,12 @@ class DeliberationsMutation:
         )
         return ProposeDeliberationPayload(deliberation_edge=Edge(node=row, cursor=edge_cursor(LATEST, row)))
 
-    @strawberry.mutation(description="Open a proposed deliberation. For officers of the organisation asked.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def accept_deliberation(
-        self, info: Info, input: Annotated[AcceptDeliberationInput, INPUT]
-    ) -> AcceptDeliberationResult:
-        row: Any = await topics.accept(
+        self, info: Info, input: AcceptDeliberationInput
+    ) -> AcceptDeliberationPayload:
+        """Open a proposed deliberation. For officers of the organisation asked."""
+        row = await topics.accept(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             version=input.version,
@@ -392,14 +333,12 @@ class DeliberationsMutation:
         )
         return AcceptDeliberationPayload(deliberation=row)
 
-    @strawberry.mutation(
-        description="Decline a proposed deliberation. For officers of the organisation asked."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def decline_deliberation(
-        self, info: Info, input: Annotated[DeclineDeliberationInput, INPUT]
-    ) -> DeclineDeliberationResult:
-        row: Any = await topics.decline(
+        self, info: Info, input: DeclineDeliberationInput
+    ) -> DeclineDeliberationPayload:
+        """Decline a proposed deliberation. For officers of the organisation asked."""
+        row = await topics.decline(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             version=input.version,
@@ -407,15 +346,12 @@ class DeliberationsMutation:
         )
         return DeclineDeliberationPayload(deliberation=row)
 
-    @strawberry.mutation(
-        description="Put into other words what a deliberation is about. For the convenor; what it said"
-        " before is kept."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def edit_deliberation(
-        self, info: Info, input: Annotated[EditDeliberationInput, INPUT]
-    ) -> EditDeliberationResult:
-        row: Any = await topics.edit(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def edit_deliberation(self, info: Info, input: EditDeliberationInput) -> EditDeliberationPayload:
+        """Put into other words what a deliberation is about. For the convenor; what it said before
+        is kept.
+        """
+        row = await topics.edit(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             version=input.version,
@@ -424,12 +360,10 @@ class DeliberationsMutation:
         )
         return EditDeliberationPayload(deliberation=row)
 
-    @strawberry.mutation(description="Say when the phases to come begin. For the convenor.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def plan_deliberation(
-        self, info: Info, input: Annotated[PlanDeliberationInput, INPUT]
-    ) -> PlanDeliberationResult:
-        row: Any = await topics.set_plan(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def plan_deliberation(self, info: Info, input: PlanDeliberationInput) -> PlanDeliberationPayload:
+        """Say when the phases to come begin. For the convenor."""
+        row = await topics.set_plan(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             version=input.version,
@@ -437,14 +371,10 @@ class DeliberationsMutation:
         )
         return PlanDeliberationPayload(deliberation=row)
 
-    @strawberry.mutation(
-        description="Bring a deliberation to another phase: on, or back with a reason. For the convenor."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def move_deliberation(
-        self, info: Info, input: Annotated[MoveDeliberationInput, INPUT]
-    ) -> MoveDeliberationResult:
-        row: Any = await phases.move(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def move_deliberation(self, info: Info, input: MoveDeliberationInput) -> MoveDeliberationPayload:
+        """Bring a deliberation to another phase: on, or back with a reason. For the convenor."""
+        row = await phases.move(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             phase=input.phase,
@@ -453,16 +383,12 @@ class DeliberationsMutation:
         )
         return MoveDeliberationPayload(deliberation=row)
 
-    @strawberry.mutation(
-        description="Make a statement for others to vote on. For residents whom the deliberation is for,"
-        " and the"
-        " convenor; 20 an hour. What somebody has said already is a Conflict with that statement."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
-    async def add_statement(
-        self, info: Info, input: Annotated[AddStatementInput, INPUT]
-    ) -> AddStatementResult:
-        row: Any = await statements.add(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
+    async def add_statement(self, info: Info, input: AddStatementInput) -> AddStatementPayload:
+        """Make a statement for others to vote on. For residents whom the deliberation is for, and
+        the convenor; 20 an hour. What somebody has said already is a Conflict with that statement.
+        """
+        row = await statements.add(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             body=input.body,
@@ -472,32 +398,25 @@ class DeliberationsMutation:
             statement_edge=Edge(node=row, cursor=edge_cursor(STATEMENTS_BY_NUMBER, row))
         )
 
-    @strawberry.mutation(
-        description="Agree with a statement, disagree, or pass; again to change that, as long as the voting"
-        " lasts. For"
-        " verified residents whom the deliberation is for."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def vote_on_statement(
-        self, info: Info, input: Annotated[VoteOnStatementInput, INPUT]
-    ) -> VoteOnStatementResult:
-        row: Any = await statements.vote(
+    @mutation(InvalidInput, NotAllowed, NotFound, RateLimited)
+    async def vote_on_statement(self, info: Info, input: VoteOnStatementInput) -> VoteOnStatementPayload:
+        """Agree with a statement, disagree, or pass; again to change that, as long as the voting
+        lasts. For verified residents whom the deliberation is for.
+        """
+        row = await statements.vote(
             info.context,
             statement_id=key_of("statementId", input.statement_id, "Statement"),
             choice=input.choice,
         )
         (deliberation,) = await statements.deliberations_of(info.context, [row])
-        return VoteOnStatementPayload(statement=row, deliberation=deliberation)  # type: ignore[arg-type]
+        return VoteOnStatementPayload(statement=row, deliberation=deliberation)
 
-    @strawberry.mutation(
-        description="Take a statement out of the deliberation, or back in. For the convenor and for"
-        " moderators."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    @mutation(InvalidInput, NotAllowed, NotFound)
     async def set_statement_hidden(
-        self, info: Info, input: Annotated[SetStatementHiddenInput, INPUT]
-    ) -> SetStatementHiddenResult:
-        row: Any = await statements.set_hidden(
+        self, info: Info, input: SetStatementHiddenInput
+    ) -> SetStatementHiddenPayload:
+        """Take a statement out of the deliberation, or back in. For the convenor and for moderators."""
+        row = await statements.set_hidden(
             info.context,
             statement_id=key_of("statementId", input.statement_id, "Statement"),
             hidden=input.hidden,
@@ -505,15 +424,10 @@ class DeliberationsMutation:
         )
         return SetStatementHiddenPayload(statement=row)
 
-    @strawberry.mutation(
-        description="Write what comes of a deliberation, or write it anew. For the convenor, in the phase"
-        " OUTCOME."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def publish_outcome(
-        self, info: Info, input: Annotated[PublishOutcomeInput, INPUT]
-    ) -> PublishOutcomeResult:
-        row: Any = await outcomes.publish(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def publish_outcome(self, info: Info, input: PublishOutcomeInput) -> PublishOutcomePayload:
+        """Write what comes of a deliberation, or write it anew. For the convenor, in the phase OUTCOME."""
+        row = await outcomes.publish(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             body=input.body,
@@ -522,15 +436,12 @@ class DeliberationsMutation:
         )
         return PublishOutcomePayload(deliberation=row)
 
-    @strawberry.mutation(
-        description="Add to what is done about an outcome: an action, a service request or a motion. For"
-        " the convenor."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def add_execution_item(
-        self, info: Info, input: Annotated[AddExecutionItemInput, INPUT]
-    ) -> AddExecutionItemResult:
-        row: Any = await executions.add(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def add_execution_item(self, info: Info, input: AddExecutionItemInput) -> AddExecutionItemPayload:
+        """Add to what is done about an outcome: an action, a service request or a motion. For the
+        convenor.
+        """
+        row = await executions.add(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),
             item=item_of(input),
@@ -538,16 +449,14 @@ class DeliberationsMutation:
         )
         return AddExecutionItemPayload(item=row)
 
-    @strawberry.mutation(
-        description="Say how far something is. For the convenor and the office in charge; a service request"
-        " or a motion"
-        " has its own states."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def set_execution_state(
-        self, info: Info, input: Annotated[SetExecutionStateInput, INPUT]
-    ) -> SetExecutionStateResult:
-        row: Any = await executions.set_state(
+        self, info: Info, input: SetExecutionStateInput
+    ) -> SetExecutionStatePayload:
+        """Say how far something is. For the convenor and the office in charge; a service request or
+        a motion has its own states.
+        """
+        row = await executions.set_state(
             info.context,
             item_id=key_of("executionItemId", input.execution_item_id, "ExecutionItem"),
             state=input.state,
@@ -556,17 +465,15 @@ class DeliberationsMutation:
         )
         return SetExecutionStatePayload(item=row)
 
-    @strawberry.mutation(
-        description="Say whether something that is said to be done is done. For verified residents whom the"
-        " deliberation is for. Three who find it done, and more than do not, verify it; three who do not,"
-        " and more"
-        " than do, send it back."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
+    @mutation(InvalidInput, NotAllowed, NotFound)
     async def check_execution_item(
-        self, info: Info, input: Annotated[CheckExecutionItemInput, INPUT]
-    ) -> CheckExecutionItemResult:
-        row: Any = await executions.check(
+        self, info: Info, input: CheckExecutionItemInput
+    ) -> CheckExecutionItemPayload:
+        """Say whether something that is said to be done is done. For verified residents whom the
+        deliberation is for. Three who find it done, and more than do not, verify it; three who do
+        not, and more than do, send it back.
+        """
+        row = await executions.check(
             info.context,
             item_id=key_of("executionItemId", input.execution_item_id, "ExecutionItem"),
             confirmed=input.confirmed,

@@ -1,10 +1,11 @@
 """What can be done with times and bookings."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
 
 import strawberry
 
+from models.directory.bookings import BookingRow, SlotRow
+from models.directory.entries import EntryRow
 from resolvers.directory import bookings, slots
 from resolvers.directory.slots import Time, Weekly
 from schema.directory.bookings import AppointmentSlot, Booking
@@ -12,10 +13,10 @@ from schema.directory.entries import DirectoryEntry
 from schema.directory.hours import CLOSES, interval_of
 from schema.directory.terms import Weekday
 from schema.fields import Info
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-INPUT = strawberry.argument(description="What to do.")
 KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
@@ -50,18 +51,23 @@ class AddSlotsInput:
     slots: list[SlotInput] = strawberry.field(description="The times, 500 at most.")
 
 
-@strawberry.type(description="The times are open.")
+@payload("The times are open.")
 class OpenSlotsPayload:
-    entry: DirectoryEntry = strawberry.field(description="The service.")
+    entry: EntryRow = shown(DirectoryEntry, "The service.")
     added: int = strawberry.field(
         description="How many times are new; those that were there are left as they are."
     )
 
 
-OpenSlotsResult = Annotated[
-    OpenSlotsPayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("OpenSlotsResult", description="What came of opening times."),
-]
+OpenSlotsResult = Result(
+    "OpenSlotsResult",
+    OpenSlotsPayload,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    description="What came of opening times.",
+)
 
 
 @strawberry.input(description="Which time to close, and why.")
@@ -70,15 +76,9 @@ class WithdrawSlotInput:
     reason: str = strawberry.field(description="Why, for those who booked it, 1 to 300 characters.")
 
 
-@strawberry.type(description="The time is closed, and what was booked in it is called off.")
+@payload("The time is closed, and what was booked in it is called off.")
 class WithdrawSlotPayload:
-    slot: AppointmentSlot = strawberry.field(description="As it is now.")
-
-
-WithdrawSlotResult = Annotated[
-    WithdrawSlotPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("WithdrawSlotResult", description="What came of `withdrawSlot`."),
-]
+    slot: SlotRow = shown(AppointmentSlot, "As it is now.")
 
 
 @strawberry.input(description="Which time to book.")
@@ -107,26 +107,21 @@ class MarkBookingInput:
     kept: bool = strawberry.field(description="True for who came, false for who did not.")
 
 
-@strawberry.type(description="The booking is kept.")
+@payload("The booking is kept.")
 class BookingPayload:
-    booking: Booking = strawberry.field(description="As it is now.")
+    booking: BookingRow = shown(Booking, "As it is now.")
 
 
-BookingResult = Annotated[
-    BookingPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("BookingResult", description="What came of a booking."),
-]
+BookingResult = Result("BookingResult", BookingPayload, *PROBLEMS, description="What came of a booking.")
 
 
 @strawberry.type
 class BookingsMutation:
-    @strawberry.mutation(
-        description="Open the times of a weekly plan. On a date with opening hours of its own, those that fit"
-        " in them. For those who keep the entry. Repeating it changes nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def plan_slots(self, info: Info, input: Annotated[PlanSlotsInput, INPUT]) -> OpenSlotsResult:
-        entry: Any
+    @OpenSlotsResult.mutation()
+    async def plan_slots(self, info: Info, input: PlanSlotsInput) -> OpenSlotsPayload:
+        """Open the times of a weekly plan. On a date with opening hours of its own, those that fit
+        in them. For those who keep the entry. Repeating it changes nothing.
+        """
         entry, added = await slots.plan(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
@@ -139,12 +134,9 @@ class BookingsMutation:
         )
         return OpenSlotsPayload(entry=entry, added=added)
 
-    @strawberry.mutation(
-        description="Open times, one by one. For those who keep the entry. Repeating it changes nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, RateLimited)
-    async def add_slots(self, info: Info, input: Annotated[AddSlotsInput, INPUT]) -> OpenSlotsResult:
-        entry: Any
+    @OpenSlotsResult.mutation()
+    async def add_slots(self, info: Info, input: AddSlotsInput) -> OpenSlotsPayload:
+        """Open times, one by one. For those who keep the entry. Repeating it changes nothing."""
         entry, added = await slots.add(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
@@ -152,27 +144,22 @@ class BookingsMutation:
         )
         return OpenSlotsPayload(entry=entry, added=added)
 
-    @strawberry.mutation(
-        description="Close a time; what was booked in it is called off. For those who serve at the office."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def withdraw_slot(
-        self, info: Info, input: Annotated[WithdrawSlotInput, INPUT]
-    ) -> WithdrawSlotResult:
-        row: Any = await bookings.withdraw_slot(
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
+    async def withdraw_slot(self, info: Info, input: WithdrawSlotInput) -> WithdrawSlotPayload:
+        """Close a time; what was booked in it is called off. For those who serve at the office."""
+        row = await bookings.withdraw_slot(
             info.context,
             slot_id=key_of("slotId", input.slot_id, "AppointmentSlot"),
             reason=input.reason,
         )
         return WithdrawSlotPayload(slot=row)
 
-    @strawberry.mutation(
-        description="Take a place in a time. For verified residents and officers of the community; one place"
-        " in a time, three coming times of a service, 20 an hour."
-    )
-    @answering_problems(*PROBLEMS)
-    async def book_slot(self, info: Info, input: Annotated[BookSlotInput, INPUT]) -> BookingResult:
-        row: Any = await bookings.book(
+    @BookingResult.mutation()
+    async def book_slot(self, info: Info, input: BookSlotInput) -> BookingPayload:
+        """Take a place in a time. For verified residents and officers of the community; one place in
+        a time, three coming times of a service, 20 an hour.
+        """
+        row = await bookings.book(
             info.context,
             slot_id=key_of("slotId", input.slot_id, "AppointmentSlot"),
             note=input.note,
@@ -180,12 +167,10 @@ class BookingsMutation:
         )
         return BookingPayload(booking=row)
 
-    @strawberry.mutation(
-        description="Take a booking back. For who booked, until it begins; for the office, with a reason."
-    )
-    @answering_problems(*PROBLEMS)
-    async def cancel_booking(self, info: Info, input: Annotated[CancelBookingInput, INPUT]) -> BookingResult:
-        row: Any = await bookings.cancel(
+    @BookingResult.mutation()
+    async def cancel_booking(self, info: Info, input: CancelBookingInput) -> BookingPayload:
+        """Take a booking back. For who booked, until it begins; for the office, with a reason."""
+        row = await bookings.cancel(
             info.context,
             booking_id=key_of("bookingId", input.booking_id, "Booking"),
             version=input.version,
@@ -193,12 +178,10 @@ class BookingsMutation:
         )
         return BookingPayload(booking=row)
 
-    @strawberry.mutation(
-        description="Say whether somebody came, once it has begun. For those who serve at the office."
-    )
-    @answering_problems(*PROBLEMS)
-    async def mark_booking(self, info: Info, input: Annotated[MarkBookingInput, INPUT]) -> BookingResult:
-        row: Any = await bookings.mark(
+    @BookingResult.mutation()
+    async def mark_booking(self, info: Info, input: MarkBookingInput) -> BookingPayload:
+        """Say whether somebody came, once it has begun. For those who serve at the office."""
+        row = await bookings.mark(
             info.context,
             booking_id=key_of("bookingId", input.booking_id, "Booking"),
             version=input.version,

@@ -1,10 +1,11 @@
 """What can be done with local services."""
 
 from datetime import date
-from typing import Annotated, Any
 
 import strawberry
 
+from models.directory.entries import EntryRow
+from models.directory.licences import LicenceRow
 from resolvers.directory import entries, licences
 from resolvers.directory.entries import Draft, Link
 from schema.directory.entries import DirectoryEntry
@@ -12,10 +13,10 @@ from schema.directory.hours import OpeningExceptionInput, WeeklyOpeningInput, ho
 from schema.directory.licences import MerchantLicence
 from schema.directory.terms import DirectoryCategory, LicenceKind
 from schema.fields import Info
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import key_of, type_and_key
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-INPUT = strawberry.argument(description="What to do.")
 KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
@@ -98,15 +99,12 @@ class SetEntryPublishedInput:
     on: bool = strawberry.field(description="True to publish it, false to withdraw it.")
 
 
-@strawberry.type(description="The entry is kept.")
+@payload("The entry is kept.")
 class EntryPayload:
-    entry: DirectoryEntry = strawberry.field(description="As it is now.")
+    entry: EntryRow = shown(DirectoryEntry, "As it is now.")
 
 
-EntryResult = Annotated[
-    EntryPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("EntryResult", description="What came of keeping an entry."),
-]
+EntryResult = Result("EntryResult", EntryPayload, *PROBLEMS, description="What came of keeping an entry.")
 
 
 @strawberry.input(description="A merchant's licence.")
@@ -137,15 +135,12 @@ class RevokeLicenceInput:
     reason: str = strawberry.field(description="Why, for the merchant, 1 to 300 characters.")
 
 
-@strawberry.type(description="The licence is kept.")
+@payload("The licence is kept.")
 class LicencePayload:
-    licence: MerchantLicence = strawberry.field(description="As it is now.")
+    licence: LicenceRow = shown(MerchantLicence, "As it is now.")
 
 
-LicenceResult = Annotated[
-    LicencePayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("LicenceResult", description="What came of a licence."),
-]
+LicenceResult = Result("LicenceResult", LicencePayload, *PROBLEMS, description="What came of a licence.")
 
 
 @strawberry.input(description="Whose number to see in clear, and why.")
@@ -154,26 +149,19 @@ class UnmaskLicenceInput:
     reason: str = strawberry.field(description="Why, 4 to 300 characters; it is kept in the audit log.")
 
 
-@strawberry.type(description="The number in clear; an entry of the audit log says who saw it and why.")
+@payload("The number in clear; an entry of the audit log says who saw it and why.")
 class UnmaskLicencePayload:
     number: str = strawberry.field(description="The number.")
 
 
-UnmaskLicenceResult = Annotated[
-    UnmaskLicencePayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("UnmaskLicenceResult", description="What came of `unmaskLicence`."),
-]
-
-
 @strawberry.type
 class DirectoryMutation:
-    @strawberry.mutation(
-        description="Write an entry, which only its organisation sees until it is published. For those who"
-        " keep the organisation's entries."
-    )
-    @answering_problems(*PROBLEMS)
-    async def create_entry(self, info: Info, input: Annotated[CreateEntryInput, INPUT]) -> EntryResult:
-        row: Any = await entries.create(
+    @EntryResult.mutation()
+    async def create_entry(self, info: Info, input: CreateEntryInput) -> EntryPayload:
+        """Write an entry, which only its organisation sees until it is published. For those who keep
+        the organisation's entries.
+        """
+        row = await entries.create(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             draft=input.entry.draft(),
@@ -181,10 +169,10 @@ class DirectoryMutation:
         )
         return EntryPayload(entry=row)
 
-    @strawberry.mutation(description="Replace what an entry says. For those who keep it.")
-    @answering_problems(*PROBLEMS)
-    async def edit_entry(self, info: Info, input: Annotated[EditEntryInput, INPUT]) -> EntryResult:
-        row: Any = await entries.edit(
+    @EntryResult.mutation()
+    async def edit_entry(self, info: Info, input: EditEntryInput) -> EntryPayload:
+        """Replace what an entry says. For those who keep it."""
+        row = await entries.edit(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
             version=input.version,
@@ -192,15 +180,12 @@ class DirectoryMutation:
         )
         return EntryPayload(entry=row)
 
-    @strawberry.mutation(
-        description="Publish an entry, or withdraw it. A merchant's is seen once a licence of it is approved."
-        " For those who keep it. Repeating it changes nothing."
-    )
-    @answering_problems(*PROBLEMS)
-    async def set_entry_published(
-        self, info: Info, input: Annotated[SetEntryPublishedInput, INPUT]
-    ) -> EntryResult:
-        row: Any = await entries.set_published(
+    @EntryResult.mutation()
+    async def set_entry_published(self, info: Info, input: SetEntryPublishedInput) -> EntryPayload:
+        """Publish an entry, or withdraw it. A merchant's is seen once a licence of it is approved.
+        For those who keep it. Repeating it changes nothing.
+        """
+        row = await entries.set_published(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
             version=input.version,
@@ -208,13 +193,12 @@ class DirectoryMutation:
         )
         return EntryPayload(entry=row)
 
-    @strawberry.mutation(
-        description="Bring a merchant's licence before the residents' committee. For those who keep its"
-        " entries; one at a time."
-    )
-    @answering_problems(*PROBLEMS)
-    async def submit_licence(self, info: Info, input: Annotated[SubmitLicenceInput, INPUT]) -> LicenceResult:
-        row: Any = await licences.submit(
+    @LicenceResult.mutation()
+    async def submit_licence(self, info: Info, input: SubmitLicenceInput) -> LicencePayload:
+        """Bring a merchant's licence before the residents' committee. For those who keep its
+        entries; one at a time.
+        """
+        row = await licences.submit(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             kind=input.kind,
@@ -224,10 +208,10 @@ class DirectoryMutation:
         )
         return LicencePayload(licence=row)
 
-    @strawberry.mutation(description="Approve or refuse a licence. For those who check licences.")
-    @answering_problems(*PROBLEMS)
-    async def decide_licence(self, info: Info, input: Annotated[DecideLicenceInput, INPUT]) -> LicenceResult:
-        row: Any = await licences.decide(
+    @LicenceResult.mutation()
+    async def decide_licence(self, info: Info, input: DecideLicenceInput) -> LicencePayload:
+        """Approve or refuse a licence. For those who check licences."""
+        row = await licences.decide(
             info.context,
             licence_id=key_of("licenceId", input.licence_id, "MerchantLicence"),
             version=input.version,
@@ -236,13 +220,12 @@ class DirectoryMutation:
         )
         return LicencePayload(licence=row)
 
-    @strawberry.mutation(
-        description="Take back the approval of a licence: what the merchant offers is seen no more. For those"
-        " who check licences."
-    )
-    @answering_problems(*PROBLEMS)
-    async def revoke_licence(self, info: Info, input: Annotated[RevokeLicenceInput, INPUT]) -> LicenceResult:
-        row: Any = await licences.revoke(
+    @LicenceResult.mutation()
+    async def revoke_licence(self, info: Info, input: RevokeLicenceInput) -> LicencePayload:
+        """Take back the approval of a licence: what the merchant offers is seen no more. For those
+        who check licences.
+        """
+        row = await licences.revoke(
             info.context,
             licence_id=key_of("licenceId", input.licence_id, "MerchantLicence"),
             version=input.version,
@@ -250,14 +233,11 @@ class DirectoryMutation:
         )
         return LicencePayload(licence=row)
 
-    @strawberry.mutation(
-        description="See the number of a licence in clear. For those who check licences; the reason is kept"
-        " in the audit log."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def unmask_licence(
-        self, info: Info, input: Annotated[UnmaskLicenceInput, INPUT]
-    ) -> UnmaskLicenceResult:
+    @mutation(InvalidInput, NotAllowed, NotFound)
+    async def unmask_licence(self, info: Info, input: UnmaskLicenceInput) -> UnmaskLicencePayload:
+        """See the number of a licence in clear. For those who check licences; the reason is kept in
+        the audit log.
+        """
         number = await licences.unmask(
             info.context,
             licence_id=key_of("licenceId", input.licence_id, "MerchantLicence"),

@@ -1,19 +1,20 @@
 """What can be done with offers and ratings."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
+from models.directory.offers import OfferRow
+from models.directory.ratings import RatingRow
 from resolvers.directory import offers, ratings
 from resolvers.directory.offers import Draft
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating
 from schema.fields import Info
+from schema.mutations import Result, payload, shown
 from schema.node import key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-INPUT = strawberry.argument(description="What to do.")
 KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
@@ -50,15 +51,12 @@ class WithdrawOfferInput:
     version: int = strawberry.field(description="The version that the viewer has read.")
 
 
-@strawberry.type(description="The offer is kept.")
+@payload("The offer is kept.")
 class OfferPayload:
-    offer: Offer = strawberry.field(description="As it is now.")
+    offer: OfferRow = shown(Offer, "As it is now.")
 
 
-OfferResult = Annotated[
-    OfferPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("OfferResult", description="What came of an offer."),
-]
+OfferResult = Result("OfferResult", OfferPayload, *PROBLEMS, description="What came of an offer.")
 
 
 @strawberry.input(description="What the viewer thinks of a service.")
@@ -85,23 +83,20 @@ class SetRatingHiddenInput:
     )
 
 
-@strawberry.type(description="The rating is kept.")
+@payload("The rating is kept.")
 class RatingPayload:
-    rating: EntryRating = strawberry.field(description="As it is now.")
+    rating: RatingRow = shown(EntryRating, "As it is now.")
 
 
-RatingResult = Annotated[
-    RatingPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("RatingResult", description="What came of a rating."),
-]
+RatingResult = Result("RatingResult", RatingPayload, *PROBLEMS, description="What came of a rating.")
 
 
 @strawberry.type
 class TradingMutation:
-    @strawberry.mutation(description="Offer something for a while. For those who keep the entry; 20 a day.")
-    @answering_problems(*PROBLEMS)
-    async def create_offer(self, info: Info, input: Annotated[CreateOfferInput, INPUT]) -> OfferResult:
-        row: Any = await offers.create(
+    @OfferResult.mutation()
+    async def create_offer(self, info: Info, input: CreateOfferInput) -> OfferPayload:
+        """Offer something for a while. For those who keep the entry; 20 a day."""
+        row = await offers.create(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
             draft=input.offer.draft(),
@@ -109,10 +104,10 @@ class TradingMutation:
         )
         return OfferPayload(offer=row)
 
-    @strawberry.mutation(description="Replace what an offer says. For those who keep the entry.")
-    @answering_problems(*PROBLEMS)
-    async def edit_offer(self, info: Info, input: Annotated[EditOfferInput, INPUT]) -> OfferResult:
-        row: Any = await offers.edit(
+    @OfferResult.mutation()
+    async def edit_offer(self, info: Info, input: EditOfferInput) -> OfferPayload:
+        """Replace what an offer says. For those who keep the entry."""
+        row = await offers.edit(
             info.context,
             offer_id=key_of("offerId", input.offer_id, "Offer"),
             version=input.version,
@@ -120,21 +115,20 @@ class TradingMutation:
         )
         return OfferPayload(offer=row)
 
-    @strawberry.mutation(description="End an offer before its time. For those who keep the entry.")
-    @answering_problems(*PROBLEMS)
-    async def withdraw_offer(self, info: Info, input: Annotated[WithdrawOfferInput, INPUT]) -> OfferResult:
-        row: Any = await offers.withdraw(
+    @OfferResult.mutation()
+    async def withdraw_offer(self, info: Info, input: WithdrawOfferInput) -> OfferPayload:
+        """End an offer before its time. For those who keep the entry."""
+        row = await offers.withdraw(
             info.context, offer_id=key_of("offerId", input.offer_id, "Offer"), version=input.version
         )
         return OfferPayload(offer=row)
 
-    @strawberry.mutation(
-        description="Rate a service of the categories CONVENIENCE and NEARBY. For verified residents; said"
-        " again, it replaces what was said."
-    )
-    @answering_problems(*PROBLEMS)
-    async def rate_entry(self, info: Info, input: Annotated[RateEntryInput, INPUT]) -> RatingResult:
-        row: Any = await ratings.rate(
+    @RatingResult.mutation()
+    async def rate_entry(self, info: Info, input: RateEntryInput) -> RatingPayload:
+        """Rate a service of the categories CONVENIENCE and NEARBY. For verified residents; said
+        again, it replaces what was said.
+        """
+        row = await ratings.rate(
             info.context,
             entry_id=key_of("entryId", input.entry_id, "DirectoryEntry"),
             stars=input.stars,
@@ -142,13 +136,12 @@ class TradingMutation:
         )
         return RatingPayload(rating=row)
 
-    @strawberry.mutation(
-        description="Answer a rating in the organisation's name; said again, it replaces the answer. For"
-        " those who keep the entry."
-    )
-    @answering_problems(*PROBLEMS)
-    async def reply_to_rating(self, info: Info, input: Annotated[ReplyToRatingInput, INPUT]) -> RatingResult:
-        row: Any = await ratings.reply(
+    @RatingResult.mutation()
+    async def reply_to_rating(self, info: Info, input: ReplyToRatingInput) -> RatingPayload:
+        """Answer a rating in the organisation's name; said again, it replaces the answer. For those
+        who keep the entry.
+        """
+        row = await ratings.reply(
             info.context,
             rating_id=key_of("ratingId", input.rating_id, "EntryRating"),
             version=input.version,
@@ -156,14 +149,10 @@ class TradingMutation:
         )
         return RatingPayload(rating=row)
 
-    @strawberry.mutation(
-        description="Hide a rating that breaks the rules, or bring it back. For those who moderate."
-    )
-    @answering_problems(*PROBLEMS)
-    async def set_rating_hidden(
-        self, info: Info, input: Annotated[SetRatingHiddenInput, INPUT]
-    ) -> RatingResult:
-        row: Any = await ratings.set_hidden(
+    @RatingResult.mutation()
+    async def set_rating_hidden(self, info: Info, input: SetRatingHiddenInput) -> RatingPayload:
+        """Hide a rating that breaks the rules, or bring it back. For those who moderate."""
+        row = await ratings.set_hidden(
             info.context,
             rating_id=key_of("ratingId", input.rating_id, "EntryRating"),
             version=input.version,

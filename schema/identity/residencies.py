@@ -1,7 +1,7 @@
 """Residency: applications, decisions, the imported register, and moving out."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -24,8 +24,9 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity.neighbours import Neighbour
 from schema.messages import said
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of, type_and_key
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 if TYPE_CHECKING:
     from schema.identity.addresses import Home
@@ -47,7 +48,6 @@ described(
     WITHDRAWN="The applicant has taken it back.",
 )
 
-INPUT = strawberry.argument(description="What to do.")
 StatusArg = Annotated[ApplicationStatus | None, strawberry.argument(description="Only those so far.")]
 
 
@@ -224,9 +224,9 @@ class ApplyForResidencyInput:
     idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
 
 
-@strawberry.type(description="The application is with the committee, or already approved by its register.")
+@payload("The application is with the committee, or already approved by its register.")
 class ApplyForResidencyPayload:
-    application: ResidencyApplication = strawberry.field(description="As it is now.")
+    application: ApplicationRow = shown(ResidencyApplication, "As it is now.")
 
 
 @strawberry.input(description="Which application to take back.")
@@ -234,9 +234,9 @@ class WithdrawApplicationInput:
     application_id: strawberry.ID = strawberry.field(description="The application.")
 
 
-@strawberry.type(description="The application is taken back.")
+@payload("The application is taken back.")
 class WithdrawApplicationPayload:
-    application: ResidencyApplication = strawberry.field(description="As it is now.")
+    application: ApplicationRow = shown(ResidencyApplication, "As it is now.")
 
 
 @strawberry.input(description="Which application to approve.")
@@ -245,9 +245,9 @@ class ApproveResidencyInput:
     version: int = strawberry.field(description="The version that was looked at.")
 
 
-@strawberry.type(description="The applicant is a verified resident.")
+@payload("The applicant is a verified resident.")
 class ApproveResidencyPayload:
-    application: ResidencyApplication = strawberry.field(description="As it is now.")
+    application: ApplicationRow = shown(ResidencyApplication, "As it is now.")
 
 
 @strawberry.input(description="Which application to reject, and why.")
@@ -257,9 +257,9 @@ class RejectResidencyInput:
     reason: str = strawberry.field(description="Why, for the applicant; up to 500 characters.")
 
 
-@strawberry.type(description="The application is rejected.")
+@payload("The application is rejected.")
 class RejectResidencyPayload:
-    application: ResidencyApplication = strawberry.field(description="As it is now.")
+    application: ApplicationRow = shown(ResidencyApplication, "As it is now.")
 
 
 @strawberry.input(description="Who has moved out.")
@@ -267,9 +267,9 @@ class MoveOutInput:
     residency_id: strawberry.ID = strawberry.field(description="The residency that ends.")
 
 
-@strawberry.type(description="The residency has ended, and the rights that came with it.")
+@payload("The residency has ended, and the rights that came with it.")
 class MoveOutPayload:
-    residency: Residency = strawberry.field(description="As it is now.")
+    residency: ResidencyRow = shown(Residency, "As it is now.")
 
 
 @strawberry.input(description="Whose personal data to show, and what for.")
@@ -278,7 +278,7 @@ class UnmaskInput:
     reason: str = strawberry.field(description="Kept in the audit log; 4 to 300 characters.")
 
 
-@strawberry.type(description="Personal data in clear. Do not keep it.")
+@payload("Personal data in clear. Do not keep it.")
 class UnmaskPayload:
     real_name: str | None = strawberry.field(description="The real name, if it is known.")
     document_number: str | None = strawberry.field(description="The document's number, if it is known.")
@@ -298,51 +298,19 @@ class ImportHouseholdsInput:
     idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
 
 
-@strawberry.type(description="The good lines of the file are in the register.")
+@payload("The good lines of the file are in the register.")
 class ImportHouseholdsPayload:
-    household_import: HouseholdImport = strawberry.field(description="What became of the lines.")
-
-
-ApplyForResidencyResult = Annotated[
-    ApplyForResidencyPayload | InvalidInput | NotFound | Conflict | RateLimited,
-    strawberry.union("ApplyForResidencyResult", description="What `applyForResidency` answers."),
-]
-WithdrawApplicationResult = Annotated[
-    WithdrawApplicationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("WithdrawApplicationResult", description="What `withdrawApplication` answers."),
-]
-ApproveResidencyResult = Annotated[
-    ApproveResidencyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("ApproveResidencyResult", description="What `approveResidency` answers."),
-]
-RejectResidencyResult = Annotated[
-    RejectResidencyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RejectResidencyResult", description="What `rejectResidency` answers."),
-]
-MoveOutResult = Annotated[
-    MoveOutPayload | InvalidInput | NotFound | NotAllowed,
-    strawberry.union("MoveOutResult", description="What `moveOut` answers."),
-]
-UnmaskResult = Annotated[
-    UnmaskPayload | InvalidInput | NotFound | NotAllowed,
-    strawberry.union("UnmaskResult", description="What `unmask` answers."),
-]
-ImportHouseholdsResult = Annotated[
-    ImportHouseholdsPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("ImportHouseholdsResult", description="What `importHouseholds` answers."),
-]
+    household_import: HouseholdImportRow = shown(HouseholdImport, "What became of the lines.")
 
 
 @strawberry.type
 class ResidenciesMutation:
-    @strawberry.mutation(
-        description="Ask to be known as living in a home. The committee decides, or its register does."
-    )
-    @answering_problems(InvalidInput, NotFound, Conflict, RateLimited)
+    @mutation(InvalidInput, NotFound, Conflict, RateLimited, result="What `applyForResidency` answers.")
     async def apply_for_residency(
-        self, info: Info, input: Annotated[ApplyForResidencyInput, INPUT]
-    ) -> ApplyForResidencyResult:
-        row: Any = await applications.apply(
+        self, info: Info, input: ApplyForResidencyInput
+    ) -> ApplyForResidencyPayload:
+        """Ask to be known as living in a home. The committee decides, or its register does."""
+        row = await applications.apply(
             info.context,
             home_id=key_of("homeId", input.home_id, "Home"),
             relation=input.relation,
@@ -353,30 +321,26 @@ class ResidenciesMutation:
         )
         return ApplyForResidencyPayload(application=row)
 
-    @strawberry.mutation(description="Take an own application back before it is decided.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `withdrawApplication` answers.")
     async def withdraw_application(
-        self, info: Info, input: Annotated[WithdrawApplicationInput, INPUT]
-    ) -> WithdrawApplicationResult:
+        self, info: Info, input: WithdrawApplicationInput
+    ) -> WithdrawApplicationPayload:
+        """Take an own application back before it is decided."""
         key = key_of("applicationId", input.application_id, "ResidencyApplication")
-        row: Any = await applications.withdraw(info.context, application_id=key)
+        row = await applications.withdraw(info.context, application_id=key)
         return WithdrawApplicationPayload(application=row)
 
-    @strawberry.mutation(description="Verify an applicant. For officers of the residents' committee.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def approve_residency(
-        self, info: Info, input: Annotated[ApproveResidencyInput, INPUT]
-    ) -> ApproveResidencyResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `approveResidency` answers.")
+    async def approve_residency(self, info: Info, input: ApproveResidencyInput) -> ApproveResidencyPayload:
+        """Verify an applicant. For officers of the residents' committee."""
         key = key_of("applicationId", input.application_id, "ResidencyApplication")
-        row: Any = await applications.approve(info.context, application_id=key, version=input.version)
+        row = await applications.approve(info.context, application_id=key, version=input.version)
         return ApproveResidencyPayload(application=row)
 
-    @strawberry.mutation(description="Reject an application. For officers of the residents' committee.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def reject_residency(
-        self, info: Info, input: Annotated[RejectResidencyInput, INPUT]
-    ) -> RejectResidencyResult:
-        row: Any = await applications.reject(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `rejectResidency` answers.")
+    async def reject_residency(self, info: Info, input: RejectResidencyInput) -> RejectResidencyPayload:
+        """Reject an application. For officers of the residents' committee."""
+        row = await applications.reject(
             info.context,
             application_id=key_of("applicationId", input.application_id, "ResidencyApplication"),
             version=input.version,
@@ -384,21 +348,18 @@ class ResidenciesMutation:
         )
         return RejectResidencyPayload(application=row)
 
-    @strawberry.mutation(
-        description="Record that a resident has moved out. For the resident and the residents' committee."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed)
-    async def move_out(self, info: Info, input: Annotated[MoveOutInput, INPUT]) -> MoveOutResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, result="What `moveOut` answers.")
+    async def move_out(self, info: Info, input: MoveOutInput) -> MoveOutPayload:
+        """Record that a resident has moved out. For the resident and the residents' committee."""
         key = key_of("residencyId", input.residency_id, "Residency")
-        row: Any = await living.move_out(info.context, residency_id=key)
+        row = await living.move_out(info.context, residency_id=key)
         return MoveOutPayload(residency=row)
 
-    @strawberry.mutation(
-        description="Show the personal data of an applicant or a resident. For officers of the residents'"
-        " committee; each use and each refusal is kept in the audit log."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed)
-    async def unmask(self, info: Info, input: Annotated[UnmaskInput, INPUT]) -> UnmaskResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, result="What `unmask` answers.")
+    async def unmask(self, info: Info, input: UnmaskInput) -> UnmaskPayload:
+        """Show the personal data of an applicant or a resident. For officers of the residents'
+        committee; each use and each refusal is kept in the audit log.
+        """
         found = type_and_key(input.subject_id)
         if found is None or found[0] not in ("ResidencyApplication", "Residency"):
             raise InvalidInputError(subjectId="Is not the id of an application or a residency")
@@ -416,15 +377,12 @@ class ResidenciesMutation:
             evidence=shown.evidence,
         )
 
-    @strawberry.mutation(
-        description="Take a household register in: good lines are imported, bad ones reported. For officers"
-        " of the residents' committee."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def import_households(
-        self, info: Info, input: Annotated[ImportHouseholdsInput, INPUT]
-    ) -> ImportHouseholdsResult:
-        row: Any = await register.import_households(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `importHouseholds` answers.")
+    async def import_households(self, info: Info, input: ImportHouseholdsInput) -> ImportHouseholdsPayload:
+        """Take a household register in: good lines are imported, bad ones reported. For officers of
+        the residents' committee.
+        """
+        row = await register.import_households(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             text=input.csv,

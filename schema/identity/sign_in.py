@@ -1,7 +1,7 @@
 """Signing in and out, sessions, and the account's own profile."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -11,13 +11,12 @@ from resolvers.identity import accounts, sessions, sign_in
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.problems import InvalidInput, NotFound, RateLimited, answering_problems
+from schema.problems import InvalidInput, NotFound, RateLimited
 
 if TYPE_CHECKING:
     from schema.communities import Community, Viewer
-
-INPUT = strawberry.argument(description="What to do.")
 
 
 @fetched_by(sessions.visible_sessions_by_id)
@@ -78,7 +77,7 @@ class RequestSignInCodeInput:
     )
 
 
-@strawberry.type(description="A code is on its way, whether or not the phone has an account.")
+@payload("A code is on its way, whether or not the phone has an account.")
 class RequestSignInCodePayload:
     expires_at: datetime = strawberry.field(description="Until when the code is good.")
 
@@ -113,15 +112,13 @@ class Credentials:
     refresh_token: str = strawberry.field(description="For `refreshSession`, once. Keep it secret.")
 
 
-@strawberry.type(description="Signed in.")
+@payload("Signed in.")
 class SignInPayload:
     credentials: Credentials = strawberry.field(description="What to send from now on.")
-    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
-        description="The account."
-    )
+    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
 
 
-@strawberry.type(description="The session goes on.")
+@payload("The session goes on.")
 class RefreshSessionPayload:
     credentials: Credentials = strawberry.field(description="What to send from now on.")
 
@@ -133,12 +130,12 @@ class EndSessionInput:
     )
 
 
-@strawberry.type(description="The session has ended, and its connections with it.")
+@payload("The session has ended, and its connections with it.")
 class EndSessionPayload:
-    session: Session = strawberry.field(description="As it is now.")
+    session: SessionRow = shown(Session, "As it is now.")
 
 
-@strawberry.type(description="All sessions of the account have ended.")
+@payload("All sessions of the account have ended.")
 class SignOutEverywherePayload:
     ended: int = strawberry.field(description="How many there were.")
 
@@ -151,11 +148,9 @@ class SetPasswordInput:
     )
 
 
-@strawberry.type(description="The password is set; the account's other sessions have ended.")
+@payload("The password is set; the account's other sessions have ended.")
 class SetPasswordPayload:
-    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
-        description="The account."
-    )
+    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
 
 
 @strawberry.input(description="What to change; the rest stays.")
@@ -166,37 +161,9 @@ class UpdateProfileInput:
     language: str | None = strawberry.field(default=None, description="`zh-Hans` or `en`.")
 
 
-@strawberry.type(description="The profile is changed.")
+@payload("The profile is changed.")
 class UpdateProfilePayload:
-    viewer: Annotated["Viewer", strawberry.lazy("schema.communities")] = strawberry.field(
-        description="The account."
-    )
-
-
-RequestSignInCodeResult = Annotated[
-    RequestSignInCodePayload | InvalidInput | RateLimited,
-    strawberry.union("RequestSignInCodeResult", description="What `requestSignInCode` answers."),
-]
-SignInWithCodeResult = Annotated[
-    SignInPayload | InvalidInput,
-    strawberry.union("SignInWithCodeResult", description="What `signInWithCode` answers."),
-]
-SignInWithPasswordResult = Annotated[
-    SignInPayload | InvalidInput | RateLimited,
-    strawberry.union("SignInWithPasswordResult", description="What `signInWithPassword` answers."),
-]
-EndSessionResult = Annotated[
-    EndSessionPayload | InvalidInput | NotFound,
-    strawberry.union("EndSessionResult", description="What `endSession` answers."),
-]
-SetPasswordResult = Annotated[
-    SetPasswordPayload | InvalidInput | RateLimited,
-    strawberry.union("SetPasswordResult", description="What `setPassword` answers."),
-]
-UpdateProfileResult = Annotated[
-    UpdateProfilePayload | InvalidInput,
-    strawberry.union("UpdateProfileResult", description="What `updateProfile` answers."),
-]
+    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
 
 
 def credentials_of(signed_in: sessions.SignedIn) -> Credentials:
@@ -207,79 +174,69 @@ def credentials_of(signed_in: sessions.SignedIn) -> Credentials:
     )
 
 
-async def welcome(info: Info, signed_in: sessions.SignedIn) -> Any:
+async def welcome(info: Info, signed_in: sessions.SignedIn) -> SignInPayload:
     """The payload of a sign-in, whose fields are read as the account that signed in."""
     found = await viewers({signed_in.account.id: signed_in.session_id})
     info.context.holder = found[signed_in.account.id]
-    account: Any = signed_in.account
-    return SignInPayload(credentials=credentials_of(signed_in), viewer=account)
+    return SignInPayload(credentials=credentials_of(signed_in), viewer=signed_in.account)
 
 
 @strawberry.type
 class SignInMutation:
-    @strawberry.mutation(
-        description="Send a sign-in code to a phone. Once a minute and five times an hour for a phone."
-    )
-    @answering_problems(InvalidInput, RateLimited)
+    @mutation(InvalidInput, RateLimited, result="What `requestSignInCode` answers.")
     async def request_sign_in_code(
-        self, info: Info, input: Annotated[RequestSignInCodeInput, INPUT]
-    ) -> RequestSignInCodeResult:
+        self, info: Info, input: RequestSignInCodeInput
+    ) -> RequestSignInCodePayload:
+        """Send a sign-in code to a phone. Once a minute and five times an hour for a phone."""
         return RequestSignInCodePayload(
             expires_at=await sign_in.request_code(info.context, phone=input.phone)
         )
 
-    @strawberry.mutation(description="Sign in with a code; the first time this makes the account.")
-    @answering_problems(InvalidInput)
-    async def sign_in_with_code(
-        self, info: Info, input: Annotated[SignInWithCodeInput, INPUT]
-    ) -> SignInWithCodeResult:
+    @mutation(InvalidInput, result="What `signInWithCode` answers.")
+    async def sign_in_with_code(self, info: Info, input: SignInWithCodeInput) -> SignInPayload:
+        """Sign in with a code; the first time this makes the account."""
         signed_in = await sign_in.with_code(
             info.context, phone=input.phone, code=input.code, display_name=input.display_name
         )
-        return await welcome(info, signed_in)  # type: ignore[no-any-return]
+        return await welcome(info, signed_in)
 
-    @strawberry.mutation(description="Sign in with a password.")
-    @answering_problems(InvalidInput, RateLimited)
-    async def sign_in_with_password(
-        self, info: Info, input: Annotated[SignInWithPasswordInput, INPUT]
-    ) -> SignInWithPasswordResult:
+    @mutation(InvalidInput, RateLimited, result="What `signInWithPassword` answers.")
+    async def sign_in_with_password(self, info: Info, input: SignInWithPasswordInput) -> SignInPayload:
+        """Sign in with a password."""
         signed_in = await sign_in.with_password(info.context, phone=input.phone, password=input.password)
-        return await welcome(info, signed_in)  # type: ignore[no-any-return]
+        return await welcome(info, signed_in)
 
-    @strawberry.mutation(
-        description="Get a new access token and a new refresh token. A refresh token that is not good is an"
-        " UNAUTHENTICATED error: sign in again."
-    )
-    async def refresh_session(
-        self, info: Info, input: Annotated[RefreshSessionInput, INPUT]
-    ) -> RefreshSessionPayload:
+    @mutation()
+    async def refresh_session(self, info: Info, input: RefreshSessionInput) -> RefreshSessionPayload:
+        """Get a new access token and a new refresh token. A refresh token that is not good is an
+        UNAUTHENTICATED error: sign in again.
+        """
         signed_in = await sessions.refresh_session(info.context, token=input.refresh_token)
         return RefreshSessionPayload(credentials=credentials_of(signed_in))
 
-    @strawberry.mutation(description="Sign out, or end another session of the account.")
-    @answering_problems(InvalidInput, NotFound)
-    async def end_session(self, info: Info, input: Annotated[EndSessionInput, INPUT]) -> EndSessionResult:
+    @mutation(InvalidInput, NotFound, result="What `endSession` answers.")
+    async def end_session(self, info: Info, input: EndSessionInput) -> EndSessionPayload:
+        """Sign out, or end another session of the account."""
         key = key_of("sessionId", input.session_id, "Session") if input.session_id else None
-        row: Any = await sessions.end_session(info.context, session_id=key)
+        row = await sessions.end_session(info.context, session_id=key)
         return EndSessionPayload(session=row)
 
-    @strawberry.mutation(description="End all sessions of the account, the one that asks included.")
+    @mutation()
     async def sign_out_everywhere(self, info: Info) -> SignOutEverywherePayload:
+        """End all sessions of the account, the one that asks included."""
         return SignOutEverywherePayload(ended=await sessions.sign_out_everywhere(info.context))
 
-    @strawberry.mutation(description="Set or change the password, and end the account's other sessions.")
-    @answering_problems(InvalidInput, RateLimited)
-    async def set_password(self, info: Info, input: Annotated[SetPasswordInput, INPUT]) -> SetPasswordResult:
+    @mutation(InvalidInput, RateLimited, result="What `setPassword` answers.")
+    async def set_password(self, info: Info, input: SetPasswordInput) -> SetPasswordPayload:
+        """Set or change the password, and end the account's other sessions."""
         await sign_in.set_password(info.context, new=input.new_password, current=input.current_password)
-        account: Any = await accounts.account_of(info.context)
+        account = await accounts.account_of(info.context)
         return SetPasswordPayload(viewer=account)
 
-    @strawberry.mutation(description="Change the name that neighbours see, or the language.")
-    @answering_problems(InvalidInput)
-    async def update_profile(
-        self, info: Info, input: Annotated[UpdateProfileInput, INPUT]
-    ) -> UpdateProfileResult:
-        account: Any = await accounts.update_profile(
+    @mutation(InvalidInput, result="What `updateProfile` answers.")
+    async def update_profile(self, info: Info, input: UpdateProfileInput) -> UpdateProfilePayload:
+        """Change the name that neighbours see, or the language."""
+        account = await accounts.update_profile(
             info.context, display_name=input.display_name, language=input.language
         )
         return UpdateProfilePayload(viewer=account)

@@ -1,13 +1,12 @@
 """How a ballot is cast, and how a conflict of two is settled."""
 
-from typing import Annotated
-
 import strawberry
 
+from models.motions import MotionRow
 from schema.motions.ballots import ItemChoiceInput
 from schema.motions.motions import Motion
 from schema.motions.terms import Standing
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
+from schema.mutations import payload, shown
 
 
 @strawberry.input(description="A ballot.")
@@ -38,28 +37,18 @@ class SettleBallotConflictInput:
     reason: str = strawberry.field(description="Why; at most 500 characters.")
 
 
-@strawberry.type(description="The ballot is in the box.")
+@payload("The ballot is in the box.")
 class CastBallotPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
+    motion: MotionRow = shown(Motion, "As it is now.")
     number: int = strawberry.field(description="The ballot's place in the box.")
     hash: str = strawberry.field(description="The ballot's hash in the chain.")
-    standing: Standing = strawberry.field(description="Whether it counts.")
+    standing: Standing | None = shown(Standing, "Whether it counts.")
     receipt_code: str = strawberry.field(
         description="For `ballotReceipt`. In a secret vote it is told this once: only with"
         " it can it be checked."
     )
 
 
-@strawberry.type(description="The conflict is settled.")
+@payload("The conflict is settled.")
 class SettleBallotConflictPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
-
-
-CastBallotResult = Annotated[
-    CastBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("CastBallotResult", description="What `castBallot` answers."),
-]
-SettleBallotConflictResult = Annotated[
-    SettleBallotConflictPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("SettleBallotConflictResult", description="What `settleBallotConflict` answers."),
-]
+    motion: MotionRow = shown(Motion, "As it is now.")

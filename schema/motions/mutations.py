@@ -1,7 +1,5 @@
 """What can be done about the owners' vote."""
 
-from typing import Annotated, Any
-
 import strawberry
 
 from resolvers.motions import ballots, paper, proxies, putting, rules, tally
@@ -10,70 +8,48 @@ from schema.motions.ballots import chosen
 from schema.motions.casting import (
     CastBallotInput,
     CastBallotPayload,
-    CastBallotResult,
     SettleBallotConflictInput,
     SettleBallotConflictPayload,
-    SettleBallotConflictResult,
 )
 from schema.motions.paper import (
     ConfirmPaperBallotInput,
     ConfirmPaperBallotPayload,
-    ConfirmPaperBallotResult,
     EnterPaperBallotInput,
     EnterPaperBallotPayload,
-    EnterPaperBallotResult,
 )
 from schema.motions.proxies import (
     DecideProxyInput,
     DecideProxyPayload,
-    DecideProxyResult,
     ReadProxyEvidenceInput,
     ReadProxyEvidencePayload,
-    ReadProxyEvidenceResult,
     RequestProxyInput,
     RequestProxyPayload,
-    RequestProxyResult,
     RevokeProxyInput,
     RevokeProxyPayload,
-    RevokeProxyResult,
 )
 from schema.motions.putting import (
     AnnounceMotionInput,
     AnnounceMotionPayload,
-    AnnounceMotionResult,
     CreateMotionInput,
     CreateMotionPayload,
-    CreateMotionResult,
     UpdateMotionInput,
     UpdateMotionPayload,
-    UpdateMotionResult,
     WithdrawMotionInput,
     WithdrawMotionPayload,
-    WithdrawMotionResult,
     draft_of,
 )
-from schema.motions.rules import (
-    AdoptVoteRulesInput,
-    AdoptVoteRulesPayload,
-    AdoptVoteRulesResult,
-    threshold_of,
-)
+from schema.motions.rules import AdoptVoteRulesInput, AdoptVoteRulesPayload, threshold_of
+from schema.mutations import mutation
 from schema.node import key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
-
-INPUT = strawberry.argument(description="What to do.")
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 
 @strawberry.type
 class MotionsMutation:
-    @strawberry.mutation(
-        description="Adopt another version of the rules of voting, which motions written from now on pin."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def adopt_vote_rules(
-        self, info: Info, input: Annotated[AdoptVoteRulesInput, INPUT]
-    ) -> AdoptVoteRulesResult:
-        made: Any = await rules.adopt(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `adoptVoteRules` answers.")
+    async def adopt_vote_rules(self, info: Info, input: AdoptVoteRulesInput) -> AdoptVoteRulesPayload:
+        """Adopt another version of the rules of voting, which motions written from now on pin."""
+        made = await rules.adopt(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             base_version=input.base_version,
@@ -92,15 +68,10 @@ class MotionsMutation:
         )
         return AdoptVoteRulesPayload(rules=made)
 
-    @strawberry.mutation(
-        description="Write a motion to the owners. For the owners' committee; where none"
-        " sits, the residents'."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def create_motion(
-        self, info: Info, input: Annotated[CreateMotionInput, INPUT]
-    ) -> CreateMotionResult:
-        row: Any = await putting.create(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createMotion` answers.")
+    async def create_motion(self, info: Info, input: CreateMotionInput) -> CreateMotionPayload:
+        """Write a motion to the owners. For the owners' committee; where none sits, the residents'."""
+        row = await putting.create(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             draft=draft_of(input.draft),
@@ -108,12 +79,10 @@ class MotionsMutation:
         )
         return CreateMotionPayload(motion=row)
 
-    @strawberry.mutation(description="Rewrite a draft.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def update_motion(
-        self, info: Info, input: Annotated[UpdateMotionInput, INPUT]
-    ) -> UpdateMotionResult:
-        row: Any = await putting.update(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `updateMotion` answers.")
+    async def update_motion(self, info: Info, input: UpdateMotionInput) -> UpdateMotionPayload:
+        """Rewrite a draft."""
+        row = await putting.update(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             version=input.version,
@@ -121,37 +90,26 @@ class MotionsMutation:
         )
         return UpdateMotionPayload(motion=row)
 
-    @strawberry.mutation(
-        description="Put the motion to the owners, with a notice to their homes. Nothing"
-        " in it changes any more."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def announce_motion(
-        self, info: Info, input: Annotated[AnnounceMotionInput, INPUT]
-    ) -> AnnounceMotionResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `announceMotion` answers.")
+    async def announce_motion(self, info: Info, input: AnnounceMotionInput) -> AnnounceMotionPayload:
+        """Put the motion to the owners, with a notice to their homes. Nothing in it changes any more."""
         key = key_of("motionId", input.motion_id, "Motion")
-        row: Any = await putting.announce(info.context, motion_id=key, version=input.version)
+        row = await putting.announce(info.context, motion_id=key, version=input.version)
         return AnnounceMotionPayload(motion=row)
 
-    @strawberry.mutation(description="Withdraw a motion before it opens.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def withdraw_motion(
-        self, info: Info, input: Annotated[WithdrawMotionInput, INPUT]
-    ) -> WithdrawMotionResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `withdrawMotion` answers.")
+    async def withdraw_motion(self, info: Info, input: WithdrawMotionInput) -> WithdrawMotionPayload:
+        """Withdraw a motion before it opens."""
         key = key_of("motionId", input.motion_id, "Motion")
-        row: Any = await putting.withdraw(
-            info.context, motion_id=key, version=input.version, reason=input.reason
-        )
+        row = await putting.withdraw(info.context, motion_id=key, version=input.version, reason=input.reason)
         return WithdrawMotionPayload(motion=row)
 
-    @strawberry.mutation(
-        description="Cast the one ballot of the viewer's head, or change it where the"
-        " rules allow. Timely if the"
-        " server's clock at the beginning of the transaction is before the close."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
-    async def cast_ballot(self, info: Info, input: Annotated[CastBallotInput, INPUT]) -> CastBallotResult:
-        done: Any = await ballots.cast(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `castBallot` answers.")
+    async def cast_ballot(self, info: Info, input: CastBallotInput) -> CastBallotPayload:
+        """Cast the one ballot of the viewer's head, or change it where the rules allow. Timely if
+        the server's clock at the beginning of the transaction is before the close.
+        """
+        done = await ballots.cast(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             home_id=key_of("homeId", input.home_id, "Home") if input.home_id else None,
@@ -167,12 +125,10 @@ class MotionsMutation:
             receipt_code=done.receipt,
         )
 
-    @strawberry.mutation(description="Enter a ballot on paper, as the first of two officers.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def enter_paper_ballot(
-        self, info: Info, input: Annotated[EnterPaperBallotInput, INPUT]
-    ) -> EnterPaperBallotResult:
-        row: Any = await paper.enter(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `enterPaperBallot` answers.")
+    async def enter_paper_ballot(self, info: Info, input: EnterPaperBallotInput) -> EnterPaperBallotPayload:
+        """Enter a ballot on paper, as the first of two officers."""
+        row = await paper.enter(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             home_id=key_of("homeId", input.home_id, "Home"),
@@ -183,33 +139,27 @@ class MotionsMutation:
         )
         return EnterPaperBallotPayload(paper_ballot=row)
 
-    @strawberry.mutation(
-        description="Enter a ballot on paper again, as another officer. If both entered"
-        " the same it is in the box."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `confirmPaperBallot` answers.")
     async def confirm_paper_ballot(
-        self, info: Info, input: Annotated[ConfirmPaperBallotInput, INPUT]
-    ) -> ConfirmPaperBallotResult:
+        self, info: Info, input: ConfirmPaperBallotInput
+    ) -> ConfirmPaperBallotPayload:
+        """Enter a ballot on paper again, as another officer. If both entered the same it is in the box."""
         key = key_of("paperBallotId", input.paper_ballot_id, "PaperBallot")
         row, done = await paper.confirm(info.context, paper_id=key, choices=chosen(input.choices))
-        found: Any = row
         return ConfirmPaperBallotPayload(
-            paper_ballot=found,
+            paper_ballot=row,
             standing=done.entry.standing if done else None,
             receipt_code=done.receipt if done else None,
         )
 
-    @strawberry.mutation(
-        description="Decide which of two ballots of a home stands, without knowing what"
-        " they say. For an officer"
-        " who entered neither."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `settleBallotConflict` answers.")
     async def settle_ballot_conflict(
-        self, info: Info, input: Annotated[SettleBallotConflictInput, INPUT]
-    ) -> SettleBallotConflictResult:
-        row: Any = await paper.settle_conflict(
+        self, info: Info, input: SettleBallotConflictInput
+    ) -> SettleBallotConflictPayload:
+        """Decide which of two ballots of a home stands, without knowing what they say. For an
+        officer who entered neither.
+        """
+        row = await paper.settle_conflict(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             home_id=key_of("homeId", input.home_id, "Home"),
@@ -218,12 +168,10 @@ class MotionsMutation:
         )
         return SettleBallotConflictPayload(motion=row)
 
-    @strawberry.mutation(description="Ask to vote for the owners of a home.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def request_proxy(
-        self, info: Info, input: Annotated[RequestProxyInput, INPUT]
-    ) -> RequestProxyResult:
-        row: Any = await proxies.request(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `requestProxy` answers.")
+    async def request_proxy(self, info: Info, input: RequestProxyInput) -> RequestProxyPayload:
+        """Ask to vote for the owners of a home."""
+        row = await proxies.request(
             info.context,
             motion_id=key_of("motionId", input.motion_id, "Motion"),
             home_id=key_of("homeId", input.home_id, "Home"),
@@ -232,10 +180,10 @@ class MotionsMutation:
         )
         return RequestProxyPayload(proxy=row)
 
-    @strawberry.mutation(description="Approve or reject a proxy. For officers who count.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def decide_proxy(self, info: Info, input: Annotated[DecideProxyInput, INPUT]) -> DecideProxyResult:
-        row: Any = await proxies.decide(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `decideProxy` answers.")
+    async def decide_proxy(self, info: Info, input: DecideProxyInput) -> DecideProxyPayload:
+        """Approve or reject a proxy. For officers who count."""
+        row = await proxies.decide(
             info.context,
             proxy_id=key_of("proxyId", input.proxy_id, "VoteProxy"),
             approve=input.approve,
@@ -243,22 +191,18 @@ class MotionsMutation:
         )
         return DecideProxyPayload(proxy=row)
 
-    @strawberry.mutation(
-        description="End a proxy: as an owner, as the proxy, or as an officer. What it cast stays cast."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def revoke_proxy(self, info: Info, input: Annotated[RevokeProxyInput, INPUT]) -> RevokeProxyResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeProxy` answers.")
+    async def revoke_proxy(self, info: Info, input: RevokeProxyInput) -> RevokeProxyPayload:
+        """End a proxy: as an owner, as the proxy, or as an officer. What it cast stays cast."""
         key = key_of("proxyId", input.proxy_id, "VoteProxy")
-        row: Any = await proxies.revoke(info.context, proxy_id=key)
+        row = await proxies.revoke(info.context, proxy_id=key)
         return RevokeProxyPayload(proxy=row)
 
-    @strawberry.mutation(
-        description="Read a proxy's evidence in clear; that is kept in the audit log. For officers who count."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed)
+    @mutation(InvalidInput, NotFound, NotAllowed, result="What `readProxyEvidence` answers.")
     async def read_proxy_evidence(
-        self, info: Info, input: Annotated[ReadProxyEvidenceInput, INPUT]
-    ) -> ReadProxyEvidenceResult:
+        self, info: Info, input: ReadProxyEvidenceInput
+    ) -> ReadProxyEvidencePayload:
+        """Read a proxy's evidence in clear; that is kept in the audit log. For officers who count."""
         key = key_of("proxyId", input.proxy_id, "VoteProxy")
         return ReadProxyEvidencePayload(
             evidence=await proxies.evidence_of(info.context, proxy_id=key, reason=input.reason)

@@ -1,7 +1,6 @@
 """Ballots on paper, as the two officers who enter them see them."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
@@ -12,8 +11,8 @@ from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.ballots import ItemChoiceInput
 from schema.motions.terms import Channel, PaperStatus, Standing
+from schema.mutations import payload, shown
 from schema.node import Node, fetched_by
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @fetched_by(reading.papers_by_ids)
@@ -52,25 +51,15 @@ class ConfirmPaperBallotInput:
     choices: list[ItemChoiceInput] = strawberry.field(description="One for each item.")
 
 
-@strawberry.type(description="The paper is entered once.")
+@payload("The paper is entered once.")
 class EnterPaperBallotPayload:
-    paper_ballot: PaperBallot = strawberry.field(description="As it is now.")
+    paper_ballot: PaperRow = shown(PaperBallot, "As it is now.")
 
 
-@strawberry.type(description="The paper was entered twice.")
+@payload("The paper was entered twice.")
 class ConfirmPaperBallotPayload:
-    paper_ballot: PaperBallot = strawberry.field(description="As it is now.")
+    paper_ballot: PaperRow = shown(PaperBallot, "As it is now.")
     standing: Standing | None = strawberry.field(
         description="Whether its ballot counts; null if the two officers entered different things."
     )
     receipt_code: str | None = strawberry.field(description="To be printed for the voter.")
-
-
-EnterPaperBallotResult = Annotated[
-    EnterPaperBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("EnterPaperBallotResult", description="What `enterPaperBallot` answers."),
-]
-ConfirmPaperBallotResult = Annotated[
-    ConfirmPaperBallotPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("ConfirmPaperBallotResult", description="What `confirmPaperBallot` answers."),
-]

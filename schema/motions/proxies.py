@@ -1,7 +1,6 @@
 """Who votes for the owners of a home, as clients see it."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
@@ -11,8 +10,8 @@ from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.terms import ProxyStatus
+from schema.mutations import payload, shown
 from schema.node import Node, fetched_by
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @fetched_by(reading.proxies_by_ids)
@@ -54,39 +53,21 @@ class ReadProxyEvidenceInput:
     reason: str = strawberry.field(description="Why; kept in the audit log.")
 
 
-@strawberry.type(description="The proxy is asked for.")
+@payload("The proxy is asked for.")
 class RequestProxyPayload:
-    proxy: VoteProxy = strawberry.field(description="As it is now.")
+    proxy: ProxyRow = shown(VoteProxy, "As it is now.")
 
 
-@strawberry.type(description="The proxy is decided.")
+@payload("The proxy is decided.")
 class DecideProxyPayload:
-    proxy: VoteProxy = strawberry.field(description="As it is now.")
+    proxy: ProxyRow = shown(VoteProxy, "As it is now.")
 
 
-@strawberry.type(description="The proxy is ended.")
+@payload("The proxy is ended.")
 class RevokeProxyPayload:
-    proxy: VoteProxy = strawberry.field(description="As it is now.")
+    proxy: ProxyRow = shown(VoteProxy, "As it is now.")
 
 
-@strawberry.type(description="The evidence, in clear.")
+@payload("The evidence, in clear.")
 class ReadProxyEvidencePayload:
     evidence: str = strawberry.field(description="As it was given.")
-
-
-RequestProxyResult = Annotated[
-    RequestProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RequestProxyResult", description="What `requestProxy` answers."),
-]
-DecideProxyResult = Annotated[
-    DecideProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("DecideProxyResult", description="What `decideProxy` answers."),
-]
-RevokeProxyResult = Annotated[
-    RevokeProxyPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RevokeProxyResult", description="What `revokeProxy` answers."),
-]
-ReadProxyEvidenceResult = Annotated[
-    ReadProxyEvidencePayload | InvalidInput | NotFound | NotAllowed,
-    strawberry.union("ReadProxyEvidenceResult", description="What `readProxyEvidence` answers."),
-]

@@ -1,15 +1,15 @@
 """What a motion shall be: how it is written, announced and withdrawn."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
+from models.motions import MotionRow
 from resolvers.motions import putting
 from schema.motions.motions import Motion
 from schema.motions.terms import ItemClass, ScopeKind
+from schema.mutations import payload, shown
 from schema.node import key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @strawberry.input(description="One thing to decide.")
@@ -60,42 +60,26 @@ class WithdrawMotionInput:
     reason: str = strawberry.field(description="Why; at most 500 characters.")
 
 
-@strawberry.type(description="The draft is written.")
+@payload("The draft is written.")
 class CreateMotionPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
+    motion: MotionRow = shown(Motion, "As it is now.")
 
 
-@strawberry.type(description="The draft is rewritten.")
+@payload("The draft is rewritten.")
 class UpdateMotionPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
+    motion: MotionRow = shown(Motion, "As it is now.")
 
 
-@strawberry.type(description="The motion is announced.")
+@payload("The motion is announced.")
 class AnnounceMotionPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
+    motion: MotionRow = shown(Motion, "As it is now.")
 
 
-@strawberry.type(description="The motion is withdrawn.")
+@payload("The motion is withdrawn.")
 class WithdrawMotionPayload:
-    motion: Motion = strawberry.field(description="As it is now.")
+    motion: MotionRow = shown(Motion, "As it is now.")
 
 
-CreateMotionResult = Annotated[
-    CreateMotionPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("CreateMotionResult", description="What `createMotion` answers."),
-]
-UpdateMotionResult = Annotated[
-    UpdateMotionPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("UpdateMotionResult", description="What `updateMotion` answers."),
-]
-AnnounceMotionResult = Annotated[
-    AnnounceMotionPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("AnnounceMotionResult", description="What `announceMotion` answers."),
-]
-WithdrawMotionResult = Annotated[
-    WithdrawMotionPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("WithdrawMotionResult", description="What `withdrawMotion` answers."),
-]
 PLACES = {ScopeKind.COMMUNITY: "Community", ScopeKind.ESTATE: "Estate", ScopeKind.BUILDINGS: "Building"}
 
 

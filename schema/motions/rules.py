@@ -1,7 +1,6 @@
 """The rules of voting, as clients see them, and how others are adopted."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
@@ -10,8 +9,8 @@ from resolvers.motions import rules
 from resolvers.motions.tally import Threshold
 from schema.execution.type_resolution import IsA
 from schema.motions.weights import VoteThreshold, read_threshold
+from schema.mutations import payload, shown
 from schema.node import Node, fetched_by
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @fetched_by(rules.visible_by_ids)
@@ -89,12 +88,6 @@ class AdoptVoteRulesInput:
     )
 
 
-@strawberry.type(description="The rules are adopted.")
+@payload("The rules are adopted.")
 class AdoptVoteRulesPayload:
-    rules: VoteRules = strawberry.field(description="The new version.")
-
-
-AdoptVoteRulesResult = Annotated[
-    AdoptVoteRulesPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("AdoptVoteRulesResult", description="What `adoptVoteRules` answers."),
-]
+    rules: RulesRow = shown(VoteRules, "The new version.")

@@ -1,47 +1,36 @@
 """What can be done with notices."""
 
-from typing import Annotated
-
 import strawberry
 
 from resolvers.notices import publishing, receipts
 from schema.fields import Info
+from schema.mutations import mutation
 from schema.node import key_of
 from schema.notices.publishing import (
     CancelNoticeInput,
     CancelNoticePayload,
-    CancelNoticeResult,
     PublishNoticeInput,
     PublishNoticePayload,
-    PublishNoticeResult,
     UpdateNoticeInput,
     UpdateNoticePayload,
-    UpdateNoticeResult,
     wanted_audience,
 )
 from schema.notices.receipts import (
     AcknowledgeNoticeInput,
     AcknowledgeNoticePayload,
-    AcknowledgeNoticeResult,
     MarkNoticeSeenInput,
     MarkNoticeSeenPayload,
-    MarkNoticeSeenResult,
     RecordVisitInput,
     RecordVisitPayload,
-    RecordVisitResult,
 )
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
-
-INPUT = strawberry.argument(description="What to do.")
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @strawberry.type
 class NoticesMutation:
-    @strawberry.mutation(description="Send official word to everyone in an audience.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def publish_notice(
-        self, info: Info, input: Annotated[PublishNoticeInput, INPUT]
-    ) -> PublishNoticeResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `publishNotice` answers.")
+    async def publish_notice(self, info: Info, input: PublishNoticeInput) -> PublishNoticePayload:
+        """Send official word to everyone in an audience."""
         notice = await publishing.publish(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
@@ -56,13 +45,11 @@ class NoticesMutation:
             audience=[wanted_audience(given) for given in input.audience],
             key=input.idempotency_key,
         )
-        return PublishNoticePayload(notice=notice)  # type: ignore[arg-type]
+        return PublishNoticePayload(notice=notice)
 
-    @strawberry.mutation(description="Supersede a notice: everyone who was sent the one is sent the other.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def update_notice(
-        self, info: Info, input: Annotated[UpdateNoticeInput, INPUT]
-    ) -> UpdateNoticeResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `updateNotice` answers.")
+    async def update_notice(self, info: Info, input: UpdateNoticeInput) -> UpdateNoticePayload:
+        """Supersede a notice: everyone who was sent the one is sent the other."""
         notice = await publishing.update(
             info.context,
             notice_id=key_of("noticeId", input.notice_id, "Notice"),
@@ -78,47 +65,36 @@ class NoticesMutation:
             ),
             key=input.idempotency_key,
         )
-        return UpdateNoticePayload(notice=notice)  # type: ignore[arg-type]
+        return UpdateNoticePayload(notice=notice)
 
-    @strawberry.mutation(description="Take a notice back.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def cancel_notice(
-        self, info: Info, input: Annotated[CancelNoticeInput, INPUT]
-    ) -> CancelNoticeResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `cancelNotice` answers.")
+    async def cancel_notice(self, info: Info, input: CancelNoticeInput) -> CancelNoticePayload:
+        """Take a notice back."""
         notice = await publishing.cancel(
             info.context,
             notice_id=key_of("noticeId", input.notice_id, "Notice"),
             version=input.version,
             reason=input.reason,
         )
-        return CancelNoticePayload(notice=notice)  # type: ignore[arg-type]
+        return CancelNoticePayload(notice=notice)
 
-    @strawberry.mutation(description="Say that a notice was on the screen. Repeating it changes nothing.")
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def mark_notice_seen(
-        self, info: Info, input: Annotated[MarkNoticeSeenInput, INPUT]
-    ) -> MarkNoticeSeenResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, result="What `markNoticeSeen` answers.")
+    async def mark_notice_seen(self, info: Info, input: MarkNoticeSeenInput) -> MarkNoticeSeenPayload:
+        """Say that a notice was on the screen. Repeating it changes nothing."""
         notice_id = key_of("noticeId", input.notice_id, "Notice")
         notice = await receipts.mark_seen(info.context, notice_id=notice_id)
-        return MarkNoticeSeenPayload(notice=notice)  # type: ignore[arg-type]
+        return MarkNoticeSeenPayload(notice=notice)
 
-    @strawberry.mutation(
-        description="Take note of a notice for all of the viewer's homes. Repeating it changes nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound, Conflict)
-    async def acknowledge_notice(
-        self, info: Info, input: Annotated[AcknowledgeNoticeInput, INPUT]
-    ) -> AcknowledgeNoticeResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `acknowledgeNotice` answers.")
+    async def acknowledge_notice(self, info: Info, input: AcknowledgeNoticeInput) -> AcknowledgeNoticePayload:
+        """Take note of a notice for all of the viewer's homes. Repeating it changes nothing."""
         notice_id = key_of("noticeId", input.notice_id, "Notice")
         notice = await receipts.acknowledge(info.context, notice_id=notice_id)
-        return AcknowledgeNoticePayload(notice=notice)  # type: ignore[arg-type]
+        return AcknowledgeNoticePayload(notice=notice)
 
-    @strawberry.mutation(
-        description="Record that a household was told in person. The first record stands; another changes"
-        " nothing."
-    )
-    @answering_problems(InvalidInput, NotAllowed, NotFound)
-    async def record_visit(self, info: Info, input: Annotated[RecordVisitInput, INPUT]) -> RecordVisitResult:
+    @mutation(InvalidInput, NotAllowed, NotFound, result="What `recordVisit` answers.")
+    async def record_visit(self, info: Info, input: RecordVisitInput) -> RecordVisitPayload:
+        """Record that a household was told in person. The first record stands; another changes nothing."""
         receipt = await receipts.record_visit(
             info.context,
             notice_id=key_of("noticeId", input.notice_id, "Notice"),
@@ -126,4 +102,4 @@ class NoticesMutation:
             how=input.how,
             note=input.note,
         )
-        return RecordVisitPayload(receipt=receipt)  # type: ignore[arg-type]
+        return RecordVisitPayload(receipt=receipt)

@@ -1,17 +1,17 @@
 """How a notice is published, updated and taken back."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
+from models.notices import NoticeRow
 from models.organisations import OrganisationKind, Role
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.notices.audiences import Place, RoleHolders, Wanted
+from schema.mutations import payload, shown
 from schema.node import type_and_key
 from schema.notices.notices import Notice
 from schema.notices.terms import AudienceKind, NoticeCategory, Severity
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @strawberry.input(description="Everyone who holds a role in the organisations of one kind.")
@@ -96,30 +96,16 @@ class CancelNoticeInput:
     reason: str = strawberry.field(description="What the residents shall read, 1 to 500 characters.")
 
 
-@strawberry.type(description="The notice was sent.")
+@payload("The notice was sent.")
 class PublishNoticePayload:
-    notice: Notice = strawberry.field(description="The notice.")
+    notice: NoticeRow = shown(Notice, "The notice.")
 
 
-@strawberry.type(description="The update was sent.")
+@payload("The update was sent.")
 class UpdateNoticePayload:
-    notice: Notice = strawberry.field(description="The new notice, which supersedes the other.")
+    notice: NoticeRow = shown(Notice, "The new notice, which supersedes the other.")
 
 
-@strawberry.type(description="The notice was taken back.")
+@payload("The notice was taken back.")
 class CancelNoticePayload:
-    notice: Notice = strawberry.field(description="The notice.")
-
-
-PublishNoticeResult = Annotated[
-    PublishNoticePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("PublishNoticeResult", description="What `publishNotice` answers."),
-]
-UpdateNoticeResult = Annotated[
-    UpdateNoticePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("UpdateNoticeResult", description="What `updateNotice` answers."),
-]
-CancelNoticeResult = Annotated[
-    CancelNoticePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("CancelNoticeResult", description="What `cancelNotice` answers."),
-]
+    notice: NoticeRow = shown(Notice, "The notice.")

@@ -1,13 +1,12 @@
 """How a notice is seen, acknowledged and told in person."""
 
-from typing import Annotated
-
 import strawberry
 
+from models.notices import NoticeRow, ReceiptRow
+from schema.mutations import payload, shown
 from schema.notices.notices import Notice
 from schema.notices.reach import Receipt
 from schema.notices.terms import ReachedHow
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @strawberry.input(description="Which notice was on the screen.")
@@ -30,30 +29,16 @@ class RecordVisitInput:
     )
 
 
-@strawberry.type(description="The notice counts as seen in all of the viewer's homes that it was sent to.")
+@payload("The notice counts as seen in all of the viewer's homes that it was sent to.")
 class MarkNoticeSeenPayload:
-    notice: Notice = strawberry.field(description="The notice.")
+    notice: NoticeRow = shown(Notice, "The notice.")
 
 
-@strawberry.type(description="The notice is acknowledged for all of the viewer's homes that it was sent to.")
+@payload("The notice is acknowledged for all of the viewer's homes that it was sent to.")
 class AcknowledgeNoticePayload:
-    notice: Notice = strawberry.field(description="The notice.")
+    notice: NoticeRow = shown(Notice, "The notice.")
 
 
-@strawberry.type(description="The household counts as reached.")
+@payload("The household counts as reached.")
 class RecordVisitPayload:
-    receipt: Receipt = strawberry.field(description="How far the notice came with the household.")
-
-
-MarkNoticeSeenResult = Annotated[
-    MarkNoticeSeenPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("MarkNoticeSeenResult", description="What `markNoticeSeen` answers."),
-]
-AcknowledgeNoticeResult = Annotated[
-    AcknowledgeNoticePayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("AcknowledgeNoticeResult", description="What `acknowledgeNotice` answers."),
-]
-RecordVisitResult = Annotated[
-    RecordVisitPayload | InvalidInput | NotAllowed | NotFound,
-    strawberry.union("RecordVisitResult", description="What `recordVisit` answers."),
-]
+    receipt: ReceiptRow = shown(Receipt, "How far the notice came with the household.")

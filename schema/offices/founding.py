@@ -1,15 +1,15 @@
 """The table of powers, and organisations made and renamed."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from models.organisations import OrganisationKind, OrganisationRow, Power, Role, can_rename, powers_in_order
 from resolvers.offices import founding
 from schema.fields import VIEWER, Info
+from schema.mutations import mutation, payload, shown
 from schema.node import key_of
-from schema.organisations import INPUT
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from schema.communities import Organisation
@@ -50,10 +50,10 @@ class CreateOrganisationInput:
     idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
 
 
-@strawberry.type(description="The organisation is there, without officers.")
+@payload("The organisation is there, without officers.")
 class CreateOrganisationPayload:
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = strawberry.field(
-        description="As it is now."
+    organisation: OrganisationRow = shown(
+        Annotated["Organisation", strawberry.lazy("schema.communities")], "As it is now."
     )
 
 
@@ -64,34 +64,23 @@ class RenameOrganisationInput:
     name: str = strawberry.field(description="The new name, up to 80 characters.")
 
 
-@strawberry.type(description="The organisation has its new name.")
+@payload("The organisation has its new name.")
 class RenameOrganisationPayload:
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = strawberry.field(
-        description="As it is now."
+    organisation: OrganisationRow = shown(
+        Annotated["Organisation", strawberry.lazy("schema.communities")], "As it is now."
     )
-
-
-CreateOrganisationResult = Annotated[
-    CreateOrganisationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("CreateOrganisationResult", description="What `createOrganisation` answers."),
-]
-RenameOrganisationResult = Annotated[
-    RenameOrganisationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RenameOrganisationResult", description="What `renameOrganisation` answers."),
-]
 
 
 @strawberry.type
 class FoundingMutation:
-    @strawberry.mutation(
-        description="Make an organisation of a community. For administrators of the residents' committee, who"
-        " then invite its first administrator."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createOrganisation` answers.")
     async def create_organisation(
-        self, info: Info, input: Annotated[CreateOrganisationInput, INPUT]
-    ) -> CreateOrganisationResult:
-        row: Any = await founding.create_organisation(
+        self, info: Info, input: CreateOrganisationInput
+    ) -> CreateOrganisationPayload:
+        """Make an organisation of a community. For administrators of the residents' committee, who
+        then invite its first administrator.
+        """
+        row = await founding.create_organisation(
             info.context,
             community_id=key_of("communityId", input.community_id, "Community"),
             kind=input.kind,
@@ -100,14 +89,12 @@ class FoundingMutation:
         )
         return CreateOrganisationPayload(organisation=row)
 
-    @strawberry.mutation(
-        description="Rename an organisation. For its administrators and the residents' committee's."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `renameOrganisation` answers.")
     async def rename_organisation(
-        self, info: Info, input: Annotated[RenameOrganisationInput, INPUT]
-    ) -> RenameOrganisationResult:
-        row: Any = await founding.rename_organisation(
+        self, info: Info, input: RenameOrganisationInput
+    ) -> RenameOrganisationPayload:
+        """Rename an organisation. For its administrators and the residents' committee's."""
+        row = await founding.rename_organisation(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             version=input.version,

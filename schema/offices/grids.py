@@ -1,15 +1,16 @@
 """Grids made, renamed, filled with buildings, and given to workers."""
 
-from typing import Annotated, Any
-
 import strawberry
 
+from models.identity import GridRow
+from models.organisations import AppointmentRow
 from resolvers.offices import grids
 from schema.fields import Info
 from schema.identity import Grid
+from schema.mutations import mutation, payload, shown
 from schema.node import key_of
-from schema.organisations import INPUT, Appointment
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+from schema.organisations import Appointment
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 FOR = "For administrators of the residents' committee."
 
@@ -21,9 +22,9 @@ class CreateGridInput:
     idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
 
 
-@strawberry.type(description="The grid is there, without buildings.")
+@payload("The grid is there, without buildings.")
 class CreateGridPayload:
-    grid: Grid = strawberry.field(description="As it is now.")
+    grid: GridRow = shown(Grid, "As it is now.")
 
 
 @strawberry.input(description="Another name for a grid.")
@@ -33,9 +34,9 @@ class RenameGridInput:
     name: str = strawberry.field(description="The new name, up to 80 characters.")
 
 
-@strawberry.type(description="The grid has its new name.")
+@payload("The grid has its new name.")
 class RenameGridPayload:
-    grid: Grid = strawberry.field(description="As it is now.")
+    grid: GridRow = shown(Grid, "As it is now.")
 
 
 @strawberry.input(description="Which buildings to put into which grid.")
@@ -47,9 +48,9 @@ class AssignBuildingsInput:
     )
 
 
-@strawberry.type(description="The buildings are in the grid.")
+@payload("The buildings are in the grid.")
 class AssignBuildingsPayload:
-    grid: Grid = strawberry.field(description="As it is now.")
+    grid: GridRow = shown(Grid, "As it is now.")
 
 
 @strawberry.input(description="Which buildings to take out of a grid.")
@@ -61,9 +62,9 @@ class ReleaseBuildingsInput:
     )
 
 
-@strawberry.type(description="The buildings are in no grid.")
+@payload("The buildings are in no grid.")
 class ReleaseBuildingsPayload:
-    grid: Grid = strawberry.field(description="As it is now.")
+    grid: GridRow = shown(Grid, "As it is now.")
 
 
 @strawberry.input(description="Which grid a grid worker looks after from now on.")
@@ -73,39 +74,17 @@ class AssignWorkerInput:
     grid_id: strawberry.ID = strawberry.field(description="The grid.")
 
 
-@strawberry.type(description="The worker looks after the grid.")
+@payload("The worker looks after the grid.")
 class AssignWorkerPayload:
-    appointment: Appointment = strawberry.field(description="As it is now.")
-
-
-CreateGridResult = Annotated[
-    CreateGridPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("CreateGridResult", description="What `createGrid` answers."),
-]
-RenameGridResult = Annotated[
-    RenameGridPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RenameGridResult", description="What `renameGrid` answers."),
-]
-AssignBuildingsResult = Annotated[
-    AssignBuildingsPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("AssignBuildingsResult", description="What `assignBuildings` answers."),
-]
-ReleaseBuildingsResult = Annotated[
-    ReleaseBuildingsPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("ReleaseBuildingsResult", description="What `releaseBuildings` answers."),
-]
-AssignWorkerResult = Annotated[
-    AssignWorkerPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("AssignWorkerResult", description="What `assignWorker` answers."),
-]
+    appointment: AppointmentRow = shown(Appointment, "As it is now.")
 
 
 @strawberry.type
 class GridsMutation:
-    @strawberry.mutation(description=f"Make a grid. {FOR}")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def create_grid(self, info: Info, input: Annotated[CreateGridInput, INPUT]) -> CreateGridResult:
-        row: Any = await grids.create_grid(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createGrid` answers.")
+    async def create_grid(self, info: Info, input: CreateGridInput) -> CreateGridPayload:
+        """Make a grid. For administrators of the residents' committee."""
+        row = await grids.create_grid(
             info.context,
             community_id=key_of("communityId", input.community_id, "Community"),
             name=input.name,
@@ -113,10 +92,10 @@ class GridsMutation:
         )
         return CreateGridPayload(grid=row)
 
-    @strawberry.mutation(description=f"Rename a grid. {FOR}")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def rename_grid(self, info: Info, input: Annotated[RenameGridInput, INPUT]) -> RenameGridResult:
-        row: Any = await grids.rename_grid(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `renameGrid` answers.")
+    async def rename_grid(self, info: Info, input: RenameGridInput) -> RenameGridPayload:
+        """Rename a grid. For administrators of the residents' committee."""
+        row = await grids.rename_grid(
             info.context,
             grid_id=key_of("gridId", input.grid_id, "Grid"),
             version=input.version,
@@ -124,12 +103,10 @@ class GridsMutation:
         )
         return RenameGridPayload(grid=row)
 
-    @strawberry.mutation(description=f"Put buildings into a grid. {FOR}")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def assign_buildings(
-        self, info: Info, input: Annotated[AssignBuildingsInput, INPUT]
-    ) -> AssignBuildingsResult:
-        row: Any = await grids.assign_buildings(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `assignBuildings` answers.")
+    async def assign_buildings(self, info: Info, input: AssignBuildingsInput) -> AssignBuildingsPayload:
+        """Put buildings into a grid. For administrators of the residents' committee."""
+        row = await grids.assign_buildings(
             info.context,
             grid_id=key_of("gridId", input.grid_id, "Grid"),
             version=input.version,
@@ -137,12 +114,10 @@ class GridsMutation:
         )
         return AssignBuildingsPayload(grid=row)
 
-    @strawberry.mutation(description=f"Take buildings out of a grid. {FOR}")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def release_buildings(
-        self, info: Info, input: Annotated[ReleaseBuildingsInput, INPUT]
-    ) -> ReleaseBuildingsResult:
-        row: Any = await grids.release_buildings(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `releaseBuildings` answers.")
+    async def release_buildings(self, info: Info, input: ReleaseBuildingsInput) -> ReleaseBuildingsPayload:
+        """Take buildings out of a grid. For administrators of the residents' committee."""
+        row = await grids.release_buildings(
             info.context,
             grid_id=key_of("gridId", input.grid_id, "Grid"),
             version=input.version,
@@ -150,12 +125,10 @@ class GridsMutation:
         )
         return ReleaseBuildingsPayload(grid=row)
 
-    @strawberry.mutation(description=f"Give a grid worker another grid. {FOR}")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def assign_worker(
-        self, info: Info, input: Annotated[AssignWorkerInput, INPUT]
-    ) -> AssignWorkerResult:
-        row: Any = await grids.assign_worker(
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `assignWorker` answers.")
+    async def assign_worker(self, info: Info, input: AssignWorkerInput) -> AssignWorkerPayload:
+        """Give a grid worker another grid. For administrators of the residents' committee."""
+        row = await grids.assign_worker(
             info.context,
             appointment_id=key_of("appointmentId", input.appointment_id, "Appointment"),
             version=input.version,

@@ -1,7 +1,7 @@
 """Offices offered to phones."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,9 +13,10 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Grid, Neighbour
+from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.organisations import INPUT, Appointment
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.organisations import Appointment
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 if TYPE_CHECKING:
     from schema.communities import Organisation
@@ -98,9 +99,9 @@ class InviteOfficerInput:
     idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
 
 
-@strawberry.type(description="The office is offered, and a message is on its way to the phone.")
+@payload("The office is offered, and a message is on its way to the phone.")
 class InviteOfficerPayload:
-    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+    invitation: InvitationRow = shown(OfficeInvitation, "As it is now.")
 
 
 @strawberry.input(description="Which offer to accept.")
@@ -108,9 +109,9 @@ class AcceptInvitationInput:
     invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
 
 
-@strawberry.type(description="The viewer holds the office.")
+@payload("The viewer holds the office.")
 class AcceptInvitationPayload:
-    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+    invitation: InvitationRow = shown(OfficeInvitation, "As it is now.")
 
 
 @strawberry.input(description="Which offer to decline.")
@@ -118,9 +119,9 @@ class DeclineInvitationInput:
     invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
 
 
-@strawberry.type(description="The office is not taken.")
+@payload("The office is not taken.")
 class DeclineInvitationPayload:
-    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
+    invitation: InvitationRow = shown(OfficeInvitation, "As it is now.")
 
 
 @strawberry.input(description="Which offer to take back.")
@@ -128,41 +129,21 @@ class RevokeInvitationInput:
     invitation_id: strawberry.ID = strawberry.field(description="The invitation.")
 
 
-@strawberry.type(description="The office is no longer offered.")
+@payload("The office is no longer offered.")
 class RevokeInvitationPayload:
-    invitation: OfficeInvitation = strawberry.field(description="As it is now.")
-
-
-InviteOfficerResult = Annotated[
-    InviteOfficerPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("InviteOfficerResult", description="What `inviteOfficer` answers."),
-]
-AcceptInvitationResult = Annotated[
-    AcceptInvitationPayload | InvalidInput | NotFound | Conflict,
-    strawberry.union("AcceptInvitationResult", description="What `acceptInvitation` answers."),
-]
-DeclineInvitationResult = Annotated[
-    DeclineInvitationPayload | InvalidInput | NotFound | Conflict,
-    strawberry.union("DeclineInvitationResult", description="What `declineInvitation` answers."),
-]
-RevokeInvitationResult = Annotated[
-    RevokeInvitationPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("RevokeInvitationResult", description="What `revokeInvitation` answers."),
-]
+    invitation: InvitationRow = shown(OfficeInvitation, "As it is now.")
 
 
 @strawberry.type
 class InvitationsMutation:
-    @strawberry.mutation(
-        description="Offer an office to whoever has a phone, for 7 days. For the organisation's"
-        " administrators; the residents' committee's may invite the first administrator of another"
-        " organisation."
+    @mutation(
+        InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `inviteOfficer` answers."
     )
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
-    async def invite_officer(
-        self, info: Info, input: Annotated[InviteOfficerInput, INPUT]
-    ) -> InviteOfficerResult:
-        row: Any = await invitations.invite(
+    async def invite_officer(self, info: Info, input: InviteOfficerInput) -> InviteOfficerPayload:
+        """Offer an office to whoever has a phone, for 7 days. For the organisation's administrators;
+        the residents' committee's may invite the first administrator of another organisation.
+        """
+        row = await invitations.invite(
             info.context,
             organisation_id=key_of("organisationId", input.organisation_id, "Organisation"),
             role=input.role,
@@ -172,29 +153,23 @@ class InvitationsMutation:
         )
         return InviteOfficerPayload(invitation=row)
 
-    @strawberry.mutation(description="Take an office that the viewer's phone is offered.")
-    @answering_problems(InvalidInput, NotFound, Conflict)
-    async def accept_invitation(
-        self, info: Info, input: Annotated[AcceptInvitationInput, INPUT]
-    ) -> AcceptInvitationResult:
+    @mutation(InvalidInput, NotFound, Conflict, result="What `acceptInvitation` answers.")
+    async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> AcceptInvitationPayload:
+        """Take an office that the viewer's phone is offered."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
-        row: Any = await invitations.accept(info.context, invitation_id=key)
+        row = await invitations.accept(info.context, invitation_id=key)
         return AcceptInvitationPayload(invitation=row)
 
-    @strawberry.mutation(description="Decline an office that the viewer's phone is offered.")
-    @answering_problems(InvalidInput, NotFound, Conflict)
-    async def decline_invitation(
-        self, info: Info, input: Annotated[DeclineInvitationInput, INPUT]
-    ) -> DeclineInvitationResult:
+    @mutation(InvalidInput, NotFound, Conflict, result="What `declineInvitation` answers.")
+    async def decline_invitation(self, info: Info, input: DeclineInvitationInput) -> DeclineInvitationPayload:
+        """Decline an office that the viewer's phone is offered."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
-        row: Any = await invitations.decline(info.context, invitation_id=key)
+        row = await invitations.decline(info.context, invitation_id=key)
         return DeclineInvitationPayload(invitation=row)
 
-    @strawberry.mutation(description="Take an open invitation back. For those who may invite.")
-    @answering_problems(InvalidInput, NotFound, NotAllowed, Conflict)
-    async def revoke_invitation(
-        self, info: Info, input: Annotated[RevokeInvitationInput, INPUT]
-    ) -> RevokeInvitationResult:
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeInvitation` answers.")
+    async def revoke_invitation(self, info: Info, input: RevokeInvitationInput) -> RevokeInvitationPayload:
+        """Take an open invitation back. For those who may invite."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
-        row: Any = await invitations.revoke(info.context, invitation_id=key)
+        row = await invitations.revoke(info.context, invitation_id=key)
         return RevokeInvitationPayload(invitation=row)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -13,10 +13,11 @@ from resolvers.errors import NotFound as Missing
 from resolvers.party import articles, publishing
 from resolvers.party.articles import Draft
 from schema.fields import Info
+from schema.mutations import Result, payload, shown
 from schema.node import key_of
 from schema.party.articles import TEXT, PartyAffair, PartyArticle, PartyNews
-from schema.party.members import INPUT, KEY
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+from schema.party.members import KEY
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 TITLE = "1 to 80 characters."
 COVER = "An upload of one's own, to stand above it."
@@ -90,34 +91,34 @@ class WithdrawPartyArticleInput:
     reason: str = strawberry.field(description="For the audit log, 4 to 300 characters.")
 
 
-@strawberry.type(description="The news was begun or changed.")
+@payload("The news was begun or changed.")
 class PartyNewsPayload:
-    news: PartyNews = strawberry.field(description="As it is now.")
+    news: ArticleRow = shown(PartyNews, "As it is now.")
 
 
-@strawberry.type(description="The affair was begun or changed.")
+@payload("The affair was begun or changed.")
 class PartyAffairPayload:
-    affair: PartyAffair = strawberry.field(description="As it is now.")
+    affair: ArticleRow = shown(PartyAffair, "As it is now.")
 
 
-@strawberry.type(description="The news or the affair was published, planned or withdrawn.")
+@payload("The news or the affair was published, planned or withdrawn.")
 class PartyArticlePayload:
-    article: PartyArticle = strawberry.field(description="As it is now.")
+    article: ArticleRow = shown(PartyArticle, "As it is now.")
 
 
-PartyNewsResult = Annotated[
-    PartyNewsPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyNewsResult", description="What came of writing news."),
-]
-PartyAffairResult = Annotated[
-    PartyAffairPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyAffairResult", description="What came of writing an affair."),
-]
-PartyArticleResult = Annotated[
-    PartyArticlePayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyArticleResult", description="What came of publishing or withdrawing."),
-]
 PROBLEMS = (InvalidInput, NotFound, NotAllowed, Conflict)
+PartyNewsResult = Result(
+    "PartyNewsResult", PartyNewsPayload, *PROBLEMS, description="What came of writing news."
+)
+PartyAffairResult = Result(
+    "PartyAffairResult", PartyAffairPayload, *PROBLEMS, description="What came of writing an affair."
+)
+PartyArticleResult = Result(
+    "PartyArticleResult",
+    PartyArticlePayload,
+    *PROBLEMS,
+    description="What came of publishing or withdrawing.",
+)
 
 Written = CreatePartyNewsInput | EditPartyNewsInput | CreatePartyAffairInput | EditPartyAffairInput
 
@@ -139,7 +140,7 @@ def draft_of(input: Written) -> Draft:
     return draft
 
 
-async def of_kind(ctx: Context, article_id: Any, kind: ArticleKind) -> ArticleRow:
+async def of_kind(ctx: Context, article_id: UUID, kind: ArticleKind) -> ArticleRow:
     """The article, if it is what its id says. Raises NotFound."""
     row = await articles.visible(ctx, article_id)
     if row.kind is not kind:
@@ -149,15 +150,12 @@ async def of_kind(ctx: Context, article_id: Any, kind: ArticleKind) -> ArticleRo
 
 @strawberry.type
 class PartyArticlesMutation:
-    @strawberry.mutation(
-        description="Begin news of a party branch; its office sees them until they are published. For"
-        " officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def create_party_news(
-        self, info: Info, input: Annotated[CreatePartyNewsInput, INPUT]
-    ) -> PartyNewsResult:
-        row: Any = await articles.create(
+    @PartyNewsResult.mutation()
+    async def create_party_news(self, info: Info, input: CreatePartyNewsInput) -> PartyNewsPayload:
+        """Begin news of a party branch; its office sees them until they are published. For officers
+        of the branch.
+        """
+        row = await articles.create(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             kind=ArticleKind.NEWS,
@@ -166,15 +164,12 @@ class PartyArticlesMutation:
         )
         return PartyNewsPayload(news=row)
 
-    @strawberry.mutation(
-        description="Begin an open affair of a party branch; its office sees it until it is published. For"
-        " officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def create_party_affair(
-        self, info: Info, input: Annotated[CreatePartyAffairInput, INPUT]
-    ) -> PartyAffairResult:
-        row: Any = await articles.create(
+    @PartyAffairResult.mutation()
+    async def create_party_affair(self, info: Info, input: CreatePartyAffairInput) -> PartyAffairPayload:
+        """Begin an open affair of a party branch; its office sees it until it is published. For
+        officers of the branch.
+        """
+        row = await articles.create(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             kind=ArticleKind.AFFAIR,
@@ -183,43 +178,34 @@ class PartyArticlesMutation:
         )
         return PartyAffairPayload(affair=row)
 
-    @strawberry.mutation(
-        description="Have news say something else; what they said while they were out goes into their"
-        " history. For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def edit_party_news(
-        self, info: Info, input: Annotated[EditPartyNewsInput, INPUT]
-    ) -> PartyNewsResult:
+    @PartyNewsResult.mutation()
+    async def edit_party_news(self, info: Info, input: EditPartyNewsInput) -> PartyNewsPayload:
+        """Have news say something else; what they said while they were out goes into their history.
+        For officers of the branch.
+        """
         draft = draft_of(input)
         found = await of_kind(info.context, key_of("newsId", input.news_id, "PartyNews"), ArticleKind.NEWS)
-        row: Any = await articles.edit(info.context, article_id=found.id, version=input.version, draft=draft)
+        row = await articles.edit(info.context, article_id=found.id, version=input.version, draft=draft)
         return PartyNewsPayload(news=row)
 
-    @strawberry.mutation(
-        description="Have an affair say something else; what it said while it was out goes into its history."
-        " For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def edit_party_affair(
-        self, info: Info, input: Annotated[EditPartyAffairInput, INPUT]
-    ) -> PartyAffairResult:
+    @PartyAffairResult.mutation()
+    async def edit_party_affair(self, info: Info, input: EditPartyAffairInput) -> PartyAffairPayload:
+        """Have an affair say something else; what it said while it was out goes into its history.
+        For officers of the branch.
+        """
         draft = draft_of(input)
         found = await of_kind(
             info.context, key_of("affairId", input.affair_id, "PartyAffair"), ArticleKind.AFFAIR
         )
-        row: Any = await articles.edit(info.context, article_id=found.id, version=input.version, draft=draft)
+        row = await articles.edit(info.context, article_id=found.id, version=input.version, draft=draft)
         return PartyAffairPayload(affair=row)
 
-    @strawberry.mutation(
-        description="Publish news or an affair, at once or at a time; a planned one may be given another"
-        " time. It also becomes a card in the feed of its audience. For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def publish_party_article(
-        self, info: Info, input: Annotated[PublishPartyArticleInput, INPUT]
-    ) -> PartyArticleResult:
-        row: Any = await publishing.publish(
+    @PartyArticleResult.mutation()
+    async def publish_party_article(self, info: Info, input: PublishPartyArticleInput) -> PartyArticlePayload:
+        """Publish news or an affair, at once or at a time; a planned one may be given another time.
+        It also becomes a card in the feed of its audience. For officers of the branch.
+        """
+        row = await publishing.publish(
             info.context,
             article_id=key_of("articleId", input.article_id, "PartyNews", "PartyAffair"),
             version=input.version,
@@ -227,15 +213,14 @@ class PartyArticlesMutation:
         )
         return PartyArticlePayload(article=row)
 
-    @strawberry.mutation(
-        description="Withdraw news or an affair for good, with its card, the comments below that, and its"
-        " pictures; the office keeps the text. For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
+    @PartyArticleResult.mutation()
     async def withdraw_party_article(
-        self, info: Info, input: Annotated[WithdrawPartyArticleInput, INPUT]
-    ) -> PartyArticleResult:
-        row: Any = await publishing.withdraw(
+        self, info: Info, input: WithdrawPartyArticleInput
+    ) -> PartyArticlePayload:
+        """Withdraw news or an affair for good, with its card, the comments below that, and its
+        pictures; the office keeps the text. For officers of the branch.
+        """
+        row = await publishing.withdraw(
             info.context,
             article_id=key_of("articleId", input.article_id, "PartyNews", "PartyAffair"),
             version=input.version,

@@ -1,17 +1,23 @@
 """What can be done with lessons of a party branch."""
 
-from typing import Annotated, Any
-
 import strawberry
 
-from models.party.lessons import PartyLessonAudience, PartyLessonItemKind
+from models.party.lessons import (
+    PartyLessonAudience,
+    PartyLessonCompletionRow,
+    PartyLessonItemKind,
+    PartyLessonItemRow,
+    PartyLessonRow,
+    PartyQuizAttemptRow,
+)
 from resolvers.party.lessons import completing, keeping, learning
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, Option, Question
 from schema.fields import Info
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import key_of
 from schema.party.lessons import PartyLesson, PartyLessonCompletion, PartyLessonItem, PartyQuizAttempt
-from schema.party.members import INPUT, KEY
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, answering_problems
+from schema.party.members import KEY
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 @strawberry.input(description="An option of a question.")
@@ -111,9 +117,9 @@ class PartyLessonVersionInput:
     version: int = strawberry.field(description="Of the lesson, as it was read.")
 
 
-@strawberry.type(description="The lesson was written, published or withdrawn.")
+@payload("The lesson was written, published or withdrawn.")
 class PartyLessonPayload:
-    lesson: PartyLesson = strawberry.field(description="As it is now.")
+    lesson: PartyLessonRow = shown(PartyLesson, "As it is now.")
 
 
 @strawberry.input(description="Which item one has read or seen.")
@@ -121,9 +127,9 @@ class FinishPartyLessonItemInput:
     item_id: strawberry.ID = strawberry.field(description="The item, no quiz.")
 
 
-@strawberry.type(description="The item is finished.")
+@payload("The item is finished.")
 class FinishPartyLessonItemPayload:
-    item: PartyLessonItem = strawberry.field(description="The item.")
+    item: PartyLessonItemRow = shown(PartyLessonItem, "The item.")
 
 
 @strawberry.input(description="An attempt at a quiz.")
@@ -136,10 +142,10 @@ class SubmitPartyQuizInput:
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="The attempt counts.")
+@payload("The attempt counts.")
 class SubmitPartyQuizPayload:
-    attempt: PartyQuizAttempt = strawberry.field(description="What came of it.")
-    item: PartyLessonItem = strawberry.field(description="The quiz.")
+    attempt: PartyQuizAttemptRow = shown(PartyQuizAttempt, "What came of it.")
+    item: PartyLessonItemRow = shown(PartyLessonItem, "The quiz.")
 
 
 @strawberry.input(description="Whether whoever checks an own certificate sees the name.")
@@ -148,42 +154,23 @@ class ShowPartyCertificateNameInput:
     shown: bool = strawberry.field(description="Whether it is shown.")
 
 
-@strawberry.type(description="The certificate shows the name, or does not.")
+@payload("The certificate shows the name, or does not.")
 class ShowPartyCertificateNamePayload:
-    completion: PartyLessonCompletion = strawberry.field(description="As it is now.")
+    completion: PartyLessonCompletionRow = shown(PartyLessonCompletion, "As it is now.")
 
 
 PROBLEMS = (InvalidInput, NotFound, NotAllowed, Conflict)
-PartyLessonResult = Annotated[
-    PartyLessonPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyLessonResult", description="What came of keeping a lesson."),
-]
-FinishPartyLessonItemResult = Annotated[
-    FinishPartyLessonItemPayload | InvalidInput | NotFound | NotAllowed,
-    strawberry.union("FinishPartyLessonItemResult", description="What `finishPartyLessonItem` answers."),
-]
-SubmitPartyQuizResult = Annotated[
-    SubmitPartyQuizPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("SubmitPartyQuizResult", description="What `submitPartyQuiz` answers."),
-]
-ShowPartyCertificateNameResult = Annotated[
-    ShowPartyCertificateNamePayload | InvalidInput | NotFound,
-    strawberry.union(
-        "ShowPartyCertificateNameResult", description="What `showPartyCertificateName` answers."
-    ),
-]
+PartyLessonResult = Result(
+    "PartyLessonResult", PartyLessonPayload, *PROBLEMS, description="What came of keeping a lesson."
+)
 
 
 @strawberry.type
 class PartyLessonsMutation:
-    @strawberry.mutation(
-        description="Write a lesson of a party branch. For officers who publish its content."
-    )
-    @answering_problems(*PROBLEMS)
-    async def create_party_lesson(
-        self, info: Info, input: Annotated[CreatePartyLessonInput, INPUT]
-    ) -> PartyLessonResult:
-        row: Any = await keeping.create(
+    @PartyLessonResult.mutation()
+    async def create_party_lesson(self, info: Info, input: CreatePartyLessonInput) -> PartyLessonPayload:
+        """Write a lesson of a party branch. For officers who publish its content."""
+        row = await keeping.create(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             draft=input.draft.draft(),
@@ -191,14 +178,10 @@ class PartyLessonsMutation:
         )
         return PartyLessonPayload(lesson=row)
 
-    @strawberry.mutation(
-        description="Replace what a lesson says. For officers who publish the branch's content."
-    )
-    @answering_problems(*PROBLEMS)
-    async def edit_party_lesson(
-        self, info: Info, input: Annotated[EditPartyLessonInput, INPUT]
-    ) -> PartyLessonResult:
-        row: Any = await keeping.edit(
+    @PartyLessonResult.mutation()
+    async def edit_party_lesson(self, info: Info, input: EditPartyLessonInput) -> PartyLessonPayload:
+        """Replace what a lesson says. For officers who publish the branch's content."""
+        row = await keeping.edit(
             info.context,
             lesson_id=key_of("lessonId", input.lesson_id, "PartyLesson"),
             version=input.version,
@@ -206,49 +189,34 @@ class PartyLessonsMutation:
         )
         return PartyLessonPayload(lesson=row)
 
-    @strawberry.mutation(
-        description="Show a lesson to those whom it is for; the members are told. For officers who publish"
-        " the branch's content."
-    )
-    @answering_problems(*PROBLEMS)
-    async def publish_party_lesson(
-        self, info: Info, input: Annotated[PartyLessonVersionInput, INPUT]
-    ) -> PartyLessonResult:
+    @PartyLessonResult.mutation()
+    async def publish_party_lesson(self, info: Info, input: PartyLessonVersionInput) -> PartyLessonPayload:
+        """Show a lesson to those whom it is for; the members are told. For officers who publish the
+        branch's content.
+        """
         key = key_of("lessonId", input.lesson_id, "PartyLesson")
-        row: Any = await keeping.publish(info.context, lesson_id=key, version=input.version)
+        row = await keeping.publish(info.context, lesson_id=key, version=input.version)
         return PartyLessonPayload(lesson=row)
 
-    @strawberry.mutation(
-        description="Take a lesson back; certificates stay good. For officers who publish the branch's"
-        " content."
-    )
-    @answering_problems(*PROBLEMS)
-    async def withdraw_party_lesson(
-        self, info: Info, input: Annotated[PartyLessonVersionInput, INPUT]
-    ) -> PartyLessonResult:
+    @PartyLessonResult.mutation()
+    async def withdraw_party_lesson(self, info: Info, input: PartyLessonVersionInput) -> PartyLessonPayload:
+        """Take a lesson back; certificates stay good. For officers who publish the branch's content."""
         key = key_of("lessonId", input.lesson_id, "PartyLesson")
-        row: Any = await keeping.withdraw(info.context, lesson_id=key, version=input.version)
+        row = await keeping.withdraw(info.context, lesson_id=key, version=input.version)
         return PartyLessonPayload(lesson=row)
 
-    @strawberry.mutation(
-        description="Say that one has read or seen an item. With the last required one the lesson is"
-        " finished."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed)
+    @mutation(InvalidInput, NotFound, NotAllowed, result="What `finishPartyLessonItem` answers.")
     async def finish_party_lesson_item(
-        self, info: Info, input: Annotated[FinishPartyLessonItemInput, INPUT]
-    ) -> FinishPartyLessonItemResult:
+        self, info: Info, input: FinishPartyLessonItemInput
+    ) -> FinishPartyLessonItemPayload:
+        """Say that one has read or seen an item. With the last required one the lesson is finished."""
         key = key_of("itemId", input.item_id, "PartyLessonItem")
-        row: Any = await learning.finish(info.context, item_id=key)
+        row = await learning.finish(info.context, item_id=key)
         return FinishPartyLessonItemPayload(item=row)
 
-    @strawberry.mutation(description="Try a quiz. It is graded at once; passing it finishes the item.")
-    @answering_problems(*PROBLEMS)
-    async def submit_party_quiz(
-        self, info: Info, input: Annotated[SubmitPartyQuizInput, INPUT]
-    ) -> SubmitPartyQuizResult:
-        item: Any
-        attempt: Any
+    @mutation(*PROBLEMS, result="What `submitPartyQuiz` answers.")
+    async def submit_party_quiz(self, info: Info, input: SubmitPartyQuizInput) -> SubmitPartyQuizPayload:
+        """Try a quiz. It is graded at once; passing it finishes the item."""
         item, attempt = await learning.submit(
             info.context,
             item_id=key_of("itemId", input.item_id, "PartyLessonItem"),
@@ -258,13 +226,11 @@ class PartyLessonsMutation:
         )
         return SubmitPartyQuizPayload(attempt=attempt, item=item)
 
-    @strawberry.mutation(
-        description="Let whoever checks an own certificate see one's display name, or no longer."
-    )
-    @answering_problems(InvalidInput, NotFound)
+    @mutation(InvalidInput, NotFound, result="What `showPartyCertificateName` answers.")
     async def show_party_certificate_name(
-        self, info: Info, input: Annotated[ShowPartyCertificateNameInput, INPUT]
-    ) -> ShowPartyCertificateNameResult:
+        self, info: Info, input: ShowPartyCertificateNameInput
+    ) -> ShowPartyCertificateNamePayload:
+        """Let whoever checks an own certificate see one's display name, or no longer."""
         key = key_of("completionId", input.completion_id, "PartyLessonCompletion")
-        row: Any = await completing.show_name(info.context, completion_id=key, shown=input.shown)
+        row = await completing.show_name(info.context, completion_id=key, shown=input.shown)
         return ShowPartyCertificateNamePayload(completion=row)

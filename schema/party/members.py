@@ -1,7 +1,7 @@
 """Entering a party branch, belonging to it, leaving it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -22,8 +22,9 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Neighbour
+from schema.mutations import Result, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.streams import of_kind
 from subscriptions.events import Kind
 
@@ -55,7 +56,6 @@ described(
     WITHDRAWN="The applicant has taken it back.",
 )
 
-INPUT = strawberry.argument(description="What to do.")
 KEY = (
     "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
     " nothing happens twice."
@@ -236,38 +236,37 @@ class EndPartyMembershipInput:
     reason: str = strawberry.field(description="What the member is told, 4 to 300 characters; kept sealed.")
 
 
-@strawberry.type(description="The application was made, decided or withdrawn.")
+@payload("The application was made, decided or withdrawn.")
 class PartyApplicationPayload:
-    application: PartyApplication = strawberry.field(description="As it is now.")
+    application: PartyApplicationRow = shown(PartyApplication, "As it is now.")
 
 
-@strawberry.type(description="The membership was changed or ended.")
+@payload("The membership was changed or ended.")
 class PartyMemberPayload:
-    member: PartyMember = strawberry.field(description="As it is now.")
+    member: PartyMemberRow = shown(PartyMember, "As it is now.")
 
 
-PartyApplicationResult = Annotated[
-    PartyApplicationPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("PartyApplicationResult", description="What came of an application to a branch."),
-]
-PartyMemberResult = Annotated[
-    PartyMemberPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyMemberResult", description="What came of a change of a membership."),
-]
 APPLYING = (InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
 BELONGING = (InvalidInput, NotFound, NotAllowed, Conflict)
+PartyApplicationResult = Result(
+    "PartyApplicationResult",
+    PartyApplicationPayload,
+    *APPLYING,
+    description="What came of an application to a branch.",
+)
+PartyMemberResult = Result(
+    "PartyMemberResult", PartyMemberPayload, *BELONGING, description="What came of a change of a membership."
+)
 
 
 @strawberry.type
 class PartyMembersMutation:
-    @strawberry.mutation(
-        description="Ask to be known to a party branch as a member. For verified residents of its community."
-    )
-    @answering_problems(*APPLYING)
+    @PartyApplicationResult.mutation()
     async def apply_to_party_branch(
-        self, info: Info, input: Annotated[ApplyToPartyBranchInput, INPUT]
-    ) -> PartyApplicationResult:
-        row: Any = await members.apply(
+        self, info: Info, input: ApplyToPartyBranchInput
+    ) -> PartyApplicationPayload:
+        """Ask to be known to a party branch as a member. For verified residents of its community."""
+        row = await members.apply(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             statement=input.statement,
@@ -275,21 +274,21 @@ class PartyMembersMutation:
         )
         return PartyApplicationPayload(application=row)
 
-    @strawberry.mutation(description="Take an own application to a party branch back.")
-    @answering_problems(*APPLYING)
+    @PartyApplicationResult.mutation()
     async def withdraw_party_application(
-        self, info: Info, input: Annotated[WithdrawPartyApplicationInput, INPUT]
-    ) -> PartyApplicationResult:
+        self, info: Info, input: WithdrawPartyApplicationInput
+    ) -> PartyApplicationPayload:
+        """Take an own application to a party branch back."""
         key = key_of("applicationId", input.application_id, "PartyApplication")
-        row: Any = await members.withdraw(info.context, application_id=key)
+        row = await members.withdraw(info.context, application_id=key)
         return PartyApplicationPayload(application=row)
 
-    @strawberry.mutation(description="Take an applicant into the party branch. For its secretary.")
-    @answering_problems(*APPLYING)
+    @PartyApplicationResult.mutation()
     async def approve_party_application(
-        self, info: Info, input: Annotated[ApprovePartyApplicationInput, INPUT]
-    ) -> PartyApplicationResult:
-        row: Any = await members.approve(
+        self, info: Info, input: ApprovePartyApplicationInput
+    ) -> PartyApplicationPayload:
+        """Take an applicant into the party branch. For its secretary."""
+        row = await members.approve(
             info.context,
             application_id=key_of("applicationId", input.application_id, "PartyApplication"),
             version=input.version,
@@ -297,12 +296,12 @@ class PartyMembersMutation:
         )
         return PartyApplicationPayload(application=row)
 
-    @strawberry.mutation(description="Refuse an application to the party branch. For its secretary.")
-    @answering_problems(*APPLYING)
+    @PartyApplicationResult.mutation()
     async def reject_party_application(
-        self, info: Info, input: Annotated[RejectPartyApplicationInput, INPUT]
-    ) -> PartyApplicationResult:
-        row: Any = await members.reject(
+        self, info: Info, input: RejectPartyApplicationInput
+    ) -> PartyApplicationPayload:
+        """Refuse an application to the party branch. For its secretary."""
+        row = await members.reject(
             info.context,
             application_id=key_of("applicationId", input.application_id, "PartyApplication"),
             version=input.version,
@@ -310,12 +309,10 @@ class PartyMembersMutation:
         )
         return PartyApplicationPayload(application=row)
 
-    @strawberry.mutation(description="Say what a member does for the party branch. For its secretary.")
-    @answering_problems(*BELONGING)
-    async def set_party_function(
-        self, info: Info, input: Annotated[SetPartyFunctionInput, INPUT]
-    ) -> PartyMemberResult:
-        row: Any = await members.set_function(
+    @PartyMemberResult.mutation()
+    async def set_party_function(self, info: Info, input: SetPartyFunctionInput) -> PartyMemberPayload:
+        """Say what a member does for the party branch. For its secretary."""
+        row = await members.set_function(
             info.context,
             member_id=key_of("memberId", input.member_id, "PartyMember"),
             version=input.version,
@@ -323,15 +320,12 @@ class PartyMembersMutation:
         )
         return PartyMemberPayload(member=row)
 
-    @strawberry.mutation(
-        description="End a membership in the party branch; what it carried, open streams included, ends"
-        " within seconds. For its secretary, and for the member."
-    )
-    @answering_problems(*BELONGING)
-    async def end_party_membership(
-        self, info: Info, input: Annotated[EndPartyMembershipInput, INPUT]
-    ) -> PartyMemberResult:
-        row: Any = await members.end(
+    @PartyMemberResult.mutation()
+    async def end_party_membership(self, info: Info, input: EndPartyMembershipInput) -> PartyMemberPayload:
+        """End a membership in the party branch; what it carried, open streams included, ends within
+        seconds. For its secretary, and for the member.
+        """
+        row = await members.end(
             info.context,
             member_id=key_of("memberId", input.member_id, "PartyMember"),
             version=input.version,

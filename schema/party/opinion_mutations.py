@@ -1,20 +1,20 @@
 """What can be done with opinions of a party branch's members."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
 import strawberry
 
-from models.party.opinions import OPINIONS, PartyOpinionReach, PartyOpinionTopic
+from models.party.opinions import OPINIONS, PartyOpinionReach, PartyOpinionRow, PartyOpinionTopic
 from resolvers.paging import edge_cursor
 from resolvers.party.opinions import answering, submitting
 from resolvers.party.opinions.submitting import Draft
 from schema.connections import Edge
 from schema.fields import Info
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import key_of
-from schema.party.members import INPUT, KEY
+from schema.party.members import KEY
 from schema.party.opinions import PartyOpinion
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 
 @strawberry.input(description="A new opinion or suggestion.")
@@ -34,9 +34,9 @@ class SubmitPartyOpinionInput:
     )
 
 
-@strawberry.type(description="The opinion was submitted.")
+@payload("The opinion was submitted.")
 class SubmitPartyOpinionPayload:
-    opinion_edge: Edge[PartyOpinion] = strawberry.field(description="The edge to put into the list.")
+    opinion_edge: Edge[PartyOpinionRow] = shown(Edge[PartyOpinion], "The edge to put into the list.")
 
 
 @strawberry.input(description="Which own opinion to take back.")
@@ -65,32 +65,25 @@ class AnswerPartyOpinionInput:
     )
 
 
-@strawberry.type(description="The opinion was assigned, answered or taken back.")
+@payload("The opinion was assigned, answered or taken back.")
 class PartyOpinionPayload:
-    opinion: PartyOpinion = strawberry.field(description="As it is now.")
+    opinion: PartyOpinionRow = shown(PartyOpinion, "As it is now.")
 
 
-SubmitPartyOpinionResult = Annotated[
-    SubmitPartyOpinionPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("SubmitPartyOpinionResult", description="What `submitPartyOpinion` answers."),
-]
-PartyOpinionResult = Annotated[
-    PartyOpinionPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PartyOpinionResult", description="What came of dealing with an opinion."),
-]
 PROBLEMS = (InvalidInput, NotFound, NotAllowed, Conflict)
+PartyOpinionResult = Result(
+    "PartyOpinionResult", PartyOpinionPayload, *PROBLEMS, description="What came of dealing with an opinion."
+)
 
 
 @strawberry.type
 class PartyOpinionsMutation:
-    @strawberry.mutation(
-        description="Bring an opinion before the party branch; it gets a number. For its members; 10 a day."
-    )
-    @answering_problems(*PROBLEMS, RateLimited)
+    @mutation(*PROBLEMS, RateLimited, result="What `submitPartyOpinion` answers.")
     async def submit_party_opinion(
-        self, info: Info, input: Annotated[SubmitPartyOpinionInput, INPUT]
-    ) -> SubmitPartyOpinionResult:
-        row: Any = await submitting.submit(
+        self, info: Info, input: SubmitPartyOpinionInput
+    ) -> SubmitPartyOpinionPayload:
+        """Bring an opinion before the party branch; it gets a number. For its members; 10 a day."""
+        row = await submitting.submit(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             draft=Draft(input.topic, input.title, input.body, input.reach, input.named),
@@ -98,23 +91,19 @@ class PartyOpinionsMutation:
         )
         return SubmitPartyOpinionPayload(opinion_edge=Edge(node=row, cursor=edge_cursor(OPINIONS, row)))
 
-    @strawberry.mutation(description="Take back an own opinion that is not answered. Its number stays taken.")
-    @answering_problems(*PROBLEMS)
+    @PartyOpinionResult.mutation()
     async def withdraw_party_opinion(
-        self, info: Info, input: Annotated[WithdrawPartyOpinionInput, INPUT]
-    ) -> PartyOpinionResult:
+        self, info: Info, input: WithdrawPartyOpinionInput
+    ) -> PartyOpinionPayload:
+        """Take back an own opinion that is not answered. Its number stays taken."""
         key = key_of("opinionId", input.opinion_id, "PartyOpinion")
-        row: Any = await submitting.withdraw(info.context, opinion_id=key, version=input.version)
+        row = await submitting.withdraw(info.context, opinion_id=key, version=input.version)
         return PartyOpinionPayload(opinion=row)
 
-    @strawberry.mutation(
-        description="Say which officer answers an opinion, and until when. For the branch's secretary."
-    )
-    @answering_problems(*PROBLEMS)
-    async def assign_party_opinion(
-        self, info: Info, input: Annotated[AssignPartyOpinionInput, INPUT]
-    ) -> PartyOpinionResult:
-        row: Any = await answering.assign(
+    @PartyOpinionResult.mutation()
+    async def assign_party_opinion(self, info: Info, input: AssignPartyOpinionInput) -> PartyOpinionPayload:
+        """Say which officer answers an opinion, and until when. For the branch's secretary."""
+        row = await answering.assign(
             info.context,
             opinion_id=key_of("opinionId", input.opinion_id, "PartyOpinion"),
             version=input.version,
@@ -123,15 +112,12 @@ class PartyOpinionsMutation:
         )
         return PartyOpinionPayload(opinion=row)
 
-    @strawberry.mutation(
-        description="Answer an opinion, or correct the answer: the answer is dated, and published at once."
-        " For its owner and for the branch's secretary."
-    )
-    @answering_problems(*PROBLEMS)
-    async def answer_party_opinion(
-        self, info: Info, input: Annotated[AnswerPartyOpinionInput, INPUT]
-    ) -> PartyOpinionResult:
-        row: Any = await answering.answer(
+    @PartyOpinionResult.mutation()
+    async def answer_party_opinion(self, info: Info, input: AnswerPartyOpinionInput) -> PartyOpinionPayload:
+        """Answer an opinion, or correct the answer: the answer is dated, and published at once. For
+        its owner and for the branch's secretary.
+        """
+        row = await answering.answer(
             info.context,
             opinion_id=key_of("opinionId", input.opinion_id, "PartyOpinion"),
             version=input.version,

@@ -1,20 +1,20 @@
 """Showing pioneers, agreeing to be shown, and thanking."""
 
 from datetime import date
-from typing import Annotated, Any
 
 import strawberry
 
 from models.party.audience import BranchAudience
-from models.party.pioneers import PledgeState
+from models.party.pioneers import DeedRow, PioneerRow, PledgeRow, PledgeState
 from resolvers.party import deeds, pioneers
 from resolvers.party.pioneers import Profile
 from schema.fields import Info
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import global_id, key_of
 from schema.party.articles import TEXT
-from schema.party.members import INPUT, KEY
+from schema.party.members import KEY
 from schema.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 PIONEER = "The pioneer's profile."
 VERSION = "The version that was read."
@@ -95,43 +95,43 @@ class RemovePioneerDeedInput:
     deed_id: strawberry.ID = strawberry.field(description="The deed.")
 
 
-@strawberry.type(description="The profile was changed.")
+@payload("The profile was changed.")
 class PioneerPayload:
-    pioneer: Pioneer = strawberry.field(description="As it is now.")
+    pioneer: PioneerRow = shown(Pioneer, "As it is now.")
 
 
-@strawberry.type(description="The pledge was made or changed.")
+@payload("The pledge was made or changed.")
 class PioneerPledgePayload:
-    pledge: PioneerPledge = strawberry.field(description="As it is now.")
+    pledge: PledgeRow = shown(PioneerPledge, "As it is now.")
 
 
-@strawberry.type(description="The deed was added.")
+@payload("The deed was added.")
 class PioneerDeedPayload:
-    deed: PioneerDeed = strawberry.field(description="As it is now.")
+    deed: DeedRow = shown(PioneerDeed, "As it is now.")
 
 
-@strawberry.type(description="The deed was taken away.")
+@payload("The deed was taken away.")
 class RemovePioneerDeedPayload:
     deleted_deed_id: strawberry.ID = strawberry.field(description="The id that it had.")
 
 
-PioneerResult = Annotated[
-    PioneerPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("PioneerResult", description="What came of a change of a profile, or of thanks."),
-]
-PioneerPledgeResult = Annotated[
-    PioneerPledgePayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PioneerPledgeResult", description="What came of a pledge."),
-]
-PioneerDeedResult = Annotated[
-    PioneerDeedPayload | InvalidInput | NotFound | NotAllowed | Conflict,
-    strawberry.union("PioneerDeedResult", description="What came of a deed."),
-]
-RemovePioneerDeedResult = Annotated[
-    RemovePioneerDeedPayload | InvalidInput | NotFound | NotAllowed,
-    strawberry.union("RemovePioneerDeedResult", description="What came of `removePioneerDeed`."),
-]
 PROBLEMS = (InvalidInput, NotFound, NotAllowed, Conflict)
+PioneerResult = Result(
+    "PioneerResult",
+    PioneerPayload,
+    InvalidInput,
+    NotFound,
+    NotAllowed,
+    Conflict,
+    RateLimited,
+    description="What came of a change of a profile, or of thanks.",
+)
+PioneerDeedResult = Result(
+    "PioneerDeedResult", PioneerDeedPayload, *PROBLEMS, description="What came of a deed."
+)
+PioneerPledgeResult = Result(
+    "PioneerPledgeResult", PioneerPledgePayload, *PROBLEMS, description="What came of a pledge."
+)
 
 
 def profile_of(input: ProposePioneerInput | EditPioneerInput) -> Profile:
@@ -141,16 +141,13 @@ def profile_of(input: ProposePioneerInput | EditPioneerInput) -> Profile:
 
 @strawberry.type
 class PioneersMutation:
-    @strawberry.mutation(
-        description="Write a profile of a member of the party branch, who is asked for consent and sees it"
-        " until then with the office alone. For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def propose_pioneer(
-        self, info: Info, input: Annotated[ProposePioneerInput, INPUT]
-    ) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def propose_pioneer(self, info: Info, input: ProposePioneerInput) -> PioneerPayload:
+        """Write a profile of a member of the party branch, who is asked for consent and sees it
+        until then with the office alone. For officers of the branch.
+        """
         profile = profile_of(input)
-        row: Any = await pioneers.propose(
+        row = await pioneers.propose(
             info.context,
             member_id=key_of("memberId", input.member_id, "PartyMember"),
             profile=profile,
@@ -158,69 +155,56 @@ class PioneersMutation:
         )
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(
-        description="Have a profile say something else. The member is asked anew, and until then it is out"
-        " of view. For officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def edit_pioneer(self, info: Info, input: Annotated[EditPioneerInput, INPUT]) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def edit_pioneer(self, info: Info, input: EditPioneerInput) -> PioneerPayload:
+        """Have a profile say something else. The member is asked anew, and until then it is out of
+        view. For officers of the branch.
+        """
         profile = profile_of(input)
         key = key_of("pioneerId", input.pioneer_id, "Pioneer")
-        row: Any = await pioneers.edit(info.context, pioneer_id=key, version=input.version, profile=profile)
+        row = await pioneers.edit(info.context, pioneer_id=key, version=input.version, profile=profile)
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(
-        description="Show a profile that the member has agreed to; it also becomes a card in the feed. For"
-        " officers of the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def publish_pioneer(
-        self, info: Info, input: Annotated[PublishPioneerInput, INPUT]
-    ) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def publish_pioneer(self, info: Info, input: PublishPioneerInput) -> PioneerPayload:
+        """Show a profile that the member has agreed to; it also becomes a card in the feed. For
+        officers of the branch.
+        """
         key = key_of("pioneerId", input.pioneer_id, "Pioneer")
-        row: Any = await pioneers.publish(info.context, pioneer_id=key, version=input.version)
+        row = await pioneers.publish(info.context, pioneer_id=key, version=input.version)
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(
-        description="Take a profile out of view, with its card and the comments below that. For officers of"
-        " the branch."
-    )
-    @answering_problems(*PROBLEMS)
-    async def take_down_pioneer(
-        self, info: Info, input: Annotated[TakeDownPioneerInput, INPUT]
-    ) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def take_down_pioneer(self, info: Info, input: TakeDownPioneerInput) -> PioneerPayload:
+        """Take a profile out of view, with its card and the comments below that. For officers of the
+        branch.
+        """
         key = key_of("pioneerId", input.pioneer_id, "Pioneer")
-        row: Any = await pioneers.take_down(info.context, pioneer_id=key, version=input.version)
+        row = await pioneers.take_down(info.context, pioneer_id=key, version=input.version)
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(
-        description="Agree to be shown as a pioneer with this text, or no longer, which takes it out of view."
-        " For the member whom it shows."
-    )
-    @answering_problems(*PROBLEMS)
-    async def consent_to_pioneer(
-        self, info: Info, input: Annotated[ConsentToPioneerInput, INPUT]
-    ) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def consent_to_pioneer(self, info: Info, input: ConsentToPioneerInput) -> PioneerPayload:
+        """Agree to be shown as a pioneer with this text, or no longer, which takes it out of view.
+        For the member whom it shows.
+        """
         key = key_of("pioneerId", input.pioneer_id, "Pioneer")
-        row: Any = await pioneers.consent(info.context, pioneer_id=key, version=input.version, on=input.on)
+        row = await pioneers.consent(info.context, pioneer_id=key, version=input.version, on=input.on)
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(
-        description="Thank a pioneer, or take that back. Asking for what is so already changes nothing, so it"
-        " may be repeated."
-    )
-    @answering_problems(*PROBLEMS, RateLimited)
-    async def thank_pioneer(self, info: Info, input: Annotated[ThankPioneerInput, INPUT]) -> PioneerResult:
+    @PioneerResult.mutation()
+    async def thank_pioneer(self, info: Info, input: ThankPioneerInput) -> PioneerPayload:
+        """Thank a pioneer, or take that back. Asking for what is so already changes nothing, so it
+        may be repeated.
+        """
         key = key_of("pioneerId", input.pioneer_id, "Pioneer")
-        row: Any = await pioneers.thank(info.context, pioneer_id=key, on=input.on)
+        row = await pioneers.thank(info.context, pioneer_id=key, on=input.on)
         return PioneerPayload(pioneer=row)
 
-    @strawberry.mutation(description="Promise something, as the pioneer.")
-    @answering_problems(*PROBLEMS)
-    async def add_pioneer_pledge(
-        self, info: Info, input: Annotated[AddPioneerPledgeInput, INPUT]
-    ) -> PioneerPledgeResult:
-        row: Any = await deeds.pledge(
+    @PioneerPledgeResult.mutation()
+    async def add_pioneer_pledge(self, info: Info, input: AddPioneerPledgeInput) -> PioneerPledgePayload:
+        """Promise something, as the pioneer."""
+        row = await deeds.pledge(
             info.context,
             pioneer_id=key_of("pioneerId", input.pioneer_id, "Pioneer"),
             body=input.body,
@@ -228,22 +212,18 @@ class PioneersMutation:
         )
         return PioneerPledgePayload(pledge=row)
 
-    @strawberry.mutation(description="Say that a pledge is kept, or not yet. For officers of the branch.")
-    @answering_problems(*PROBLEMS)
-    async def set_pledge_state(
-        self, info: Info, input: Annotated[SetPledgeStateInput, INPUT]
-    ) -> PioneerPledgeResult:
+    @PioneerPledgeResult.mutation()
+    async def set_pledge_state(self, info: Info, input: SetPledgeStateInput) -> PioneerPledgePayload:
+        """Say that a pledge is kept, or not yet. For officers of the branch."""
         key = key_of("pledgeId", input.pledge_id, "PioneerPledge")
-        row: Any = await deeds.set_pledge_state(info.context, pledge_id=key, state=input.state)
+        row = await deeds.set_pledge_state(info.context, pledge_id=key, state=input.state)
         return PioneerPledgePayload(pledge=row)
 
-    @strawberry.mutation(description="Tell of something that a pioneer did. For officers of the branch.")
-    @answering_problems(*PROBLEMS)
-    async def add_pioneer_deed(
-        self, info: Info, input: Annotated[AddPioneerDeedInput, INPUT]
-    ) -> PioneerDeedResult:
+    @PioneerDeedResult.mutation()
+    async def add_pioneer_deed(self, info: Info, input: AddPioneerDeedInput) -> PioneerDeedPayload:
+        """Tell of something that a pioneer did. For officers of the branch."""
         picture = key_of("pictureId", input.picture_id, "Picture") if input.picture_id else None
-        row: Any = await deeds.add_deed(
+        row = await deeds.add_deed(
             info.context,
             pioneer_id=key_of("pioneerId", input.pioneer_id, "Pioneer"),
             done_on=input.done_on,
@@ -253,13 +233,11 @@ class PioneersMutation:
         )
         return PioneerDeedPayload(deed=row)
 
-    @strawberry.mutation(
-        description="Take a deed out of a profile. For officers of the branch, and for the pioneer."
-    )
-    @answering_problems(InvalidInput, NotFound, NotAllowed)
+    @mutation(InvalidInput, NotFound, NotAllowed)
     async def remove_pioneer_deed(
-        self, info: Info, input: Annotated[RemovePioneerDeedInput, INPUT]
-    ) -> RemovePioneerDeedResult:
+        self, info: Info, input: RemovePioneerDeedInput
+    ) -> RemovePioneerDeedPayload:
+        """Take a deed out of a profile. For officers of the branch, and for the pioneer."""
         key = key_of("deedId", input.deed_id, "PioneerDeed")
         await deeds.remove_deed(info.context, deed_id=key)
         return RemovePioneerDeedPayload(deleted_deed_id=global_id("PioneerDeed", key))

@@ -1,7 +1,7 @@
 """The log of a party branch's visits to homes, as its officers see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -14,9 +14,10 @@ from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity import Home, Neighbour
+from schema.mutations import Result, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.party.members import INPUT, KEY
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, answering_problems
+from schema.party.members import KEY
+from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.requests import ServiceRequest
 from schema.requests.terms import RequestState
 
@@ -131,38 +132,32 @@ class OpenRequestFromVisitInput:
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="The visit was written down or changed.")
+@payload("The visit was written down or changed.")
 class HomeVisitPayload:
-    visit: HomeVisit = strawberry.field(description="As it is now.")
+    visit: HomeVisitRow = shown(HomeVisit, "As it is now.")
 
 
-@strawberry.type(description="The notes, in clear.")
+@payload("The notes, in clear.")
 class ReadVisitNotesPayload:
-    visit: HomeVisit = strawberry.field(description="The visit.")
+    visit: HomeVisitRow = shown(HomeVisit, "The visit.")
     notes: str | None = strawberry.field(description="What was said; null if nothing is kept.")
 
 
-HomeVisitResult = Annotated[
-    HomeVisitPayload | InvalidInput | NotFound | NotAllowed | Conflict | RateLimited,
-    strawberry.union("HomeVisitResult", description="What came of writing a visit down or changing it."),
-]
-ReadVisitNotesResult = Annotated[
-    ReadVisitNotesPayload | InvalidInput | NotFound,
-    strawberry.union("ReadVisitNotesResult", description="What `readVisitNotes` answers."),
-]
 PROBLEMS = (InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
+HomeVisitResult = Result(
+    "HomeVisitResult",
+    HomeVisitPayload,
+    *PROBLEMS,
+    description="What came of writing a visit down or changing it.",
+)
 
 
 @strawberry.type
 class VisitsMutation:
-    @strawberry.mutation(
-        description="Write a visit to a home down. For officers who keep the party branch's log."
-    )
-    @answering_problems(*PROBLEMS)
-    async def record_home_visit(
-        self, info: Info, input: Annotated[RecordHomeVisitInput, INPUT]
-    ) -> HomeVisitResult:
-        row: Any = await visits.record(
+    @HomeVisitResult.mutation()
+    async def record_home_visit(self, info: Info, input: RecordHomeVisitInput) -> HomeVisitPayload:
+        """Write a visit to a home down. For officers who keep the party branch's log."""
+        row = await visits.record(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
             visit=Visit(
@@ -176,40 +171,30 @@ class VisitsMutation:
         )
         return HomeVisitPayload(visit=row)
 
-    @strawberry.mutation(
-        description="The household does not want its words kept any more: the notes are gone for good. For"
-        " officers who keep the party branch's log."
-    )
-    @answering_problems(*PROBLEMS)
-    async def withdraw_visit_consent(
-        self, info: Info, input: Annotated[WithdrawVisitConsentInput, INPUT]
-    ) -> HomeVisitResult:
+    @HomeVisitResult.mutation()
+    async def withdraw_visit_consent(self, info: Info, input: WithdrawVisitConsentInput) -> HomeVisitPayload:
+        """The household does not want its words kept any more: the notes are gone for good. For
+        officers who keep the party branch's log.
+        """
         key = key_of("visitId", input.visit_id, "HomeVisit")
-        row: Any = await visits.withdraw_consent(info.context, visit_id=key, version=input.version)
+        row = await visits.withdraw_consent(info.context, visit_id=key, version=input.version)
         return HomeVisitPayload(visit=row)
 
-    @strawberry.mutation(
-        description="Read the notes of a visit; that and the reason go into the audit log. For officers who"
-        " keep the party branch's log."
-    )
-    @answering_problems(InvalidInput, NotFound)
-    async def read_visit_notes(
-        self, info: Info, input: Annotated[ReadVisitNotesInput, INPUT]
-    ) -> ReadVisitNotesResult:
+    @mutation(InvalidInput, NotFound, result="What `readVisitNotes` answers.")
+    async def read_visit_notes(self, info: Info, input: ReadVisitNotesInput) -> ReadVisitNotesPayload:
+        """Read the notes of a visit; that and the reason go into the audit log. For officers who
+        keep the party branch's log.
+        """
         key = key_of("visitId", input.visit_id, "HomeVisit")
-        row: Any
         row, notes = await visits.read_notes(info.context, visit_id=key, reason=input.reason)
         return ReadVisitNotesPayload(visit=row, notes=notes)
 
-    @strawberry.mutation(
-        description="Make a service request of a visit, one at most; the officer is its reporter. For"
-        " officers who keep the party branch's log."
-    )
-    @answering_problems(*PROBLEMS)
-    async def open_request_from_visit(
-        self, info: Info, input: Annotated[OpenRequestFromVisitInput, INPUT]
-    ) -> HomeVisitResult:
-        row: Any = await visits.open_request(
+    @HomeVisitResult.mutation()
+    async def open_request_from_visit(self, info: Info, input: OpenRequestFromVisitInput) -> HomeVisitPayload:
+        """Make a service request of a visit, one at most; the officer is its reporter. For officers
+        who keep the party branch's log.
+        """
+        row = await visits.open_request(
             info.context,
             visit_id=key_of("visitId", input.visit_id, "HomeVisit"),
             category=input.category,

@@ -1,9 +1,9 @@
 """What is done with a service request that is open."""
 
-from typing import Annotated
-
 import strawberry
 
+from models.requests import RequestRow, StepRow
+from schema.mutations import Result, payload, shown
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.opening import KEY
 from schema.requests.requests import RequestStep, ServiceRequest
@@ -77,16 +77,22 @@ class RateRequestInput:
     comment: str = strawberry.field(default="", description="For the offices; up to 500 characters.")
 
 
-@strawberry.type(description="It is done, and in the request's history.")
+@payload("It is done, and in the request's history.")
 class RequestActPayload:
-    request: ServiceRequest = strawberry.field(description="As it is now.")
-    step: RequestStep | None = strawberry.field(description="The step that was added.")
+    request: RequestRow = shown(ServiceRequest, "As it is now.")
+    step: StepRow | None = shown(RequestStep | None, "The step that was added.")
 
 
-RequestActResult = Annotated[
-    RequestActPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("RequestActResult", description="What came of doing something with a service request."),
-]
+RequestActResult = Result(
+    "RequestActResult",
+    RequestActPayload,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Conflict,
+    RateLimited,
+    description="What came of doing something with a service request.",
+)
 
 
 @strawberry.input(description="Whether a service request concerns the viewer as well.")
@@ -95,12 +101,6 @@ class SetRequestFollowingInput:
     on: bool = strawberry.field(description="True to follow it, false to follow it no longer.")
 
 
-@strawberry.type(description="The viewer follows the request, or not, as asked for.")
+@payload("The viewer follows the request, or not, as asked for.")
 class SetRequestFollowingPayload:
-    request: ServiceRequest = strawberry.field(description="As it is now.")
-
-
-SetRequestFollowingResult = Annotated[
-    SetRequestFollowingPayload | InvalidInput | NotAllowed | NotFound | RateLimited,
-    strawberry.union("SetRequestFollowingResult", description="What came of `setRequestFollowing`."),
-]
+    request: RequestRow = shown(ServiceRequest, "As it is now.")

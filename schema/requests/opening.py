@@ -1,11 +1,11 @@
 """What opens a service request."""
 
-from typing import Annotated
-
 import strawberry
 
+from models.requests import RequestRow
 from resolvers.requests.opening import Place
 from schema.connections import Edge
+from schema.mutations import Result, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.requests import ServiceRequest
@@ -63,12 +63,18 @@ class OpenRequestFromPostInput:
     )
 
 
-@strawberry.type(description="The service request is open.")
+@payload("The service request is open.")
 class OpenRequestPayload:
-    request_edge: Edge[ServiceRequest] = strawberry.field(description="The edge to put into the board.")
+    request_edge: Edge[RequestRow] = shown(Edge[ServiceRequest], "The edge to put into the board.")
 
 
-OpenRequestResult = Annotated[
-    OpenRequestPayload | InvalidInput | NotAllowed | NotFound | Conflict | RateLimited,
-    strawberry.union("OpenRequestResult", description="What came of opening a service request."),
-]
+OpenRequestResult = Result(
+    "OpenRequestResult",
+    OpenRequestPayload,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Conflict,
+    RateLimited,
+    description="What came of opening a service request.",
+)

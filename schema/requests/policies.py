@@ -9,8 +9,8 @@ from models.organisations import OrganisationKind
 from models.requests import PolicyRow
 from resolvers.requests import policies
 from schema.execution.type_resolution import IsA
+from schema.mutations import payload, shown
 from schema.node import Node, fetched_by
-from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from schema.communities import Organisation
@@ -69,12 +69,6 @@ class SetRequestPolicyInput:
     retired: bool = strawberry.field(default=False, description="Whether no new ones can be reported.")
 
 
-@strawberry.type(description="The policy holds for new requests.")
+@payload("The policy holds for new requests.")
 class SetRequestPolicyPayload:
-    policy: RequestPolicy = strawberry.field(description="The new version.")
-
-
-SetRequestPolicyResult = Annotated[
-    SetRequestPolicyPayload | InvalidInput | NotAllowed | NotFound | Conflict,
-    strawberry.union("SetRequestPolicyResult", description="What came of `setRequestPolicy`."),
-]
+    policy: PolicyRow = shown(RequestPolicy, "The new version.")
