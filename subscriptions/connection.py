@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from models.base import now
 from models.visibility import NOBODY, Viewer
 from subscriptions.hub import Subscriber
 from subscriptions.transport import WIRE, Listener, Wire, text_head
@@ -262,7 +263,7 @@ class Connection:
         elif not self.acknowledged:
             if not self.greeted and present - self._opened > INIT_SECONDS:
                 self.close(Close.INIT_TIMEOUT, "Connection initialisation timeout")
-        elif self.expires_at is not None and time.time() >= self.expires_at:
+        elif self.expires_at is not None and now().timestamp() >= self.expires_at:
             self.close(Close.FORBIDDEN, "The access token has expired")
         elif self._pinged is not None:
             if present - self._pinged > PONG_SECONDS:

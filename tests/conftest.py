@@ -9,6 +9,7 @@ import pytest
 
 from models import database
 from tests import compared
+from tests.clock import clock as clock
 from tests.services import PostgresServer, RedisServer
 from tests.world import World
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +13,7 @@ from models.storage.rows import execute
 from resolvers.activities import attendance, reading
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited
 from tests.activity_scene import HOUR, Scene, scene_in
+from tests.clock import Clock
 from tests.world import World
 
 
@@ -50,9 +50,7 @@ async def test_the_code_checks_in_who_has_a_seat(scene: Scene) -> None:
     await scene.counters(row)
 
 
-async def test_codes_change_and_the_one_before_is_good_for_a_while(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_codes_change_and_the_one_before_is_good_for_a_while(scene: Scene, clock: Clock) -> None:
     account, row = await scene.neighbour(), await scene.hold()
     await scene.sign_up(account, row)
     await scene.begin(row)
@@ -61,17 +59,11 @@ async def test_codes_change_and_the_one_before_is_good_for_a_while(
     await scene.begin(other)
     assert len({shown, await code(scene, other.id)}) == 2
 
-    def later(by: timedelta) -> None:
-        def at() -> datetime:
-            return begun + by
-
-        monkeypatch.setattr(attendance, "now", at)
-
-    later(2 * attendance.ROTATES)
+    clock.stand(begun + 2 * attendance.ROTATES)
     with pytest.raises(InvalidInput):
         await attendance.check_in(await scene.ctx(account), activity_id=row.id, code=shown)
     assert (await scene.row(row.id)).checked_in_count == 0
-    later(attendance.ROTATES)
+    clock.stand(begun + attendance.ROTATES)
     await attendance.check_in(await scene.ctx(account), activity_id=row.id, code=shown)
     assert (await scene.row(row.id)).checked_in_count == 1
 

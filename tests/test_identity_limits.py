@@ -10,27 +10,16 @@ from models.identity import RateCount
 from resolvers import limits
 from resolvers.errors import RateLimited
 from resolvers.limits import Limit, check, check_address, origin
+from tests.clock import Clock
 from tests.world import World
 
-
-class Clock:
-    """Time that goes on when told to."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def on(self, seconds: int) -> None:
-        self.at += timedelta(seconds=seconds)
+BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(limits, "now", made)
-    return made
+def clock(clock: Clock) -> Clock:
+    clock.stand(BEGIN)
+    return clock
 
 
 async def allowed(key: str, *some: Limit) -> bool:
@@ -42,9 +31,9 @@ async def allowed(key: str, *some: Limit) -> bool:
 
 
 async def test_once_a_minute_is_not_twice_around_the_full_minute(world: World, clock: Clock) -> None:
-    clock.on(59)
+    clock.forward(seconds=59)
     assert await allowed("k", Limit(1, 60))
-    clock.on(2)
+    clock.forward(seconds=2)
     assert not await allowed("k", Limit(1, 60))
     assert await allowed("other", Limit(1, 60))
 
@@ -52,14 +41,14 @@ async def test_once_a_minute_is_not_twice_around_the_full_minute(world: World, c
 async def test_waiting_as_long_as_told_is_enough(world: World, clock: Clock) -> None:
     limit = Limit(5, 60)
     for begin in (0, 7, 31, 59):
-        clock.at = datetime(2026, 11, 22, 12, 0, begin, tzinfo=UTC)
+        clock.stand(BEGIN + timedelta(seconds=begin))
         key = f"k{begin}"
         for _ in range(5):
             await check(key, limit)
         for _ in range(5):
             with pytest.raises(RateLimited) as error:
                 await check(key, limit)
-            clock.on(error.value.retry_after)
+            clock.forward(seconds=error.value.retry_after)
             await check(key, limit)
 
 
@@ -67,7 +56,7 @@ async def test_what_is_refused_does_not_count(world: World, clock: Clock) -> Non
     await check("k", Limit(1, 60))
     for _ in range(50):
         assert not await allowed("k", Limit(1, 60))
-    clock.on(120)
+    clock.forward(seconds=120)
     assert await allowed("k", Limit(1, 60))
 
 

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited, Un
 from resolvers.media import attaching, links, pictures, uploads
 from resolvers.media.links import STEP_SECONDS, Variant
 from resolvers.media.storage import Directory
+from tests.clock import Clock
 from tests.world import FakeStorage, World
 
 PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n"
@@ -408,7 +409,7 @@ def parts(address: str) -> tuple[Variant, int, str]:
 
 
 async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
-    world: World, community: Community, neighbour: Account, monkeypatch: pytest.MonkeyPatch
+    world: World, community: Community, neighbour: Account, clock: Clock
 ) -> None:
     ctx = await world.context(neighbour)
     row, other = await uploaded(ctx, community), await uploaded(ctx, community, jpeg((50, 50)))
@@ -431,20 +432,20 @@ async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
     # Another deployment's key signs otherwise.
     assert parts(links.link(World().services.tokens, row.id, subject))[2] != signed
 
-    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(expires))
+    clock.stand(datetime.fromtimestamp(expires, UTC))
     assert not await leads_somewhere()
-    monkeypatch.undo()
+    clock.reset()
     assert await leads_somewhere()
     # Taken out of what showed it, the address is good for nothing.
     await attaching.release(subject)
     assert not await leads_somewhere()
 
 
-def test_links_of_one_moment_are_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_of_one_moment_are_the_same(world: World, clock: Clock) -> None:
     tokens, key = world.services.tokens, new_id()
     start = 1_000_000 * STEP_SECONDS
-    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(start))
+    clock.stand(datetime.fromtimestamp(start, UTC))
     first = links.link(tokens, key, None)
-    monkeypatch.setattr("resolvers.media.links.seconds", lambda: float(start + STEP_SECONDS - 1))
+    clock.stand(datetime.fromtimestamp(start + STEP_SECONDS - 1, UTC))
     assert links.link(tokens, key, None) == first
     assert parts(first)[1] == start + 2 * STEP_SECONDS

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -40,7 +40,6 @@ from models.organisations import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.motions import (
-    ballot_box,
     ballots,
     export,
     paper,
@@ -55,7 +54,8 @@ from resolvers.motions.ballot_box import digest
 from resolvers.motions.rules import STATUTORY
 from resolvers.motions.tally import Threshold
 from subscriptions.events import Kind, community_topic
-from tests.voting import ABSTAIN, M2, NO, SURVEY, YES, Clock, Street, Vote
+from tests.clock import Clock
+from tests.voting import ABSTAIN, M2, NO, SURVEY, YES, Street, Vote
 from tests.voting import clock as clock
 from tests.world import World, counted
 
@@ -434,19 +434,14 @@ async def test_an_owner_of_several_homes_has_one_choice(street: Street) -> None:
     assert found["abstain"] == {"heads": 1, "area": 100 * M2}
 
 
-async def test_a_ballot_is_timely_to_the_instant(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_ballot_is_timely_to_the_instant(street: Street, clock: Clock) -> None:
     one, two, three = [await street.owner(80) for _ in range(3)]
     start = now()
     vote = await street.opened(opens_at=start, closes_at=start + timedelta(hours=1))
     row = await vote.row()
-    moment = row.closes_at - timedelta(microseconds=1)
-
-    async def begun_at() -> datetime:
-        return moment
-
-    monkeypatch.setattr(ballot_box, "begun_at", begun_at)
+    clock.stand(row.closes_at - timedelta(microseconds=1))
     await vote.cast(one, YES)
-    moment = row.closes_at
+    clock.stand(row.closes_at)
     for late in (two, three):
         with pytest.raises(NotAllowed):
             await vote.cast(late, YES)
@@ -811,7 +806,7 @@ async def test_too_few_are_given_more_time_as_often_as_the_rules_say(street: Str
     await vote.cast(one, YES)
     for extension in (1, 2):
         before = (await vote.row()).closes_at
-        clock.ahead = before - now() + timedelta(seconds=5)
+        clock.go(before + timedelta(seconds=5))
         assert reading.phase(await vote.row()) is MotionPhase.COUNTING
         with pytest.raises(NotAllowed):
             await vote.cast(two, YES)
@@ -846,9 +841,7 @@ async def test_a_late_close_counts_what_was_timely_and_tells_once(street: Street
     assert row.status is MotionStatus.CLOSED
     assert (await kinds(street)).count(Kind.MOTION_CLOSED) == 1
     # A vote of which every process slept through the whole is opened, and fails.
-    other = await street.announced(
-        opens_at=clock.now() + timedelta(hours=1), closes_at=clock.now() + timedelta(hours=2)
-    )
+    other = await street.announced(opens_at=now() + timedelta(hours=1), closes_at=now() + timedelta(hours=2))
     clock.forward(days=1)
     await other.work()
     result = (await other.row()).result
@@ -1002,13 +995,13 @@ async def test_no_sequence_of_ballots_counts_a_head_twice(
     street: Street, script: list[tuple[str, int, Choice]], changes: bool
 ) -> None:
     """First, changed, disputed, settled: the gauges after each step, and the result, are the ledger's."""
+    street.clock.reset()
     building = await street.world.building(street.estate)
     people: list[tuple[Account, Home]] = []
     for size in (80, 90, 100):
         account, home = await street.world.account(), await street.home(size, building)
         await street.own(account, home)
         people.append((account, home))
-    street.clock.ahead = timedelta()
     vote = await street.opened(
         under=replace(SURVEY, changes_allowed=changes),
         scope_kind=ScopeKind.BUILDINGS,

@@ -1,6 +1,5 @@
 """News and open affairs: who sees them when, their cards in the feed, and comments in their time only."""
 
-import asyncio
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -38,6 +37,7 @@ from resolvers.posts import FeedCriteria
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
+from tests.clock import Clock
 from tests.party_scene import Branch, branch_in, key
 from tests.test_media import jpeg
 from tests.world import World
@@ -175,7 +175,7 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
 
 
 async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
-    scene: Branch, monkeypatch: pytest.MonkeyPatch
+    scene: Branch, clock: Clock
 ) -> None:
     row = await begun(scene)
     at = now() + HOUR
@@ -186,16 +186,16 @@ async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
     assert not await sees(scene, scene.neighbour, row)
     assert not await Post.exists()
     for late, seen in ((-timedelta(microseconds=1), False), (timedelta(), True)):
-        monkeypatch.setattr("models.party.articles.now", lambda late=late: at + late)
+        clock.stand(at + late)
         assert await sees(scene, scene.neighbour, row) is seen
-    monkeypatch.undo()
+    clock.reset()
 
     # Brought forward; then the clock does the rest, once.
-    soon = now() + timedelta(milliseconds=300)
+    soon = now() + timedelta(minutes=1)
     ctx = await scene.ctx(scene.officer)
     await publishing.publish(ctx, article_id=row.id, version=planned.version, at=soon)
     assert await Job.filter(done_at=None).count() == 1
-    await asyncio.sleep(max(0, (soon - now()).total_seconds()))
+    clock.go(soon)
     assert await Worker(scene.world.services).work()
     assert await feed(scene, scene.neighbour) == ["主题党日"]
     assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
@@ -435,9 +435,7 @@ async def test_a_card_says_what_the_branch_says(scene: Branch) -> None:
 # Comments on affairs
 
 
-async def test_an_affair_takes_comments_in_its_time_only(
-    scene: Branch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: Clock) -> None:
     opens, closes = now() + HOUR, now() + 2 * HOUR
     draft = replace(AFFAIR, comments_from=opens, comments_until=closes)
     row = await out(scene, draft, ArticleKind.AFFAIR)
@@ -450,7 +448,7 @@ async def test_an_affair_takes_comments_in_its_time_only(
         (closes - timedelta(microseconds=1), True),
         (closes, False),
     ):
-        monkeypatch.setattr("resolvers.party.contents.now", lambda at=at: at)
+        clock.stand(at)
         ctx = await scene.ctx(scene.neighbour)
         assert await comments.viewer_can_comment(ctx, [post]) == [open_]
         refusal = nullcontext() if open_ else pytest.raises(NotAllowed, match="takes no comments now")
@@ -460,14 +458,13 @@ async def test_an_affair_takes_comments_in_its_time_only(
         assert await Comment.all().count() == taken
     assert taken == 2
     assert row.state_at(closes) is ArticleState.ARCHIVED
-    monkeypatch.undo()
 
 
-async def test_turns_are_told_and_archives_stay(scene: Branch) -> None:
-    closes = now() + timedelta(milliseconds=400)
+async def test_turns_are_told_and_archives_stay(scene: Branch, clock: Clock) -> None:
+    closes = now() + timedelta(minutes=1)
     row = await out(scene, replace(AFFAIR, comments_until=closes), ArticleKind.AFFAIR)
     ctx = await scene.ctx(scene.officer)
-    await asyncio.sleep(max(0, (closes - now()).total_seconds()))
+    clock.go(closes)
     assert await Worker(scene.world.services).work()
     assert (await kinds(scene))[-1] is Kind.BRANCH_CHANGED
     assert await sees(scene, scene.neighbour, row)

@@ -14,7 +14,8 @@ import pytest
 from models.motions import Channel, ItemClass
 from resolvers.motions import export, receipts
 from resolvers.motions.ballot_box import canonical, digest
-from tests.voting import ABSTAIN, NO, SURVEY, YES, Clock, Street, Vote
+from tests.clock import Clock
+from tests.voting import ABSTAIN, NO, SURVEY, YES, Street, Vote
 from tests.voting import clock as clock
 from tests.world import World
 

@@ -21,6 +21,7 @@ from resolvers import jobs
 from resolvers.errors import Conflict
 from resolvers.jobs import Worker
 from resolvers.requests import board, deadlines
+from tests.clock import Clock
 from tests.requests_scene import Scene, scene_in
 from tests.world import World
 
@@ -155,12 +156,12 @@ async def test_a_case_cannot_be_reopened_for_ever(scene: Scene) -> None:
     assert (await scene.row(row.id)).state is S.CONFIRMED
 
 
-async def test_overdue_is_exact(scene: Scene) -> None:
+async def test_overdue_is_exact(scene: Scene, clock: Clock) -> None:
     row = await scene.submit()
     assert row.due_at is not None
-    await scene.later(row, seconds=(row.due_at - now()).total_seconds() - 0.3)
+    clock.stand(row.due_at)
     assert not (await scene.row(row.id)).overdue
-    await asyncio.sleep(0.35)
+    clock.stand(row.due_at + timedelta(microseconds=1))
     assert (await scene.row(row.id)).overdue
     (found,) = await board.by_ids([row.id])
     assert found is not None

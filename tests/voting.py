@@ -1,4 +1,4 @@
-"""An estate of owners, a committee that puts motions to them, and a clock that can be moved."""
+"""An estate of owners, a committee that puts motions to them, and the clock they go by."""
 
 from datetime import datetime, timedelta
 from itertools import count
@@ -12,21 +12,19 @@ from models.base import new_id
 from models.identity import Account, Building, Community, Estate, Home, Relation, Residency
 from models.motions import Channel, Choice, ItemClass, MotionRow, ScopeKind
 from models.organisations import Organisation, OrganisationKind, Role
-from resolvers import jobs
 from resolvers.context import Context
 from resolvers.jobs import Worker
 from resolvers.motions import (
     announcing,
     ballot_box,
     ballots,
-    closing,
     paper,
     putting,
     reading,
     rules,
-    simulator,
 )
 from resolvers.motions.rules import RulesDraft
+from tests.clock import Clock
 from tests.world import World
 
 YES, NO, ABSTAIN = Choice.YES, Choice.NO, Choice.ABSTAIN
@@ -35,29 +33,15 @@ SURVEY = RulesDraft(name="意见征询", binding=False, notice_hours=0)
 numbers = count(1)
 
 
-class Clock:
-    """The time of the owners' vote and of scheduled work, as far ahead as the test likes."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return base.now() + self.ahead
-
-    async def begun_at(self) -> datetime:
-        return self.now()
-
-    def forward(self, **by: float) -> None:
-        self.ahead += timedelta(**by)
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    for module in (ballot_box, putting, reading, closing, announcing, simulator, jobs):
-        monkeypatch.setattr(module, "now", made.now)
-    monkeypatch.setattr(ballot_box, "begun_at", made.begun_at)
-    return made
+def clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The test's clock, which PostgreSQL goes by as well."""
+
+    async def begun_at() -> datetime:
+        return clock()
+
+    monkeypatch.setattr(ballot_box, "begun_at", begun_at)
+    return clock
 
 
 class Street:
@@ -141,7 +125,7 @@ class Street:
 
     async def announced(self, *classes: ItemClass, under: RulesDraft = SURVEY, **more: Any) -> "Vote":
         await self.adopt(under)
-        now = self.clock.now()
+        now = base.now()
         if under.notice_hours:
             now += timedelta(hours=under.notice_hours)
         ctx = await self.officer()
@@ -214,7 +198,7 @@ class Vote:
     async def closed(self) -> dict[str, Any]:
         """The result, after the close."""
         row = await self.row()
-        self.street.clock.ahead = row.closes_at - base.now() + announcing.SETTLE + timedelta(seconds=1)
+        self.street.clock.go(row.closes_at + announcing.SETTLE + timedelta(seconds=1))
         await self.work()
         result = (await self.row()).result
         assert result is not None

@@ -9,10 +9,10 @@ import hmac
 from base64 import urlsafe_b64encode
 from enum import StrEnum
 from hashlib import sha256
-from time import time as seconds
 from urllib.parse import urlencode
 from uuid import UUID
 
+from models.base import now
 from resolvers.tokens import Tokens
 
 # Links made within a step are the same, so that clients cache what they lead to; one lives one to two steps.
@@ -26,7 +26,7 @@ class Variant(StrEnum):
 
 def link(tokens: Tokens, media_id: UUID, subject_id: UUID | None, variant: Variant = Variant.FULL) -> str:
     """The address of a file, relative to the server."""
-    expires = (int(seconds()) // STEP_SECONDS + 2) * STEP_SECONDS
+    expires = (int(now().timestamp()) // STEP_SECONDS + 2) * STEP_SECONDS
     query = {
         "v": variant.value,
         "e": str(expires),
@@ -40,7 +40,7 @@ def holds(
 ) -> bool:
     """Whether we signed this, for a file that is still attached to the same, and its time is not over."""
     ours = signature(tokens, media_id, subject_id, variant, expires)
-    return hmac.compare_digest(ours.encode(), signed.encode(errors="replace")) and seconds() < expires
+    return hmac.compare_digest(ours.encode(), signed.encode(errors="replace")) and now().timestamp() < expires
 
 
 def signature(tokens: Tokens, media_id: UUID, subject_id: UUID | None, variant: Variant, expires: int) -> str:

@@ -7,7 +7,6 @@ it comes. `GET /media/…` asks for no token: the query that gave the address ha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
+from models.base import now
 from models.media import MediaKind, MediaRow
 from models.storage.settled import settled
 from resolvers.context import Context, Services
@@ -160,7 +160,7 @@ class MediaEndpoint:
             data,
             media_type=row.content_type,
             headers={
-                "cache-control": f"private, max-age={max(0, expires - int(time.time()))}",
+                "cache-control": f"private, max-age={max(0, expires - int(now().timestamp()))}",
                 "content-disposition": disposition(row),
                 **GUARDS,
             },

@@ -22,8 +22,8 @@ VIEWER = "{ viewer { displayName } }"
 
 # Runs in the server's process before it serves: whatever asks for the time gets another.
 PRELUDE = f"""
-import datetime, time, uuid
-import jwt.api_jwt, models.base, subscriptions.connection, uuid_utils.compat
+import datetime, uuid
+import jwt.api_jwt, models.base, uuid_utils
 
 class AnyMoment(type):
     def __instancecheck__(cls, moment):
@@ -37,10 +37,9 @@ class Clock(datetime.datetime, metaclass=AnyMoment):
 def uuid7():
     return uuid.UUID(int=original().int + ({int(AHEAD.total_seconds() * 1000)} << 80))
 
-original, clock = uuid_utils.compat.uuid7, time.time
-uuid_utils.compat.uuid7 = uuid7
-time.time = lambda: clock() + {AHEAD.total_seconds()}
-models.base.datetime = jwt.api_jwt.datetime = Clock
+original, uuid_utils.uuid7 = uuid_utils.uuid7, uuid7
+models.base.clock = lambda: Clock.now(datetime.UTC)
+jwt.api_jwt.datetime = Clock
 """
 
 

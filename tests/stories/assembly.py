@@ -8,8 +8,9 @@ from uuid import uuid4
 from models.identity import Account, Home
 from schema.node import global_id
 from tests.client import App
+from tests.clock import Clock
 from tests.neighbourhood import Neighbourhood
-from tests.voting import Clock, Street
+from tests.voting import Street
 
 OPEN_SECONDS = 15
 RESULT = """result { binding total { heads areaCm2 } participating { heads areaCm2 } unsettledConflicts
