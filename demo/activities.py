@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from models.activities import ActivityAudience, ActivityKind, ActivityRow
 from models.base import now
 from models.organisations import OrganisationKind
-from resolvers.activities import organising, signing_up
-from resolvers.activities.drafts import Draft
+from resolvers.activities import organising, sign_ups
+from resolvers.activities.drafts import ActivityDraft
 from resolvers.activities.recurring import Frequency, Recurrence
 from resolvers.context import Context
 
@@ -26,7 +26,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
     """What the committee and the branch hold, with neighbours who come and who wait."""
 
     async def announce(
-        kind: OrganisationKind, draft: Draft, repeats: Recurrence | None = None
+        kind: OrganisationKind, draft: ActivityDraft, repeats: Recurrence | None = None
     ) -> ActivityRow:
         ctx = offices[kind]
         (office,) = ctx.viewer.offices.values()
@@ -35,7 +35,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         )
 
     async def come(name: str, row: ActivityRow, companions: int = 0, *, whole_series: bool = False) -> None:
-        await signing_up.sign_up(
+        await sign_ups.sign_up(
             neighbours[name],
             activity_id=row.id,
             companions=companions,
@@ -45,7 +45,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
 
     film = await announce(
         OrganisationKind.RESIDENTS_COMMITTEE,
-        Draft(
+        ActivityDraft(
             kind=ActivityKind.CULTURE,
             title="周末露天电影《城南旧事》",
             description="自带小板凳，茶水管够。下雨改到活动室。",
@@ -60,7 +60,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         await come(name, film, companions)
     run = await announce(
         OrganisationKind.RESIDENTS_COMMITTEE,
-        Draft(
+        ActivityDraft(
             kind=ActivityKind.SPORT,
             title="每周夜跑",
             description="绕屯乐苑慢跑五公里，配速随意。",
@@ -74,7 +74,7 @@ async def hold(offices: dict[OrganisationKind, Context], neighbours: dict[str, C
         await come(name, run, whole_series=True)
     await announce(
         OrganisationKind.PARTY_BRANCH,
-        Draft(
+        ActivityDraft(
             kind=ActivityKind.PARTY,
             title="主题党日：为独居老人修电灯",
             description="带上工具箱，两人一组入户。",

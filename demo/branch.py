@@ -122,7 +122,7 @@ async def listen(secretary: Context, branch_id: UUID, comrades: dict[str, Contex
     for name, draft in (
         (
             "退休的郑师傅",
-            submitting.Draft(
+            submitting.OpinionDraft(
                 PartyOpinionTopic.LIVELIHOOD,
                 "老年食堂周末也开",
                 "周末子女不在家的老人没地方吃饭，建议周六中午也供餐。",
@@ -131,7 +131,7 @@ async def listen(secretary: Context, branch_id: UUID, comrades: dict[str, Contex
         ),
         (
             "老马",
-            submitting.Draft(
+            submitting.OpinionDraft(
                 PartyOpinionTopic.PARTY_WORK,
                 "党小组会改到晚上",
                 "上班的党员白天来不了，建议每月第一个周三晚七点开。",

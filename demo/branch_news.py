@@ -19,7 +19,7 @@ from resolvers import comments, likes
 from resolvers.context import Context
 from resolvers.media import uploads
 from resolvers.party import articles, deeds, pioneers, publishing
-from resolvers.party.articles import Draft
+from resolvers.party.articles import ArticleDraft
 from resolvers.party.pioneers import Profile
 
 Neighbours = dict[str, Context]
@@ -27,24 +27,24 @@ Neighbours = dict[str, Context]
 PIONEER = "老马"
 PLEDGES = ("雨季前查一遍2号楼的落水管", "每周六上午免费修水龙头")
 
-CLEARING = Draft(
+CLEARING = ArticleDraft(
     title="党员先锋队半天清出七车楼道杂物",
     body="周六上午，支部组织**党员先锋队**和楼栋志愿者清理屯乐苑、丰盛园的楼道。\n\n"
     "- 参加党员 12 人，居民志愿者 21 人\n- 清出旧家具、纸箱等杂物七车\n- 消防通道全部畅通\n\n"
     "谢谢每一位搭手的邻居。下个月轮到地下车库，欢迎报名。",
 )
-MEETING = Draft(
+MEETING = ArticleDraft(
     title="本月党小组会安排",
     body="1. 周三晚七点，社区活动室\n2. 学习内容见课堂\n3. 请各小组长提前收集意见",
     audience=BranchAudience.MEMBERS,
 )
-DUES = Draft(
+DUES = ArticleDraft(
     title="上半年党费收缴和使用情况",
     body="收缴党费 **4,860 元**，上缴 2,430 元。\n\n"
     "支出：\n\n- 慰问困难党员 1,200 元\n- 学习资料 360 元\n\n明细张贴在社区公告栏，有疑问请在下面留言。",
     category=AffairCategory.DUES,
 )
-PLAN = Draft(
+PLAN = ArticleDraft(
     title="下半年支部工作计划（征求意见）",
     body="拟开展电动自行车充电安全巡查、老年人防诈骗公开课、楼道微更新三项工作，请大家提意见。",
     category=AffairCategory.WORK,
@@ -80,7 +80,7 @@ async def begin(secretary: Context, neighbours: Neighbours) -> None:
 
 
 async def published(
-    secretary: Context, branch_id: UUID, kind: ArticleKind, draft: Draft, cover: str = ""
+    secretary: Context, branch_id: UUID, kind: ArticleKind, draft: ArticleDraft, cover: str = ""
 ) -> ArticleRow:
     if cover:
         community_id = secretary.viewer.offices[branch_id].community_id

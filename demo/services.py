@@ -14,7 +14,7 @@ from models.organisations import OrganisationKind
 from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.directory import bookings, entries, licences, offers, ratings, slots
-from resolvers.directory.entries import Draft, Link
+from resolvers.directory.entries import EntryDraft, Link
 from resolvers.directory.slots import Weekly
 
 WORKDAYS = range(1, 6)
@@ -27,7 +27,7 @@ NOODLE_HOURS = Hours(
     | {day: (Interval(7 * 60, 26 * 60),) for day in range(5, 8)}
 )
 
-WINDOW = Draft(
+WINDOW = EntryDraft(
     category=DirectoryCategory.GOVERNMENT_AFFAIRS,
     name="老年优待证办理",
     summary="年满60周岁的老人可以办理优待证，当场领取，不收费。行动不便的可以预约上门。",
@@ -38,7 +38,7 @@ WINDOW = Draft(
     documents=["本人身份证", "近期一寸照片一张"],
     links=[Link("优待政策说明", "https://example.org/senior")],
 )
-DESK = Draft(
+DESK = EntryDraft(
     category=DirectoryCategory.PROPERTY,
     name="安居物业服务中心",
     summary="报修、门禁卡、装修登记、停车月卡。夜间有人值班。",
@@ -46,7 +46,7 @@ DESK = Draft(
     phone="0571-8600 1300",
     hours=ROUND_THE_CLOCK,
 )
-PLUMBER = Draft(
+PLUMBER = EntryDraft(
     category=DirectoryCategory.CONVENIENCE,
     name="水电上门维修",
     summary="水管漏水、跳闸、换灯。上门费30元，材料按公示价。",
@@ -54,7 +54,7 @@ PLUMBER = Draft(
     hours=Hours({day: (Interval(8 * 60, 20 * 60),) for day in range(1, 8)}),
     steps=["打电话说明情况", "约好时间，师傅上门", "修好后当面试用，再付款"],
 )
-NOODLES = Draft(
+NOODLES = EntryDraft(
     category=DirectoryCategory.NEARBY,
     name="老张手擀面",
     summary="每天现擀，早上七点开门；周五到周日夜宵到凌晨两点。",
@@ -86,8 +86,8 @@ async def begin(
     await noodles(committee, merchant, neighbours)
 
 
-def reached(grid: Grid) -> Draft:
-    return Draft(
+def reached(grid: Grid) -> EntryDraft:
+    return EntryDraft(
         category=DirectoryCategory.GRID,
         name=f"{grid.name}联络点",
         summary="走访、登记、邻里纠纷、独居老人关照，先找网格员。",
@@ -98,7 +98,7 @@ def reached(grid: Grid) -> Draft:
     )
 
 
-async def say(office: Context, draft: Draft, key: str, estate_id: UUID | None = None) -> EntryRow:
+async def say(office: Context, draft: EntryDraft, key: str, estate_id: UUID | None = None) -> EntryRow:
     """Write an entry and publish it."""
     (held,) = office.viewer.offices.values()
     row = await entries.create(
@@ -135,7 +135,7 @@ async def noodles(committee: Context, merchant: Context, neighbours: dict[str, C
     await offers.create(
         merchant,
         entry_id=row.id,
-        draft=offers.Draft(
+        draft=offers.OfferDraft(
             title="邻里价：第二碗半价",
             body="出示邻里应用即可，工作日下午两点到五点，堂食。",
             price_fen=900,

@@ -53,10 +53,10 @@ async def count(key: str, limit: Limit) -> None:
     if current * limit.seconds + before * (limit.seconds - elapsed) <= limit.count * limit.seconds:
         return
     await execute('UPDATE rate_count SET count = count - 1 WHERE key = ? AND "window" = ?', key, window)
-    raise RateLimited(wait(limit, elapsed, current - 1, before))
+    raise RateLimited(seconds_to_wait(limit, elapsed, current - 1, before))
 
 
-def wait(limit: Limit, elapsed: int, current: int, before: int) -> int:
+def seconds_to_wait(limit: Limit, elapsed: int, current: int, before: int) -> int:
     """Seconds until one more fits, if nothing else comes in between."""
     if before and current < limit.count:
         # Until enough of the window before has slid out, at the latest when all of it has.

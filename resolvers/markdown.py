@@ -50,7 +50,7 @@ def check_markdown(field: str, text: str, most: int) -> str:
     return "".join(piece if REFERENCE.fullmatch(piece) else mask(piece) for piece in pieces)
 
 
-def rendered(field: str, text: str) -> tuple[str, list[UUID]]:
+def render(field: str, text: str) -> tuple[str, list[UUID]]:
     """The HTML of `text`, and the uploads that it shows. Raises InvalidInput naming `field`."""
     tokens = PARSER.parse(text)
     shown: dict[UUID, None] = {}
@@ -62,7 +62,7 @@ def rendered(field: str, text: str) -> tuple[str, list[UUID]]:
     if len(shown) > MOST_PICTURES:
         raise InvalidInput(**{field: f"At most {MOST_PICTURES} pictures"})
     made = PARSER.renderer.render(tokens, PARSER.options, {})
-    return sanitised(made), list(shown)
+    return sanitise(made), list(shown)
 
 
 def images(tokens: Iterable[Token]) -> Iterator[Token]:
@@ -72,18 +72,18 @@ def images(tokens: Iterable[Token]) -> Iterator[Token]:
         yield from images(token.children or ())
 
 
-def sanitised(made: str) -> str:
+def sanitise(made: str) -> str:
     return nh3.clean(
         made,
         tags=TAGS,
         attributes=ATTRIBUTES,
-        attribute_filter=fitting,
+        attribute_filter=allowed_attribute,
         url_schemes={"http", "https", "media"},
         link_rel="noopener nofollow",
     )
 
 
-def fitting(tag: str, attribute: str, value: str) -> str | None:
+def allowed_attribute(tag: str, attribute: str, value: str) -> str | None:
     """Links lead to the web only, and pictures are uploads only."""
     if attribute == "href":
         return value if LINK.match(value) else None

@@ -32,7 +32,7 @@ COLUMNS = (
 )
 
 
-async def match(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
+async def find_matches(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
     """Keep which open posts a new one may match, in the caller's transaction; all that match, and it.
 
     Their authors get it into their inboxes.
@@ -77,11 +77,11 @@ async def match(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
         ],
     )
     others = [it.other for it in found]
-    await tell(work, ctx, row, others)
+    await notify_authors(work, ctx, row, others)
     return [row, *others]
 
 
-async def tell(work: Work, ctx: Context, row: PostRow, others: Sequence[PostRow]) -> None:
+async def notify_authors(work: Work, ctx: Context, row: PostRow, others: Sequence[PostRow]) -> None:
     """The author of the new post is told of the likest, each of the others of the new one."""
     for account_ids, subject in (
         ([other.author_id for other in others], row),

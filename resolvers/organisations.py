@@ -25,7 +25,7 @@ from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours, neighbours_by_id
-from resolvers.identity.sign_in import account_with, check_phone, stored
+from resolvers.identity.sign_in import account_with, check_phone, stored_code
 from resolvers.limits import check_rate
 from resolvers.paging import pages
 from subscriptions.events import STANDING, Event, Kind
@@ -163,8 +163,8 @@ async def create_admin(
     normal = check_phone("phone", phone)
     async with unit_of_work(services.live) as work:
         account_id = await account_with(services, normal, display_name)
-        community_id = await named("community", None, community)
-        organisation_id = await named("organisation", community_id, organisation, kind)
+        community_id = await find_or_create("community", None, community)
+        organisation_id = await find_or_create("organisation", community_id, organisation, kind)
         await lock(organisation_id)
         (row,) = await organisations_of_ids([organisation_id])
         appointment_id, new = await appoint(row, account_id, role, None, None)
@@ -189,7 +189,7 @@ async def organisations_of_ids(ids: Sequence[UUID]) -> list[OrganisationRow]:
     )
 
 
-async def named(
+async def find_or_create(
     table: str, community_id: UUID | None, name: str, kind: OrganisationKind | None = None
 ) -> UUID:
     """The id of the community or organisation with this name, made if there is none."""
@@ -282,7 +282,7 @@ async def account_meant(
         return neighbour.account_id
     index = ctx.services.keys.index(privacy.PHONE, check_phone("phone", phone or ""))
     await check_rate(ctx, "grantRole", PHONES_AN_HOUR, 3600)
-    account = await stored(index)
+    account = await stored_code(index)
     if account is None:
         raise InvalidInput(phone="Nobody has signed in with this phone yet")
     return account.id

@@ -123,7 +123,7 @@ async def create_post(
             await insert(row)
             await index_post(row)
             work.record(event(Kind.POST_CREATED, row))
-            for met in await matching.match(work, ctx, row):
+            for met in await matching.find_matches(work, ctx, row):
                 author = frozenset({met.author_id})
                 work.record(replace(event(Kind.POST_MATCHED, met), audience=author))
             if group:

@@ -13,7 +13,7 @@ PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class NotedHead:
     """A head that somebody noted: at that number the chain had that hash, and has it for ever."""
 
     number: int
@@ -37,10 +37,10 @@ class Chain:
     name: str | None
 
 
-async def verify(community: str | None = None, noted: Noted | None = None) -> AsyncIterator[Verdict]:
+async def verify(community: str | None = None, noted: NotedHead | None = None) -> AsyncIterator[Verdict]:
     """Walk every chain, or that of one community. With `noted` the chain must hold that head as well."""
     for chain in await chains(community):
-        yield await walk(chain, noted)
+        yield await verify_chain(chain, noted)
 
 
 async def chains(community: str | None) -> list[Chain]:
@@ -57,7 +57,7 @@ async def chains(community: str | None) -> list[Chain]:
     return named + [row for row in rows if row.name is None and str(row.id) == community]
 
 
-async def walk(chain: Chain, noted: Noted | None = None) -> Verdict:
+async def verify_chain(chain: Chain, noted: NotedHead | None = None) -> Verdict:
     name = chain.name or ("(no community)" if chain.id == NO_COMMUNITY else str(chain.id))
     verdict = Verdict(chain.id, name, 0, genesis(chain.id))
     # An entry and its head are written together, so whatever the head counts must be there after it was read.
@@ -65,7 +65,7 @@ async def walk(chain: Chain, noted: Noted | None = None) -> Verdict:
     while verdict.fault is None:
         rows = await page(chain.id, verdict.entries)
         for row in rows:
-            verdict.fault = misfit(verdict, row)
+            verdict.fault = fault_of(verdict, row)
             if verdict.fault:
                 return verdict
             verdict.entries, verdict.head = row.number, row.hash
@@ -96,7 +96,7 @@ async def page(chain: UUID, after: int) -> list[AuditRow]:
     )
 
 
-def misfit(before: Verdict, row: AuditRow) -> str | None:
+def fault_of(before: Verdict, row: AuditRow) -> str | None:
     """What is wrong with the entry behind those that fit, if anything."""
     if row.number != before.entries + 1:
         return f"entry {before.entries + 1} is missing"
@@ -107,7 +107,7 @@ def misfit(before: Verdict, row: AuditRow) -> str | None:
     return None
 
 
-def at_end(verdict: Verdict, head: HeadRow | None, noted: Noted | None) -> str | None:
+def at_end(verdict: Verdict, head: HeadRow | None, noted: NotedHead | None) -> str | None:
     if head is None and verdict.entries:
         return "the head is missing"
     if head is not None and (head.number, head.hash) != (verdict.entries, verdict.head):
@@ -132,7 +132,7 @@ async def report(community: str | None, noted: str | None) -> int:
         print("--noted is NUMBER:HASH and needs --community", file=sys.stderr)
         return 2
     status, found = 0, False
-    async for verdict in verify(community, Noted(int(number), hash) if noted else None):
+    async for verdict in verify(community, NotedHead(int(number), hash) if noted else None):
         found = True
         if verdict.fault:
             status = 1

@@ -13,8 +13,8 @@ from models.jobs import Job
 from models.memberships import Membership
 from models.organisations import Organisation, OrganisationKind
 from models.storage.rows import execute
-from resolvers.activities import organising, signing_up
-from resolvers.activities.drafts import Draft
+from resolvers.activities import organising, sign_ups
+from resolvers.activities.drafts import ActivityDraft
 from resolvers.activities.recurring import Recurrence
 from resolvers.context import Context
 from resolvers.jobs import Worker
@@ -64,7 +64,7 @@ class Scene:
     ) -> ActivityRow:
         """An activity, in a week unless told otherwise."""
         starts_at = more.pop("starts_at", now() + 7 * DAY)
-        draft = Draft(
+        draft = ActivityDraft(
             **{
                 "kind": ActivityKind.CULTURE,
                 "title": "露天电影",
@@ -102,7 +102,7 @@ class Scene:
         self, account: Account, row: ActivityRow, companions: int = 0, *, key: str = ""
     ) -> SignUpRow:
         return (
-            await signing_up.sign_up(
+            await sign_ups.sign_up(
                 await self.ctx(account),
                 activity_id=row.id,
                 companions=companions,
@@ -111,7 +111,7 @@ class Scene:
         )[0]
 
     async def leave(self, account: Account, row: ActivityRow) -> SignUpRow:
-        return (await signing_up.cancel_sign_up(await self.ctx(account), activity_id=row.id))[0]
+        return (await sign_ups.cancel_sign_up(await self.ctx(account), activity_id=row.id))[0]
 
     async def row(self, activity_id: UUID) -> Activity:
         return await Activity.get(id=activity_id)

@@ -14,15 +14,15 @@ from models.jobs import Job
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, licences, listing
-from resolvers.directory.entries import Draft
-from resolvers.directory.listing import Wanted
+from resolvers.directory.entries import EntryDraft
+from resolvers.directory.listing import DirectoryCriteria
 from resolvers.jobs import Worker
 from tests.world import World
 
 keys = count(1)
 PAGE = PageArgs(first=100)
-ANY = Wanted()
-NOODLES = Draft(DirectoryCategory.NEARBY, "老张面馆", "手擀面,早七点开门", place="南门外")
+ANY = DirectoryCriteria()
+NOODLES = EntryDraft(DirectoryCategory.NEARBY, "老张面馆", "手擀面,早七点开门", place="南门外")
 
 
 def a_year_from_now() -> date:
@@ -59,7 +59,11 @@ class Scene:
         return OrganisationRow(of.id, of.community_id, of.kind, of.name, of.version)
 
     async def create(
-        self, by: Account | None = None, of: Organisation | None = None, draft: Draft = NOODLES, **more: Any
+        self,
+        by: Account | None = None,
+        of: Organisation | None = None,
+        draft: EntryDraft = NOODLES,
+        **more: Any,
     ) -> EntryRow:
         return await entries.create(
             await self.world.context(by or self.merchant),
@@ -75,7 +79,7 @@ class Scene:
 
     async def office_entry(self, **more: Any) -> EntryRow:
         """Something of the committee's, published."""
-        draft = Draft(DirectoryCategory.GOVERNMENT_AFFAIRS, "老年优待证", "六十岁以上可以办")
+        draft = EntryDraft(DirectoryCategory.GOVERNMENT_AFFAIRS, "老年优待证", "六十岁以上可以办")
         made = await self.create(self.admin, self.committee, replace(draft, **more))
         return await self.publish(made, self.admin)
 
@@ -105,12 +109,14 @@ class Scene:
         await self.decide(await self.submit())
         return await self.publish(await self.create(**more))
 
-    async def directory(self, by: Account, wanted: Wanted = ANY, args: PageArgs = PAGE) -> list[EntryRow]:
+    async def directory(
+        self, by: Account, wanted: DirectoryCriteria = ANY, args: PageArgs = PAGE
+    ) -> list[EntryRow]:
         ctx = await self.world.context(by)
         (page,) = await listing.directory_of(ctx, [self.community_row], wanted, args)
         return page.items
 
-    async def names(self, by: Account, wanted: Wanted = ANY) -> list[str]:
+    async def names(self, by: Account, wanted: DirectoryCriteria = ANY) -> list[str]:
         return [row.name for row in await self.directory(by, wanted)]
 
     async def work(self) -> None:

@@ -26,9 +26,9 @@ from models.memberships import Membership, members_of
 from models.organisations import Role
 from models.storage.paging import PageArgs
 from models.visibility import public_of
-from resolvers.activities import hosts, organising, reading, reminders, seats, signing_up
-from resolvers.activities.drafts import Draft
-from resolvers.activities.reading import Wanted
+from resolvers.activities import hosts, organising, reading, reminders, sign_ups
+from resolvers.activities.drafts import ActivityDraft
+from resolvers.activities.reading import ActivityCriteria
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited, Unauthenticated
 from resolvers.groups import founding
 from resolvers.groups.founding import GroupDraft as GroupDraft
@@ -134,7 +134,7 @@ async def test_who_sees_which(scene: Scene) -> None:
         assert [row and row.id for row in await reading.visible_by_ids(ctx, ids)] == [
             id if id in {row.id for row in seen} else None for id in ids
         ]
-        (page,) = await reading.activities_of(ctx, [scene.community], Wanted(now()), PAGE)  # type: ignore[list-item]
+        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now()), PAGE)  # type: ignore[list-item]
         assert {row.id for row in page.items} == {row.id for row in seen}
     with pytest.raises(NotFound):
         await scene.sign_up(neighbour, inner)
@@ -156,7 +156,7 @@ async def test_lists_know_the_past_kinds_hosts_and_mine(scene: Scene) -> None:
     ctx = await scene.ctx(neighbour)
 
     async def listed(**wanted: Any) -> list[UUID]:
-        (page,) = await reading.activities_of(ctx, [scene.community], Wanted(now(), **wanted), PAGE)  # type: ignore[list-item]
+        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now(), **wanted), PAGE)  # type: ignore[list-item]
         return [row.id for row in page.items]
 
     assert await listed() == [soon.id, late.id, theirs.id]
@@ -300,7 +300,7 @@ async def test_who_may_only_look_does_not_sign_up(scene: Scene) -> None:
 
 async def test_sign_ups_are_limited_in_number(scene: Scene) -> None:
     account, row = await scene.neighbour(), await scene.hold()
-    for _ in range(signing_up.SIGN_UPS_A_MINUTE):
+    for _ in range(sign_ups.SIGN_UPS_A_MINUTE):
         await scene.sign_up(account, row)
     with pytest.raises(RateLimited):
         await scene.sign_up(account, row)
@@ -447,15 +447,15 @@ async def test_workers_at_once_remind_once_and_a_dead_one_not_at_all(
     await scene.sign_up(account, row)
     (job,) = await Job.filter(subject_id=row.id, kind="ACTIVITY_REMIND_DAY")
     await Job.filter(id=job.id).update(due_at=now())
-    told = seats.tell
+    told = sign_ups.send_update
 
     async def killed(*_args: Any, **_more: Any) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(seats, "tell", killed)
+    monkeypatch.setattr(sign_ups, "send_update", killed)
     await Worker(scene.world.services).work()
     assert await scene.told(account) == []
-    monkeypatch.setattr(seats, "tell", told)
+    monkeypatch.setattr(sign_ups, "send_update", told)
     await Job.filter(id=job.id).update(due_at=now())
     workers = [Worker(scene.world.services) for _ in range(3)]
     await asyncio.gather(*(worker.work() for worker in workers))
@@ -483,7 +483,7 @@ async def test_who_looks_after_a_group_holds_its_activities(scene: Scene, access
             await scene.ctx(by),
             host_kind=HostKind.GROUP,
             host_id=group.id,
-            draft=Draft(
+            draft=ActivityDraft(
                 kind=ActivityKind.OTHER,
                 title="领养日",
                 place="车棚",

@@ -9,7 +9,7 @@ from models.activities import Activity, ActivityStatus
 from models.base import now
 from models.directory.hours import Weekday
 from models.jobs import Job
-from resolvers.activities import organising, recurring, signing_up
+from resolvers.activities import organising, recurring, sign_ups
 from resolvers.activities.organising import Extent
 from resolvers.activities.recurring import Frequency, Recurrence
 from resolvers.errors import Conflict, InvalidInput
@@ -100,15 +100,15 @@ async def test_one_signs_up_for_one_or_for_the_whole_series(scene: Scene) -> Non
     row = await scene.hold(capacity=1, repeats=Recurrence(WEEKLY, count=3))
     second = (await occurrences(row))[1]
     await scene.sign_up(one, second)  # type: ignore[arg-type]
-    done = await signing_up.sign_up(
+    done = await sign_ups.sign_up(
         await scene.ctx(two), activity_id=row.id, companions=0, key="all", whole_series=True
     )
     assert [sign_up.state.value for sign_up in done] == ["GOING", "WAITING", "GOING"]
-    again = await signing_up.sign_up(
+    again = await sign_ups.sign_up(
         await scene.ctx(two), activity_id=row.id, companions=0, key="all", whole_series=True
     )
     assert [sign_up.number for sign_up in again] == [1, 2, 1]
-    left = await signing_up.cancel_sign_up(await scene.ctx(two), activity_id=second.id, whole_series=True)
+    left = await sign_ups.cancel_sign_up(await scene.ctx(two), activity_id=second.id, whole_series=True)
     assert [sign_up.state.value for sign_up in left] == ["CANCELLED", "CANCELLED"]
     assert [await scene.states(it, [one, two]) for it in await occurrences(row)] == ["-g", "gc", "-c"]  # type: ignore[arg-type]
 

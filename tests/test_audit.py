@@ -21,7 +21,7 @@ from resolvers.context import Context
 from resolvers.errors import DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import communities_by_id, organisations_by_id
 from resolvers.offices import exports
-from resolvers.verification import Noted, Verdict, unguarded, verify
+from resolvers.verification import NotedHead, Verdict, unguarded, verify
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -62,7 +62,7 @@ async def entries(community: Community) -> list[AuditRow]:
     )
 
 
-async def verdicts(community: str | None = None, noted: Noted | None = None) -> list[Verdict]:
+async def verdicts(community: str | None = None, noted: NotedHead | None = None) -> list[Verdict]:
     return [verdict async for verdict in verify(community, noted)]
 
 
@@ -286,7 +286,7 @@ async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
     """Whoever rewrites everything behind a change cannot rewrite what others have noted."""
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
     rows = await entries(community)
-    noted = Noted(4, rows[3].hash)
+    noted = NotedHead(4, rows[3].hash)
     await drop_guards()
     previous = rows[0].hash
     for row in rows[1:]:
@@ -310,7 +310,7 @@ async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
 ) -> None:
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
     rows = await entries(community)
-    noted = Noted(5, rows[4].hash)
+    noted = NotedHead(5, rows[4].hash)
     assert [verdict.fault for verdict in await verdicts(community.name, noted)] == [None]
     await drop_guards()
     await execute("DELETE FROM audit_entry WHERE number > 2")

@@ -25,7 +25,7 @@ from models.identity import Account, AccountRow
 from models.notifications import Notification
 from models.organisations import Role
 from resolvers.directory import bookings, slots
-from resolvers.directory.bookings import Wanted
+from resolvers.directory.bookings import BookingCriteria
 from resolvers.directory.slots import Time, Weekly
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
@@ -67,7 +67,7 @@ async def cancel(scene: Scene, row: BookingRow, by: Account, reason: str = "") -
 
 async def mark(scene: Scene, row: BookingRow, by: Account, kept: bool) -> BookingRow:
     ctx = await scene.world.context(by)
-    return await bookings.mark(ctx, booking_id=row.id, version=row.version, kept=kept)
+    return await bookings.record_attendance(ctx, booking_id=row.id, version=row.version, kept=kept)
 
 
 async def begun(row: BookingRow) -> None:
@@ -95,7 +95,7 @@ async def happened(scene: Scene, kind: Kind) -> list[Logged]:
 
 def test_a_weekly_plan_is_cut_into_times() -> None:
     mornings = Weekly(1, Interval(9 * 60, 10 * 60 + 10), 30, 2)
-    found = list(slots.planned(Hours(), MONDAY, MONDAY + timedelta(days=7), [mornings]))
+    found = list(slots.times_of_plan(Hours(), MONDAY, MONDAY + timedelta(days=7), [mornings]))
     starts = [time.starts_at.astimezone(CHINA).strftime("%m-%d %H:%M") for time in found]
     assert starts == ["09-28 09:00", "09-28 09:30", "10-05 09:00", "10-05 09:30"]
     assert all(time.ends_at - time.starts_at == timedelta(minutes=30) for time in found)
@@ -105,9 +105,9 @@ def test_a_weekly_plan_is_cut_into_times() -> None:
 def test_a_plan_keeps_to_the_hours_of_a_holiday() -> None:
     mornings = Weekly(1, Interval(9 * 60, 12 * 60), 60, 1)
     half = Hours({}, {MONDAY: Exceptional((Interval(10 * 60, 11 * 60 + 30),))})
-    (only,) = slots.planned(half, MONDAY, MONDAY, [mornings])
+    (only,) = slots.times_of_plan(half, MONDAY, MONDAY, [mornings])
     assert only.starts_at == datetime(2026, 9, 28, 2, tzinfo=UTC)
-    assert not list(slots.planned(Hours({}, {MONDAY: Exceptional(())}), MONDAY, MONDAY, [mornings]))
+    assert not list(slots.times_of_plan(Hours({}, {MONDAY: Exceptional(())}), MONDAY, MONDAY, [mornings]))
 
 
 async def test_planning_again_adds_nothing_and_what_was_withdrawn_comes_back(scene: Scene) -> None:
@@ -169,13 +169,13 @@ async def test_a_booking_is_confirmed_and_the_office_sees_it(scene: Scene) -> No
     assert len(await happened(scene, Kind.SLOT_CHANGED)) == 1
 
     clerk = await scene.world.context(scene.clerk)
-    (page,) = await bookings.bookings_of_offices(clerk, [scene.row(scene.committee)], Wanted(), PAGE)
+    (page,) = await bookings.bookings_of_offices(clerk, [scene.row(scene.committee)], BookingCriteria(), PAGE)
     assert page.items == [row]
     (holder,) = await bookings.holders_of(clerk, [row])
     assert holder is not None
     assert holder.display_name == scene.resident.display_name
     (mine,) = await bookings.bookings_of_accounts(
-        await scene.world.context(scene.resident), [account_row(scene.resident)], Wanted(), PAGE
+        await scene.world.context(scene.resident), [account_row(scene.resident)], BookingCriteria(), PAGE
     )
     assert mine.items == [row]
 
@@ -193,10 +193,12 @@ async def test_a_booking_is_nobody_elses(scene: Scene) -> None:
     )
     assert await bookings.visible_by_ids(worker, [row.id]) == [row]
     assert await bookings.holders_of(worker, [row]) == [None]
-    (page,) = await bookings.bookings_of_offices(worker, [scene.row(scene.committee)], Wanted(), PAGE)
+    (page,) = await bookings.bookings_of_offices(
+        worker, [scene.row(scene.committee)], BookingCriteria(), PAGE
+    )
     assert page.items == []
     with pytest.raises(NotAllowed):
-        await bookings.followed(worker, scene.committee.id)
+        await bookings.followable(worker, scene.committee.id)
     (step,) = await BookingStep.all()
     for by in (scene.neighbour, scene.merchant, scene.stranger):
         ctx = await scene.world.context(by)
@@ -205,7 +207,7 @@ async def test_a_booking_is_nobody_elses(scene: Scene) -> None:
         with pytest.raises(NotFound):
             await bookings.cancel(ctx, booking_id=row.id, version=1)
         with pytest.raises(NotFound):
-            await bookings.mark(ctx, booking_id=row.id, version=1, kept=True)
+            await bookings.record_attendance(ctx, booking_id=row.id, version=1, kept=True)
     assert (await Booking.get()).state is BookingState.BOOKED
 
 

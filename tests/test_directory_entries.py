@@ -14,8 +14,8 @@ from models.identity import HomeRow
 from models.organisations import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, listing
-from resolvers.directory.entries import Draft, Link
-from resolvers.directory.listing import Wanted
+from resolvers.directory.entries import EntryDraft, Link
+from resolvers.directory.listing import DirectoryCriteria
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
 from tests.directory_scene import NOODLES, PAGE, Scene, new_key, scene_in
@@ -24,7 +24,7 @@ from tests.world import World
 pytestmark = pytest.mark.anyio
 
 GRID = DirectoryCategory.GRID
-AFFAIRS = Draft(DirectoryCategory.GOVERNMENT_AFFAIRS, "生育登记", "夫妻一方到场即可")
+AFFAIRS = EntryDraft(DirectoryCategory.GOVERNMENT_AFFAIRS, "生育登记", "夫妻一方到场即可")
 
 
 @pytest.fixture
@@ -205,13 +205,13 @@ async def test_the_directory_by_category_and_name(scene: Scene) -> None:
     for name in ("老年优待证", "100%满意_测试", "Lao Nian 活动室"):
         await scene.office_entry(name=name)
     await scene.office_entry(name="老年网格", category=GRID)
-    assert await scene.names(scene.resident, Wanted(name="老年")) == ["老年优待证", "老年网格"]
-    assert await scene.names(scene.resident, Wanted(name="%")) == ["100%满意_测试"]
-    assert await scene.names(scene.resident, Wanted(name="lao")) == ["Lao Nian 活动室"]
-    assert await scene.names(scene.resident, Wanted(frozenset({GRID}))) == ["老年网格"]
-    assert await scene.names(scene.resident, Wanted(frozenset({GRID}), "活动")) == []
+    assert await scene.names(scene.resident, DirectoryCriteria(name="老年")) == ["老年优待证", "老年网格"]
+    assert await scene.names(scene.resident, DirectoryCriteria(name="%")) == ["100%满意_测试"]
+    assert await scene.names(scene.resident, DirectoryCriteria(name="lao")) == ["Lao Nian 活动室"]
+    assert await scene.names(scene.resident, DirectoryCriteria(frozenset({GRID}))) == ["老年网格"]
+    assert await scene.names(scene.resident, DirectoryCriteria(frozenset({GRID}), "活动")) == []
     with pytest.raises(InvalidInput):
-        await scene.names(scene.resident, Wanted(name="长" * 41))
+        await scene.names(scene.resident, DirectoryCriteria(name="长" * 41))
 
 
 async def test_what_is_near_comes_first_whichever_way_it_is_read(scene: Scene) -> None:
@@ -226,7 +226,9 @@ async def test_what_is_near_comes_first_whichever_way_it_is_read(scene: Scene) -
 
     async def page(**args: Any) -> Any:
         ctx = await scene.world.context(scene.resident)
-        (found,) = await listing.directory_of(ctx, [scene.community_row], Wanted(), PageArgs(**args))
+        (found,) = await listing.directory_of(
+            ctx, [scene.community_row], DirectoryCriteria(), PageArgs(**args)
+        )
         return found
 
     for size in range(1, 10):

@@ -191,6 +191,6 @@ async def test_lists_of_licences_are_the_merchants_and_the_committees(scene: Sce
     ):
         assert (await scene.world.context(by)).viewer.may_see(event.event.audience) == sees
     with pytest.raises(NotAllowed):
-        await licences.followed(await scene.world.context(scene.resident), scene.committee.id)
+        await licences.followable(await scene.world.context(scene.resident), scene.committee.id)
     with pytest.raises(NotFound):
-        await licences.followed(await scene.world.context(scene.stranger), scene.committee.id)
+        await licences.followable(await scene.world.context(scene.stranger), scene.committee.id)

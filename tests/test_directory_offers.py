@@ -11,7 +11,7 @@ from models.directory.licences import MerchantLicence
 from models.directory.offers import Offer, OfferRow
 from models.identity import Account
 from resolvers.directory import offers
-from resolvers.directory.offers import Draft
+from resolvers.directory.offers import OfferDraft
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
 from tests.directory_scene import PAGE, Scene, new_key, scene_in
@@ -27,12 +27,12 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-def draft(start: timedelta = -HOUR, end: timedelta = HOUR, **more: Any) -> Draft:
+def draft(start: timedelta = -HOUR, end: timedelta = HOUR, **more: Any) -> OfferDraft:
     said: dict[str, Any] = {"title": "第二碗半价", "body": "工作日下午", "price_fen": 600}
-    return Draft(**{**said, **more}, starts_at=now() + start, ends_at=now() + end)
+    return OfferDraft(**{**said, **more}, starts_at=now() + start, ends_at=now() + end)
 
 
-async def offer(scene: Scene, entry: EntryRow, said: Draft, by: Account | None = None) -> OfferRow:
+async def offer(scene: Scene, entry: EntryRow, said: OfferDraft, by: Account | None = None) -> OfferRow:
     ctx = await scene.world.context(by or scene.merchant)
     return await offers.create(ctx, entry_id=entry.id, draft=said, key=new_key())
 

@@ -109,7 +109,7 @@ async def test_events_are_the_same_for_all_who_see_them(scene: Scene) -> None:
     start = now() + timedelta(days=1)
     time = Time(start, start + timedelta(hours=1), 2)
     await slots.add(merchant, entry_id=entry.id, times=[time])
-    said = offers.Draft("半价", "工作日", 100, now(), now() + timedelta(days=1))
+    said = offers.OfferDraft("半价", "工作日", 100, now(), now() + timedelta(days=1))
     await offers.create(merchant, entry_id=entry.id, draft=said, key=new_key())
     resident = await scene.world.context(scene.resident)
     await ratings.rate(resident, entry_id=entry.id, stars=4, body="")

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from models.base import new_id
 from resolvers.errors import InvalidInput
-from resolvers.markdown import ATTRIBUTES, LINK, TAGS, check_markdown, rendered, sanitised, with_addresses
+from resolvers.markdown import ATTRIBUTES, LINK, TAGS, check_markdown, render, sanitise, with_addresses
 
 PICTURE = new_id()
 REFERENCE = f"media:{PICTURE.hex}"
 
 
 def html(text: str) -> str:
-    return rendered("body", text)[0]
+    return render("body", text)[0]
 
 
 def test_the_usual_things() -> None:
@@ -101,12 +101,12 @@ def test_nothing_harmful_comes_through_whatever_is_written(text: str) -> None:
 @settings(max_examples=100, deadline=None, database=None)
 def test_the_sanitiser_alone_lets_nothing_through(text: str) -> None:
     check_harmless(
-        sanitised(f"<p onclick='x'>{text}</p><script>{text}</script><img src='https://e.x/{text}'>")
+        sanitise(f"<p onclick='x'>{text}</p><script>{text}</script><img src='https://e.x/{text}'>")
     )
 
 
 def test_pictures_are_uploads() -> None:
-    made, shown = rendered("body", f"![图]({REFERENCE})\n\n![又]({REFERENCE})")
+    made, shown = render("body", f"![图]({REFERENCE})\n\n![又]({REFERENCE})")
     assert shown == [PICTURE]
     assert made.count(f'src="{REFERENCE}"') == 2
     addressed = with_addresses(made, lambda key: f"/media/{key.hex}?a=1&b=2")
@@ -142,5 +142,5 @@ def test_numbers_are_masked_and_names_of_pictures_are_not() -> None:
 def test_no_text_takes_long(text: str) -> None:
     begun = time.process_time()
     with contextlib.suppress(InvalidInput):
-        rendered("body", text * (20_000 // len(text)))
+        render("body", text * (20_000 // len(text)))
     assert time.process_time() - begun < 3

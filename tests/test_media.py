@@ -420,7 +420,7 @@ async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
     good = {"media_id": row.id, "variant": variant, "expires": expires, "signed": signed}
 
     async def leads_somewhere(**changed: object) -> bool:
-        return await uploads.opened(world.services, **{**good, **changed}) is not None  # type: ignore[arg-type]
+        return await uploads.file_of_link(world.services, **{**good, **changed}) is not None  # type: ignore[arg-type]
 
     assert await leads_somewhere()
     assert not await leads_somewhere(media_id=other.id)

@@ -32,7 +32,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unaut
 from resolvers.jobs import Worker
 from resolvers.media import uploads
 from resolvers.party import articles, contents, publishing
-from resolvers.party.articles import Draft
+from resolvers.party.articles import ArticleDraft
 from resolvers.posts import FeedCriteria
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
@@ -42,7 +42,7 @@ from tests.party_scene import Branch, branch_in, key
 from tests.test_media import jpeg
 from tests.world import World
 
-NEWS = Draft(title="主题党日", body="周六上午九点,**社区活动室**见。")
+NEWS = ArticleDraft(title="主题党日", body="周六上午九点,**社区活动室**见。")
 AFFAIR = replace(NEWS, title="上半年党费收支", category=AffairCategory.DUES)
 HOUR = timedelta(hours=1)
 
@@ -61,17 +61,19 @@ async def scene(world: World) -> Branch:
     return await branch_in(world)
 
 
-async def begun(scene: Branch, draft: Draft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
+async def begun(
+    scene: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS
+) -> ArticleRow:
     ctx = await scene.ctx(scene.officer)
     return await articles.create(ctx, branch_id=scene.id, kind=kind, draft=draft, key=key())
 
 
-async def out(scene: Branch, draft: Draft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
+async def out(scene: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
     row = await begun(scene, draft, kind)
     return await publishing.publish(await scene.ctx(scene.officer), article_id=row.id, version=row.version)
 
 
-def members_only(draft: Draft) -> Draft:
+def members_only(draft: ArticleDraft) -> ArticleDraft:
     return replace(draft, audience=BranchAudience.MEMBERS)
 
 

@@ -223,7 +223,7 @@ async def test_changed_questions_are_not_answered_unseen(branch: Branch) -> None
         await keeping.edit(
             officer, lesson_id=lesson.id, version=3, draft=draft(ItemDraft(K.TEXT, "别处", "x", id=video))
         )
-    assert (await keeping.kept(officer, lesson.id, "")).version == 3
+    assert (await keeping.editable(officer, lesson.id, "")).version == 3
 
 
 async def test_a_lesson_is_seen_by_whom_it_is_for(branch: Branch) -> None:

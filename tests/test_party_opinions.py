@@ -25,7 +25,7 @@ from models.party.opinions import (
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, RateLimited
 from resolvers.jobs import Worker
 from resolvers.party.opinions import answering, reading, submitting
-from resolvers.party.opinions.submitting import CHINA, OPINIONS_A_DAY, Draft
+from resolvers.party.opinions.submitting import CHINA, OPINIONS_A_DAY, OpinionDraft
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from tests.party_scene import OPERATIONS, Branch, branch_in, key
@@ -51,8 +51,8 @@ async def branch(world: World) -> Branch:
     return await branch_in(world)
 
 
-def draft(reach: PartyOpinionReach = R.MEMBERS, **more: Any) -> Draft:
-    return Draft(PartyOpinionTopic.ENVIRONMENT, "垃圾分类点太远", "请在3号楼增设一处", reach, **more)
+def draft(reach: PartyOpinionReach = R.MEMBERS, **more: Any) -> OpinionDraft:
+    return OpinionDraft(PartyOpinionTopic.ENVIRONMENT, "垃圾分类点太远", "请在3号楼增设一处", reach, **more)
 
 
 async def submitted(

@@ -455,7 +455,7 @@ async def test_who_was_not_approved_is_a_stranger_again(world: World) -> None:
         seen.append((ctx, row.id))
     (ctx, rejected), (other, approved) = seen
     shown = await unmasking.unmask(ctx, application_id=rejected, reason="再看一次")
-    assert shown == unmasking.Unmasked(None, None, None, None)
+    assert shown == unmasking.UnmaskedPerson(None, None, None, None)
     assert await unmasking.masked_names(ctx, [await applications.application(rejected)]) == [None]
     assert await unmasking.masked_documents(ctx, [await applications.application(rejected)]) == [None]
     shown = await unmasking.unmask(other, application_id=approved, reason="再看一次")

@@ -23,7 +23,7 @@ from models.activities import (
 from models.base import now
 from models.storage.rows import columns, execute, select
 from resolvers import identity, limits
-from resolvers.activities import hosts, reading, seats, signing_up
+from resolvers.activities import hosts, reading, sign_ups
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
@@ -61,7 +61,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CheckInCode:
     """What the organiser shows now, and until when it is shown."""
 
     code: str
@@ -77,13 +77,13 @@ def period_of(at: datetime) -> int:
     return int(at.timestamp()) // int(ROTATES.total_seconds())
 
 
-async def codes_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[Code | None]:
+async def codes_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[CheckInCode | None]:
     """The code of each activity that the viewer organises, while people may check in."""
     at = now()
     period = period_of(at)
     until = datetime.fromtimestamp((period + 1) * ROTATES.total_seconds(), UTC)
     return [
-        Code(code_at(ctx, row.id, period), until)
+        CheckInCode(code_at(ctx, row.id, period), until)
         if can_organise(ctx.viewer, row) and takes_place(row, at)
         else None
         for row in rows
@@ -113,11 +113,11 @@ async def check_in(ctx: Context, *, activity_id: UUID, code: str) -> SignUpRow:
     if not hmac.compare_digest(given, current) | hmac.compare_digest(given, before):
         raise InvalidInput(code="Is not the code shown now")
     async with ctx.unit_of_work() as work:
-        row = await seats.locked(activity_id)
-        mine = await signing_up.sign_up_of(row.id, account_id)
+        row = await sign_ups.locked(activity_id)
+        mine = await sign_ups.sign_up_of(row.id, account_id)
         if mine is None or mine.state is not SignUpState.GOING:
             raise NotAllowed("Only who has a seat can check in")
-        await attend(work, row, mine, CheckInBy.CODE)
+        await record_attendance(work, row, mine, CheckInBy.CODE)
     return await reading.sign_up_visible(ctx, mine.id)
 
 
@@ -130,7 +130,7 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
     sign_up = await reading.sign_up_visible(ctx, sign_up_id)
     row = await reading.visible(ctx, sign_up.activity_id)
     if not can_organise(ctx.viewer, row):
-        raise await hosts.refused(
+        raise await hosts.refusal(
             ctx, "activity.attendance", row.host_kind, row.community_id, row.host_id, row.id
         )
     if row.status is ActivityStatus.CANCELLED:
@@ -138,12 +138,12 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
     if now() < row.starts_at - EARLY:
         raise NotAllowed("People check in from two hours before the start")
     async with ctx.unit_of_work() as work:
-        row = await seats.locked(row.id)
-        current = await signing_up.sign_up_of(row.id, sign_up.account_id)
+        row = await sign_ups.locked(row.id)
+        current = await sign_ups.sign_up_of(row.id, sign_up.account_id)
         if current is None or current.state is not SignUpState.GOING:
             raise NotAllowed("Only who has a seat can check in")
-        if await attend(work, row, current, CheckInBy.ORGANISER if attended else None):
-            await hosts.audited(ctx, "activity.attendance", row, detail=str(attended).lower())
+        if await record_attendance(work, row, current, CheckInBy.ORGANISER if attended else None):
+            await hosts.audit_act(ctx, "activity.attendance", row, detail=str(attended).lower())
     return await reading.sign_up_visible(ctx, sign_up_id)
 
 
@@ -154,7 +154,7 @@ def refuse_elsewhen(row: ActivityRow) -> None:
         raise NotAllowed("People check in from two hours before the start to two hours after the end")
 
 
-async def attend(work: Work, row: ActivityRow, sign_up: SignUpRow, by: CheckInBy | None) -> bool:
+async def record_attendance(work: Work, row: ActivityRow, sign_up: SignUpRow, by: CheckInBy | None) -> bool:
     """Write that somebody was there, or, by nobody, was not; whether that is new."""
     if (sign_up.checked_in_at is not None) == (by is not None):
         return False
@@ -165,8 +165,8 @@ async def attend(work: Work, row: ActivityRow, sign_up: SignUpRow, by: CheckInBy
         by,
         sign_up.id,
     )
-    work.record(seats.signed(row, frozenset({sign_up.account_id})))
-    await seats.keep(work, row)
+    work.record(sign_ups.sign_ups_changed(row, frozenset({sign_up.account_id})))
+    await sign_ups.write_counters(work, row)
     return True
 
 
@@ -202,10 +202,10 @@ async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None
                 words[row.checked_in_by] if row.checked_in_by else "",
             )
         )
-    return [written(lines[row.id]) if row.id in lines else None for row in rows]
+    return [attendance_csv(lines[row.id]) if row.id in lines else None for row in rows]
 
 
-def written(lines: Sequence[Sequence[object]]) -> str:
+def attendance_csv(lines: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(lines)
     return text.getvalue()

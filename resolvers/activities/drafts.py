@@ -20,7 +20,7 @@ MOST_COMPANIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ActivityDraft:
     """An activity as its organiser words it. Without `sign_up_closes_at` sign-up closes at the start."""
 
     kind: ActivityKind
@@ -37,7 +37,7 @@ class Draft:
     most_companions: int = 0
 
 
-def checked(draft: Draft, at: datetime, *, begins: bool = True) -> Draft:
+def checked(draft: ActivityDraft, at: datetime, *, begins: bool = True) -> ActivityDraft:
     """The draft as it is kept. `begins` asks that it is still to begin. Raises InvalidInput."""
     draft = replace(
         draft,
@@ -48,7 +48,7 @@ def checked(draft: Draft, at: datetime, *, begins: bool = True) -> Draft:
     )
     if not draft.place and draft.online_url is None:
         raise InvalidInput(place="Say where: a place, or an address online")
-    return seated(timed(draft, at, begins=begins))
+    return with_checked_seats(with_checked_times(draft, at, begins=begins))
 
 
 def check_url(url: str | None) -> str | None:
@@ -65,7 +65,7 @@ def check_url(url: str | None) -> str | None:
     return url
 
 
-def timed(draft: Draft, at: datetime, *, begins: bool) -> Draft:
+def with_checked_times(draft: ActivityDraft, at: datetime, *, begins: bool) -> ActivityDraft:
     opens, closes = draft.sign_up_opens_at or at, draft.sign_up_closes_at or draft.starts_at
     moments = {"startsAt": draft.starts_at, "endsAt": draft.ends_at}
     moments |= {"signUpOpensAt": opens, "signUpClosesAt": closes}
@@ -96,7 +96,7 @@ def to_the_second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def seated(draft: Draft) -> Draft:
+def with_checked_seats(draft: ActivityDraft) -> ActivityDraft:
     if not 0 <= draft.most_companions <= MOST_COMPANIONS:
         raise InvalidInput(mostCompanions="Is out of range")
     if draft.capacity is not None and not 1 <= draft.capacity <= MOST_SEATS:

@@ -27,11 +27,11 @@ class Host:
     audiences: frozenset[ActivityAudience]
 
 
-async def hosting(ctx: Context, kind: HostKind, host_id: UUID) -> Host:
+async def host_for_viewer(ctx: Context, kind: HostKind, host_id: UUID) -> Host:
     """The host, if the viewer holds activities in its name. Raises NotFound, NotAllowed, which is audited."""
     host = await (group if kind is HostKind.GROUP else organisation)(ctx, host_id)
     if not can_host(ctx.viewer, kind, host_id):
-        raise await refused(ctx, "activity.create", kind, host.community_id, host.id, None)
+        raise await refusal(ctx, "activity.create", kind, host.community_id, host.id, None)
     return host
 
 
@@ -54,7 +54,7 @@ async def group(ctx: Context, host_id: UUID) -> Host:
     return Host(row.id, HostKind.GROUP, row.community_id, frozenset(audiences))
 
 
-async def refused(
+async def refusal(
     ctx: Context,
     action: str,
     kind: HostKind,
@@ -75,7 +75,7 @@ async def refused(
     return NotAllowed(NO_HOST)
 
 
-async def audited(ctx: Context, action: str, row: ActivityRow, detail: str = "") -> None:
+async def audit_act(ctx: Context, action: str, row: ActivityRow, detail: str = "") -> None:
     """Enter an office's act in the audit log, in the caller's unit of work."""
     if row.host_kind is HostKind.ORGANISATION:
         await audit.record(

@@ -20,8 +20,8 @@ from models.activities import (
 from models.base import new_id, now
 from models.storage.rows import execute
 from resolvers import limits
-from resolvers.activities import hosts, reading, recurring, reminders, seats
-from resolvers.activities.drafts import Draft, checked
+from resolvers.activities import hosts, reading, recurring, reminders, sign_ups
+from resolvers.activities.drafts import ActivityDraft, checked
 from resolvers.activities.hosts import Host
 from resolvers.activities.recurring import Recurrence
 from resolvers.checks import check_text
@@ -61,7 +61,7 @@ async def create(
     ctx: Context,
     *,
     host_id: UUID,
-    draft: Draft,
+    draft: ActivityDraft,
     key: str,
     repeats: Recurrence | None = None,
     host_kind: HostKind = HostKind.ORGANISATION,
@@ -72,7 +72,7 @@ async def create(
     attempt), Conflict (the key was used for something else), RateLimited.
     """
     _ = ctx.account_id
-    host = await hosts.hosting(ctx, host_kind, host_id)
+    host = await hosts.host_for_viewer(ctx, host_kind, host_id)
     hosts.check_audience(host, draft.audience)
     at = now()
     body = [host_id, draft, repeats]
@@ -87,16 +87,16 @@ async def create(
             series_id = await insert_series(host, draft, rule, at) if rule else None
             for number, starts_at in enumerate(starts):
                 id = new_id() if number else activity_id
-                row = row_of(ctx, host, shifted(draft, starts_at), series_id, id, at)
+                row = row_of(ctx, host, moved_to(draft, starts_at), series_id, id, at)
                 await insert(row)
                 await reminders.schedule(row, at)
-                work.record(seats.event(Kind.ACTIVITY_PUBLISHED, row))
+                work.record(sign_ups.event(Kind.ACTIVITY_PUBLISHED, row))
                 if not number:
-                    await hosts.audited(ctx, "activity.create", row, detail=rule or "")
+                    await hosts.audit_act(ctx, "activity.create", row, detail=rule or "")
     return await reading.visible(ctx, earlier or activity_id)
 
 
-def shifted(draft: Draft, starts_at: datetime) -> Draft:
+def moved_to(draft: ActivityDraft, starts_at: datetime) -> ActivityDraft:
     """The draft for an occurrence that starts then. Sign-up that is open for the first is open for all."""
     by = starts_at - draft.starts_at
     opens = draft.sign_up_opens_at
@@ -110,7 +110,7 @@ def shifted(draft: Draft, starts_at: datetime) -> Draft:
 
 
 def row_of(
-    ctx: Context, host: Host, draft: Draft, series_id: UUID | None, activity_id: UUID, at: datetime
+    ctx: Context, host: Host, draft: ActivityDraft, series_id: UUID | None, activity_id: UUID, at: datetime
 ) -> ActivityRow:
     return ActivityRow(
         id=activity_id,
@@ -155,7 +155,7 @@ async def insert(row: ActivityRow) -> None:
     )
 
 
-async def insert_series(host: Host, draft: Draft, rule: str, at: datetime) -> UUID:
+async def insert_series(host: Host, draft: ActivityDraft, rule: str, at: datetime) -> UUID:
     series_id = new_id()
     await execute(
         "INSERT INTO activity_series (id, created_at, community_id, scope_id, rule) VALUES (?, ?, ?, ?, ?)",
@@ -185,23 +185,23 @@ async def edit(
     much as this one's. Raises InvalidInput, NotFound, NotAllowed, Conflict (edited meanwhile), RateLimited.
     To say what is so already changes nothing.
     """
-    row = await organised(ctx, "activity.edit", activity_id)
+    row = await organised_by_viewer(ctx, "activity.edit", activity_id)
     refuse_over(row)
-    wanted = changed(row, row, changes)
+    wanted = with_changes(row, row, changes)
     if wanted == row and extent is Extent.ONE:
         return row
 
     async def amend(work: Work, current: ActivityRow) -> None:
-        await write_changes(work, ctx, current, changed(current, row, changes))
+        await write_changes(work, ctx, current, with_changes(current, row, changes))
 
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "editActivity", EDITS_A_MINUTE, 60)
-        await each(work, row, version, extent, amend)
-        await hosts.audited(ctx, "activity.edit", row, detail=", ".join(sorted(changes)))
+        await change_each(work, row, version, extent, amend)
+        await hosts.audit_act(ctx, "activity.edit", row, detail=", ".join(sorted(changes)))
     return await reading.visible(ctx, activity_id)
 
 
-def changed(current: ActivityRow, edited: ActivityRow, changes: Mapping[str, Any]) -> ActivityRow:
+def with_changes(current: ActivityRow, edited: ActivityRow, changes: Mapping[str, Any]) -> ActivityRow:
     """An occurrence with the changes that were made to the one edited. Raises InvalidInput."""
     values = {name: changes[name] for name in SHARED if name in changes}
     for name, field in TIMES.items():
@@ -213,7 +213,9 @@ def changed(current: ActivityRow, edited: ActivityRow, changes: Mapping[str, Any
     if current.sign_up_closes_at == current.starts_at:
         values.setdefault("sign_up_closes_at", None)
     draft = replace(
-        Draft(**{name: getattr(current, name) for name in (*SHARED, *TIMES)}, audience=current.audience),
+        ActivityDraft(
+            **{name: getattr(current, name) for name in (*SHARED, *TIMES)}, audience=current.audience
+        ),
         **values,
     )
     draft = checked(draft, now(), begins=draft.starts_at != current.starts_at)
@@ -235,13 +237,13 @@ async def write_changes(work: Work, ctx: Context, current: ActivityRow, wanted: 
         wanted.id,
     )
     if any(getattr(wanted, name) != getattr(current, name) for name in TOLD):
-        people = await seats.accounts_of(wanted.id)
-        await seats.tell(work, ctx, wanted, ActivityUpdateKind.CHANGED, people)
-    work.record(seats.event(Kind.ACTIVITY_CHANGED, wanted))
+        people = await sign_ups.accounts_signed_up(wanted.id)
+        await sign_ups.send_update(work, ctx, wanted, ActivityUpdateKind.CHANGED, people)
+    work.record(sign_ups.event(Kind.ACTIVITY_CHANGED, wanted))
     before = copy.copy(wanted)
-    await seats.move_up(work, ctx, wanted, at)
+    await sign_ups.move_up(work, ctx, wanted, at)
     if wanted != before:
-        await seats.keep(work, wanted)
+        await sign_ups.write_counters(work, wanted)
 
 
 async def refuse_too_small(wanted: ActivityRow) -> None:
@@ -271,7 +273,7 @@ async def cancel(
     Raises InvalidInput, NotFound, NotAllowed, Conflict (edited or cancelled meanwhile), RateLimited.
     """
     reason = mask(check_text("reason", reason, LONGEST_REASON))
-    row = await organised(ctx, "activity.cancel", activity_id)
+    row = await organised_by_viewer(ctx, "activity.cancel", activity_id)
     refuse_over(row)
 
     async def call_off(work: Work, current: ActivityRow) -> None:
@@ -285,26 +287,26 @@ async def cancel(
             at,
             current.id,
         )
-        people = await seats.accounts_of(current.id)
-        await seats.tell(work, ctx, current, ActivityUpdateKind.CANCELLED, people, note=reason)
-        work.record(seats.event(Kind.ACTIVITY_CANCELLED, current))
+        people = await sign_ups.accounts_signed_up(current.id)
+        await sign_ups.send_update(work, ctx, current, ActivityUpdateKind.CANCELLED, people, note=reason)
+        work.record(sign_ups.event(Kind.ACTIVITY_CANCELLED, current))
 
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "editActivity", EDITS_A_MINUTE, 60)
-        await each(work, row, version, extent, call_off)
-        await hosts.audited(ctx, "activity.cancel", row, detail=reason)
+        await change_each(work, row, version, extent, call_off)
+        await hosts.audit_act(ctx, "activity.cancel", row, detail=reason)
     return await reading.visible(ctx, activity_id)
 
 
 # Both
 
 
-async def organised(ctx: Context, action: str, activity_id: UUID) -> ActivityRow:
+async def organised_by_viewer(ctx: Context, action: str, activity_id: UUID) -> ActivityRow:
     """The activity, if the viewer organises it. Raises NotFound, NotAllowed, which is audited."""
     _ = ctx.account_id
     row = await reading.visible(ctx, activity_id)
     if not can_organise(ctx.viewer, row):
-        raise await hosts.refused(ctx, action, row.host_kind, row.community_id, row.host_id, row.id)
+        raise await hosts.refusal(ctx, action, row.host_kind, row.community_id, row.host_id, row.id)
     return row
 
 
@@ -315,7 +317,7 @@ def refuse_over(row: ActivityRow) -> None:
         raise NotAllowed("The activity is over")
 
 
-async def each(
+async def change_each(
     work: Work,
     row: ActivityRow,
     version: int,
@@ -327,8 +329,8 @@ async def each(
     Raises Conflict if it is another version by now.
     """
     ids = await reading.following_ids(row) if extent is Extent.FOLLOWING else [row.id]
-    await reminders.forget(ids)
-    rows: Sequence[ActivityRow] = [await seats.locked(id) for id in sorted(ids)]
+    await reminders.unschedule_reminders(ids)
+    rows: Sequence[ActivityRow] = [await sign_ups.locked(id) for id in sorted(ids)]
     for current in rows:
         if current.id == row.id and current.version != version:
             raise Conflict(CHANGED, row.id)

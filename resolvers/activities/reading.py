@@ -32,7 +32,7 @@ from subscriptions.events import Logged
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ActivityCriteria:
     """Which activities of a community; None is any. `at` divides the coming from the past."""
 
     at: datetime
@@ -81,7 +81,7 @@ async def following_ids(row: ActivityRow) -> list[UUID]:
 
 
 async def activities_of(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+    ctx: Context, communities: Sequence[CommunityRow], wanted: ActivityCriteria, args: PageArgs
 ) -> list[Page[ActivityRow]]:
     """A page of each community's activities that the viewer may see."""
     where = visible_to(ctx.viewer)

@@ -9,7 +9,7 @@ from models.base import now
 from models.storage.rows import columns, select
 from models.visibility import NOBODY
 from resolvers import jobs
-from resolvers.activities import seats
+from resolvers.activities import sign_ups
 from resolvers.context import Context, Services
 from subscriptions.work import Work
 
@@ -26,7 +26,7 @@ async def schedule(row: ActivityRow, at: datetime) -> None:
             await jobs.schedule(kind, row.id, row.starts_at - before)
 
 
-async def forget(activity_ids: Sequence[UUID]) -> None:
+async def unschedule_reminders(activity_ids: Sequence[UUID]) -> None:
     """Have nobody reminded. Call it before locking: a job locks itself and then its activity."""
     for activity_id in activity_ids:
         await jobs.unschedule(activity_id, *BEFORE)
@@ -36,7 +36,7 @@ async def forget(activity_ids: Sequence[UUID]) -> None:
 @jobs.does("ACTIVITY_REMIND_HOUR")
 async def remind(services: Services, work: Work, activity_id: UUID) -> None:
     """Remind those who come, unless it is cancelled or has begun; who only waits is not."""
-    row = await seats.locked(activity_id)
+    row = await sign_ups.locked(activity_id)
     if row.status is not ActivityStatus.SCHEDULED or now() >= row.starts_at:
         return
     coming = await select(
@@ -45,7 +45,7 @@ async def remind(services: Services, work: Work, activity_id: UUID) -> None:
         row.id,
         SignUpState.GOING,
     )
-    await seats.tell(
+    await sign_ups.send_update(
         work,
         Context(services, NOBODY),
         row,

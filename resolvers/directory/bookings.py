@@ -87,7 +87,7 @@ async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRo
                 *values.values(),
             )
             await add_step(work, ctx, row, BookingAction.BOOK)
-            work.record(await slots.changed(slot))
+            work.record(await slots.slot_changed(slot))
             if slot.starts_at - REMIND_BEFORE > now():
                 await jobs.schedule(REMIND, row.id, slot.starts_at - REMIND_BEFORE)
     return await visible(ctx, earlier or booking_id)
@@ -137,7 +137,7 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
     row = await visible(ctx, booking_id)
     own = row.account_id == account_id
     if not own and not bookings.can_serve(ctx.viewer, row.organisation_id):
-        raise await refused(ctx, "booking.callOff", row)
+        raise await refusal(ctx, "booking.callOff", row)
     reason = mask(check_text("reason", reason, LONGEST_NOTE, least=0 if own else 1))
     at = now()
     if own and row.starts_at <= at:
@@ -145,11 +145,11 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "cancelBooking", BOOKINGS_AN_HOUR * 3, 3600)
         slot = await give_place(row.slot_id)
-        await move(row, version, BookingState.CANCELLED, {BookingState.BOOKED})
+        await change_status(row, version, BookingState.CANCELLED, {BookingState.BOOKED})
         await add_step(work, ctx, row, BookingAction.CANCEL if own else BookingAction.CALL_OFF, reason)
-        work.record(await slots.changed(slot))
+        work.record(await slots.slot_changed(slot))
         if not own:
-            await audited(ctx, "booking.callOff", row, reason)
+            await audit_act(ctx, "booking.callOff", row, reason)
     return await visible(ctx, booking_id)
 
 
@@ -163,7 +163,7 @@ async def give_place(slot_id: UUID) -> SlotRow:
     return slot
 
 
-async def move(row: BookingRow, version: int, to: BookingState, of: set[BookingState]) -> None:
+async def change_status(row: BookingRow, version: int, to: BookingState, of: set[BookingState]) -> None:
     """Raises Conflict, and so undoes all, unless the booking is as it was read."""
     changed = await execute(
         "UPDATE booking SET state = ?, held_key = ?, version = version + 1"
@@ -178,7 +178,7 @@ async def move(row: BookingRow, version: int, to: BookingState, of: set[BookingS
         raise Conflict(CHANGED, row.id)
 
 
-async def mark(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> BookingRow:
+async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> BookingRow:
     """Say whether somebody came. For the office, from the beginning on; it may correct itself.
 
     Raises NotFound, NotAllowed, Conflict.
@@ -186,15 +186,15 @@ async def mark(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> B
     _ = ctx.account_id
     row = await visible(ctx, booking_id)
     if not bookings.can_serve(ctx.viewer, row.organisation_id):
-        raise await refused(ctx, "booking.mark", row)
+        raise await refusal(ctx, "booking.mark", row)
     to = BookingState.KEPT if kept else BookingState.MISSED
     if row.starts_at > now():
         raise Conflict("It has not begun yet", row.id)
     async with ctx.unit_of_work() as work:
         of = {BookingState.BOOKED, BookingState.KEPT, BookingState.MISSED} - {to}
-        await move(row, version, to, of)
+        await change_status(row, version, to, of)
         await add_step(work, ctx, row, BookingAction.KEEP if kept else BookingAction.MISS)
-        await audited(ctx, "booking.mark", row, to.value)
+        await audit_act(ctx, "booking.mark", row, to.value)
     return await visible(ctx, booking_id)
 
 
@@ -235,7 +235,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
         )
         for row in called_off:
             await add_step(work, ctx, row, BookingAction.CALL_OFF, reason)
-        work.record(await slots.changed(slot))
+        work.record(await slots.slot_changed(slot))
         await audit.record(
             ctx,
             "directory.withdrawSlot",
@@ -247,7 +247,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
     return await slots.visible(ctx, slot_id)
 
 
-async def refused(ctx: Context, action: str, row: BookingRow) -> NotAllowed:
+async def refusal(ctx: Context, action: str, row: BookingRow) -> NotAllowed:
     return await audit.refuse(
         ctx,
         action,
@@ -258,7 +258,7 @@ async def refused(ctx: Context, action: str, row: BookingRow) -> NotAllowed:
     )
 
 
-async def audited(ctx: Context, action: str, row: BookingRow, detail: str) -> None:
+async def audit_act(ctx: Context, action: str, row: BookingRow, detail: str) -> None:
     await audit.record(
         ctx,
         action,
@@ -413,7 +413,7 @@ async def holders_of(ctx: Context, rows: Sequence[BookingRow]) -> list[Neighbour
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BookingCriteria:
     """Which bookings; None is any."""
 
     states: frozenset[BookingState] | None = None
@@ -432,7 +432,7 @@ class Wanted:
 
 
 async def bookings_of_offices(
-    ctx: Context, organisations: Sequence[OrganisationRow], wanted: Wanted, args: PageArgs
+    ctx: Context, organisations: Sequence[OrganisationRow], wanted: BookingCriteria, args: PageArgs
 ) -> list[Page[BookingRow]]:
     """What is booked with each office, in the order of time; empty for who does not serve there."""
     served = {row.id for row in organisations if bookings.can_serve(ctx.viewer, row.id)}
@@ -448,7 +448,7 @@ async def bookings_of_offices(
 
 
 async def bookings_of_accounts(
-    ctx: Context, accounts: Sequence[AccountRow], wanted: Wanted, args: PageArgs
+    ctx: Context, accounts: Sequence[AccountRow], wanted: BookingCriteria, args: PageArgs
 ) -> list[Page[BookingRow]]:
     """What each account has booked, the latest time first; empty but for the viewer's own."""
     return await pages(
@@ -462,7 +462,7 @@ async def bookings_of_accounts(
     )
 
 
-async def followed(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     """The office whose bookings the viewer may follow. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     (office,) = await identity.organisations_by_id(ctx, [organisation_id])

@@ -49,7 +49,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EntryDraft:
     """What an entry says."""
 
     category: DirectoryCategory
@@ -79,7 +79,7 @@ class Draft:
 PLAIN = ("category", "name", "summary", "place", "estate_id", "building_id", "grid_id", "phone")
 
 
-async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str) -> EntryRow:
+async def create(ctx: Context, *, organisation_id: UUID, draft: EntryDraft, key: str) -> EntryRow:
     """Write an entry that only its organisation sees; with a key used before, the entry made then.
 
     Raises InvalidInput, NotFound, NotAllowed, RateLimited, and Conflict for a key that was used for something
@@ -110,13 +110,13 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: Draft, key: str)
                 f"INSERT INTO directory_entry ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                 *values.values(),
             )
-            await audited(ctx, "directory.create", organisation.community_id, organisation.id, entry_id)
+            await audit_act(ctx, "directory.create", organisation.community_id, organisation.id, entry_id)
     return await listing.visible(ctx, earlier or entry_id)
 
 
-async def edit(ctx: Context, *, entry_id: UUID, version: int, draft: Draft) -> EntryRow:
+async def edit(ctx: Context, *, entry_id: UUID, version: int, draft: EntryDraft) -> EntryRow:
     """Replace what an entry says. Raises InvalidInput, NotFound, NotAllowed, RateLimited, Conflict."""
-    row, organisation = await kept(ctx, entry_id, "directory.edit")
+    row, organisation = await editable(ctx, entry_id, "directory.edit")
     draft = await checked(ctx, organisation, draft)
     values = draft.columns()
     settings = ", ".join(f"{name} = ?" for name in values)
@@ -131,8 +131,8 @@ async def edit(ctx: Context, *, entry_id: UUID, version: int, draft: Draft) -> E
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audited(ctx, "directory.edit", row.community_id, row.organisation_id, row.id)
-        work.record(await told(Kind.ENTRY_CHANGED, row))
+        await audit_act(ctx, "directory.edit", row.community_id, row.organisation_id, row.id)
+        work.record(await event_of(Kind.ENTRY_CHANGED, row))
     return await listing.visible(ctx, entry_id)
 
 
@@ -143,12 +143,12 @@ async def set_published(ctx: Context, *, entry_id: UUID, version: int, on: bool)
     nothing. Raises NotFound, NotAllowed, RateLimited, Conflict.
     """
     action = "directory.publish" if on else "directory.withdraw"
-    row, _ = await kept(ctx, entry_id, action)
+    row, _ = await editable(ctx, entry_id, action)
     if row.published == on:
         return row
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "keepDirectory", CHANGES_AN_HOUR, 3600)
-        before = await told(Kind.ENTRY_WITHDRAWN, row)
+        before = await event_of(Kind.ENTRY_WITHDRAWN, row)
         changed = await execute(
             "UPDATE directory_entry SET published_at = ?, scope_id = ?, version = version + 1"
             " WHERE id = ? AND version = ? RETURNING id",
@@ -159,8 +159,8 @@ async def set_published(ctx: Context, *, entry_id: UUID, version: int, on: bool)
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audited(ctx, action, row.community_id, row.organisation_id, row.id)
-        work.record(await told(Kind.ENTRY_PUBLISHED, row) if on else before)
+        await audit_act(ctx, action, row.community_id, row.organisation_id, row.id)
+        work.record(await event_of(Kind.ENTRY_PUBLISHED, row) if on else before)
     return await listing.visible(ctx, entry_id)
 
 
@@ -174,23 +174,23 @@ async def kept_by(ctx: Context, organisation_id: UUID, action: str) -> Organisat
     if organisation is None or not ctx.viewer.belongs_to(organisation.community_id):
         raise NotFound
     if not entries.can_keep(ctx.viewer, organisation.id):
-        raise await refused(ctx, action, organisation.community_id, organisation.id)
+        raise await refusal(ctx, action, organisation.community_id, organisation.id)
     return organisation
 
 
-async def kept(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow, OrganisationRow]:
+async def editable(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow, OrganisationRow]:
     """The entry and its organisation, for who keeps it. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await listing.visible(ctx, entry_id)
     if not entries.can_keep(ctx.viewer, row.organisation_id):
-        raise await refused(ctx, action, row.community_id, row.organisation_id, row.id)
+        raise await refusal(ctx, action, row.community_id, row.organisation_id, row.id)
     (organisation,) = await identity.organisations_by_id(ctx, [row.organisation_id])
     if organisation is None:
         raise NotFound
     return row, organisation
 
 
-async def refused(
+async def refusal(
     ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID | None = None
 ) -> NotAllowed:
     return await audit.refuse(
@@ -203,7 +203,7 @@ async def refused(
     )
 
 
-async def audited(
+async def audit_act(
     ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID, detail: str = ""
 ) -> None:
     await audit.record(
@@ -219,7 +219,7 @@ async def audited(
 # What is told
 
 
-async def told(kind: Kind, row: EntryRow) -> Event:
+async def event_of(kind: Kind, row: EntryRow) -> Event:
     """What happened to an entry, for whoever sees it now; call it while that is true of the row stored."""
     (seen,) = await listing.by_ids([row.id], entries.shown(now()))
     return event(kind, row, shown=seen is not None)
@@ -253,7 +253,7 @@ async def of_organisation(organisation_id: UUID, where: Where = EVERYTHING) -> l
 # What may be said
 
 
-async def checked(ctx: Context, organisation: OrganisationRow, draft: Draft) -> Draft:
+async def checked(ctx: Context, organisation: OrganisationRow, draft: EntryDraft) -> EntryDraft:
     """The draft as it is kept. Raises InvalidInput."""
     if draft.category not in OFFERED.get(organisation.kind, frozenset()):
         raise InvalidInput(category="This organisation offers nothing of this category")
@@ -276,7 +276,7 @@ async def checked(ctx: Context, organisation: OrganisationRow, draft: Draft) -> 
     )
 
 
-async def check_place(ctx: Context, community_id: UUID, draft: Draft) -> None:
+async def check_place(ctx: Context, community_id: UUID, draft: EntryDraft) -> None:
     if draft.estate_id and draft.building_id:
         raise InvalidInput(placeId="Give one of a building and an estate")
     places: list[Any] = [

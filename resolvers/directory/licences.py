@@ -103,7 +103,7 @@ async def submit(
                 *values.values(),
             )
             await add_step(work, ctx, row, LicenceAction.SUBMIT)
-            await entries.audited(ctx, "licence.submit", row.community_id, row.organisation_id, row.id)
+            await entries.audit_act(ctx, "licence.submit", row.community_id, row.organisation_id, row.id)
     return await visible(ctx, earlier or licence_id)
 
 
@@ -115,12 +115,12 @@ async def decide(
     Raises InvalidInput (a rejection without a reason), NotFound, NotAllowed, Conflict (it is decided).
     """
     action = LicenceAction.APPROVE if approve else LicenceAction.REJECT
-    return await move(ctx, licence_id, version, LicenceState.PENDING, action, reason)
+    return await change_status(ctx, licence_id, version, LicenceState.PENDING, action, reason)
 
 
 async def revoke(ctx: Context, *, licence_id: UUID, version: int, reason: str) -> LicenceRow:
     """Take back an approval: what the merchant offers is seen no more. Raises as `decide`."""
-    return await move(ctx, licence_id, version, LicenceState.APPROVED, LicenceAction.REVOKE, reason)
+    return await change_status(ctx, licence_id, version, LicenceState.APPROVED, LicenceAction.REVOKE, reason)
 
 
 LEADS_TO = {
@@ -130,7 +130,7 @@ LEADS_TO = {
 }
 
 
-async def move(
+async def change_status(
     ctx: Context, licence_id: UUID, version: int, before: LicenceState, action: LicenceAction, reason: str
 ) -> LicenceRow:
     row = await checked_by_viewer(ctx, licence_id, f"licence.{action.value.lower()}")
@@ -190,11 +190,11 @@ async def checked_by_viewer(ctx: Context, licence_id: UUID, action: str) -> Lice
     _ = ctx.account_id
     row = await visible(ctx, licence_id)
     if not licences.can_license(ctx.viewer, row.community_id):
-        raise await refused(ctx, action, row.community_id, row.id)
+        raise await refusal(ctx, action, row.community_id, row.id)
     return row
 
 
-async def refused(
+async def refusal(
     ctx: Context, action: str, community_id: UUID, subject_id: UUID | None = None
 ) -> NotAllowed:
     return await audit.refuse(
@@ -336,7 +336,7 @@ async def visible(ctx: Context, licence_id: UUID) -> LicenceRow:
     return row
 
 
-async def followed(ctx: Context, organisation_id: UUID) -> OrganisationRow:
+async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     """The office in which the viewer follows licences: the merchant's own, or one that checks them.
 
     Raises Unauthenticated, NotFound, NotAllowed.
@@ -348,7 +348,7 @@ async def followed(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     if not any(
         has_power(ctx.viewer, office.id, power) for power in (Power.KEEP_DIRECTORY, Power.LICENSE_MERCHANTS)
     ):
-        raise await refused(ctx, "licence.follow", office.community_id, office.id)
+        raise await refusal(ctx, "licence.follow", office.community_id, office.id)
     return office
 
 

@@ -73,7 +73,7 @@ async def entries_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Ent
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DirectoryCriteria:
     """Which entries of a community; None is any."""
 
     categories: frozenset[DirectoryCategory] | None = None
@@ -85,18 +85,18 @@ class Wanted:
         if self.categories is not None:
             found &= Where("t.category IN (?)", (sorted(self.categories),))
         if self.name is not None:
-            found &= holding("t.name", check_text("name", self.name, LONGEST_SEARCH))
+            found &= containing_text("t.name", check_text("name", self.name, LONGEST_SEARCH))
         return found
 
 
-def holding(column: str, text: str) -> Where:
+def containing_text(column: str, text: str) -> Where:
     """The rows whose `column` holds `text`."""
     pattern = re.sub(r"([%_\\])", r"\\\1", text.lower())
     return Where(f"lower({column}) LIKE ? ESCAPE '\\'", (f"%{pattern}%",))
 
 
 async def directory_of(
-    ctx: Context, communities: Sequence[CommunityRow], wanted: Wanted, args: PageArgs
+    ctx: Context, communities: Sequence[CommunityRow], wanted: DirectoryCriteria, args: PageArgs
 ) -> list[Page[EntryRow]]:
     """What each community's organisations offer, what is near the viewer's home before the rest.
 
@@ -112,7 +112,7 @@ async def directory_of(
             (entries.elsewhere(ctx.viewer), FAR, share_of(args, FAR, before=NEAR, after=None)),
         )
     ]
-    return [joined(near, far, args) for near, far in zip(*parts, strict=True)]
+    return [joined_page(near, far, args) for near, far in zip(*parts, strict=True)]
 
 
 async def part_of(
@@ -149,7 +149,7 @@ def is_of(cursor: str, order: Order) -> bool:
     return True
 
 
-def joined(near: Page[EntryRow], far: Page[EntryRow], args: PageArgs) -> Page[EntryRow]:
+def joined_page(near: Page[EntryRow], far: Page[EntryRow], args: PageArgs) -> Page[EntryRow]:
     """One page of the two parts' pages."""
     items, cursors = near.items + far.items, [*near.cursors, *far.cursors]
     more = len(items) > args.size

@@ -37,7 +37,7 @@ CHANGED = "The offer has been changed or has ended meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class OfferDraft:
     """What an offer says."""
 
     title: str
@@ -47,13 +47,13 @@ class Draft:
     ends_at: datetime
 
 
-async def create(ctx: Context, *, entry_id: UUID, draft: Draft, key: str) -> OfferRow:
+async def create(ctx: Context, *, entry_id: UUID, draft: OfferDraft, key: str) -> OfferRow:
     """Offer something; with a key used before, the offer made then.
 
     Raises InvalidInput, NotFound, NotAllowed, RateLimited, and Conflict for a key that was used for something
     else.
     """
-    entry, _ = await keeping.kept(ctx, entry_id, "offer.create")
+    entry, _ = await keeping.editable(ctx, entry_id, "offer.create")
     draft = checked(draft)
     offer_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -76,17 +76,17 @@ async def create(ctx: Context, *, entry_id: UUID, draft: Draft, key: str) -> Off
                 *values.values(),
             )
             await keep_time(row)
-            await keeping.audited(ctx, "offer.create", row.community_id, row.organisation_id, row.id)
-            work.record(await told(Kind.OFFER_PUBLISHED, row))
+            await keeping.audit_act(ctx, "offer.create", row.community_id, row.organisation_id, row.id)
+            work.record(await event_of(Kind.OFFER_PUBLISHED, row))
     return await visible(ctx, earlier or offer_id)
 
 
-async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: Draft) -> OfferRow:
+async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: OfferDraft) -> OfferRow:
     """Replace what an offer says, while it has not ended.
 
     Raises InvalidInput, NotFound, NotAllowed, RateLimited, Conflict.
     """
-    row, _ = await kept(ctx, offer_id, "offer.edit")
+    row, _ = await editable(ctx, offer_id, "offer.edit")
     draft = checked(draft)
     after = replace(row, **asdict(draft))
     settings = ", ".join(f"{name} = ?" for name in asdict(draft))
@@ -94,23 +94,25 @@ async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: Draft) -> O
         await limits.check_rate(ctx, "editOffer", OFFERS_A_DAY * 3, 86400)
         # Before the offer is locked: a job locks itself and then its offer.
         await jobs.unschedule(row.id, BEGIN, END)
-        before = await told(Kind.OFFER_ENDED, row)
+        before = await event_of(Kind.OFFER_ENDED, row)
         await change(row, version, f"{settings}, version = version + 1", *asdict(draft).values())
         await keep_time(after)
-        await keeping.audited(ctx, "offer.edit", row.community_id, row.organisation_id, row.id)
+        await keeping.audit_act(ctx, "offer.edit", row.community_id, row.organisation_id, row.id)
         at = now()
-        work.record(before if row.runs(at) and not after.runs(at) else await told(Kind.OFFER_CHANGED, after))
+        work.record(
+            before if row.runs(at) and not after.runs(at) else await event_of(Kind.OFFER_CHANGED, after)
+        )
     return await visible(ctx, offer_id)
 
 
 async def withdraw(ctx: Context, *, offer_id: UUID, version: int) -> OfferRow:
     """End an offer before its time. Raises NotFound, NotAllowed, Conflict."""
-    row, _ = await kept(ctx, offer_id, "offer.withdraw")
+    row, _ = await editable(ctx, offer_id, "offer.withdraw")
     async with ctx.unit_of_work() as work:
         await jobs.unschedule(row.id, BEGIN, END)
-        before = await told(Kind.OFFER_ENDED, row)
+        before = await event_of(Kind.OFFER_ENDED, row)
         await change(row, version, "withdrawn_at = ?, version = version + 1", now())
-        await keeping.audited(ctx, "offer.withdraw", row.community_id, row.organisation_id, row.id)
+        await keeping.audit_act(ctx, "offer.withdraw", row.community_id, row.organisation_id, row.id)
         work.record(before)
     return await visible(ctx, offer_id)
 
@@ -129,15 +131,15 @@ async def change(row: OfferRow, version: int, settings: str, *values: object) ->
         raise Conflict(CHANGED, row.id)
 
 
-async def kept(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow, EntryRow]:
+async def editable(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow, EntryRow]:
     """The offer and its entry, for who keeps it. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await visible(ctx, offer_id)
-    entry, _ = await keeping.kept(ctx, row.entry_id, action)
+    entry, _ = await keeping.editable(ctx, row.entry_id, action)
     return row, entry
 
 
-def checked(draft: Draft) -> Draft:
+def checked(draft: OfferDraft) -> OfferDraft:
     if not now() < draft.ends_at > draft.starts_at:
         raise InvalidInput(validUntil="Must be later than the start, and in the future")
     if draft.ends_at > max(draft.starts_at, now()) + LONGEST or draft.starts_at > now() + LONGEST:
@@ -157,7 +159,7 @@ async def keep_time(row: OfferRow) -> None:
     await jobs.schedule(END, row.id, row.ends_at)
 
 
-async def told(kind: Kind, row: OfferRow) -> Event:
+async def event_of(kind: Kind, row: OfferRow) -> Event:
     """What happened to an offer, for whoever sees it now."""
     at = now()
     (shown,) = await listing.by_ids([row.entry_id], entries.shown(at))
@@ -181,7 +183,7 @@ def event(kind: Kind, row: OfferRow, shown: EntryRow | None) -> Event:
 async def begin(_services: Services, work: Work, offer_id: UUID) -> None:
     (row,) = await by_ids([offer_id])
     if row and row.runs(now()):
-        work.record(await told(Kind.OFFER_PUBLISHED, row))
+        work.record(await event_of(Kind.OFFER_PUBLISHED, row))
 
 
 @jobs.does(END)

@@ -78,8 +78,8 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
                 f"INSERT INTO entry_rating ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                 *values.values(),
             )
-            await count(entry.id, stars, 1)
-            await tell(work, row)
+            await count_rating(entry.id, stars, 1)
+            await record_events(work, row)
         elif (before.stars, before.body) != (stars, body):
             await execute(
                 "UPDATE entry_rating SET stars = ?, body = ?, edited_at = ?, version = version + 1"
@@ -90,8 +90,8 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
                 before.id,
             )
             if before.hidden_at is None:
-                await count(entry.id, stars - before.stars, 0)
-                await tell(work, before)
+                await count_rating(entry.id, stars - before.stars, 0)
+                await record_events(work, before)
     return await visible(ctx, before.id if before else rating_id)
 
 
@@ -104,12 +104,12 @@ async def reply(ctx: Context, *, rating_id: UUID, version: int, body: str) -> Ra
     _ = ctx.account_id
     row = await visible(ctx, rating_id)
     if not entries.can_keep(ctx.viewer, row.organisation_id):
-        raise await keeping.refused(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
+        raise await keeping.refusal(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
     body = mask(check_text("body", body, LONGEST_BODY))
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "replyToRating", 3 * RATINGS_AN_HOUR, 3600)
         await change(row, version, "reply = ?, replied_at = ?", body, now())
-        await keeping.audited(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
+        await keeping.audit_act(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
         if row.reply is None:
             await tell_author(work, ctx, row)
         if row.hidden_at is None:
@@ -141,7 +141,7 @@ async def set_hidden(
         await lock(row.entry_id)
         await change(row, version, "hidden_at = ?, hidden_reason = ?", now() if hidden else None, reason)
         sign = -1 if hidden else 1
-        await count(row.entry_id, sign * row.stars, sign)
+        await count_rating(row.entry_id, sign * row.stars, sign)
         await audit.record(
             ctx,
             "rating.hide" if hidden else "rating.show",
@@ -150,7 +150,7 @@ async def set_hidden(
             subject_id=row.id,
             detail=reason,
         )
-        await tell(work, row)
+        await record_events(work, row)
         if hidden:
             await tell_author(work, ctx, row)
     return await visible(ctx, rating_id)
@@ -175,7 +175,7 @@ async def lock(entry_id: UUID) -> None:
     )
 
 
-async def count(entry_id: UUID, stars: int, one: int) -> None:
+async def count_rating(entry_id: UUID, stars: int, one: int) -> None:
     await execute(
         "UPDATE directory_entry SET rating_sum = rating_sum + ?, rating_count = rating_count + ?"
         " WHERE id = ? RETURNING id",
@@ -206,7 +206,7 @@ def event(row: RatingRow) -> Event:
     )
 
 
-async def tell(work: Work, row: RatingRow) -> None:
+async def record_events(work: Work, row: RatingRow) -> None:
     """The rating to the members, and the entry's figures to all who see it."""
     (shown,) = await listing.by_ids([row.entry_id], entries.shown(now()))
     audience = entries.audience(shown) if shown else frozenset({row.organisation_id})

@@ -53,7 +53,7 @@ async def plan(
     On a date with opening hours of its own only what fits in these. Times that are there already, and
     those in the past, are left as they are. Raises InvalidInput, NotFound, NotAllowed, RateLimited.
     """
-    row, _ = await keeping.kept(ctx, entry_id, "directory.planSlots")
+    row, _ = await keeping.editable(ctx, entry_id, "directory.planSlots")
     if not 0 <= (last - first).days < MOST_DAYS:
         raise InvalidInput(toDate=f"From 1 to {MOST_DAYS} days")
     if not 1 <= len(weekly) <= MOST_PLANS:
@@ -62,11 +62,11 @@ async def plan(
         check_capacity(number.capacity)
         if not 5 <= number.minutes <= LONGEST.total_seconds() // 60:
             raise InvalidInput(minutes="From 5 minutes to 12 hours")
-    times = list(planned(row.opening, first, last, weekly))
+    times = list(times_of_plan(row.opening, first, last, weekly))
     return await open_times(ctx, row, times)
 
 
-def planned(hours: Hours, first: date, last: date, weekly: Sequence[Weekly]) -> Iterator[Time]:
+def times_of_plan(hours: Hours, first: date, last: date, weekly: Sequence[Weekly]) -> Iterator[Time]:
     """The times of a weekly plan, in their order within each day."""
     for number in range((last - first).days + 1):
         day = first + number * DAY
@@ -84,7 +84,7 @@ def planned(hours: Hours, first: date, last: date, weekly: Sequence[Weekly]) -> 
 
 async def add(ctx: Context, *, entry_id: UUID, times: Sequence[Time]) -> tuple[EntryRow, int]:
     """Open these times; how many are new. Raises InvalidInput, NotFound, NotAllowed, RateLimited."""
-    row, _ = await keeping.kept(ctx, entry_id, "directory.addSlots")
+    row, _ = await keeping.editable(ctx, entry_id, "directory.addSlots")
     if not times:
         raise InvalidInput(slots="Must not be empty")
     at = now()
@@ -131,14 +131,14 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
                 )
             )
         if added:
-            await keeping.audited(
+            await keeping.audit_act(
                 ctx, "directory.openSlots", row.community_id, row.organisation_id, row.id, f"{added}"
             )
-            work.record(await keeping.told(Kind.ENTRY_CHANGED, row))
+            work.record(await keeping.event_of(Kind.ENTRY_CHANGED, row))
     return await listing.visible(ctx, row.id), added
 
 
-async def changed(slot: SlotRow) -> Event:
+async def slot_changed(slot: SlotRow) -> Event:
     """That more or fewer places are left in a slot, for whoever sees its entry."""
     (shown,) = await listing.by_ids([slot.entry_id], entries.shown(now()))
     return Event(

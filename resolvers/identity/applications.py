@@ -27,7 +27,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import visible_homes_by_id
-from resolvers.identity.residencies import record, refusal
+from resolvers.identity.residencies import audit_act, refusal
 from resolvers.limits import check_rate
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -42,7 +42,7 @@ BATCH = 500
 
 
 @dataclass(slots=True)
-class Claimed:
+class DecidedApplication:
     """A pending application that the transaction under way has decided."""
 
     id: UUID
@@ -166,7 +166,7 @@ async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
     if not can_withdraw(ctx.viewer, row):
         raise NotAllowed
     async with ctx.unit_of_work():
-        claimed = await claim(
+        claimed = await decide_pending(
             Where("id = ?", (row.id,)), ApplicationStatus.WITHDRAWN, decided_by=ctx.account_id
         )
         await forget(claimed)
@@ -188,7 +188,7 @@ async def approve(ctx: Context, *, application_id: UUID, version: int) -> Applic
         which = Where("id = ? AND version = ?", (row.id, version))
         if not await admit(work, ctx, which, decided_by=ctx.account_id):
             raise Conflict("It has been decided or has changed meanwhile", row.id)
-        await record(ctx, "approveResidency", row)
+        await audit_act(ctx, "approveResidency", row)
     return await application(row.id)
 
 
@@ -201,7 +201,7 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
     row = await application_to_decide(ctx, application_id, "rejectResidency")
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work() as work:
-        claimed = await claim(
+        claimed = await decide_pending(
             Where("id = ? AND version = ?", (row.id, version)),
             ApplicationStatus.REJECTED,
             decided_by=ctx.account_id,
@@ -210,8 +210,8 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
         if not claimed:
             raise Conflict("It has been decided or has changed meanwhile", row.id)
         await forget(claimed)
-        await tell(work, ctx, claimed)
-        await record(ctx, "rejectResidency", row)
+        await notify_applicants(work, ctx, claimed)
+        await audit_act(ctx, "rejectResidency", row)
     return await application(row.id)
 
 
@@ -258,14 +258,14 @@ async def admit(
     *,
     decided_by: UUID | None,
     relations: Mapping[UUID, Relation] | None = None,
-) -> list[Claimed]:
+) -> list[DecidedApplication]:
     """Approve the pending applications that `which` names, in the caller's transaction.
 
     The account keeps the sealed name and document, the application does not. Returns what was
     approved; `relations` are the register's, which go before the applicants'. Raises Conflict for an
     account that was verified with another document meanwhile: one account is one person.
     """
-    claimed = await claim(which, ApplicationStatus.APPROVED, decided_by=decided_by)
+    claimed = await decide_pending(which, ApplicationStatus.APPROVED, decided_by=decided_by)
     if not claimed:
         return []
     verified = await execute(
@@ -283,16 +283,16 @@ async def admit(
         item.relation = (relations or {}).get(item.id, item.relation)
     await move_in(claimed, approved_by=decided_by)
     work.record(*(Event(STANDING, Kind.STANDING_CHANGED, account_id) for account_id in accounts_in(claimed)))
-    await tell(work, ctx, claimed)
+    await notify_applicants(work, ctx, claimed)
     return claimed
 
 
-async def claim(
+async def decide_pending(
     which: Where, status: ApplicationStatus, *, decided_by: UUID | None, reason: str = ""
-) -> list[Claimed]:
+) -> list[DecidedApplication]:
     """Decide the pending applications that `which` names; of two deciders one gets each."""
     return await select(
-        Claimed,
+        DecidedApplication,
         "UPDATE residency_application SET status = ?, decided_at = ?, decided_by_id = ?, reason = ?,"
         f" version = version + 1 WHERE ({which.text}) AND status = 'PENDING'"
         " RETURNING id, account_id, community_id, home_id, relation",
@@ -304,7 +304,7 @@ async def claim(
     )
 
 
-async def forget(claimed: Sequence[Claimed]) -> None:
+async def forget(claimed: Sequence[DecidedApplication]) -> None:
     """Delete what decided applications held of personal data."""
     await execute(
         "UPDATE residency_application SET real_name_sealed = NULL, document_sealed = NULL,"
@@ -313,7 +313,7 @@ async def forget(claimed: Sequence[Claimed]) -> None:
     )
 
 
-async def move_in(claimed: Sequence[Claimed], *, approved_by: UUID | None) -> None:
+async def move_in(claimed: Sequence[DecidedApplication], *, approved_by: UUID | None) -> None:
     """Open a residency for each, except for who lives there already."""
     current = await select(
         LivesAt,
@@ -336,11 +336,11 @@ async def move_in(claimed: Sequence[Claimed], *, approved_by: UUID | None) -> No
         )
 
 
-def accounts_in(claimed: Sequence[Claimed]) -> list[UUID]:
+def accounts_in(claimed: Sequence[DecidedApplication]) -> list[UUID]:
     return list(dict.fromkeys(item.account_id for item in claimed))
 
 
-async def tell(work: Work, ctx: Context, claimed: Sequence[Claimed]) -> None:
+async def notify_applicants(work: Work, ctx: Context, claimed: Sequence[DecidedApplication]) -> None:
     """Put the decision into each applicant's inbox."""
     for item in claimed:
         await notify(

@@ -24,7 +24,7 @@ class Authored(Protocol):
 
 
 @dataclass(slots=True)
-class Fact:
+class FaceFact:
     """An account's name with one of its homes, or one of its offices, in a community."""
 
     account_id: UUID
@@ -84,11 +84,11 @@ FACES = (
 )
 
 
-def precedence(fact: Fact) -> tuple[str, int]:
+def face_precedence(fact: FaceFact) -> tuple[str, int]:
     return fact.place or "", RANKS[fact.role or Role.ADMIN]
 
 
-def office_of(fact: Fact) -> NeighbourOffice | None:
+def office_of(fact: FaceFact) -> NeighbourOffice | None:
     if fact.organisation_id is None or fact.role is None:
         return None
     return NeighbourOffice(fact.organisation_id, fact.place or "", fact.role)
@@ -103,16 +103,18 @@ async def faces(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, dict[UUID, Nei
         return {}
     accounts = set[UUID]().union(*asked.values())
     communities = list(asked)
-    facts = await select(Fact, FACES, communities, accounts, accounts, communities)
+    facts = await select(FaceFact, FACES, communities, accounts, accounts, communities)
     known = at_home(asked, [fact for fact in facts if fact.role is None])
     # Of several offices, as of several homes, the same one is shown every time.
-    for fact in sorted([fact for fact in facts if fact.role], key=precedence, reverse=True):
+    for fact in sorted([fact for fact in facts if fact.role], key=face_precedence, reverse=True):
         if fact.community_id and (face := known[fact.community_id].get(fact.account_id)):
             face.office = office_of(fact)
     return known
 
 
-def at_home(asked: Mapping[UUID, set[UUID]], facts: Iterable[Fact]) -> dict[UUID, dict[UUID, NeighbourRow]]:
+def at_home(
+    asked: Mapping[UUID, set[UUID]], facts: Iterable[FaceFact]
+) -> dict[UUID, dict[UUID, NeighbourRow]]:
     """The faces without offices."""
     known: dict[UUID, dict[UUID, NeighbourRow]] = {community_id: {} for community_id in asked}
     # Of who may be asked for where they do not live.

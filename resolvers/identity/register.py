@@ -72,7 +72,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RegisterLine:
     """A good line: a home, and who lives there unless nobody is known to."""
 
     number: int
@@ -82,11 +82,11 @@ class Line:
 
 
 @dataclass(slots=True)
-class File:
+class RegisterFile:
     """What a file says, as far as it can be accepted."""
 
     rows_read: int = 0
-    lines: list[Line] = field(default_factory=list)
+    lines: list[RegisterLine] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
 
     def refuse(self, line: int, column: str | None, message: str) -> None:
@@ -94,7 +94,7 @@ class File:
 
 
 @dataclass(slots=True)
-class Named:
+class NamedPlace:
     id: UUID
     parent: UUID
     name: str
@@ -110,7 +110,7 @@ class KnownHome:
 
 
 @dataclass(slots=True)
-class Entry:
+class RegisterEntry:
     home_id: UUID
     document_index: str
     phone_index: str | None
@@ -185,10 +185,10 @@ async def import_households(
 # Reading the file
 
 
-def read_file(keys: Keys, text: str) -> File:
+def read_file(keys: Keys, text: str) -> RegisterFile:
     """Raises InvalidInput for a file without the columns that every line needs."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    file = File()
+    file = RegisterFile()
     try:
         names = columns_of(next(reader, []))
         areas: dict[Place, tuple[int, int]] = {}
@@ -211,7 +211,7 @@ def read_file(keys: Keys, text: str) -> File:
 
 def columns_of(header: Sequence[str]) -> list[str | None]:
     known = {name: column for column, names in HEADERS.items() for name in names}
-    found = [known.get(re.sub(r"\(.*", "", normal(cell)).strip().casefold()) for cell in header]
+    found = [known.get(re.sub(r"\(.*", "", normalised_text(cell)).strip().casefold()) for cell in header]
     missing = [column for column in HEADERS if column not in found and column not in OPTIONAL]
     if missing:
         raise InvalidInput(csv=f"Columns missing: {', '.join(HEADERS[name][0] for name in missing)}")
@@ -220,24 +220,24 @@ def columns_of(header: Sequence[str]) -> list[str | None]:
     return found
 
 
-def read_line(keys: Keys, number: int, cells: dict[str | None, str]) -> Line:
+def read_line(keys: Keys, number: int, cells: dict[str | None, str]) -> RegisterLine:
     place = (
-        cell(cells, "estate", 80),
-        cell(cells, "building", 40),
-        re.sub(r"单元$", "", cell(cells, "unit", 20, least=0)),
-        re.sub(r"室$", "", cell(cells, "number", 20)),
+        read_cell(cells, "estate", 80),
+        read_cell(cells, "building", 40),
+        re.sub(r"单元$", "", read_cell(cells, "unit", 20, least=0)),
+        re.sub(r"室$", "", read_cell(cells, "number", 20)),
     )
-    area = area_cm2(cell(cells, "area", 20))
-    name, document = cell(cells, "name", 60, least=0), cell(cells, "document", 40, least=0)
+    area = area_cm2(read_cell(cells, "area", 20))
+    name, document = read_cell(cells, "name", 60, least=0), read_cell(cells, "document", 40, least=0)
     if not name and not document:
-        return Line(number, place, area, None)
-    relation = RELATION_NAMES.get(cell(cells, "relation", 20).casefold())
+        return RegisterLine(number, place, area, None)
+    relation = RELATION_NAMES.get(read_cell(cells, "relation", 20).casefold())
     if relation is None:
         raise BadCell("relation", "Is none of 业主, 共有人, 家属, 租户")
-    name = cell(cells, "name", 60, least=2)
-    phone = cell(cells, "phone", 40, least=0)
+    name = read_cell(cells, "name", 60, least=2)
+    phone = read_cell(cells, "phone", 40, least=0)
     index = keys.index(privacy.DOCUMENT, normalised("document", privacy.normal_document, document))
-    return Line(
+    return RegisterLine(
         number,
         place,
         area,
@@ -251,7 +251,7 @@ def read_line(keys: Keys, number: int, cells: dict[str | None, str]) -> Line:
 
 
 def check_consistent(
-    line: Line, areas: dict[Place, tuple[int, int]], people: dict[tuple[Place, str], int]
+    line: RegisterLine, areas: dict[Place, tuple[int, int]], people: dict[tuple[Place, str], int]
 ) -> None:
     """Raises BadCell if an earlier line says something else of the home, or the same of the person."""
     area, first = areas.setdefault(line.place, (line.area_cm2, line.number))
@@ -263,9 +263,11 @@ def check_consistent(
             raise BadCell("document", f"Is on line {first} for the same home already")
 
 
-def cell(cells: dict[str | None, str], column: str, most: int, *, least: int = 1) -> str:
+def read_cell(cells: dict[str | None, str], column: str, most: int, *, least: int = 1) -> str:
     try:
-        return check_text(column, normal(cells.get(column, "")).replace("\n", " "), most, least=least)
+        return check_text(
+            column, normalised_text(cells.get(column, "")).replace("\n", " "), most, least=least
+        )
     except InvalidInput as error:
         raise BadCell(column, error.fields[column]) from None
 
@@ -292,14 +294,16 @@ def area_cm2(text: str) -> int:
     return int(area * 10_000)
 
 
-def normal(text: str) -> str:
+def normalised_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
 # Keeping it
 
 
-async def keep_homes(community_id: UUID, lines: Sequence[Line]) -> tuple[dict[Place, UUID], set[int], int]:
+async def keep_homes(
+    community_id: UUID, lines: Sequence[RegisterLine]
+) -> tuple[dict[Place, UUID], set[int], int]:
     """Make what is missing of the lines' places, and set the areas.
 
     Returns the homes' ids, the numbers of the lines that changed something, and how many homes are new.
@@ -323,7 +327,7 @@ async def keep_homes(community_id: UUID, lines: Sequence[Line]) -> tuple[dict[Pl
     rows = [
         (new_id(), at, community_id, *spot, areas[place]) for spot, place in spots.items() if place in changed
     ]
-    for values, params in batches(rows):
+    for values, params in statement_batches(rows):
         await execute(
             "INSERT INTO home (id, created_at, community_id, building_id, unit, number, area_cm2)"
             f" VALUES {values} ON CONFLICT (building_id, unit, number)"
@@ -364,14 +368,14 @@ async def keep_named(
     if table == "estate":
         listed += ", address"
         rows = [(*row, "") for row in rows]
-    for values, params in batches(rows):
+    for values, params in statement_batches(rows):
         await execute(
             f"INSERT INTO {table} (id, created_at, {listed}) VALUES {values}"
             f" ON CONFLICT ({parent}, name) DO NOTHING",
             *params,
         )
     found = await select(
-        Named,
+        NamedPlace,
         f"SELECT t.id, t.{parent} AS parent, t.name FROM {table} t WHERE t.{parent} IN (?)",
         {pair[0] for pair in wanted},
     )
@@ -379,14 +383,16 @@ async def keep_named(
 
 
 async def keep_entries(
-    ctx: Context, community_id: UUID, lines: Sequence[Line], homes: dict[Place, UUID]
+    ctx: Context, community_id: UUID, lines: Sequence[RegisterLine], homes: dict[Place, UUID]
 ) -> set[int]:
     """Bring the register's entries to what the lines say; returns the numbers of those that changed it."""
     keys = ctx.services.keys
     entries = await select(
-        Entry, f"SELECT {columns(Entry)} FROM household_entry t WHERE t.community_id = ?", community_id
+        RegisterEntry,
+        f"SELECT {columns(RegisterEntry)} FROM household_entry t WHERE t.community_id = ?",
+        community_id,
     )
-    changed = await asyncio.to_thread(changes, keys, entries, lines, homes)
+    changed = await asyncio.to_thread(changed_entries, keys, entries, lines, homes)
     at = now()
     rows = [
         (
@@ -402,7 +408,7 @@ async def keep_entries(
         )
         for line, person, sealed in changed
     ]
-    for values, params in batches(rows):
+    for values, params in statement_batches(rows):
         await execute(
             "INSERT INTO household_entry (id, created_at, community_id, home_id, relation,"
             f" real_name_sealed, document_index, phone_index, imported_by_id) VALUES {values}"
@@ -414,9 +420,9 @@ async def keep_entries(
     return {line.number for line, _, _ in changed}
 
 
-def changes(
-    keys: Keys, entries: Sequence[Entry], lines: Sequence[Line], homes: dict[Place, UUID]
-) -> list[tuple[Line, Person, str]]:
+def changed_entries(
+    keys: Keys, entries: Sequence[RegisterEntry], lines: Sequence[RegisterLine], homes: dict[Place, UUID]
+) -> list[tuple[RegisterLine, Person, str]]:
     """The lines that say something new of a person, with the name sealed."""
     known = {(entry.home_id, entry.document_index): entry for entry in entries}
     changed = []
@@ -434,7 +440,7 @@ def changes(
     return changed
 
 
-def batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
+def statement_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
     """The VALUES and the parameters of as many statements as the rows need."""
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]

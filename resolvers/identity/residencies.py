@@ -56,12 +56,12 @@ async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
                 subject_id=row.id,
                 actor_id=account_id,
             )
-            await record(ctx, "moveOut", row)
+            await audit_act(ctx, "moveOut", row)
     (after,) = await residencies_by_id(ctx, [row.id])
     return after or row
 
 
-async def record(ctx: Context, action: str, row: ApplicationRow | ResidencyRow, detail: str = "") -> None:
+async def audit_act(ctx: Context, action: str, row: ApplicationRow | ResidencyRow, detail: str = "") -> None:
     await audit.record(
         ctx,
         action,

@@ -190,7 +190,7 @@ async def visible_sessions_by_id(ctx: Context, ids: Sequence[UUID]) -> list[Sess
 
 def refresh_token(services: Services, session_id: UUID) -> str:
     body = session_id.bytes + secrets.token_bytes(BODY - 16)
-    return base64.urlsafe_b64encode(body + proof(services, body)).decode()
+    return base64.urlsafe_b64encode(body + device_proof(services, body)).decode()
 
 
 def session_of(services: Services, token: str) -> UUID:
@@ -200,12 +200,12 @@ def session_of(services: Services, token: str) -> UUID:
     except (ValueError, binascii.Error) as error:
         raise Unauthenticated("The refresh token is not valid") from error
     body = data[:BODY]
-    if len(data) != BODY + PROOF or not hmac.compare_digest(data[BODY:], proof(services, body)):
+    if len(data) != BODY + PROOF or not hmac.compare_digest(data[BODY:], device_proof(services, body)):
         raise Unauthenticated("The refresh token is not valid")
     return UUID(bytes=body[:16])
 
 
-def proof(services: Services, body: bytes) -> bytes:
+def device_proof(services: Services, body: bytes) -> bytes:
     return bytes.fromhex(services.keys.index(PURPOSE, body.hex()))[:PROOF]
 
 

@@ -34,7 +34,7 @@ logger = structlog.get_logger("linli.sign_in")
 
 
 @dataclass(slots=True)
-class Stored:
+class StoredCode:
     id: UUID
     password_hash: str | None
 
@@ -129,7 +129,7 @@ async def with_password(ctx: Context, *, phone: str, password: str) -> SignedIn:
     index = ctx.services.keys.index(privacy.PHONE, normal)
     await check_address(ctx, "password", PASSWORDS_PER_ADDRESS)
     await check(f"password/{index}", PASSWORDS_PER_PHONE)
-    account = await stored(index)
+    account = await stored_code(index)
     hashed = account.password_hash if account else None
     if not await is_password(hashed, password[: MOST + 1]) or account is None or hashed is None:
         raise InvalidInput(password="Phone or password is wrong")  # noqa: S106 - a message
@@ -174,9 +174,9 @@ async def is_fresh(ctx: Context) -> bool:
     return session is not None and session.created_at > now() - FRESH
 
 
-async def stored(phone_index: str) -> Stored | None:
+async def stored_code(phone_index: str) -> StoredCode | None:
     return await select_one(
-        Stored, "SELECT id, password_hash FROM account WHERE phone_index = ?", phone_index
+        StoredCode, "SELECT id, password_hash FROM account WHERE phone_index = ?", phone_index
     )
 
 

@@ -16,7 +16,7 @@ from models.storage.rows import columns, select, select_one
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import NotFound
-from resolvers.identity.residencies import record, refusal
+from resolvers.identity.residencies import audit_act, refusal
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmasked:
+class UnmaskedPerson:
     """Personal data in clear, for the officer who said why."""
 
     real_name: str | None
@@ -42,7 +42,7 @@ class Unmasked:
 
 async def unmask(
     ctx: Context, *, application_id: UUID | None = None, residency_id: UUID | None = None, reason: str
-) -> Unmasked:
+) -> UnmaskedPerson:
     """The personal data of an applicant or a resident, in clear, and an audit entry that says why.
 
     Raises NotFound, InvalidInput, NotAllowed.
@@ -64,7 +64,7 @@ async def unmask(
     if not has_power_in(ctx.viewer, row.community_id, Power.UNMASK):
         raise await refusal(ctx, "unmask", row)
     async with ctx.unit_of_work():
-        await record(ctx, "unmask", row, reason)
+        await audit_act(ctx, "unmask", row, reason)
     (holder,) = await holders([row.account_id]) if is_known_by(row) else (None,)
     return unmasked(ctx.services.keys, row, holder)
 
@@ -80,11 +80,11 @@ def is_known_by(row: ApplicationRow | ResidencyRow) -> bool:
     )
 
 
-def unmasked(keys: Keys, row: ApplicationRow | ResidencyRow, holder: Holder | None) -> Unmasked:
+def unmasked(keys: Keys, row: ApplicationRow | ResidencyRow, holder: Holder | None) -> UnmaskedPerson:
     own = row if isinstance(row, ApplicationRow) else None
     name = (own and own.real_name_sealed) or (holder and holder.real_name_sealed)
     document = (own and own.document_sealed) or (holder and holder.document_sealed)
-    return Unmasked(
+    return UnmaskedPerson(
         real_name=keys.open(privacy.REAL_NAME, name) if name else None,
         document_number=keys.open(privacy.DOCUMENT, document) if document else None,
         phone=keys.open(privacy.PHONE, holder.phone_sealed) if holder else None,

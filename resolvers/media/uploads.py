@@ -36,7 +36,7 @@ TRAILER = 2048
 
 
 @dataclass(slots=True)
-class Loose:
+class UnattachedFile:
     number: int
     size: int
 
@@ -51,7 +51,7 @@ async def may_upload(ctx: Context, *, community_id: UUID) -> None:
     if not can_upload(ctx.viewer, community_id):
         raise NotAllowed("Only verified residents and officers of this community may upload")
     held = await select_one(
-        Loose,
+        UnattachedFile,
         "SELECT count(*) AS number, coalesce(sum(size), 0) AS size FROM media"
         " WHERE uploader_id = ? AND loose_since IS NOT NULL",
         account_id,
@@ -76,7 +76,7 @@ async def keep(
         kind, name, width, height = MediaKind.PICTURE, "", picture.width, picture.height
     else:
         check_document(data)
-        kind, name, width, height = MediaKind.DOCUMENT, named(name), 0, 0
+        kind, name, width, height = MediaKind.DOCUMENT, file_name(name), 0, 0
     digest = sha256(data).hexdigest()
     await Media.create(
         id=media_id,
@@ -105,7 +105,7 @@ def check_document(data: bytes) -> None:
         raise InvalidInput(file="Is not a PDF file")
 
 
-def named(name: str) -> str:
+def file_name(name: str) -> str:
     """What a document is saved as: a plain file name that ends with .pdf."""
     kept = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C")
     kept = re.sub(r'[\\/:*?"<>|\s]+', " ", unicodedata.normalize("NFC", kept)).strip(" .")
@@ -117,7 +117,7 @@ async def by_id(media_id: UUID) -> MediaRow | None:
     return await select_one(MediaRow, f"SELECT {columns(MediaRow)} FROM media t WHERE t.id = ?", media_id)
 
 
-async def opened(
+async def file_of_link(
     services: Services, *, media_id: UUID, variant: Variant, expires: int, signed: str
 ) -> tuple[MediaRow, bytes] | None:
     """The file that a link leads to, or None if the link does not hold or the file is gone."""

@@ -21,7 +21,7 @@ from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity.addresses import organisations_by_id
 from resolvers.notices.reach import spreadsheet_safe
-from resolvers.offices.statistics import SUMS, OfficeStatistics, may_see, sent
+from resolvers.offices.statistics import SUMS, OfficeStatistics, may_see, sent_notices
 
 # More is asked for period by period.
 MOST_ENTRIES = 10_000
@@ -76,8 +76,8 @@ async def table_of(
     offices = await organisations_by_id(ctx, [row.organisation_id for row in rows])
     language = language_of(ctx)
     # To take it away is an act of the office as well.
-    await settled(keep(ctx, community_id, organisation_id, f"{len(rows)} entries"))
-    return written(
+    await settled(audit_export(ctx, community_id, organisation_id, f"{len(rows)} entries"))
+    return csv_text(
         AUDIT_HEADS[language],
         (
             [
@@ -96,7 +96,7 @@ async def table_of(
     )
 
 
-async def keep(ctx: Context, community_id: UUID, organisation_id: UUID | None, detail: str) -> None:
+async def audit_export(ctx: Context, community_id: UUID, organisation_id: UUID | None, detail: str) -> None:
     async with ctx.unit_of_work():
         await audit.record(
             ctx, "exportAuditLog", community_id=community_id, organisation_id=organisation_id, detail=detail
@@ -126,7 +126,7 @@ async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[
             continue
         rows = await select(
             Line,
-            f"WITH sent AS ({sent()}) SELECT s.organisation_id, s.category, e.name AS estate,"
+            f"WITH sent AS ({sent_notices()}) SELECT s.organisation_id, s.category, e.name AS estate,"
             f" g.name AS building, COUNT(DISTINCT s.id) AS notices, {SUMS} FROM sent s"
             " JOIN building g ON g.id = s.building_id JOIN estate e ON e.id = g.estate_id"
             " GROUP BY s.organisation_id, s.category, e.name, g.name, g.id ORDER BY s.category, g.id",
@@ -134,7 +134,7 @@ async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[
             parent.since,
             parent.until,
         )
-        texts.append(written(NOTICES_HEADS[language_of(ctx)], map(cells, rows)))
+        texts.append(csv_text(NOTICES_HEADS[language_of(ctx)], map(cells, rows)))
     return texts
 
 
@@ -147,7 +147,7 @@ def language_of(ctx: Context) -> str:
     return "en" if ctx.language.startswith("en") else "zh"
 
 
-def written(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)

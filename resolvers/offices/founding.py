@@ -85,7 +85,7 @@ async def rename_organisation(
     async with ctx.unit_of_work():
         await lock_community(row.community_id)
         await check_free("organisation", row.community_id, name, row.id)
-        await raised("organisation", row.id, version, name)
+        await raise_version("organisation", row.id, version, name)
         await audit.record(
             ctx,
             "renameOrganisation",
@@ -119,7 +119,7 @@ async def check_free(table: str, community_id: UUID, name: str, own: UUID) -> No
         raise InvalidInput(name=TAKEN)
 
 
-async def raised(table: str, id: UUID, version: int, name: str | None = None) -> None:
+async def raise_version(table: str, id: UUID, version: int, name: str | None = None) -> None:
     """Take the row from `version` to the next, with another name if one is given. Raises Conflict."""
     changed = await execute(
         f"UPDATE {table} SET version = version + 1, name = coalesce(?, name) WHERE id = ? AND version = ?"

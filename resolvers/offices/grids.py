@@ -12,7 +12,7 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import community_visible, grids_by_id
-from resolvers.offices.founding import TAKEN, check_free, check_name, lock_community, raised
+from resolvers.offices.founding import TAKEN, check_free, check_name, lock_community, raise_version
 from resolvers.organisations import appointment, lock, visible_appointments_by_id
 from resolvers.retries import earlier_result
 from subscriptions.events import STANDING, Event, Kind
@@ -26,7 +26,7 @@ async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) 
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not can_manage_grids(ctx.viewer, community_id):
-        raise await refused(ctx, "createGrid", community_id)
+        raise await refusal(ctx, "createGrid", community_id)
     name = check_name(name)
     grid_id = new_id()
     async with ctx.unit_of_work():
@@ -42,19 +42,19 @@ async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) 
             )
             if not made:
                 raise InvalidInput(name=TAKEN)
-            await audited(ctx, "createGrid", community_id, grid_id, name)
+            await audit_act(ctx, "createGrid", community_id, grid_id, name)
     return await grid(ctx, earlier or grid_id)
 
 
 async def rename_grid(ctx: Context, *, grid_id: UUID, version: int, name: str) -> GridRow:
     """Give a grid another name. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
-    row = await managed(ctx, grid_id, "renameGrid")
+    row = await editable(ctx, grid_id, "renameGrid")
     name = check_name(name)
     async with ctx.unit_of_work():
         await lock_community(row.community_id)
         await check_free("grid", row.community_id, name, row.id)
-        await raised("grid", row.id, version, name)
-        await audited(ctx, "renameGrid", row.community_id, row.id, name)
+        await raise_version("grid", row.id, version, name)
+        await audit_act(ctx, "renameGrid", row.community_id, row.id, name)
     return await grid(ctx, row.id)
 
 
@@ -65,11 +65,11 @@ async def assign_buildings(
 
     What their residents hold changes with it. Raises NotFound, NotAllowed, InvalidInput, Conflict.
     """
-    row = await managed(ctx, grid_id, "assignBuildings")
+    row = await editable(ctx, grid_id, "assignBuildings")
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
         await lock_community(row.community_id)
-        await raised("grid", row.id, version)
+        await raise_version("grid", row.id, version)
         # Whoever looks at the grids that lose them has seen something else.
         await execute(
             "UPDATE grid SET version = version + 1 WHERE id <> ? AND id IN"
@@ -85,7 +85,7 @@ async def assign_buildings(
             row.id,
         )
         await tell_residents(work, moved)
-        await audited(ctx, "assignBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+        await audit_act(ctx, "assignBuildings", row.community_id, row.id, f"{len(moved)} buildings")
     return await grid(ctx, row.id)
 
 
@@ -93,16 +93,16 @@ async def release_buildings(
     ctx: Context, *, grid_id: UUID, version: int, building_ids: Sequence[UUID]
 ) -> GridRow:
     """Take buildings out of a grid. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
-    row = await managed(ctx, grid_id, "releaseBuildings")
+    row = await editable(ctx, grid_id, "releaseBuildings")
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
         await lock_community(row.community_id)
-        await raised("grid", row.id, version)
+        await raise_version("grid", row.id, version)
         moved = await execute(
             "UPDATE building SET grid_id = NULL WHERE id IN (?) AND grid_id = ? RETURNING id", ids, row.id
         )
         await tell_residents(work, moved)
-        await audited(ctx, "releaseBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+        await audit_act(ctx, "releaseBuildings", row.community_id, row.id, f"{len(moved)} buildings")
     return await grid(ctx, row.id)
 
 
@@ -113,7 +113,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
     if held is None:
         raise NotFound
     if not can_manage_grids(ctx.viewer, held.community_id):
-        raise await refused(ctx, "assignWorker", held.community_id, held.id)
+        raise await refusal(ctx, "assignWorker", held.community_id, held.id)
     if held.role is not Role.GRID_WORKER:
         raise InvalidInput(appointmentId="Only a grid worker has a grid")
     (wanted,) = await grids_by_id(ctx, [grid_id])
@@ -141,11 +141,11 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
         if not changed:
             raise Conflict("It has been changed meanwhile", held.id)
         work.record(Event(STANDING, Kind.STANDING_CHANGED, held.account_id))
-        await audited(ctx, "assignWorker", held.community_id, held.id, wanted.name)
+        await audit_act(ctx, "assignWorker", held.community_id, held.id, wanted.name)
     return await appointment(held.id)
 
 
-async def managed(ctx: Context, grid_id: UUID, action: str) -> GridRow:
+async def editable(ctx: Context, grid_id: UUID, action: str) -> GridRow:
     """The grid, for who may change it. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await grid(ctx, grid_id)
@@ -153,7 +153,7 @@ async def managed(ctx: Context, grid_id: UUID, action: str) -> GridRow:
         # The register of places is public, and so is the grid; who belongs elsewhere learns no more.
         if not ctx.viewer.belongs_to(row.community_id):
             raise NotFound
-        raise await refused(ctx, action, row.community_id, row.id)
+        raise await refusal(ctx, action, row.community_id, row.id)
     return row
 
 
@@ -164,7 +164,7 @@ async def grid(ctx: Context, grid_id: UUID) -> GridRow:
     return row
 
 
-async def refused(
+async def refusal(
     ctx: Context, action: str, community_id: UUID, subject_id: UUID | None = None
 ) -> NotAllowed:
     return await audit.refuse(
@@ -176,7 +176,7 @@ async def refused(
     )
 
 
-async def audited(ctx: Context, action: str, community_id: UUID, subject_id: UUID, detail: str) -> None:
+async def audit_act(ctx: Context, action: str, community_id: UUID, subject_id: UUID, detail: str) -> None:
     await audit.record(
         ctx,
         action,

@@ -94,7 +94,7 @@ async def invite(
                 expires_at=expires_at,
             )
             await jobs.schedule(EXPIRE, invitation_id, expires_at)
-            await audited(
+            await audit_act(
                 ctx, "inviteOfficer", organisation.id, organisation.community_id, invitation_id, role
             )
     if earlier is None:
@@ -128,7 +128,7 @@ async def check_new(
     for row in found:
         if row["good"]:
             raise Conflict("This phone is invited already", UUID(str(row["id"])))
-        await end(UUID(str(row["id"])), InvitationStatus.EXPIRED)
+        await close_offer(UUID(str(row["id"])), InvitationStatus.EXPIRED)
     same_grid = Where("p.grid_id = ?", (grid_id,)) if grid_id else Where("p.grid_id IS NULL")
     if await execute(
         "SELECT p.id FROM appointment p JOIN account a ON a.id = p.account_id WHERE a.phone_index = ?"
@@ -161,7 +161,7 @@ async def send(
 async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     """Take the office that the viewer's phone is offered. Raises NotFound, and Conflict if it is too late."""
     account_id = ctx.account_id
-    row = await offered(ctx, invitation_id)
+    row = await offered_to_viewer(ctx, invitation_id)
     (organisation,) = await organisations_by_id(ctx, [row.organisation_id])
     if organisation is None:
         raise NotFound
@@ -189,10 +189,10 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
 async def decline(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     """Refuse the office that the viewer's phone is offered. Raises NotFound, Conflict."""
     _ = ctx.account_id
-    row = await offered(ctx, invitation_id)
+    row = await offered_to_viewer(ctx, invitation_id)
     async with ctx.unit_of_work():
         await decide(row, InvitationStatus.DECLINED)
-        await audited(ctx, "declineInvitation", row.organisation_id, row.community_id, row.id, row.role)
+        await audit_act(ctx, "declineInvitation", row.organisation_id, row.community_id, row.id, row.role)
     return await invitation(row.id)
 
 
@@ -216,11 +216,11 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
         )
     async with ctx.unit_of_work():
         await decide(row, InvitationStatus.REVOKED)
-        await audited(ctx, "revokeInvitation", row.organisation_id, row.community_id, row.id, row.role)
+        await audit_act(ctx, "revokeInvitation", row.organisation_id, row.community_id, row.id, row.role)
     return await invitation(row.id)
 
 
-async def offered(ctx: Context, invitation_id: UUID) -> InvitationRow:
+async def offered_to_viewer(ctx: Context, invitation_id: UUID) -> InvitationRow:
     """The invitation, if it was sent to the viewer's own phone. Raises NotFound, Conflict."""
     row = await select_one(
         InvitationRow,
@@ -244,12 +244,12 @@ async def offered(ctx: Context, invitation_id: UUID) -> InvitationRow:
 
 async def decide(row: InvitationRow, status: InvitationStatus, appointment_id: UUID | None = None) -> None:
     """Close an open offer, in the caller's transaction. Raises Conflict if it is not open any more."""
-    if not await end(row.id, status, appointment_id, after=Where("expires_at > ?", (now(),))):
+    if not await close_offer(row.id, status, appointment_id, after=Where("expires_at > ?", (now(),))):
         raise Conflict(DECIDED, row.id)
     await jobs.unschedule(row.id, EXPIRE)
 
 
-async def end(
+async def close_offer(
     invitation_id: UUID,
     status: InvitationStatus,
     appointment_id: UUID | None = None,
@@ -270,12 +270,12 @@ async def end(
 
 
 @jobs.does(EXPIRE)
-async def expire(_services: Services, _work: Work, invitation_id: UUID) -> None:
+async def expire_offer(_services: Services, _work: Work, invitation_id: UUID) -> None:
     """An offer that nobody answered ends, and its phone is forgotten."""
-    await end(invitation_id, InvitationStatus.EXPIRED, after=Where("expires_at <= ?", (now(),)))
+    await close_offer(invitation_id, InvitationStatus.EXPIRED, after=Where("expires_at <= ?", (now(),)))
 
 
-async def audited(
+async def audit_act(
     ctx: Context, action: str, organisation_id: UUID, community_id: UUID, subject_id: UUID, role: Role
 ) -> None:
     await audit.record(

@@ -125,7 +125,7 @@ async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[
     figures: dict[tuple[UUID, datetime, datetime], list[ReachFigures]] = defaultdict(list)
     for since, until in dict.fromkeys((row.since, row.until) for row in seen):
         offices = {row.organisation.id for row in seen if (row.since, row.until) == (since, until)}
-        for found in await count(offices, since, until):
+        for found in await reach_figures(offices, since, until):
             figures[found.organisation_id, since, until].append(found)
     return [
         sorted_out(row, figures[row.organisation.id, row.since, row.until]) if row in seen else None
@@ -162,7 +162,7 @@ SUMS = ", ".join(
 )
 
 
-def sent() -> str:
+def sent_notices() -> str:
     """The notices of some offices in a period, once for each building that they went to.
 
     Months are those of China, which has one time zone and no summer time.
@@ -182,7 +182,7 @@ def sent() -> str:
     )
 
 
-async def count(offices: set[UUID], since: datetime, until: datetime) -> list[ReachFigures]:
+async def reach_figures(offices: set[UUID], since: datetime, until: datetime) -> list[ReachFigures]:
     """The figures of these offices along every axis."""
     parts = [
         f"SELECT organisation_id, '{axis.value}' AS axis, {key} AS key, COUNT(DISTINCT id) AS notices, {SUMS}"
@@ -192,7 +192,7 @@ async def count(offices: set[UUID], since: datetime, until: datetime) -> list[Re
     ]
     return await select(
         ReachFigures,
-        f"WITH sent AS ({sent()}) {' UNION ALL '.join(parts)} ORDER BY axis, key",
+        f"WITH sent AS ({sent_notices()}) {' UNION ALL '.join(parts)} ORDER BY axis, key",
         offices,
         since,
         until,

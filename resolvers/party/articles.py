@@ -29,12 +29,12 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.jobs import schedule, unschedule
-from resolvers.markdown import check_markdown, rendered
+from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
 from resolvers.paging import pages
 from resolvers.party import contents
-from resolvers.party.branches import check_power, empowered
+from resolvers.party.branches import branch_with_power, check_power
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind
 
@@ -48,7 +48,7 @@ CHANGED = "The article has changed meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ArticleDraft:
     """What an article says, and to whom."""
 
     title: str
@@ -64,7 +64,9 @@ class Draft:
 # Writing
 
 
-async def create(ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Draft, key: str) -> ArticleRow:
+async def create(
+    ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: ArticleDraft, key: str
+) -> ArticleRow:
     """Begin an article; with a key used before, the one begun then. Until it is published its office sees it.
 
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict (the key was used for
@@ -73,10 +75,10 @@ async def create(ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Dra
     account_id = ctx.account_id
     draft, html, shown = checked(draft)
     check_period(draft.comments_from, draft.comments_until)
-    branch = await empowered(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
+    branch = await branch_with_power(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
     article_id = new_id()
     async with ctx.unit_of_work():
-        told = [branch_id, kind, *[getattr(draft, name) for name in Draft.__slots__]]
+        told = [branch_id, kind, *[getattr(draft, name) for name in ArticleDraft.__slots__]]
         earlier = await earlier_result(ctx, key, "createPartyArticle", told, article_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=article_id, wanted=shown)
@@ -96,15 +98,15 @@ async def create(ctx: Context, *, branch_id: UUID, kind: ArticleKind, draft: Dra
                 comments_from=draft.comments_from,
                 comments_until=draft.comments_until,
             )
-            await audited(ctx, "party.article.create", await by_id(article_id))
+            await audit_act(ctx, "party.article.create", await by_id(article_id))
     return await visible(ctx, earlier or article_id)
 
 
-def checked(draft: Draft) -> tuple[Draft, str, list[tuple[str, UUID]]]:
+def checked(draft: ArticleDraft) -> tuple[ArticleDraft, str, list[tuple[str, UUID]]]:
     """The draft as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
     title = mask(" ".join(check_text("title", draft.title, LONGEST_TITLE).split()))
     body = check_markdown("body", draft.body, LONGEST_BODY)
-    html, pictures = rendered("body", body)
+    html, pictures = render("body", body)
     shown = [("body", key) for key in pictures]
     if draft.cover_id:
         shown.append(("coverId", draft.cover_id))
@@ -137,7 +139,7 @@ def check_period(begins: datetime | None, ends: datetime | None, publish_at: dat
         raise InvalidInput(commentsFrom="Must not be before it is published")
 
 
-async def written(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
+async def editable(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
     """The article, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, article_id)
@@ -145,14 +147,14 @@ async def written(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
     return row
 
 
-async def edit(ctx: Context, *, article_id: UUID, version: int, draft: Draft) -> ArticleRow:
+async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDraft) -> ArticleRow:
     """Say something else. What a published article said before goes into its history.
 
     Once it is published its audience stays, and so does a comment period that is over. Raises InvalidInput,
     NotFound, NotAllowed (and keeps the attempt), Conflict (it has changed since `version`).
     """
     draft, html, shown = checked(draft)
-    row = await written(ctx, article_id, "party.article.edit")
+    row = await editable(ctx, article_id, "party.article.edit")
     (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
     if branch is None:
         raise NotFound
@@ -184,7 +186,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: Draft) ->
             ),
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
-        await audited(ctx, "party.article.edit", row)
+        await audit_act(ctx, "party.article.edit", row)
         if out:
             await feed.keep_revision(SubjectKind.ARTICLE, row.id, f"{row.title}\n\n{row.body}")
             if row.post_id:
@@ -214,7 +216,7 @@ async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:
             await schedule(TURN, row.id, at)
 
 
-async def audited(ctx: Context, action: str, row: ArticleRow, detail: str = "") -> None:
+async def audit_act(ctx: Context, action: str, row: ArticleRow, detail: str = "") -> None:
     await audit.record(
         ctx,
         action,

@@ -31,7 +31,7 @@ async def own_branch(ctx: Context, branch_id: UUID) -> OrganisationRow:
     return branch
 
 
-async def followed(
+async def followable(
     ctx: Context, branch_id: UUID, audience: BranchAudience
 ) -> tuple[OrganisationRow, frozenset[UUID]]:
     """The branch, and the scopes of which one must be held as long as its stream is open.
@@ -45,7 +45,7 @@ async def followed(
     return branch, frozenset({scope_of(audience, branch)})
 
 
-async def empowered(ctx: Context, branch_id: UUID, power: Power, action: str) -> OrganisationRow:
+async def branch_with_power(ctx: Context, branch_id: UUID, power: Power, action: str) -> OrganisationRow:
     """The party branch in whose name the viewer may do this.
 
     Raises Unauthenticated, NotFound; NotAllowed, and keeps the attempt.
@@ -94,14 +94,14 @@ async def officers_with(branch_id: UUID, power: Power) -> list[UUID]:
 
 
 @dataclass(slots=True)
-class Enrolled:
+class EnrolledMember:
     account_id: UUID
 
 
 async def members_in(branch_id: UUID) -> list[UUID]:
     """Who belongs to the branch and to its community now."""
     rows = await select(
-        Enrolled,
+        EnrolledMember,
         "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL AND ("
         "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = m.account_id"
         " AND r.community_id = m.community_id AND r.until IS NULL)"

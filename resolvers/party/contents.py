@@ -77,7 +77,7 @@ async def put_up(work: Work, row: ContentRow) -> UUID:
         version=1,
     )
     await feed.insert(post)
-    await indexed(post, row)
+    await index_card(post, row)
     work.record(feed.event(Kind.POST_CREATED, post))
     return post.id
 
@@ -92,11 +92,11 @@ async def put_right(work: Work, post_id: UUID, row: ContentRow) -> None:
     if changed:
         (post,) = await feed.by_ids([post_id], ALIVE)
         if post:
-            await indexed(post, row)
+            await index_card(post, row)
             work.record(feed.event(Kind.POST_CHANGED, post))
 
 
-async def indexed(post: PostRow, row: ContentRow) -> None:
+async def index_card(post: PostRow, row: ContentRow) -> None:
     """Have the card found by all that it shows."""
     text = row.body if isinstance(row, ArticleRow) else row.story
     await search.index(

@@ -57,7 +57,7 @@ async def pledge(ctx: Context, *, pioneer_id: UUID, body: str, key: str) -> Pled
             await PioneerPledge.create(
                 id=pledge_id, community_id=row.community_id, pioneer_id=row.id, body=body
             )
-            tell(work, row)
+            pioneer_changed(work, row)
     return await visible_pledge(ctx, earlier or pledge_id)
 
 
@@ -67,7 +67,7 @@ async def set_pledge_state(ctx: Context, *, pledge_id: UUID, state: PledgeState)
     Raises NotFound, NotAllowed (and keeps the attempt). To say what is so already changes nothing.
     """
     found = await visible_pledge(ctx, pledge_id)
-    row = await pioneers.written(ctx, found.pioneer_id, "party.pioneer.pledge")
+    row = await pioneers.editable(ctx, found.pioneer_id, "party.pioneer.pledge")
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE pioneer_pledge SET state = ?, kept_at = ? WHERE id = ? AND state <> ? RETURNING id",
@@ -77,8 +77,8 @@ async def set_pledge_state(ctx: Context, *, pledge_id: UUID, state: PledgeState)
             state,
         )
         if changed:
-            await pioneers.audited(ctx, "party.pioneer.pledge", row)
-            tell(work, row)
+            await pioneers.audit_act(ctx, "party.pioneer.pledge", row)
+            pioneer_changed(work, row)
     return await visible_pledge(ctx, pledge_id)
 
 
@@ -93,7 +93,7 @@ async def add_deed(
     # Somewhere it is tomorrow already.
     if done_on.toordinal() > now().date().toordinal() + 1:
         raise InvalidInput(doneOn="Must not be in the future")
-    row = await pioneers.written(ctx, pioneer_id, "party.pioneer.deed")
+    row = await pioneers.editable(ctx, pioneer_id, "party.pioneer.deed")
     deed_id = new_id()
     async with ctx.unit_of_work() as work:
         told = [pioneer_id, done_on, body, picture_id]
@@ -111,8 +111,8 @@ async def add_deed(
                 body=body,
                 picture_id=picture_id,
             )
-            await pioneers.audited(ctx, "party.pioneer.deed", row)
-            tell(work, row)
+            await pioneers.audit_act(ctx, "party.pioneer.deed", row)
+            pioneer_changed(work, row)
     return await visible_deed(ctx, earlier or deed_id)
 
 
@@ -122,15 +122,15 @@ async def remove_deed(ctx: Context, *, deed_id: UUID) -> PioneerRow:
     row = await pioneers.visible(ctx, found.pioneer_id)
     if not can_take_down(ctx.viewer, row):
         # Keeps the attempt, and refuses it.
-        await pioneers.written(ctx, row.id, "party.pioneer.deed")
+        await pioneers.editable(ctx, row.id, "party.pioneer.deed")
     async with ctx.unit_of_work() as work:
         removed = await execute("DELETE FROM pioneer_deed WHERE id = ? RETURNING id", deed_id)
         if not removed:
             raise NotFound
         await attaching.release(deed_id)
         if can_publish(ctx.viewer, row.branch_id):
-            await pioneers.audited(ctx, "party.pioneer.deed", row)
-        tell(work, row)
+            await pioneers.audit_act(ctx, "party.pioneer.deed", row)
+        pioneer_changed(work, row)
     return row
 
 
@@ -140,7 +140,7 @@ async def check_room(table: str, pioneer_id: UUID) -> None:
         raise NotAllowed("The profile has as many as it can hold")
 
 
-def tell(work: Work, row: PioneerRow) -> None:
+def pioneer_changed(work: Work, row: PioneerRow) -> None:
     """Whoever sees the profile reads it anew."""
     if row.publish_at is not None:
         work.record(contents.event(Kind.BRANCH_CHANGED, row))

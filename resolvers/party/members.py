@@ -99,7 +99,7 @@ async def withdraw(ctx: Context, *, application_id: UUID) -> PartyApplicationRow
     if row.account_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
-        await settle(row, row.version, PartyApplicationStatus.WITHDRAWN)
+        await write_decision(row, row.version, PartyApplicationStatus.WITHDRAWN)
         work.record(application_event(row, await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)))
     return await application(row.id)
 
@@ -112,7 +112,7 @@ async def approve(
     if not await lives_in(row.account_id, row.community_id):
         raise InvalidInput(applicationId="The applicant does not live in this community any more")
     async with ctx.unit_of_work() as work:
-        await settle(row, version, PartyApplicationStatus.APPROVED)
+        await write_decision(row, version, PartyApplicationStatus.APPROVED)
         entered = await memberships.enrol(
             work, community_id=row.community_id, host_id=row.branch_id, account_id=row.account_id
         )
@@ -123,7 +123,7 @@ async def approve(
                 account_id=row.account_id,
                 function=function,
             )
-        await decided(work, ctx, row, "party.approve")
+        await record_decision(work, ctx, row, "party.approve")
     return await application(row.id)
 
 
@@ -136,8 +136,8 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
     row = await decided_by(ctx, application_id, "party.reject")
     async with ctx.unit_of_work() as work:
         sealed = ctx.services.keys.seal(privacy.PARTY, reason)
-        await settle(row, version, PartyApplicationStatus.REJECTED, sealed)
-        await decided(work, ctx, row, "party.reject")
+        await write_decision(row, version, PartyApplicationStatus.REJECTED, sealed)
+        await record_decision(work, ctx, row, "party.reject")
     return await application(row.id)
 
 
@@ -152,7 +152,7 @@ async def decided_by(ctx: Context, application_id: UUID, action: str) -> PartyAp
     return row
 
 
-async def settle(
+async def write_decision(
     row: PartyApplicationRow, version: int, status: PartyApplicationStatus, reason: str | None = None
 ) -> None:
     """Decide a pending application, and forget what it said. Raises Conflict."""
@@ -170,7 +170,7 @@ async def settle(
         raise Conflict(DECIDED, row.id)
 
 
-async def decided(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:
+async def record_decision(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:
     await audit.record(
         ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
     )
@@ -207,7 +207,7 @@ async def set_function(
     ctx: Context, *, member_id: UUID, version: int, function: PartyFunction
 ) -> PartyMemberRow:
     """Say what a member does for the branch. Raises NotFound, NotAllowed, Conflict."""
-    row = await current(ctx, member_id)
+    row = await current_membership(ctx, member_id)
     await check_power(
         ctx, row.community_id, row.branch_id, Power.MANAGE_PARTY_MEMBERS, "party.setFunction", row.id
     )
@@ -231,7 +231,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
     Raises InvalidInput, NotFound, NotAllowed, Conflict.
     """
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
-    row = await current(ctx, member_id)
+    row = await current_membership(ctx, member_id)
     own = row.account_id == ctx.account_id
     if not own:
         await check_power(
@@ -263,7 +263,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
     return await member(row.id)
 
 
-async def current(ctx: Context, member_id: UUID) -> PartyMemberRow:
+async def current_membership(ctx: Context, member_id: UUID) -> PartyMemberRow:
     """A membership that the viewer sees and that holds. Raises Unauthenticated, NotFound, Conflict."""
     _ = ctx.account_id
     (row,) = await members_visible_by_ids(ctx, [member_id])

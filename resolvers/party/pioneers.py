@@ -24,7 +24,7 @@ from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed, NotFound
-from resolvers.markdown import check_markdown, rendered
+from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
 from resolvers.paging import pages
@@ -53,7 +53,7 @@ def checked(profile: Profile) -> tuple[Profile, str, list[tuple[str, UUID]]]:
     """The profile as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
     headline = mask(" ".join(check_text("headline", profile.headline, LONGEST_TITLE).split()))
     story = check_markdown("story", profile.story, LONGEST_BODY)
-    html, pictures = rendered("story", story)
+    html, pictures = render("story", story)
     shown = [("story", key) for key in pictures]
     if profile.portrait_id:
         shown.append(("portraitId", profile.portrait_id))
@@ -71,7 +71,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
     """
     account_id = ctx.account_id
     profile, html, shown = checked(profile)
-    member = await members.current(ctx, member_id)
+    member = await members.current_membership(ctx, member_id)
     await check_power(
         ctx,
         member.community_id,
@@ -90,8 +90,8 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
             row = await insert(pioneer_id, account_id, branch, member, profile, html)
-            await audited(ctx, "party.pioneer.propose", row)
-            await ask(work, ctx, row)
+            await audit_act(ctx, "party.pioneer.propose", row)
+            await ask_for_consent(work, ctx, row)
     return await visible(ctx, earlier or pioneer_id)
 
 
@@ -127,7 +127,7 @@ async def insert(
     return await by_id(pioneer_id)
 
 
-async def ask(work: Work, ctx: Context, row: PioneerRow) -> None:
+async def ask_for_consent(work: Work, ctx: Context, row: PioneerRow) -> None:
     """Tell the member that there is a text to agree to."""
     await notifications.notify(
         work,
@@ -146,7 +146,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict.
     """
     profile, html, shown = checked(profile)
-    row = await written(ctx, pioneer_id, "party.pioneer.edit")
+    row = await editable(ctx, pioneer_id, "party.pioneer.edit")
     (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
     if branch is None:
         raise NotFound
@@ -165,14 +165,14 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
         await contents.take_out(work, row)
-        await audited(ctx, "party.pioneer.edit", row)
-        await ask(work, ctx, row)
+        await audit_act(ctx, "party.pioneer.edit", row)
+        await ask_for_consent(work, ctx, row)
     return await visible(ctx, pioneer_id)
 
 
 async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow:
     """Show a profile that the member has agreed to. Raises NotFound, NotAllowed, Conflict."""
-    row = await written(ctx, pioneer_id, "party.pioneer.publish")
+    row = await editable(ctx, pioneer_id, "party.pioneer.publish")
     if row.consented_at is None:
         raise NotAllowed("The member has not agreed to this text")
     if row.publish_at is not None:
@@ -182,17 +182,17 @@ async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow
         post_id = await contents.put_up(work, row)
         await execute("UPDATE pioneer SET post_id = ? WHERE id = ? RETURNING id", post_id, row.id)
         work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
-        await audited(ctx, "party.pioneer.publish", row)
+        await audit_act(ctx, "party.pioneer.publish", row)
     return await visible(ctx, pioneer_id)
 
 
 async def take_down(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow:
     """Take a profile out of view; it may be published again. Raises NotFound, NotAllowed, Conflict."""
-    row = await written(ctx, pioneer_id, "party.pioneer.take_down")
+    row = await editable(ctx, pioneer_id, "party.pioneer.take_down")
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("publish_at = NULL, post_id = NULL"))
         await contents.take_out(work, row)
-        await audited(ctx, "party.pioneer.take_down", row)
+        await audit_act(ctx, "party.pioneer.take_down", row)
     return await visible(ctx, pioneer_id)
 
 
@@ -256,7 +256,7 @@ async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
 # Checking
 
 
-async def written(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
+async def editable(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
     """The profile, for who may change it. Raises NotFound, NotAllowed (and keeps an officer's attempt)."""
     _ = ctx.account_id
     row = await visible(ctx, pioneer_id)
@@ -277,7 +277,7 @@ async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: b
         raise Conflict(CHANGED, current=row.id)
 
 
-async def audited(ctx: Context, action: str, row: PioneerRow) -> None:
+async def audit_act(ctx: Context, action: str, row: PioneerRow) -> None:
     await audit.record(
         ctx,
         action,
@@ -363,7 +363,7 @@ async def posts_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[PostRow | N
 
 
 @dataclass(slots=True)
-class Thanked:
+class ThankedPioneer:
     pioneer_id: UUID
 
 
@@ -373,7 +373,7 @@ async def viewer_has_thanked(ctx: Context, rows: Sequence[PioneerRow]) -> list[b
     if account_id is None:
         return [False] * len(rows)
     found = await select(
-        Thanked,
+        ThankedPioneer,
         "SELECT pioneer_id FROM pioneer_thank WHERE account_id = ? AND pioneer_id IN (?)",
         account_id,
         list(dict.fromkeys(row.id for row in rows)),

@@ -42,7 +42,7 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
     `version`, or is out already).
     """
     at = articles.moment("publishAt", at)
-    row = await articles.written(ctx, article_id, "party.article.publish")
+    row = await articles.editable(ctx, article_id, "party.article.publish")
     if row.state_at(now()) not in (ArticleState.DRAFT, ArticleState.PLANNED):
         raise Conflict("It has been published or withdrawn", current=row.id)
     if at is not None and not now() < at < now() + FARTHEST:
@@ -53,7 +53,7 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
         await unschedule(row.id, ANNOUNCE)
         await schedule_turns(row, row.comments_from, row.comments_until)
         await articles.change(row, version, Where("publish_at = ?, listed_at = ?", (appears, appears)))
-        await articles.audited(ctx, "party.article.publish", row, appears.isoformat() if at else "")
+        await articles.audit_act(ctx, "party.article.publish", row, appears.isoformat() if at else "")
         if at is None:
             await announce(work, ctx, row.id)
         else:
@@ -95,7 +95,7 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
         await notifications.notify(
             work,
             ctx,
-            account_ids=await members(row.branch_id),
+            account_ids=await members_of_branch(row.branch_id),
             community_id=row.community_id,
             kind=TOLD[row.kind],
             subject_id=row.id,
@@ -117,7 +117,7 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict.
     """
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
-    row = await articles.written(ctx, article_id, "party.article.withdraw")
+    row = await articles.editable(ctx, article_id, "party.article.withdraw")
     async with ctx.unit_of_work() as work:
         await unschedule(row.id, ANNOUNCE, TURN)
         await articles.change(row, version, Where("withdrawn_at = ?", (now(),)))
@@ -127,7 +127,7 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
             work.record(contents.event(Kind.BRANCH_WITHDRAWN, withdrawn))
         # Addresses of its pictures that were given out are good for nothing from now on.
         await attaching.release(row.id)
-        await articles.audited(ctx, "party.article.withdraw", row, reason)
+        await articles.audit_act(ctx, "party.article.withdraw", row, reason)
     return await articles.visible(ctx, article_id)
 
 
@@ -136,7 +136,7 @@ class Key:
     account_id: UUID
 
 
-async def members(branch_id: UUID) -> list[UUID]:
+async def members_of_branch(branch_id: UUID) -> list[UUID]:
     """The accounts that belong to a branch now."""
     rows = await select(
         Key, "SELECT account_id FROM membership WHERE host_id = ? AND left_at IS NULL ORDER BY id", branch_id

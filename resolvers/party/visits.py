@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.identity.faces import neighbours
 from resolvers.paging import pages
-from resolvers.party.branches import empowered, members_in
+from resolvers.party.branches import branch_with_power, members_in
 from resolvers.requests import board, handling, opening, policies
 from resolvers.requests.opening import Origin, Place, RequestDraft
 from resolvers.retries import earlier_result
@@ -49,7 +49,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
     Without the consent of the household only the fact is kept. Raises InvalidInput, NotFound, NotAllowed,
     Conflict (the key was used for something else).
     """
-    branch = await empowered(ctx, branch_id, Power.LOG_HOME_VISITS, "party.recordVisit")
+    branch = await branch_with_power(ctx, branch_id, Power.LOG_HOME_VISITS, "party.recordVisit")
     (visited_at,) = audit.check_moments(visitedAt=visit.visited_at)
     at = now()
     if visited_at is None or not at - LONGEST_AGO <= visited_at <= at:
@@ -80,7 +80,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
                 await HomeVisitor.create(
                     community_id=branch.community_id, visit_id=visit_id, account_id=account_id
                 )
-            await audited(ctx, "party.recordVisit", branch.community_id, branch.id, visit_id)
+            await audit_act(ctx, "party.recordVisit", branch.community_id, branch.id, visit_id)
     return await visible(ctx, earlier or visit_id)
 
 
@@ -119,7 +119,7 @@ async def withdraw_consent(ctx: Context, *, visit_id: UUID, version: int) -> Hom
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audited(ctx, "party.withdrawVisitConsent", row.community_id, row.branch_id, row.id)
+        await audit_act(ctx, "party.withdrawVisitConsent", row.community_id, row.branch_id, row.id)
     return await visible(ctx, visit_id)
 
 
@@ -129,7 +129,7 @@ async def read_notes(ctx: Context, *, visit_id: UUID, reason: str) -> tuple[Home
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
     row = await visible(ctx, visit_id)
     async with ctx.unit_of_work():
-        await audited(ctx, "party.readVisitNotes", row.community_id, row.branch_id, row.id, reason)
+        await audit_act(ctx, "party.readVisitNotes", row.community_id, row.branch_id, row.id, reason)
     sealed = row.notes_sealed
     return row, ctx.services.keys.open(privacy.VISIT, sealed) if sealed else None
 
@@ -163,11 +163,11 @@ async def open_request(
             if not linked:
                 raise Conflict("There is a case of this visit already", row.request_id)
             await opening.open_case(ctx, work, origin, draft, located, policy, request_id)
-            await audited(ctx, "party.openRequest", row.community_id, row.branch_id, row.id)
+            await audit_act(ctx, "party.openRequest", row.community_id, row.branch_id, row.id)
     return await visible(ctx, visit_id)
 
 
-async def audited(
+async def audit_act(
     ctx: Context, action: str, community_id: UUID, branch_id: UUID, visit_id: UUID, detail: str = ""
 ) -> None:
     await audit.record(
@@ -234,7 +234,7 @@ async def recorders_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[Neigh
 
 
 @dataclass(slots=True)
-class Went:
+class Visitor:
     visit_id: UUID
     account_id: UUID
     community_id: UUID
@@ -243,7 +243,7 @@ class Went:
 async def visitors_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[list[NeighbourRow]]:
     """Who went there."""
     went = await select(
-        Went,
+        Visitor,
         "SELECT visit_id, account_id, community_id FROM home_visitor WHERE visit_id IN (?) ORDER BY id",
         {row.id for row in rows},
     )

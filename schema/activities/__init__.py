@@ -22,7 +22,7 @@ from schema.activities.events import (
 )
 from schema.activities.lists import CommunityActivities
 from schema.activities.organising import OrganisingMutation
-from schema.activities.signing_up import SigningUpMutation
+from schema.activities.sign_ups import SigningUpMutation
 
 __all__ = [
     "ACTIVITY_KINDS",

@@ -80,7 +80,7 @@ class CheckInCode:
         description="Ask for the next one then; this one stays good for two minutes more."
     )
 
-    is_type_of = IsA(attendance.Code)
+    is_type_of = IsA(attendance.CheckInCode)
 
 
 States = Annotated[

@@ -7,7 +7,7 @@ import strawberry
 from models.base import now
 from models.identity import CommunityRow
 from resolvers.activities import reading
-from resolvers.activities.reading import Wanted
+from resolvers.activities.reading import ActivityCriteria
 from schema.activities.activities import Activity
 from schema.activities.terms import ActivityKind
 from schema.connections import After, Before, Connection, First, Last, page_args
@@ -45,7 +45,7 @@ class CommunityActivities:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Activity]:
-        wanted = Wanted(
+        wanted = ActivityCriteria(
             # All that ask in one operation mean the same now.
             at=info.context.memo.setdefault("activities at", now()),
             coming=not past,

@@ -7,7 +7,7 @@ import strawberry
 
 from models.activities import ActivityRow, HostKind, SignUpRow
 from resolvers.activities import attendance, organising
-from resolvers.activities.drafts import Draft
+from resolvers.activities.drafts import ActivityDraft
 from resolvers.activities.recurring import Recurrence
 from schema.activities.activities import Activity, ActivitySignUp
 from schema.activities.lists import HOSTS
@@ -77,8 +77,8 @@ class CreateActivityInput:
         default=None, description="How it recurs; the hours of sign-up move along."
     )
 
-    def draft(self) -> Draft:
-        return Draft(
+    def draft(self) -> ActivityDraft:
+        return ActivityDraft(
             kind=self.kind,
             title=self.title,
             starts_at=self.starts_at,

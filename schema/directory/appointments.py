@@ -181,7 +181,7 @@ class BookingsMutation:
     @BookingResult.mutation()
     async def mark_booking(self, info: Info, input: MarkBookingInput) -> BookingPayload:
         """Say whether somebody came, once it has begun. For those who serve at the office."""
-        row = await bookings.mark(
+        row = await bookings.record_attendance(
             info.context,
             booking_id=key_of("bookingId", input.booking_id, "Booking"),
             version=input.version,

@@ -190,7 +190,7 @@ class DirectorySubscription:
         ],
         after: AfterEvent = None,
     ) -> AsyncGenerator[Envelope[LicenceEvent], None]:
-        office = await licences.followed(
+        office = await licences.followable(
             info.context, key_of("organisationId", organisation_id, "Organisation")
         )
         stream = Stream(
@@ -226,7 +226,7 @@ class DirectorySubscription:
         organisation_id: Annotated[strawberry.ID, strawberry.argument(description="The office.")],
         after: AfterEvent = None,
     ) -> AsyncGenerator[Envelope[OfficeBookingEvent], None]:
-        office = await bookings.followed(
+        office = await bookings.followable(
             info.context, key_of("organisationId", organisation_id, "Organisation")
         )
         stream = Stream(

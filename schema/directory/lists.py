@@ -8,7 +8,7 @@ import strawberry
 from models.identity import AccountRow, CommunityRow
 from models.organisations import OrganisationRow
 from resolvers.directory import bookings, licences, listing, offers
-from resolvers.directory.listing import Wanted
+from resolvers.directory.listing import DirectoryCriteria
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.directory.bookings import Booking
 from schema.directory.entries import DirectoryEntry
@@ -28,9 +28,9 @@ class DirectoryFilter:
         default=None, description="Whose name holds this, 1 to 40 characters."
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> DirectoryCriteria:
         categories = None if self.categories is None else frozenset(self.categories)
-        return Wanted(categories, self.name)
+        return DirectoryCriteria(categories, self.name)
 
 
 @strawberry.input(description="Which bookings; what is left out is any.")
@@ -39,9 +39,9 @@ class BookingFilter:
     since: datetime | None = strawberry.field(default=None, description="That begin then or later.")
     until: datetime | None = strawberry.field(default=None, description="That begin before.")
 
-    def wanted(self) -> bookings.Wanted:
+    def wanted(self) -> bookings.BookingCriteria:
         states = None if self.states is None else frozenset(self.states)
-        return bookings.Wanted(states, self.since, self.until)
+        return bookings.BookingCriteria(states, self.since, self.until)
 
 
 Bookings = Annotated[BookingFilter | None, strawberry.argument(description="Only these; left out, all.")]
@@ -67,7 +67,7 @@ class CommunityDirectory:
         last: Last = None,
         before: Before = None,
     ) -> Connection[DirectoryEntry]:
-        wanted = filter.wanted() if filter else Wanted()
+        wanted = filter.wanted() if filter else DirectoryCriteria()
         args = page_args(first, after, last, before)
         return await load(info, listing.directory_of, root, wanted, args)  # type: ignore[no-any-return]
 
@@ -156,7 +156,7 @@ class OrganisationDirectory:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Booking]:
-        wanted = filter.wanted() if filter else bookings.Wanted()
+        wanted = filter.wanted() if filter else bookings.BookingCriteria()
         args = page_args(first, after, last, before)
         return await load(info, bookings.bookings_of_offices, root, wanted, args)  # type: ignore[no-any-return]
 
@@ -179,7 +179,7 @@ class ViewerBookings:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Booking]:
-        wanted = filter.wanted() if filter else bookings.Wanted()
+        wanted = filter.wanted() if filter else bookings.BookingCriteria()
         args = page_args(first, after, last, before)
         return await load(info, bookings.bookings_of_accounts, root, wanted, args)  # type: ignore[no-any-return]
 

@@ -7,7 +7,7 @@ import strawberry
 from models.directory.entries import EntryRow
 from models.directory.licences import LicenceRow
 from resolvers.directory import entries, licences
-from resolvers.directory.entries import Draft, Link
+from resolvers.directory.entries import EntryDraft, Link
 from schema.directory.entries import DirectoryEntry
 from schema.directory.hours import OpeningExceptionInput, WeeklyOpeningInput, hours_of
 from schema.directory.licences import MerchantLicence
@@ -58,11 +58,11 @@ class EntryInput:
         default_factory=list, description="Where more is found, 20 at most."
     )
 
-    def draft(self) -> Draft:
+    def draft(self) -> EntryDraft:
         """Raises InvalidInput."""
         place = key_of("placeId", self.place_id, "Estate", "Building") if self.place_id else None
         estate = place is not None and (type_and_key(self.place_id or "") or ("",))[0] == "Estate"
-        return Draft(
+        return EntryDraft(
             category=self.category,
             name=self.name,
             summary=self.summary,

@@ -7,7 +7,7 @@ import strawberry
 from models.directory.offers import OfferRow
 from models.directory.ratings import RatingRow
 from resolvers.directory import offers, ratings
-from resolvers.directory.offers import Draft
+from resolvers.directory.offers import OfferDraft
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating
 from schema.fields import Info
@@ -27,8 +27,8 @@ class OfferInput:
     valid_from: datetime = strawberry.field(description="From when it holds.")
     valid_until: datetime = strawberry.field(description="Until when, a year later at most.")
 
-    def draft(self) -> Draft:
-        return Draft(self.title, self.body, self.price_fen, self.valid_from, self.valid_until)
+    def draft(self) -> OfferDraft:
+        return OfferDraft(self.title, self.body, self.price_fen, self.valid_from, self.valid_until)
 
 
 @strawberry.input(description="A new offer.")

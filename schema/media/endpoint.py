@@ -143,7 +143,7 @@ class MediaEndpoint:
         query = request.query_params
         try:
             expires = int(query.get("e", "")[:12])
-            found = await uploads.opened(
+            found = await uploads.file_of_link(
                 self.services,
                 media_id=UUID(request.path_params["id"]),
                 variant=Variant(query.get("v", "")),

@@ -11,7 +11,7 @@ from models.party.audience import BranchAudience
 from resolvers.context import Context
 from resolvers.errors import NotFound as Missing
 from resolvers.party import articles, publishing
-from resolvers.party.articles import Draft
+from resolvers.party.articles import ArticleDraft
 from schema.fields import Info
 from schema.mutations import Result, payload, shown
 from schema.node import key_of
@@ -123,8 +123,8 @@ PartyArticleResult = Result(
 Written = CreatePartyNewsInput | EditPartyNewsInput | CreatePartyAffairInput | EditPartyAffairInput
 
 
-def draft_of(input: Written) -> Draft:
-    draft = Draft(
+def draft_of(input: Written) -> ArticleDraft:
+    draft = ArticleDraft(
         title=input.title,
         body=input.body,
         audience=input.audience,

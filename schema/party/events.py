@@ -88,7 +88,7 @@ class BranchSubscription:
         after: AfterCursor = None,
     ) -> AsyncGenerator[Envelope[BranchEvent], None]:
         key = key_of("branchId", branch_id, "Organisation")
-        branch, requires = await branches.followed(info.context, key, audience)
+        branch, requires = await branches.followable(info.context, key, audience)
         filters = {("branch", frozenset({str(branch.id)}))}
         if audience is BranchAudience.PUBLIC:
             filters.add(("audience", frozenset({audience.value})))

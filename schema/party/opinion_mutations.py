@@ -7,7 +7,7 @@ import strawberry
 from models.party.opinions import OPINIONS, PartyOpinionReach, PartyOpinionRow, PartyOpinionTopic
 from resolvers.paging import edge_cursor
 from resolvers.party.opinions import answering, submitting
-from resolvers.party.opinions.submitting import Draft
+from resolvers.party.opinions.submitting import OpinionDraft
 from schema.connections import Edge
 from schema.fields import Info
 from schema.mutations import Result, mutation, payload, shown
@@ -86,7 +86,7 @@ class PartyOpinionsMutation:
         row = await submitting.submit(
             info.context,
             branch_id=key_of("branchId", input.branch_id, "Organisation"),
-            draft=Draft(input.topic, input.title, input.body, input.reach, input.named),
+            draft=OpinionDraft(input.topic, input.title, input.body, input.reach, input.named),
             key=input.idempotency_key,
         )
         return SubmitPartyOpinionPayload(opinion_edge=Edge(node=row, cursor=edge_cursor(OPINIONS, row)))

@@ -16,7 +16,7 @@ from models.party.opinions import (
     PartyOpinionTopic,
 )
 from resolvers.party.opinions import figures, reading
-from resolvers.party.opinions.reading import Wanted
+from resolvers.party.opinions.reading import OpinionCriteria
 from schema.connections import After, Before, Connection, First, Last, page_args
 from schema.enums import described
 from schema.execution.type_resolution import IsA
@@ -184,7 +184,9 @@ class OrganisationPartyOpinions:
     ) -> Connection[PartyOpinion]:
         args = page_args(first, after, last, before)
         wanted = (
-            Wanted(filter.state, filter.topic, filter.mine, filter.owned) if filter is not None else Wanted()
+            OpinionCriteria(filter.state, filter.topic, filter.mine, filter.owned)
+            if filter is not None
+            else OpinionCriteria()
         )
         return await load(info, reading.opinions_of, root, wanted, args)  # type: ignore[no-any-return]
 

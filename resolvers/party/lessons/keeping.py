@@ -17,7 +17,7 @@ from models.storage.rows import columns, execute, select
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
-from resolvers.party.branches import check_power, empowered, members_in
+from resolvers.party.branches import branch_with_power, check_power, members_in
 from resolvers.party.lessons import reading
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, checked
 from resolvers.retries import earlier_result
@@ -32,7 +32,7 @@ async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str)
 
     Raises InvalidInput, NotFound, NotAllowed, Conflict (the key was used for something else).
     """
-    branch = await empowered(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.createLesson")
+    branch = await branch_with_power(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.createLesson")
     draft = checked(draft)
     if any(item.id for item in draft.items):
         raise InvalidInput(items="Holds an item that is not of this lesson")
@@ -60,7 +60,7 @@ async def insert(
     (row,) = await reading.by_ids([lesson_id])
     assert row is not None  # noqa: S101 - just written
     await write_items(row, draft.items)
-    await audited(ctx, "party.createLesson", row)
+    await audit_act(ctx, "party.createLesson", row)
     work.record(event(Kind.PARTY_LESSON_CHANGED, row))
 
 
@@ -69,7 +69,7 @@ async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraf
 
     A published lesson stays so. Raises InvalidInput, NotFound, NotAllowed, Conflict.
     """
-    row = await kept(ctx, lesson_id, "party.editLesson")
+    row = await editable(ctx, lesson_id, "party.editLesson")
     draft = checked(draft)
     if row.state is PartyLessonState.PUBLISHED:
         check_publishable(draft.items)
@@ -84,7 +84,7 @@ async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraf
             scope_id=scope,
         )
         await write_items(row, draft.items)
-        await audited(ctx, "party.editLesson", row)
+        await audit_act(ctx, "party.editLesson", row)
         (after,) = await reading.by_ids([row.id])
         if row.scope_id != scope:
             work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
@@ -97,7 +97,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
 
     Raises InvalidInput (nothing in it is required), NotFound, NotAllowed, Conflict.
     """
-    row = await kept(ctx, lesson_id, "party.publishLesson")
+    row = await editable(ctx, lesson_id, "party.publishLesson")
     (items,) = await reading.items_of(ctx, [row])
     check_publishable(items)
     if row.state is PartyLessonState.PUBLISHED:
@@ -106,7 +106,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
         state = PartyLessonState.PUBLISHED
         scope = scope_of(row.community_id, row.branch_id, row.audience, state)
         await change(row, version, state=state, scope_id=scope, published_at=now())
-        await audited(ctx, "party.publishLesson", row)
+        await audit_act(ctx, "party.publishLesson", row)
         row.scope_id = scope
         work.record(event(Kind.PARTY_LESSON_PUBLISHED, row))
         await notifications.notify(
@@ -123,17 +123,17 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
 
 async def withdraw(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLessonRow:
     """Take a lesson back; certificates stay good. Raises NotFound, NotAllowed, Conflict."""
-    row = await kept(ctx, lesson_id, "party.withdrawLesson")
+    row = await editable(ctx, lesson_id, "party.withdrawLesson")
     if row.state is not PartyLessonState.PUBLISHED:
         raise Conflict(CHANGED, row.id)
     async with ctx.unit_of_work() as work:
         await change(row, version, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
-        await audited(ctx, "party.withdrawLesson", row)
+        await audit_act(ctx, "party.withdrawLesson", row)
         work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
     return await reading.visible(ctx, row.id)
 
 
-async def kept(ctx: Context, lesson_id: UUID, action: str) -> PartyLessonRow:
+async def editable(ctx: Context, lesson_id: UUID, action: str) -> PartyLessonRow:
     """The lesson, for who keeps the branch's. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     row = await reading.visible(ctx, lesson_id)
@@ -181,12 +181,12 @@ async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> Non
         await execute("UPDATE party_lesson_item SET removed_at = ? WHERE id IN (?) RETURNING id", now(), gone)
     for position, draft in enumerate(drafts, 1):
         if draft.id:
-            await rewrite(before[draft.id], draft, position)
+            await rewrite_item(before[draft.id], draft, position)
         else:
-            await add(row, draft, position)
+            await add_item(row, draft, position)
 
 
-async def add(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
+async def add_item(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
     await PartyLessonItem.create(
         community_id=row.community_id,
         lesson_id=row.id,
@@ -202,7 +202,7 @@ async def add(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
     )
 
 
-async def rewrite(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> None:
+async def rewrite_item(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> None:
     if draft.kind is not item.kind:
         raise InvalidInput(items="An item keeps its kind")
     await execute(
@@ -222,7 +222,7 @@ async def rewrite(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> 
     )
 
 
-async def audited(ctx: Context, action: str, row: PartyLessonRow) -> None:
+async def audit_act(ctx: Context, action: str, row: PartyLessonRow) -> None:
     await audit.record(
         ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
     )

@@ -26,12 +26,12 @@ async def finish(ctx: Context, *, item_id: UUID) -> PartyLessonItemRow:
 
     Raises InvalidInput (it is a quiz), NotFound, NotAllowed.
     """
-    item, lesson = await learnt(ctx, item_id)
+    item, lesson = await learnable(ctx, item_id)
     if item.kind is PartyLessonItemKind.QUIZ:
         raise InvalidInput(itemId="A quiz is finished by passing it")
     async with ctx.unit_of_work() as work:
         await keeping.lock(lesson.id)
-        await advance(work, ctx, item, lesson)
+        await record_finished(work, ctx, item, lesson)
     return item
 
 
@@ -43,7 +43,7 @@ async def submit(
     With a key used before, the attempt made then. Raises InvalidInput, NotFound, NotAllowed (no attempt is
     left), Conflict (the questions have changed, or it is passed already).
     """
-    item, lesson = await learnt(ctx, item_id)
+    item, lesson = await learnable(ctx, item_id)
     if item.kind is not PartyLessonItemKind.QUIZ:
         raise InvalidInput(itemId="Is no quiz")
     if revision != item.revision:
@@ -54,8 +54,8 @@ async def submit(
         earlier = await earlier_result(ctx, key, "submitPartyQuiz", [item_id, revision, answers], attempt_id)
         if earlier is None:
             await keeping.lock(lesson.id)
-            if await attempt(ctx, attempt_id, item, graded):
-                await advance(work, ctx, item, lesson)
+            if await record_attempt(ctx, attempt_id, item, graded):
+                await record_finished(work, ctx, item, lesson)
     (row,) = await select(
         PartyQuizAttemptRow,
         f"SELECT {columns(PartyQuizAttemptRow)} FROM party_quiz_attempt t WHERE t.id = ?",
@@ -64,7 +64,7 @@ async def submit(
     return item, row
 
 
-async def learnt(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, PartyLessonRow]:
+async def learnable(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, PartyLessonRow]:
     """The item and its lesson, which the viewer may learn. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
     (item,) = await reading.items_by_ids([item_id])
@@ -90,7 +90,7 @@ def grade(item: PartyLessonItemRow, answers: list[list[int]]) -> list[dict[str, 
     return graded
 
 
-async def attempt(
+async def record_attempt(
     ctx: Context, attempt_id: UUID, item: PartyLessonItemRow, graded: list[dict[str, Any]]
 ) -> bool:
     """Keep an attempt, behind the lesson's lock; whether it passes. Raises NotAllowed, Conflict."""
@@ -122,7 +122,7 @@ async def attempt(
     return passed
 
 
-async def advance(work: Work, ctx: Context, item: PartyLessonItemRow, lesson: PartyLessonRow) -> None:
+async def record_finished(work: Work, ctx: Context, item: PartyLessonItemRow, lesson: PartyLessonRow) -> None:
     """Keep that the viewer has finished an item, and the lesson, if that was the last one required."""
     await execute(
         "INSERT INTO party_lesson_progress (id, created_at, community_id, lesson_id, item_id, account_id)"

@@ -118,14 +118,14 @@ async def lessons_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Par
 
 
 @dataclass(slots=True)
-class Done:
+class FinishedItem:
     item_id: UUID
 
 
 async def done_by_viewer(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[bool]:
     """Whether the viewer has finished each."""
     rows = await select(
-        Done,
+        FinishedItem,
         "SELECT item_id FROM party_lesson_progress WHERE account_id = ? AND item_id IN (?)",
         ctx.viewer.account_id,
         {item.id for item in items},

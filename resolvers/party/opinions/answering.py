@@ -43,14 +43,14 @@ async def assign(
     if owner not in await officers_with(row.branch_id, Power.ANSWER_OPINIONS):
         raise InvalidInput(assigneeId="Is no officer of the branch who answers opinions")
     async with ctx.unit_of_work() as work:
-        await clock.forget(row.id)
+        await clock.unschedule_reminders(row.id)
         before = await steps.locked_at(
             row.id, version, PartyOpinionState.SUBMITTED, PartyOpinionState.ASSIGNED
         )
         after = replace(before, state=PartyOpinionState.ASSIGNED, owner_id=owner, due_at=due)
         await steps.write(work, ctx, before, after, PartyOpinionAction.ASSIGN, at, ctx.account_id)
         await clock.wait_for_answer(after)
-        await audited(ctx, "party.assignOpinion", row)
+        await audit_act(ctx, "party.assignOpinion", row)
     return await reading.visible(ctx, opinion_id)
 
 
@@ -69,7 +69,7 @@ async def answer(
         raise InvalidInput(published="The member does not want it to go so far")
     at = now()
     async with ctx.unit_of_work() as work:
-        await clock.forget(row.id)
+        await clock.unschedule_reminders(row.id)
         before = await steps.locked_at(
             row.id, version, PartyOpinionState.ASSIGNED, PartyOpinionState.ANSWERED
         )
@@ -85,7 +85,7 @@ async def answer(
         )
         action = PartyOpinionAction.ANSWER if first else PartyOpinionAction.CORRECT
         await steps.write(work, ctx, before, after, action, at, ctx.account_id)
-        await audited(ctx, "party.answerOpinion", row)
+        await audit_act(ctx, "party.answerOpinion", row)
     return await reading.visible(ctx, opinion_id)
 
 
@@ -97,7 +97,7 @@ async def dealt_with(ctx: Context, opinion_id: UUID, power: Power, action: str) 
     return row
 
 
-async def audited(ctx: Context, action: str, row: PartyOpinionRow) -> None:
+async def audit_act(ctx: Context, action: str, row: PartyOpinionRow) -> None:
     await audit.record(
         ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
     )

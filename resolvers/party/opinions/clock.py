@@ -35,12 +35,12 @@ async def wait_for_answer(row: PartyOpinionRow) -> None:
         await jobs.schedule(ESCALATE, row.id, row.due_at)
 
 
-async def forget(opinion_id: UUID) -> None:
+async def unschedule_reminders(opinion_id: UUID) -> None:
     """Unschedule all. Call it before locking the opinion: a job locks itself first, and then its opinion."""
     await jobs.unschedule(opinion_id, UNASSIGNED, REMIND, ESCALATE)
 
 
-def nobody(services: Services) -> Context:
+def clock_context(services: Services) -> Context:
     """The clock acts for nobody."""
     return Context(services, NOBODY)
 
@@ -50,7 +50,7 @@ async def remind_to_assign(services: Services, work: Work, opinion_id: UUID) -> 
     """Tell the secretary that an opinion has no owner."""
     row = await steps.locked(opinion_id)
     if row.state is PartyOpinionState.SUBMITTED and row.created_at + TO_ASSIGN <= now():
-        await steps.write(work, nobody(services), row, row, PartyOpinionAction.REMIND, now())
+        await steps.write(work, clock_context(services), row, row, PartyOpinionAction.REMIND, now())
 
 
 @jobs.does(REMIND)
@@ -62,7 +62,7 @@ async def remind(services: Services, work: Work, opinion_id: UUID) -> None:
         return
     if row.due_at - BEFORE_DUE <= at < row.due_at:
         after = replace(row, reminded_for=row.due_at)
-        await steps.write(work, nobody(services), row, after, PartyOpinionAction.REMIND, at)
+        await steps.write(work, clock_context(services), row, after, PartyOpinionAction.REMIND, at)
 
 
 @jobs.does(ESCALATE)
@@ -74,4 +74,4 @@ async def escalate(services: Services, work: Work, opinion_id: UUID) -> None:
         return
     if row.escalated_at is None or row.escalated_at < row.due_at:
         after = replace(row, escalated_at=at)
-        await steps.write(work, nobody(services), row, after, PartyOpinionAction.ESCALATE, at)
+        await steps.write(work, clock_context(services), row, after, PartyOpinionAction.ESCALATE, at)

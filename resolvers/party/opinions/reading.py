@@ -26,7 +26,7 @@ from subscriptions.events import Logged
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OpinionCriteria:
     """Which opinions of a branch; None is any."""
 
     state: PartyOpinionState | None = None
@@ -68,7 +68,7 @@ async def visible(ctx: Context, opinion_id: UUID) -> PartyOpinionRow:
 
 
 async def opinions_of(
-    ctx: Context, branches: Sequence[OrganisationRow], wanted: Wanted, args: PageArgs
+    ctx: Context, branches: Sequence[OrganisationRow], wanted: OpinionCriteria, args: PageArgs
 ) -> list[Page[PartyOpinionRow]]:
     """The opinions of each branch that the viewer may see, the newest first."""
     where = rules.visible_to(ctx.viewer)
@@ -130,12 +130,12 @@ async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyO
     found = await visible_by_ids(ctx, [step.opinion_id for step in steps if step])
     seen = {row.id: row for row in found if row}
     return [
-        step if step and step.opinion_id in seen and shown(ctx, seen[step.opinion_id], step) else None
+        step if step and step.opinion_id in seen and step_shown(ctx, seen[step.opinion_id], step) else None
         for step in steps
     ]
 
 
-def shown(ctx: Context, row: PartyOpinionRow, step: PartyOpinionStepRow) -> bool:
+def step_shown(ctx: Context, row: PartyOpinionRow, step: PartyOpinionStepRow) -> bool:
     return step.action not in INTERNAL or row.branch_id in ctx.viewer.offices
 
 
@@ -147,7 +147,9 @@ async def steps_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[list[P
         " WHERE t.opinion_id IN (?) ORDER BY t.ordinal",
         {row.id for row in rows},
     )
-    return [[step for step in steps if step.opinion_id == row.id and shown(ctx, row, step)] for row in rows]
+    return [
+        [step for step in steps if step.opinion_id == row.id and step_shown(ctx, row, step)] for row in rows
+    ]
 
 
 async def officers_of(ctx: Context, steps: Sequence[PartyOpinionStepRow]) -> list[NeighbourRow | None]:

@@ -72,11 +72,11 @@ async def write(
     await execute(
         f"UPDATE party_opinion SET {settings} WHERE id = ? RETURNING id", *changes.values(), after.id
     )
-    await add(work, ctx, after, action, at, officer_id)
+    await add_step(work, ctx, after, action, at, officer_id)
     return after
 
 
-async def add(
+async def add_step(
     work: Work,
     ctx: Context,
     row: PartyOpinionRow,
@@ -106,7 +106,7 @@ async def add(
     await notifications.notify(
         work,
         ctx,
-        account_ids=await concerned(row, step),
+        account_ids=await recipients(row, step),
         community_id=row.community_id,
         kind=NotificationKind.OPINION,
         subject_id=step.id,
@@ -128,7 +128,7 @@ def event(row: PartyOpinionRow, step: PartyOpinionStepRow) -> Event:
     )
 
 
-async def concerned(row: PartyOpinionRow, step: PartyOpinionStepRow) -> Iterable[UUID]:
+async def recipients(row: PartyOpinionRow, step: PartyOpinionStepRow) -> Iterable[UUID]:
     """Whose inbox the step goes into."""
     owner = [row.owner_id] if row.owner_id else []
     assigning = await officers_with(row.branch_id, Power.ASSIGN_OPINIONS)

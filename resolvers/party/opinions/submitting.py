@@ -33,7 +33,7 @@ CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class OpinionDraft:
     """What a member has to say, how far it may go once it is answered, and whether with the name."""
 
     topic: PartyOpinionTopic
@@ -43,7 +43,7 @@ class Draft:
     named: bool = False
 
 
-async def submit(ctx: Context, *, branch_id: UUID, draft: Draft, key: str) -> PartyOpinionRow:
+async def submit(ctx: Context, *, branch_id: UUID, draft: OpinionDraft, key: str) -> PartyOpinionRow:
     """Bring an opinion before the branch; with a key used before, the one brought then.
 
     Raises InvalidInput, NotFound, NotAllowed (no member), Conflict (the key was used for something else),
@@ -67,7 +67,9 @@ async def submit(ctx: Context, *, branch_id: UUID, draft: Draft, key: str) -> Pa
     return await reading.visible(ctx, earlier or opinion_id)
 
 
-async def insert(ctx: Context, work: Work, opinion_id: UUID, branch: OrganisationRow, draft: Draft) -> None:
+async def insert(
+    ctx: Context, work: Work, opinion_id: UUID, branch: OrganisationRow, draft: OpinionDraft
+) -> None:
     at = now()
     year = at.astimezone(CHINA).year
     number = await next_number(branch, year, at)
@@ -84,7 +86,7 @@ async def insert(ctx: Context, work: Work, opinion_id: UUID, branch: Organisatio
         **asdict(draft),
     )
     row = await reading.by_id(opinion_id)
-    await steps.add(work, ctx, row, PartyOpinionAction.SUBMIT, at)
+    await steps.add_step(work, ctx, row, PartyOpinionAction.SUBMIT, at)
     await clock.wait_for_owner(row)
 
 
@@ -109,7 +111,7 @@ async def withdraw(ctx: Context, *, opinion_id: UUID, version: int) -> PartyOpin
     if row.author_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
-        await clock.forget(row.id)
+        await clock.unschedule_reminders(row.id)
         before = await steps.locked_at(
             row.id, version, PartyOpinionState.SUBMITTED, PartyOpinionState.ASSIGNED
         )

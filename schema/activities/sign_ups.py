@@ -3,7 +3,7 @@
 import strawberry
 
 from models.activities import SignUpRow
-from resolvers.activities import attendance, signing_up
+from resolvers.activities import attendance, sign_ups
 from schema.activities.activities import ActivitySignUp
 from schema.activities.organising import ACTIVITY_ID, KEY
 from schema.fields import Info
@@ -67,7 +67,7 @@ class SigningUpMutation:
         waits otherwise; who waits moves up in order. For verified residents and officers; 30 a
         minute.
         """
-        rows = await signing_up.sign_up(
+        rows = await sign_ups.sign_up(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             companions=input.companions,
@@ -83,7 +83,7 @@ class SigningUpMutation:
         """Sign off from an activity that has not begun; whoever waits moves up. To sign off again
         changes nothing.
         """
-        rows = await signing_up.cancel_sign_up(
+        rows = await sign_ups.cancel_sign_up(
             info.context,
             activity_id=key_of("activityId", input.activity_id, "Activity"),
             whole_series=input.whole_series,

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from models import database
 from models.activities import ActivityRow, ActivitySignUp, SignUpState
 from models.identity import Account
-from resolvers.activities import organising, signing_up
+from resolvers.activities import organising, sign_ups
 from resolvers.errors import Conflict, DomainError, InvalidInput
 from tests.activity_scene import Scene, scene_in
 from tests.world import World
@@ -113,7 +113,7 @@ class Queue(RuleBasedStateMachine):
 def test_the_capacity_holds_and_nobody_is_overtaken(
     sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing_up, "SIGN_UPS_A_MINUTE", 1_000_000)
+    monkeypatch.setattr(sign_ups, "SIGN_UPS_A_MINUTE", 1_000_000)
     monkeypatch.setattr(organising, "EDITS_A_MINUTE", 1_000_000)
     monkeypatch.setattr(organising, "CREATED_A_DAY", 1_000_000)
     path = tmp_path / "linli.db"
