@@ -192,10 +192,7 @@ def run_server(settings: Settings) -> None:
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
-        raise BadSettings(
-            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error});"
-            " choose another with LINLI_PORT"
-        ) from None
+        raise BadSettings(f"{error.strerror or error}; choose another port with LINLI_PORT") from None
     configure_logging(production=settings.production)
     if not settings.production:
         print(demo_accounts.welcome(f"http://{settings.host}:{settings.port}"), flush=True)

@@ -195,7 +195,7 @@ def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path: Path) -> No
         refused = command(tmp_path, LINLI_PORT=port)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert port in refused.stderr
-    assert "choose another with LINLI_PORT" in refused.stderr
+    assert "choose another port with LINLI_PORT" in refused.stderr
 
 
 def test_the_printed_schema_is_the_repositorys(tmp_path: Path) -> None:
