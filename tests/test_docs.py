@@ -1,0 +1,171 @@
+"""The documentation's tables and examples, held to the code in both directions."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
+from websockets.frames import CloseCode
+
+from resolvers import errors
+from schema.build import graphql_schema
+from schema.media import endpoint as media_endpoint
+from schema.serving import documents, limits, operations
+from subscriptions.connection import Close
+from tests.servers import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+# What clients are told of a request that was refused before execution.
+REFUSED = {
+    operations.PARSE_FAILED,
+    operations.VALIDATION_FAILED,
+    operations.UNRESOLVED,
+    operations.BAD_USER_INPUT,
+    limits.TOO_COMPLEX,
+    documents.NOT_FOUND,
+    documents.NOT_TRUSTED,
+    documents.MISMATCH,
+}
+
+
+def section(page: str, heading: str) -> str:
+    """The part of a page below the heading."""
+    _, _, rest = (DOCS / page).read_text().partition(f"\n## {heading}\n")
+    assert rest, f"{page} has no section {heading!r}"
+    return rest.partition("\n## ")[0]
+
+
+def table(text: str, first: str) -> list[list[str]]:
+    """The cells of the table whose first column is headed `first`, without backticks."""
+    found = re.search(rf"^\| {first} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found, f"There is no table of {first}"
+    return [
+        [cell.strip().strip("`") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        for line in found[1].splitlines()
+    ]
+
+
+def calls(path: Path, *names: str) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+            yield node
+
+
+def test_the_table_of_settings_is_what_main_reads() -> None:
+    documented = {row[0]: row[1] for row in table(section("operations.md", "Settings"), "variable")}
+    source = "".join((ROOT / name).read_text() for name in ("main.py", "demo/secrets.py"))
+    assert set(documented) == set(re.findall(r"\bLINLI_[A-Z_]+[A-Z]", source))
+    defaults = {}
+    for call in calls(ROOT / "main.py", "env.get", "integer"):
+        given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+        if len(given) == 2 and given[1] != "":
+            defaults[str(given[0])] = str(given[1])
+    assert defaults == {name: documented[name] for name in defaults}
+    assert {"LINLI_PORT", "LINLI_MODE", "LINLI_LOG_DAYS"} <= set(defaults)
+
+
+def test_the_table_of_metrics_is_what_is_measured() -> None:
+    measured = set()
+    for collector in {*REGISTRY._collector_to_names}:
+        if isinstance(collector, MetricWrapperBase) and collector._name.startswith("linli_"):
+            total = "_total" if collector._type == "counter" else ""
+            labels = ",".join(collector._labelnames)
+            measured.add(f"{collector._name}{total}" + (f"{{{labels}}}" if labels else ""))
+    documented = [row[0] for row in table(section("operations.md", "What to watch"), "metric")]
+    assert sorted(documented) == sorted(measured)
+
+
+def test_the_table_of_error_codes_is_what_clients_can_meet() -> None:
+    domain = {error.code for error in errors.DomainError.__subclasses__()}
+    documented = [row[0] for row in table(section("clients.md", "Errors"), "code")]
+    assert sorted(documented) == sorted(domain | REFUSED | {operations.INTERNAL})
+
+
+def test_every_constant_that_is_a_code_is_in_the_tables() -> None:
+    """A code that is added elsewhere is found here."""
+    named = set()
+    for path in sorted((ROOT / "schema").rglob("*.py")):
+        for code in re.findall(
+            r"code\"?\s*[=:]\s*\"([A-Z][A-Z_]+)\"|Final = \"([A-Z]+_[A-Z_]+)\"", path.read_text()
+        ):
+            named |= {one for one in code if one}
+    text = (DOCS / "clients.md").read_text()
+    assert {code for code in named if f"`{code}`" not in text} == set()
+
+
+def refusals(path: Path) -> set[tuple[int, str]]:
+    """The statuses and codes of the requests that a module refuses as malformed."""
+    found = set()
+    for call in calls(path, "BadRequest"):
+        given = {
+            keyword.arg: keyword.value.value
+            for keyword in call.keywords
+            if isinstance(keyword.value, ast.Constant)
+        }
+        found.add((int(str(given.get("status", 400))), str(given.get("code", "BAD_REQUEST"))))
+    return found
+
+
+def statuses(page: str, heading: str) -> list[tuple[int, str]]:
+    return [(int(status), code) for status, code, *_ in table(section(page, heading), "status")]
+
+
+def test_the_table_of_statuses_is_what_graphql_is_answered_with() -> None:
+    endpoint = refusals(ROOT / "schema/serving/endpoint.py")
+    assert sorted(statuses("clients.md", "HTTP statuses")) == sorted(
+        endpoint | {(401, errors.Unauthenticated.code), (500, operations.INTERNAL)}
+    )
+
+
+def test_the_table_of_statuses_is_what_uploads_are_answered_with() -> None:
+    domain = {(status, code) for code, status in media_endpoint.STATUS.items()}
+    assert sorted(statuses("clients.md", "Pictures and documents")) == sorted(
+        refusals(ROOT / "schema/media/endpoint.py") | domain | {(500, operations.INTERNAL)}
+    )
+
+
+def test_the_table_of_close_codes_is_what_the_server_closes_with() -> None:
+    documented = [int(row[0]) for row in table(section("clients.md", "Live"), "close code")]
+    # A frame that is too large is closed by websockets.
+    assert documented == sorted({*map(int, Close), int(CloseCode.MESSAGE_TOO_BIG)})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_documentation_asks_fits_the_schema(page: Path) -> None:
+    text = page.read_text()
+    for example in re.findall(r"^```graphql\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        assert validate(graphql_schema, parse(example)) == []
+    for example in re.findall(r"^linli '\{\"query\": \"(.*?)\"\}'", text, re.MULTILINE | re.DOTALL):
+        asked = example.replace('\\"', '"').replace("'\"$COMMUNITY\"'", "x")
+        assert validate(graphql_schema, parse(asked)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{page.name}: {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_are_short(page: Path) -> None:
+    """But for tables, whose rows cannot be broken."""
+    long = [line for line in page.read_text().splitlines() if len(line) > 120 and not line.startswith("|")]
+    assert long == []
