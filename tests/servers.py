@@ -1,4 +1,4 @@
-"""Really running servers for tests: `python main.py` in processes of their own."""
+"""Really running servers for tests, in processes of their own."""
 
 import asyncio
 import base64
@@ -7,14 +7,12 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import httpx
 
-from tests.nursery import Nursery
+from tests.nursery import Forked, nursery
 from tests.services import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -34,25 +32,13 @@ def throwaway_secrets() -> dict[str, str]:
     }
 
 
-class Process(Protocol):
-    """What a server needs of a subprocess.Popen; a nursery's processes are like it."""
-
-    @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def send_signal(self, number: int, /) -> None: ...
-    def kill(self) -> None: ...
-
-
 @dataclass
 class ServerProcess:
-    """One process of a deployment. With a nursery it starts at once, and `prelude` runs in it before."""
+    """One process of a deployment; `prelude` is Python that runs in it before it serves."""
 
     env: dict[str, str]
     port: int
-    process: Process | None = None
-    nursery: Nursery | None = None
+    process: Forked | None = None
     prelude: str = ""
 
     @property
@@ -70,17 +56,7 @@ class ServerProcess:
     def start(self) -> None:
         """Start it; `ready` says when it serves."""
         env = {**self.env, "LINLI_PORT": str(self.port)}
-        if self.nursery is not None:
-            self.process = self.nursery.start(env, self.log, self.prelude)
-            return
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "main.py"],
-                cwd=ROOT,
-                env=env,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = nursery().start(env, self.log, prelude=self.prelude)
 
     async def ready(self) -> None:
         """Return once it serves. Raises RuntimeError with the end of its log if it does not."""
@@ -110,14 +86,14 @@ class ServerProcess:
             return self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(30)
             raise
 
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.wait(30)
 
 
 @dataclass
@@ -130,7 +106,6 @@ class Deployment:
     processes: int = 1
     extra: dict[str, str] = field(default_factory=dict)
     servers: list[ServerProcess] = field(default_factory=list)
-    nursery: Nursery | None = None
     prelude: str = ""
 
     def __post_init__(self) -> None:
@@ -147,21 +122,12 @@ class Deployment:
             **self.extra,
         }
         self.servers = [
-            ServerProcess(self.env, free_port(), nursery=self.nursery, prelude=self.prelude)
-            for _ in range(self.processes)
+            ServerProcess(self.env, free_port(), prelude=self.prelude) for _ in range(self.processes)
         ]
 
     def command(self, *arguments: str) -> str:
         """Run `python main.py ARGUMENTS` in this deployment; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "main.py", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = nursery().run(self.env, *arguments)
         if done.returncode:
             raise RuntimeError(f"main.py {arguments[0]} failed:\n{done.stdout}\n{done.stderr}")
         return done.stdout

@@ -1,13 +1,11 @@
 """The comparison of executors is at work in servers too."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import compared
 from tests.neighbourhood import deployment_of, prepared, running
-from tests.nursery import Nursery
 from tests.servers import Deployment
 
 pytestmark = pytest.mark.anyio
@@ -20,16 +18,12 @@ def differences(tmp_path: Path) -> Path:
 
 # Not async: such a fixture cannot ask for async ones by name.
 @pytest.fixture(params=["the same", "different"])
-def undeployed(
-    request: pytest.FixtureRequest, tmp_path: Path, differences: Path
-) -> Iterator[tuple[Deployment, bool]]:
+def undeployed(request: pytest.FixtureRequest, tmp_path: Path, differences: Path) -> tuple[Deployment, bool]:
     """A server that compares, and whether to it no outcome is like another."""
     prelude = compared.prelude(differences)
     if request.param == "different":
         prelude += "; compared._outcome = lambda result: object()"
-    with Nursery() as nursery:
-        made = deployment_of("sqlite", request, tmp_path, nursery=nursery, prelude=prelude)
-        yield made, request.param == "different"
+    return deployment_of("sqlite", request, tmp_path, prelude=prelude), request.param == "different"
 
 
 async def test_a_server_leaves_what_differs(undeployed: tuple[Deployment, bool], differences: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ import pytest
 from main import BadSettings, Settings, application
 from models import database
 from schema.application import Application
+from tests.nursery import nursery
 from tests.servers import ROOT, throwaway_secrets
 
 GRAPHQL = "http://linli/graphql"
@@ -178,15 +178,8 @@ async def test_only_listed_origins_may_call_from_a_browser(tmp_path: Path) -> No
 
 
 def command(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "main.py", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LINLI_DATA_DIR": str(tmp_path), **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LINLI_DATA_DIR": str(tmp_path), **env}
+    return nursery().run(env, *arguments)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from resolvers.organisations import PHONES_AN_HOUR, grant_role
 from schema.node import global_id
 from tests.client import Refused
 from tests.neighbourhood import Neighbourhood, deployment_of, prepared, running
+from tests.nursery import nursery
 from tests.servers import ROOT, Deployment, ServerProcess
 from tests.wire import COMMENT, COMMENTS, POST, asked, connected, http_client, wired
 from tests.world import World
@@ -541,7 +542,7 @@ logging.getLogger("uvicorn.error").error("Traceback (most recent call last):\\n 
 def test_files_are_for_the_deployment_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LINLI_DATA_DIR": str(data)}
-    subprocess.run([sys.executable, "main.py", "migrate"], cwd=ROOT, env=env, check=True, capture_output=True)
+    assert nursery().run(env, "migrate").returncode == 0
     assert (data / "linli.db").exists()
     for path in (data, *data.iterdir()):
         assert path.stat().st_mode & 0o077 == 0, path

@@ -1,33 +1,26 @@
 """Deployments to break: their processes start at once, and a small scene is set in each."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.scene import Scene, set_up
 from tests.neighbourhood import deployment_of, prepared, running
-from tests.nursery import Nursery
 from tests.servers import Deployment
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as made:
-        yield made
 
 
 # Not async: such fixtures cannot ask for async ones by name.
 @pytest.fixture
-def one_process(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> Deployment:
+def one_process(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     """SQLite and memory://; not started."""
-    return deployment_of("sqlite", request, tmp_path, nursery=nursery)
+    return deployment_of("sqlite", request, tmp_path)
 
 
 @pytest.fixture
-def two_processes(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> Deployment:
+def two_processes(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     """PostgreSQL and Redis; not started."""
-    return deployment_of("postgres", request, tmp_path, nursery=nursery)
+    return deployment_of("postgres", request, tmp_path)
 
 
 @pytest.fixture

@@ -8,18 +8,15 @@ import pytest
 from tests import compared
 from tests.neighbourhood import Neighbourhood as Neighbourhood
 from tests.neighbourhood import deployment_of, prepared, running
-from tests.nursery import Nursery
 from tests.servers import Deployment
 
 
 # Not async: such a fixture cannot ask for async ones by name, and only one of the databases is wanted.
 @pytest.fixture(params=["sqlite", "postgres"])
-def undeployed(
-    request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery, differences: Path
-) -> Deployment:
+def undeployed(request: pytest.FixtureRequest, tmp_path: Path, differences: Path) -> Deployment:
     """A deployment of each kind that does not serve yet."""
     prelude = compared.prelude(differences) if request.param == "sqlite" else ""
-    return deployment_of(request.param, request, tmp_path, nursery=nursery, prelude=prelude)
+    return deployment_of(request.param, request, tmp_path, prelude=prelude)
 
 
 @pytest.fixture
@@ -40,11 +37,4 @@ async def deployment(undeployed: Deployment) -> AsyncIterator[Deployment]:
 @pytest.fixture
 async def neighbourhood(deployment: Deployment) -> AsyncIterator[Neighbourhood]:
     async with prepared(deployment) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Starts servers at once, for stories that start many."""
-    with Nursery() as made:
         yield made

@@ -16,7 +16,6 @@ from resolvers.identity.sessions import open_session
 from schema.node import global_id, type_and_key
 from subscriptions.events import Kind, community_topic
 from tests.neighbourhood import Neighbourhood, deployment_of, prepared, running
-from tests.nursery import Nursery
 from tests.servers import Deployment, ServerProcess
 from tests.wire import COMMENT, COMMENTS, POST, Follower, asked, bodies, http_client
 
@@ -29,9 +28,9 @@ ACCOUNTS = 60
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def undeployed(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> Deployment:
+def undeployed(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     """A deployment of each kind whose processes start at once."""
-    return deployment_of(request.param, request, tmp_path, nursery=nursery)
+    return deployment_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
