@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from models.audit import (
@@ -16,7 +17,7 @@ from models.audit import (
     visible_to,
 )
 from models.identity import CommunityRow, NeighbourRow, may_look_into
-from models.organisations import OrganisationRow
+from models.organisations import OrganisationRow, Power, office_with
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import columns, select
 from models.storage.settled import settled
@@ -34,42 +35,46 @@ LONGEST_DETAIL = 500
 BY_NUMBER = Order("audit", ("number",))
 
 
+class Audited(Protocol):
+    """What an act is done to: a row of a community."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def community_id(self) -> UUID: ...
+
+
+class Particulars(TypedDict, total=False):
+    """What an entry says otherwise than the row that the act is about."""
+
+    community_id: UUID
+    organisation_id: UUID | None
+    # The organisation is the one in whose name the viewer has this power in the community, if any.
+    power: Power
+    subject_id: UUID | None
+
+
 async def record(
     ctx: Context,
     action: str,
+    about: Audited | None = None,
     *,
-    community_id: UUID | None = None,
-    organisation_id: UUID | None = None,
-    subject_id: UUID | None = None,
     detail: str = "",
+    **otherwise: Unpack[Particulars],
 ) -> None:
     """Write an entry in the caller's unit of work: no entry without the act, no act without the entry.
 
-    It gets its place in the chain when everything else is written, just before the events.
+    It gets its place in the chain when everything else is written, just before the events. `about` is
+    its subject and names the organisation; an organisation is no subject of its own acts.
     """
     work = under_way()
     if work is None:
         raise RuntimeError("An act is audited in the unit of work that does it")
-    work.audit(
-        act_of(
-            ctx,
-            action,
-            community_id=community_id,
-            organisation_id=organisation_id,
-            subject_id=subject_id,
-            detail=detail,
-        )
-    )
+    work.audit(act_of(ctx, action, about, otherwise, detail))
 
 
 async def refuse(
-    ctx: Context,
-    action: str,
-    message: str,
-    *,
-    community_id: UUID | None = None,
-    organisation_id: UUID | None = None,
-    subject_id: UUID | None = None,
+    ctx: Context, action: str, message: str, about: Audited | None = None, **otherwise: Unpack[Particulars]
 ) -> NotAllowed:
     """Record a refused attempt, in a transaction of its own, and give the error to raise.
 
@@ -77,15 +82,7 @@ async def refuse(
     """
     if under_way() is not None:
         raise RuntimeError("A refusal is recorded outside of the unit of work that it ends")
-    act = act_of(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=organisation_id,
-        subject_id=subject_id,
-        detail=message,
-        refused=True,
-    )
+    act = act_of(ctx, action, about, otherwise, message, refused=True)
     # Queries are refused too, and who goes away in the middle of one leaves the attempt behind.
     await settled(keep(ctx, act))
     return NotAllowed(message)
@@ -99,11 +96,10 @@ async def keep(ctx: Context, act: Act) -> None:
 def act_of(
     ctx: Context,
     action: str,
-    *,
-    community_id: UUID | None,
-    organisation_id: UUID | None,
-    subject_id: UUID | None,
+    about: Audited | None,
+    otherwise: Particulars,
     detail: str,
+    *,
     refused: bool = False,
 ) -> Act:
     """The act as the log keeps it: in the name of the actor's own office, whatever was reached for.
@@ -111,6 +107,12 @@ def act_of(
     Whoever reaches for another organisation and names nothing more has that organisation as subject. Who
     holds no office in the community is entered with the organisation that it was about, and no role.
     """
+    told = particulars_of(about) | otherwise
+    community_id, subject_id = told.get("community_id"), told.get("subject_id")
+    if "power" in told and community_id is not None:
+        organisation_id = office_with(ctx.viewer, community_id, told["power"])
+    else:
+        organisation_id = told.get("organisation_id")
     office = office_of(ctx.viewer, community_id, organisation_id)
     acting = office.organisation_id if office else None
     if acting != organisation_id and organisation_id is not None:
@@ -128,6 +130,19 @@ def act_of(
         address=keyed(ctx, "audit-address", origin(ctx.address)),
         device=keyed(ctx, "audit-device", ctx.device),
     )
+
+
+def particulars_of(about: Audited | None) -> Particulars:
+    """What a row says of itself: its organisation is the one that it names, or the branch."""
+    if about is None:
+        return {}
+    if isinstance(about, OrganisationRow):
+        return {"community_id": about.community_id, "organisation_id": about.id}
+    return {
+        "community_id": about.community_id,
+        "organisation_id": getattr(about, "organisation_id", None) or getattr(about, "branch_id", None),
+        "subject_id": about.id,
+    }
 
 
 def office_of(viewer: Viewer, community_id: UUID | None, organisation_id: UUID | None) -> Office | None:

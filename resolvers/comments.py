@@ -17,7 +17,7 @@ from models.groups import GroupAction, moderated_by
 from models.identity import NeighbourRow
 from models.notices import NoticeRow
 from models.notifications import NotificationKind
-from models.organisations import Power, office_with
+from models.organisations import Power
 from models.posts import CommentRow, PostRow, SubjectKind
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
@@ -198,13 +198,7 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
         if post and posts.is_for_members(post):
             # An entry in the log would say who is a member.
             raise NotAllowed(NO_DELETING)
-        raise await audit.refuse(
-            ctx,
-            "comment.delete",
-            NO_DELETING,
-            community_id=row.community_id,
-            subject_id=row.id,
-        )
+        raise await audit.refuse(ctx, "comment.delete", NO_DELETING, row)
     async with ctx.unit_of_work() as work:
         deleted = await execute(
             "UPDATE comment SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING id",
@@ -220,13 +214,7 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
                     work, ctx, post.wall_id, row.author_id, GroupAction.COMMENT_DELETED
                 )
             elif not posts.is_author(ctx.viewer, row):
-                await audit.record(
-                    ctx,
-                    "comment.delete",
-                    community_id=row.community_id,
-                    organisation_id=office_with(ctx.viewer, row.community_id, Power.MODERATE),
-                    subject_id=row.id,
-                )
+                await audit.record(ctx, "comment.delete", row, power=Power.MODERATE)
             work.record(event(Kind.COMMENT_DELETED, row, subject.audience), counts_changed(subject))
     return await by_id(comment_id)
 

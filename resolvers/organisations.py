@@ -75,11 +75,7 @@ async def grant_role(
     organisation = await organisation_for(ctx, organisation_id)
     if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
         raise await audit.refuse(
-            ctx,
-            "grantRole",
-            "Only an administrator of the organisation may do this",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            ctx, "grantRole", "Only an administrator of the organisation may do this", organisation
         )
     await check_grid(ctx, organisation, role, grid_id)
     account_id = await account_meant(ctx, organisation, phone, neighbour_id)
@@ -91,14 +87,7 @@ async def grant_role(
         appointment_id, new = await appoint(organisation, account_id, role, grid_id, ctx.account_id)
         if new:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
-            await audit.record(
-                ctx,
-                "grantRole",
-                community_id=organisation.community_id,
-                organisation_id=organisation.id,
-                subject_id=appointment_id,
-                detail=role.value,
-            )
+            await audit.record(ctx, "grantRole", organisation, subject_id=appointment_id, detail=role.value)
     return await appointment(appointment_id)
 
 
@@ -116,12 +105,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
         raise NotFound
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=True):
         raise await audit.refuse(
-            ctx,
-            "revokeRole",
-            "Only an administrator of the organisation may do this",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=row.id,
+            ctx, "revokeRole", "Only an administrator of the organisation may do this", row
         )
     async with ctx.unit_of_work() as work:
         await lock(organisation.id)
@@ -134,14 +118,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
             raise Conflict("An organisation keeps at least one administrator", row.id)
         if ended:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
-            await audit.record(
-                ctx,
-                "revokeRole",
-                community_id=row.community_id,
-                organisation_id=row.organisation_id,
-                subject_id=row.id,
-                detail=row.role.value,
-            )
+            await audit.record(ctx, "revokeRole", row, detail=row.role.value)
     return await appointment(row.id)
 
 

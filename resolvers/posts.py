@@ -9,7 +9,7 @@ from models import posts
 from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
 from models.identity import CommunityRow, EstateRow
-from models.organisations import Power, office_with
+from models.organisations import Power
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.search import SearchKind
 from models.storage.paging import Order, Page, PageArgs
@@ -197,7 +197,7 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
         if posts.looks_after(ctx.viewer, row) and row.author_id != ctx.account_id:
             await posting.record_moderation(work, ctx, row.wall_id, row.author_id, GroupAction.POST_DELETED)
         elif not posts.is_author(ctx.viewer, row):
-            await audit_act(ctx, "post.delete", row, Power.MODERATE)
+            await audit.record(ctx, "post.delete", row, power=Power.MODERATE)
         work.record(event(Kind.POST_DELETED, row))
     return row
 
@@ -222,7 +222,7 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
         if changed:
             await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)
             if not (posts.is_author(ctx.viewer, row) or posts.looks_after(ctx.viewer, row)):
-                await audit_act(ctx, "post.state", row, Power.MODERATE, detail=state.value)
+                await audit.record(ctx, "post.state", row, power=Power.MODERATE, detail=state.value)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -247,7 +247,7 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
         )
         if changed:
             if row.group_id is None:
-                await audit_act(ctx, "post.pin" if pinned else "post.unpin", row, Power.PIN_POSTS)
+                await audit.record(ctx, "post.pin" if pinned else "post.unpin", row, power=Power.PIN_POSTS)
             work.record(event(Kind.POST_CHANGED, row))
     return await visible(ctx, post_id)
 
@@ -316,18 +316,7 @@ async def refusal(ctx: Context, action: str, message: str, row: PostRow) -> NotA
     """The error to raise; the attempt is kept, unless that would say who belongs to a group or a branch."""
     if posts.is_for_members(row):
         return NotAllowed(message)
-    return await audit.refuse(ctx, action, message, community_id=row.community_id, subject_id=row.id)
-
-
-async def audit_act(ctx: Context, action: str, row: PostRow, power: Power, detail: str = "") -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=office_with(ctx.viewer, row.community_id, power),
-        subject_id=row.id,
-        detail=detail,
-    )
+    return await audit.refuse(ctx, action, message, row)
 
 
 @dataclass(slots=True)

@@ -65,12 +65,7 @@ async def refusal(
     """The refusal to raise; an attempt at an office's power is kept."""
     if kind is HostKind.ORGANISATION:
         return await audit.refuse(
-            ctx,
-            action,
-            NO_HOST,
-            community_id=community_id,
-            organisation_id=host_id,
-            subject_id=subject_id,
+            ctx, action, NO_HOST, community_id=community_id, organisation_id=host_id, subject_id=subject_id
         )
     return NotAllowed(NO_HOST)
 
@@ -78,14 +73,7 @@ async def refusal(
 async def audit_act(ctx: Context, action: str, row: ActivityRow, detail: str = "") -> None:
     """Enter an office's act in the audit log, in the caller's unit of work."""
     if row.host_kind is HostKind.ORGANISATION:
-        await audit.record(
-            ctx,
-            action,
-            community_id=row.community_id,
-            organisation_id=row.host_id,
-            subject_id=row.id,
-            detail=detail,
-        )
+        await audit.record(ctx, action, row, organisation_id=row.host_id, detail=detail)
 
 
 def check_audience(host: Host, audience: ActivityAudience) -> None:

@@ -122,7 +122,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
                 state=made.state,
                 told=await steps.participants(row),
             )
-            await steps.audit_act(ctx, "execution.add", row, title)
+            await audit.record(ctx, "execution.add", row, detail=title)
     return await by_id(earlier or item_id)
 
 
@@ -142,8 +142,7 @@ async def set_state(
             ctx,
             "execution.state",
             "Only the convenor and the office in charge may do this",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
+            row,
             subject_id=item.id,
         )
     if item.kind is not ExecutionKind.ACTION:
@@ -160,7 +159,7 @@ async def set_state(
         await audit.record(
             ctx,
             "execution.state",
-            community_id=row.community_id,
+            row,
             organisation_id=office,
             subject_id=item.id,
             detail=f"{item.state.value} → {state.value}",

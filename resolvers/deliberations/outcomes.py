@@ -8,7 +8,7 @@ from models.deliberations import Act, CitationRow, DeliberationAction, Deliberat
 from models.identity import NeighbourRow
 from models.posts import SubjectKind
 from models.storage.rows import columns, execute, select
-from resolvers import identity
+from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -59,7 +59,7 @@ async def publish(
             DeliberationAction.OUTCOME_REVISED if revised else DeliberationAction.OUTCOME_PUBLISHED,
             told=await steps.participants(after),
         )
-        await steps.audit_act(ctx, "deliberation.outcome", after, f"version {after.outcome_version}")
+        await audit.record(ctx, "deliberation.outcome", after, detail=f"version {after.outcome_version}")
     return await topics.visible(ctx, deliberation_id)
 
 

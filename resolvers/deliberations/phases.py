@@ -5,6 +5,7 @@ from uuid import UUID
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
 from models.storage.rows import Where, execute
+from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.deliberations import analysis, steps, topics
@@ -33,7 +34,7 @@ async def move(
         await topics.change(row, version, assignments(row, phase))
         await arrive(work, ctx, row, phase, note=reason)
         action = "deliberation.move_back" if back else "deliberation.move"
-        await steps.audit_act(ctx, action, row, f"{row.phase.value} → {phase.value} {reason}".strip())
+        await audit.record(ctx, action, row, detail=f"{row.phase.value} → {phase.value} {reason}".strip())
     return await topics.visible(ctx, deliberation_id)
 
 
@@ -46,7 +47,7 @@ async def move_by_time(services: Services, work: Work, deliberation_id: UUID) ->
     if phase is not row.phase:
         await topics.change(row, row.version, assignments(row, phase))
         await arrive(work, ctx, row, phase, by_clock=True)
-        await steps.audit_act(ctx, "deliberation.move", row, f"{row.phase.value} → {phase.value}")
+        await audit.record(ctx, "deliberation.move", row, detail=f"{row.phase.value} → {phase.value}")
     if phase is DeliberationPhase.OUTCOME and row.closes_at and row.closes_at <= now():
         # It should close, and nobody has said yet what came of it.
         await execute("UPDATE deliberation SET closes_at = NULL WHERE id = ? RETURNING id", row.id)

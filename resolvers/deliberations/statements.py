@@ -153,12 +153,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
     action = "statement.hide" if hidden else "statement.restore"
     if not rules.can_hide(ctx.viewer, row):
         raise await audit.refuse(
-            ctx,
-            action,
-            "Only the convenor or a moderator may do this",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=statement.id,
+            ctx, action, "Only the convenor or a moderator may do this", row, subject_id=statement.id
         )
     async with ctx.unit_of_work() as work:
         row = await topics.locked(row.id)
@@ -179,7 +174,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
             await audit.record(
                 ctx,
                 action,
-                community_id=row.community_id,
+                row,
                 organisation_id=acting_office(ctx, row),
                 subject_id=statement.id,
                 detail=reason,

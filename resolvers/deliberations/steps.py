@@ -23,7 +23,7 @@ from models.organisations import POWERS, Organisation, Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import NOBODY
-from resolvers import audit, identity, notifications
+from resolvers import identity, notifications
 from resolvers.context import Context, Services
 from resolvers.paging import pages
 from subscriptions.events import Event, Kind, Logged, community_topic
@@ -95,18 +95,6 @@ async def record(
         actor_id=actor_id,
     )
     return step_id
-
-
-async def audit_act(ctx: Context, action: str, row: DeliberationRow, detail: str = "") -> None:
-    """Put what was done in the convenor's name into the audit log."""
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=row.organisation_id,
-        subject_id=row.id,
-        detail=detail,
-    )
 
 
 async def participants(row: DeliberationRow) -> list[UUID]:

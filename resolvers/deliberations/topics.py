@@ -96,11 +96,7 @@ async def convene(
     organisation = await convening_organisation(ctx, organisation_id)
     if not rules.can_convene(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx,
-            "deliberation.convene",
-            "Only officers who convene may open a deliberation",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            ctx, "deliberation.convene", "Only officers who convene may open a deliberation", organisation
         )
     await check_places(ctx, organisation.community_id, topic)
     deliberation_id = new_id()
@@ -115,7 +111,7 @@ async def convene(
         if earlier is None:
             row = await insert(ctx, deliberation_id, organisation, topic, DeliberationPhase.GATHERING, plan)
             await steps.record(work, ctx, row, DeliberationAction.CONVENED, to_phase=row.phase)
-            await steps.audit_act(ctx, "deliberation.convene", row)
+            await audit.record(ctx, "deliberation.convene", row)
             await schedule_moves(row)
     return await visible(ctx, earlier or deliberation_id)
 
@@ -172,7 +168,7 @@ async def accept(
             to_phase=opened.phase,
             told=[row.author_id],
         )
-        await steps.audit_act(ctx, "deliberation.accept", opened)
+        await audit.record(ctx, "deliberation.accept", opened)
         await schedule_moves(opened)
     return await visible(ctx, deliberation_id)
 
@@ -197,7 +193,7 @@ async def decline(ctx: Context, *, deliberation_id: UUID, version: int, reason: 
             to_phase=declined.phase,
             told=[row.author_id],
         )
-        await steps.audit_act(ctx, "deliberation.decline", declined, reason)
+        await audit.record(ctx, "deliberation.decline", declined, detail=reason)
     return await visible(ctx, deliberation_id)
 
 
@@ -211,7 +207,7 @@ async def edit(
         await change(row, version, Where("title = ?, body = ?", (topic.title, topic.body)))
         await index_deliberation(replace(row, title=topic.title, body=topic.body))
         await feed.keep_revision(posts.SubjectKind.DELIBERATION, row.id, f"{row.title}\n\n{row.body}")
-        await steps.audit_act(ctx, "deliberation.edit", row)
+        await audit.record(ctx, "deliberation.edit", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
     return await visible(ctx, deliberation_id)
 
@@ -234,7 +230,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
             ),
         )
         await schedule_moves(await by_id(row.id))
-        await steps.audit_act(ctx, "deliberation.plan", row)
+        await audit.record(ctx, "deliberation.plan", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
     return await visible(ctx, deliberation_id)
 
@@ -385,14 +381,7 @@ async def led_by_viewer(ctx: Context, deliberation_id: UUID, action: str) -> Del
     _ = ctx.account_id
     row = await visible(ctx, deliberation_id)
     if not rules.can_lead(ctx.viewer, row):
-        raise await audit.refuse(
-            ctx,
-            action,
-            ONLY_CONVENOR,
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=row.id,
-        )
+        raise await audit.refuse(ctx, action, ONLY_CONVENOR, row)
     return row
 
 

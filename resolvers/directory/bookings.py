@@ -137,7 +137,7 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
     row = await visible(ctx, booking_id)
     own = row.account_id == account_id
     if not own and not bookings.can_serve(ctx.viewer, row.organisation_id):
-        raise await refusal(ctx, "booking.callOff", row)
+        raise await audit.refuse(ctx, "booking.callOff", ONLY_OFFICE, row)
     reason = mask(check_text("reason", reason, LONGEST_NOTE, least=0 if own else 1))
     at = now()
     if own and row.starts_at <= at:
@@ -149,7 +149,7 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
         await add_step(work, ctx, row, BookingAction.CANCEL if own else BookingAction.CALL_OFF, reason)
         work.record(await slots.slot_changed(slot))
         if not own:
-            await audit_act(ctx, "booking.callOff", row, reason)
+            await audit.record(ctx, "booking.callOff", row, detail=reason)
     return await visible(ctx, booking_id)
 
 
@@ -186,7 +186,7 @@ async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kep
     _ = ctx.account_id
     row = await visible(ctx, booking_id)
     if not bookings.can_serve(ctx.viewer, row.organisation_id):
-        raise await refusal(ctx, "booking.mark", row)
+        raise await audit.refuse(ctx, "booking.mark", ONLY_OFFICE, row)
     to = BookingState.KEPT if kept else BookingState.MISSED
     if row.starts_at > now():
         raise Conflict("It has not begun yet", row.id)
@@ -194,7 +194,7 @@ async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kep
         of = {BookingState.BOOKED, BookingState.KEPT, BookingState.MISSED} - {to}
         await change_status(row, version, to, of)
         await add_step(work, ctx, row, BookingAction.KEEP if kept else BookingAction.MISS)
-        await audit_act(ctx, "booking.mark", row, to.value)
+        await audit.record(ctx, "booking.mark", row, detail=to.value)
     return await visible(ctx, booking_id)
 
 
@@ -206,14 +206,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
     _ = ctx.account_id
     slot = await slots.visible(ctx, slot_id)
     if not bookings.can_serve(ctx.viewer, slot.organisation_id):
-        raise await audit.refuse(
-            ctx,
-            "directory.withdrawSlot",
-            ONLY_OFFICE,
-            community_id=slot.community_id,
-            organisation_id=slot.organisation_id,
-            subject_id=slot.id,
-        )
+        raise await audit.refuse(ctx, "directory.withdrawSlot", ONLY_OFFICE, slot)
     reason = mask(check_text("reason", reason, LONGEST_NOTE))
     async with ctx.unit_of_work() as work:
         closed = await execute(
@@ -236,37 +229,8 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
         for row in called_off:
             await add_step(work, ctx, row, BookingAction.CALL_OFF, reason)
         work.record(await slots.slot_changed(slot))
-        await audit.record(
-            ctx,
-            "directory.withdrawSlot",
-            community_id=slot.community_id,
-            organisation_id=slot.organisation_id,
-            subject_id=slot.id,
-            detail=reason,
-        )
+        await audit.record(ctx, "directory.withdrawSlot", slot, detail=reason)
     return await slots.visible(ctx, slot_id)
-
-
-async def refusal(ctx: Context, action: str, row: BookingRow) -> NotAllowed:
-    return await audit.refuse(
-        ctx,
-        action,
-        ONLY_OFFICE,
-        community_id=row.community_id,
-        organisation_id=row.organisation_id,
-        subject_id=row.id,
-    )
-
-
-async def audit_act(ctx: Context, action: str, row: BookingRow, detail: str) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=row.organisation_id,
-        subject_id=row.id,
-        detail=detail,
-    )
 
 
 # What is written and told
@@ -469,11 +433,5 @@ async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     if office is None or not ctx.viewer.belongs_to(office.community_id):
         raise NotFound
     if not bookings.can_serve(ctx.viewer, office.id):
-        raise await audit.refuse(
-            ctx,
-            "booking.follow",
-            ONLY_OFFICE,
-            community_id=office.community_id,
-            organisation_id=office.id,
-        )
+        raise await audit.refuse(ctx, "booking.follow", ONLY_OFFICE, office)
     return office

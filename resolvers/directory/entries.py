@@ -19,7 +19,7 @@ from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.directory import listing
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.masking import mask
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
@@ -110,7 +110,7 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: EntryDraft, key:
                 f"INSERT INTO directory_entry ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                 *values.values(),
             )
-            await audit_act(ctx, "directory.create", organisation.community_id, organisation.id, entry_id)
+            await audit.record(ctx, "directory.create", organisation, subject_id=entry_id)
     return await listing.visible(ctx, earlier or entry_id)
 
 
@@ -131,7 +131,7 @@ async def edit(ctx: Context, *, entry_id: UUID, version: int, draft: EntryDraft)
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audit_act(ctx, "directory.edit", row.community_id, row.organisation_id, row.id)
+        await audit.record(ctx, "directory.edit", row)
         work.record(await event_of(Kind.ENTRY_CHANGED, row))
     return await listing.visible(ctx, entry_id)
 
@@ -159,7 +159,7 @@ async def set_published(ctx: Context, *, entry_id: UUID, version: int, on: bool)
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audit_act(ctx, action, row.community_id, row.organisation_id, row.id)
+        await audit.record(ctx, action, row)
         work.record(await event_of(Kind.ENTRY_PUBLISHED, row) if on else before)
     return await listing.visible(ctx, entry_id)
 
@@ -174,7 +174,7 @@ async def kept_by(ctx: Context, organisation_id: UUID, action: str) -> Organisat
     if organisation is None or not ctx.viewer.belongs_to(organisation.community_id):
         raise NotFound
     if not entries.can_keep(ctx.viewer, organisation.id):
-        raise await refusal(ctx, action, organisation.community_id, organisation.id)
+        raise await audit.refuse(ctx, action, ONLY_KEEPERS, organisation)
     return organisation
 
 
@@ -183,37 +183,11 @@ async def editable(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow,
     _ = ctx.account_id
     row = await listing.visible(ctx, entry_id)
     if not entries.can_keep(ctx.viewer, row.organisation_id):
-        raise await refusal(ctx, action, row.community_id, row.organisation_id, row.id)
+        raise await audit.refuse(ctx, action, ONLY_KEEPERS, row)
     (organisation,) = await identity.organisations_by_id(ctx, [row.organisation_id])
     if organisation is None:
         raise NotFound
     return row, organisation
-
-
-async def refusal(
-    ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID | None = None
-) -> NotAllowed:
-    return await audit.refuse(
-        ctx,
-        action,
-        ONLY_KEEPERS,
-        community_id=community_id,
-        organisation_id=organisation_id,
-        subject_id=subject_id,
-    )
-
-
-async def audit_act(
-    ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID, detail: str = ""
-) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=organisation_id,
-        subject_id=subject_id,
-        detail=detail,
-    )
 
 
 # What is told

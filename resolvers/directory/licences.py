@@ -29,7 +29,6 @@ from models.organisations import (
     Power,
     Role,
     has_power,
-    office_with,
 )
 from models.privacy import mask_document
 from models.storage.paging import Page, PageArgs
@@ -39,7 +38,7 @@ from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.notifications import notify
 from resolvers.organisations import lock
 from resolvers.paging import pages
@@ -52,6 +51,7 @@ LONGEST_REASON = 300
 SUBMISSIONS_A_DAY = 10
 LONGEST = timedelta(days=100 * 366)
 REMIND_BEFORE = timedelta(days=30)
+ONLY_CHECKERS = "Only the residents' committee checks licences"
 
 INSTANT = timedelta(microseconds=1)
 
@@ -103,7 +103,7 @@ async def submit(
                 *values.values(),
             )
             await add_step(work, ctx, row, LicenceAction.SUBMIT)
-            await entries.audit_act(ctx, "licence.submit", row.community_id, row.organisation_id, row.id)
+            await audit.record(ctx, "licence.submit", row)
     return await visible(ctx, earlier or licence_id)
 
 
@@ -156,12 +156,7 @@ async def change_status(
             await jobs.schedule(REMIND, row.id, row.expires_at - REMIND_BEFORE)
             await jobs.schedule(EXPIRE, row.id, row.expires_at)
         await audit.record(
-            ctx,
-            f"licence.{action.value.lower()}",
-            community_id=row.community_id,
-            organisation_id=office_with(ctx.viewer, row.community_id, Power.LICENSE_MERCHANTS),
-            subject_id=row.id,
-            detail=reason,
+            ctx, f"licence.{action.value.lower()}", row, power=Power.LICENSE_MERCHANTS, detail=reason
         )
     return await visible(ctx, row.id)
 
@@ -174,14 +169,7 @@ async def unmask(ctx: Context, *, licence_id: UUID, reason: str) -> str:
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
     row = await checked_by_viewer(ctx, licence_id, "licence.unmask")
     async with ctx.unit_of_work():
-        await audit.record(
-            ctx,
-            "licence.unmask",
-            community_id=row.community_id,
-            organisation_id=office_with(ctx.viewer, row.community_id, Power.LICENSE_MERCHANTS),
-            subject_id=row.id,
-            detail=reason,
-        )
+        await audit.record(ctx, "licence.unmask", row, power=Power.LICENSE_MERCHANTS, detail=reason)
     return ctx.services.keys.open(privacy.LICENCE, row.number_sealed)
 
 
@@ -190,20 +178,8 @@ async def checked_by_viewer(ctx: Context, licence_id: UUID, action: str) -> Lice
     _ = ctx.account_id
     row = await visible(ctx, licence_id)
     if not licences.can_license(ctx.viewer, row.community_id):
-        raise await refusal(ctx, action, row.community_id, row.id)
+        raise await audit.refuse(ctx, action, ONLY_CHECKERS, row, power=Power.LICENSE_MERCHANTS)
     return row
-
-
-async def refusal(
-    ctx: Context, action: str, community_id: UUID, subject_id: UUID | None = None
-) -> NotAllowed:
-    return await audit.refuse(
-        ctx,
-        action,
-        "Only the residents' committee checks licences",
-        community_id=community_id,
-        subject_id=subject_id,
-    )
 
 
 def check_number(number: str) -> str:
@@ -348,7 +324,9 @@ async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     if not any(
         has_power(ctx.viewer, office.id, power) for power in (Power.KEEP_DIRECTORY, Power.LICENSE_MERCHANTS)
     ):
-        raise await refusal(ctx, "licence.follow", office.community_id, office.id)
+        raise await audit.refuse(
+            ctx, "licence.follow", ONLY_CHECKERS, office, power=Power.LICENSE_MERCHANTS, subject_id=office.id
+        )
     return office
 
 

@@ -12,7 +12,7 @@ from models.directory.offers import OFFERS, OfferRow
 from models.identity import CommunityRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from resolvers import jobs, limits
+from resolvers import audit, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries as keeping
@@ -76,7 +76,7 @@ async def create(ctx: Context, *, entry_id: UUID, draft: OfferDraft, key: str) -
                 *values.values(),
             )
             await keep_time(row)
-            await keeping.audit_act(ctx, "offer.create", row.community_id, row.organisation_id, row.id)
+            await audit.record(ctx, "offer.create", row)
             work.record(await event_of(Kind.OFFER_PUBLISHED, row))
     return await visible(ctx, earlier or offer_id)
 
@@ -97,7 +97,7 @@ async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: OfferDraft)
         before = await event_of(Kind.OFFER_ENDED, row)
         await change(row, version, f"{settings}, version = version + 1", *asdict(draft).values())
         await keep_time(after)
-        await keeping.audit_act(ctx, "offer.edit", row.community_id, row.organisation_id, row.id)
+        await audit.record(ctx, "offer.edit", row)
         at = now()
         work.record(
             before if row.runs(at) and not after.runs(at) else await event_of(Kind.OFFER_CHANGED, after)
@@ -112,7 +112,7 @@ async def withdraw(ctx: Context, *, offer_id: UUID, version: int) -> OfferRow:
         await jobs.unschedule(row.id, BEGIN, END)
         before = await event_of(Kind.OFFER_ENDED, row)
         await change(row, version, "withdrawn_at = ?, version = version + 1", now())
-        await keeping.audit_act(ctx, "offer.withdraw", row.community_id, row.organisation_id, row.id)
+        await audit.record(ctx, "offer.withdraw", row)
         work.record(before)
     return await visible(ctx, offer_id)
 

@@ -13,7 +13,7 @@ from models.directory import entries, ratings
 from models.directory.entries import RATED, EntryRow
 from models.directory.ratings import HIGHEST, RATINGS, RatingRow
 from models.notifications import NotificationKind
-from models.organisations import Power, office_with
+from models.organisations import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, limits
@@ -104,12 +104,12 @@ async def reply(ctx: Context, *, rating_id: UUID, version: int, body: str) -> Ra
     _ = ctx.account_id
     row = await visible(ctx, rating_id)
     if not entries.can_keep(ctx.viewer, row.organisation_id):
-        raise await keeping.refusal(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
+        raise await audit.refuse(ctx, "rating.reply", keeping.ONLY_KEEPERS, row)
     body = mask(check_text("body", body, LONGEST_BODY))
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "replyToRating", 3 * RATINGS_AN_HOUR, 3600)
         await change(row, version, "reply = ?, replied_at = ?", body, now())
-        await keeping.audit_act(ctx, "rating.reply", row.community_id, row.organisation_id, row.id)
+        await audit.record(ctx, "rating.reply", row)
         if row.reply is None:
             await tell_author(work, ctx, row)
         if row.hidden_at is None:
@@ -128,11 +128,7 @@ async def set_hidden(
     row = await visible(ctx, rating_id)
     if not ratings.can_hide(ctx.viewer, row.community_id):
         raise await audit.refuse(
-            ctx,
-            "rating.hide",
-            "Only the residents' committee may do this",
-            community_id=row.community_id,
-            subject_id=row.id,
+            ctx, "rating.hide", "Only the residents' committee may do this", row, power=Power.MODERATE
         )
     reason = check_text("reason", reason, LONGEST_REASON, least=1 if hidden else 0)
     if hidden == (row.hidden_at is not None):
@@ -143,12 +139,7 @@ async def set_hidden(
         sign = -1 if hidden else 1
         await count_rating(row.entry_id, sign * row.stars, sign)
         await audit.record(
-            ctx,
-            "rating.hide" if hidden else "rating.show",
-            community_id=row.community_id,
-            organisation_id=office_with(ctx.viewer, row.community_id, Power.MODERATE),
-            subject_id=row.id,
-            detail=reason,
+            ctx, "rating.hide" if hidden else "rating.show", row, power=Power.MODERATE, detail=reason
         )
         await record_events(work, row)
         if hidden:

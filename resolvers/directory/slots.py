@@ -12,7 +12,7 @@ from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from resolvers import limits
+from resolvers import audit, limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
@@ -131,9 +131,7 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
                 )
             )
         if added:
-            await keeping.audit_act(
-                ctx, "directory.openSlots", row.community_id, row.organisation_id, row.id, f"{added}"
-            )
+            await audit.record(ctx, "directory.openSlots", row, detail=f"{added}")
             work.record(await keeping.event_of(Kind.ENTRY_CHANGED, row))
     return await listing.visible(ctx, row.id), added
 

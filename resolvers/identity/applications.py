@@ -27,7 +27,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import visible_homes_by_id
-from resolvers.identity.residencies import audit_act, refusal
+from resolvers.identity.residencies import refusal
 from resolvers.limits import check_rate
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -188,7 +188,7 @@ async def approve(ctx: Context, *, application_id: UUID, version: int) -> Applic
         which = Where("id = ? AND version = ?", (row.id, version))
         if not await admit(work, ctx, which, decided_by=ctx.account_id):
             raise Conflict("It has been decided or has changed meanwhile", row.id)
-        await audit_act(ctx, "approveResidency", row)
+        await audit.record(ctx, "approveResidency", row, power=Power.VERIFY_RESIDENTS)
     return await application(row.id)
 
 
@@ -211,7 +211,7 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
             raise Conflict("It has been decided or has changed meanwhile", row.id)
         await forget(claimed)
         await notify_applicants(work, ctx, claimed)
-        await audit_act(ctx, "rejectResidency", row)
+        await audit.record(ctx, "rejectResidency", row, power=Power.VERIFY_RESIDENTS)
     return await application(row.id)
 
 
@@ -374,13 +374,7 @@ async def application_for(ctx: Context, application_id: UUID, action: str) -> Ap
 async def application_to_decide(ctx: Context, application_id: UUID, action: str) -> ApplicationRow:
     row = await application_for(ctx, application_id, action)
     if not can_decide(ctx.viewer, row):
-        raise await audit.refuse(
-            ctx,
-            action,
-            "Nobody decides the own application",
-            community_id=row.community_id,
-            subject_id=row.id,
-        )
+        raise await audit.refuse(ctx, action, "Nobody decides the own application", row)
     return row
 
 
@@ -425,8 +419,7 @@ async def check_may_see(ctx: Context, organisation: OrganisationRow) -> None:
             ctx,
             "residencyApplications",
             "Only officers of the residents' committee may see applications",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            organisation,
         )
 
 

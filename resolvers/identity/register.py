@@ -134,8 +134,7 @@ async def import_households(
             ctx,
             "importHouseholds",
             "Only officers of the residents' committee may import the register",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            organisation,
         )
     keys = ctx.services.keys
     if len(text.encode()) > LARGEST_FILE:

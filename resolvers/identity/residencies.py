@@ -14,7 +14,7 @@ from models.identity import (
     residency_visible_to,
 )
 from models.notifications import NotificationKind
-from models.organisations import Power, has_power_in, office_with
+from models.organisations import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
@@ -56,33 +56,16 @@ async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
                 subject_id=row.id,
                 actor_id=account_id,
             )
-            await audit_act(ctx, "moveOut", row)
+            await audit.record(ctx, "moveOut", row, power=Power.VERIFY_RESIDENTS)
     (after,) = await residencies_by_id(ctx, [row.id])
     return after or row
-
-
-async def audit_act(ctx: Context, action: str, row: ApplicationRow | ResidencyRow, detail: str = "") -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=office_with(ctx.viewer, row.community_id, Power.VERIFY_RESIDENTS),
-        subject_id=row.id,
-        detail=detail,
-    )
 
 
 async def refusal(ctx: Context, action: str, row: ApplicationRow | ResidencyRow) -> NotFound | NotAllowed:
     """The error for who lacks the power: an office of the community is told, and the attempt kept."""
     if not any(office.community_id == row.community_id for office in ctx.viewer.offices.values()):
         return NotFound()
-    return await audit.refuse(
-        ctx,
-        action,
-        "Only the residents' committee may do this",
-        community_id=row.community_id,
-        subject_id=row.id,
-    )
+    return await audit.refuse(ctx, action, "Only the residents' committee may do this", row)
 
 
 async def residencies_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ResidencyRow | None]:

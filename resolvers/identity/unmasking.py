@@ -13,10 +13,11 @@ from models.identity import (
 from models.organisations import Power, has_power_in
 from models.privacy import Keys, mask_document, mask_name
 from models.storage.rows import columns, select, select_one
+from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import NotFound
-from resolvers.identity.residencies import audit_act, refusal
+from resolvers.identity.residencies import refusal
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ async def unmask(
     if not has_power_in(ctx.viewer, row.community_id, Power.UNMASK):
         raise await refusal(ctx, "unmask", row)
     async with ctx.unit_of_work():
-        await audit_act(ctx, "unmask", row, reason)
+        await audit.record(ctx, "unmask", row, power=Power.VERIFY_RESIDENTS, detail=reason)
     (holder,) = await holders([row.account_id]) if is_known_by(row) else (None,)
     return unmasked(ctx.services.keys, row, holder)
 

@@ -81,12 +81,7 @@ async def exportable(ctx: Context, motion_id: UUID) -> MotionRow:
     ):
         return motion
     raise await audit.refuse(
-        ctx,
-        "motion.export",
-        "For owners, and for the officers who put or count the motion",
-        community_id=motion.community_id,
-        organisation_id=motion.organisation_id,
-        subject_id=motion.id,
+        ctx, "motion.export", "For owners, and for the officers who put or count the motion", motion
     )
 
 

@@ -73,7 +73,7 @@ async def enter(
                 choices_sealed=ctx.services.keys.seal(BALLOT, json.dumps(chosen)),
                 entered_by_id=account_id,
             )
-            await audit_entry(ctx, "enterPaperBallot", motion, paper_id, channel.value)
+            await audit.record(ctx, "enterPaperBallot", motion, subject_id=paper_id, detail=channel.value)
     return await by_id(earlier or paper_id)
 
 
@@ -95,8 +95,7 @@ async def confirm(
             ctx,
             "confirmPaperBallot",
             "Another officer than the one who entered it confirms a ballot",
-            community_id=motion.community_id,
-            organisation_id=motion.organisation_id,
+            motion,
             subject_id=paper_id,
         )
     chosen = ballots.check_choices(await ballots.items_of(motion), choices)
@@ -138,7 +137,7 @@ async def confirm(
             paper.id,
         )
         status = PaperStatus.CONFIRMED if agreed else PaperStatus.DISCREPANT
-        await audit_entry(ctx, "confirmPaperBallot", motion, paper.id, status.value)
+        await audit.record(ctx, "confirmPaperBallot", motion, subject_id=paper.id, detail=status.value)
     paper = await by_id(paper_id)
     if number is None:
         return paper, None
@@ -186,8 +185,12 @@ async def settle_conflict(
             standing.channel,
             elector.id,
         )
-        await audit_entry(
-            ctx, "settleBallotConflict", motion, elector.id, f"{ballot_number} stands: {reason}"
+        await audit.record(
+            ctx,
+            "settleBallotConflict",
+            motion,
+            subject_id=elector.id,
+            detail=f"{ballot_number} stands: {reason}",
         )
     return await reading.motion(motion.id)
 
@@ -210,14 +213,7 @@ async def motion_to_count(ctx: Context, motion_id: UUID, action: str) -> MotionR
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     if not can_count(ctx.viewer, motion):
-        raise await audit.refuse(
-            ctx,
-            action,
-            "Only officers who count the ballots may do this",
-            community_id=motion.community_id,
-            organisation_id=motion.organisation_id,
-            subject_id=motion.id,
-        )
+        raise await audit.refuse(ctx, action, "Only officers who count the ballots may do this", motion)
     return motion
 
 
@@ -231,14 +227,7 @@ async def refusals_kept(ctx: Context, action: str, motion: MotionRow) -> AsyncIt
     try:
         yield
     except Partial as refused:
-        raise await audit.refuse(
-            ctx,
-            action,
-            str(refused),
-            community_id=motion.community_id,
-            organisation_id=motion.organisation_id,
-            subject_id=motion.id,
-        ) from None
+        raise await audit.refuse(ctx, action, str(refused), motion) from None
 
 
 async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID) -> None:
@@ -246,17 +235,6 @@ async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID)
     own = await reading.entitlements(account_id, [motion.id])
     if any(row.elector_id == elector_id for row in own):
         raise Partial("Nobody handles the ballot of the own home as an officer")
-
-
-async def audit_entry(ctx: Context, action: str, motion: MotionRow, subject_id: UUID, detail: str) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=motion.community_id,
-        organisation_id=motion.organisation_id,
-        subject_id=subject_id,
-        detail=detail,
-    )
 
 
 async def by_id(paper_id: UUID) -> PaperRow:

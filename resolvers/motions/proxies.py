@@ -51,18 +51,15 @@ async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) ->
     reason = check_text("reason", reason, 500, least=0 if approve else 1)
     if found.account_id == ctx.account_id or await owns(ctx.account_id, found.home_id):
         raise await audit.refuse(
-            ctx,
-            "decideProxy",
-            "Nobody decides a proxy of their own",
-            community_id=motion.community_id,
-            organisation_id=motion.organisation_id,
-            subject_id=found.id,
+            ctx, "decideProxy", "Nobody decides a proxy of their own", motion, subject_id=found.id
         )
     check_time(motion)
     status = ProxyStatus.APPROVED if approve else ProxyStatus.REJECTED
     async with ctx.unit_of_work():
         await change(found, [ProxyStatus.PENDING], status, ctx.account_id, reason)
-        await paper.audit_entry(ctx, "decideProxy", motion, found.id, f"{status.value} {reason}".strip())
+        await audit.record(
+            ctx, "decideProxy", motion, subject_id=found.id, detail=f"{status.value} {reason}".strip()
+        )
     return await by_id(found.id)
 
 
@@ -76,7 +73,7 @@ async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
         await change(
             found, [ProxyStatus.PENDING, ProxyStatus.APPROVED], ProxyStatus.REVOKED, ctx.account_id, ""
         )
-        await paper.audit_entry(ctx, "revokeProxy", motion, found.id, "")
+        await audit.record(ctx, "revokeProxy", motion, subject_id=found.id)
     return await by_id(found.id)
 
 
@@ -86,7 +83,7 @@ async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
     motion = await paper.motion_to_count(ctx, found.motion_id, "readProxyEvidence")
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work():
-        await paper.audit_entry(ctx, "readProxyEvidence", motion, found.id, reason)
+        await audit.record(ctx, "readProxyEvidence", motion, subject_id=found.id, detail=reason)
     return ctx.services.keys.open(EVIDENCE, found.evidence_sealed)
 
 

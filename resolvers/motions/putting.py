@@ -115,10 +115,9 @@ async def check_scope(organisation: OrganisationRow, draft: MotionDraft) -> str:
 
 async def check_convenor(ctx: Context, organisation: OrganisationRow, action: str) -> None:
     """Raises NotAllowed unless the viewer may put motions for the organisation, and it may convene."""
-    about = {"community_id": organisation.community_id, "organisation_id": organisation.id}
     if organisation.kind not in CONVENORS or not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx, action, "Only the owners' committee puts motions to the owners", **about
+            ctx, action, "Only the owners' committee puts motions to the owners", organisation
         )
     if organisation.kind is OrganisationKind.RESIDENTS_COMMITTEE and await owners_committee_sits(
         organisation.community_id
@@ -127,7 +126,7 @@ async def check_convenor(ctx: Context, organisation: OrganisationRow, action: st
             ctx,
             action,
             "The residents' committee convenes only where no owners' committee sits",
-            **about,
+            organisation,
         )
 
 
@@ -174,7 +173,7 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
                 first_closes_at=draft.closes_at,
             )
             await write_items(motion_id, draft.items)
-            await audit_entry(ctx, "createMotion", organisation.community_id, organisation.id, motion_id)
+            await audit.record(ctx, "createMotion", organisation, subject_id=motion_id)
     return await reading.motion(earlier or motion_id)
 
 
@@ -201,19 +200,6 @@ async def write_items(motion_id: UUID, items: Sequence[ItemDraft]) -> None:
             (new_id(), at, motion_id, position, item.item_class, item.title, item.body)
             for position, item in enumerate(items, 1)
         ],
-    )
-
-
-async def audit_entry(
-    ctx: Context, action: str, community_id: UUID, organisation_id: UUID, subject_id: UUID, detail: str = ""
-) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=organisation_id,
-        subject_id=subject_id,
-        detail=detail,
     )
 
 
@@ -256,7 +242,7 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDr
             raise Conflict("It was changed or announced meanwhile", motion.id)
         await execute("DELETE FROM motion_item WHERE motion_id = ? RETURNING id", motion.id)
         await write_items(motion.id, draft.items)
-        await audit_entry(ctx, "updateMotion", motion.community_id, motion.organisation_id, motion.id)
+        await audit.record(ctx, "updateMotion", motion)
     return await reading.motion(motion.id)
 
 
@@ -293,7 +279,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
             work, ctx, motion, f"业主大会表决公告：{motion.title}", await announcement(motion)
         )
         work.record(announcing.event(Kind.MOTION_ANNOUNCED, motion))
-        await audit_entry(ctx, "announceMotion", motion.community_id, motion.organisation_id, motion.id)
+        await audit.record(ctx, "announceMotion", motion)
     return await reading.motion(motion.id)
 
 
@@ -342,7 +328,5 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
             await announcing.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
             work.record(announcing.event(Kind.MOTION_WITHDRAWN, motion))
             await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
-        await audit_entry(
-            ctx, "withdrawMotion", motion.community_id, motion.organisation_id, motion.id, reason
-        )
+        await audit.record(ctx, "withdrawMotion", motion, detail=reason)
     return await reading.motion(motion.id)

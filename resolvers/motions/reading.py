@@ -286,12 +286,7 @@ async def check_may_count(ctx: Context, row: MotionRow) -> None:
     """Raises NotAllowed, and keeps the attempt, unless the viewer may see who has voted."""
     if not can_count(ctx.viewer, row):
         raise await audit.refuse(
-            ctx,
-            "motion.roll",
-            "Only officers who count the ballots see who has voted",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=row.id,
+            ctx, "motion.roll", "Only officers who count the ballots see who has voted", row
         )
 
 

@@ -90,11 +90,7 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
     check_rules(wanted)
     if not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx,
-            "adoptVoteRules",
-            "Only who puts motions to the owners may do this",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            ctx, "adoptVoteRules", "Only who puts motions to the owners may do this", organisation
         )
     async with ctx.unit_of_work():
         await lock(organisation.community_id)
@@ -103,12 +99,7 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
             raise Conflict("Other rules were adopted meanwhile", newest.id if newest else None)
         made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
         await audit.record(
-            ctx,
-            "adoptVoteRules",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
-            subject_id=made,
-            detail=f"version {base_version + 1}",
+            ctx, "adoptVoteRules", organisation, subject_id=made, detail=f"version {base_version + 1}"
         )
     return await by_id(made)
 

@@ -58,12 +58,7 @@ async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
     motion = await reading.visible(ctx, motion_id)
     if not (can_count(ctx.viewer, motion) or can_put_motions(ctx.viewer, motion.organisation_id)):
         raise await audit.refuse(
-            ctx,
-            "simulateMotion",
-            "Only the officers who put or count the motion may do this",
-            community_id=motion.community_id,
-            organisation_id=motion.organisation_id,
-            subject_id=motion.id,
+            ctx, "simulateMotion", "Only the officers who put or count the motion may do this", motion
         )
     if reading.phase(motion) not in (MotionPhase.DRAFT, MotionPhase.ANNOUNCED):
         raise Conflict("The vote has opened: its electorate is frozen", motion.id)

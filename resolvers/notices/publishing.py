@@ -116,8 +116,7 @@ async def publish(
             ctx,
             "publishNotice",
             f"You may not publish {draft.severity} {draft.category} notices for this organisation",
-            community_id=organisation.community_id,
-            organisation_id=organisation.id,
+            organisation,
         )
     notice_id = new_id()
     scopes = await audiences.check_audience(organisation, audience, notice_id)
@@ -142,8 +141,7 @@ async def publish(
             await audit.record(
                 ctx,
                 "publishNotice",
-                community_id=organisation.community_id,
-                organisation_id=organisation.id,
+                organisation,
                 subject_id=notice_id,
                 detail=f"{draft.severity} {draft.category} to {len(homes)} homes",
             )
@@ -178,14 +176,7 @@ async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeC
             # Who follows only severe notices must hear that one is no longer so severe.
             severity = max(old.severity, draft.severity, key=lambda it: it.rank)
             await send(work, ctx, new, organisation, draft, scopes, homes, Kind.NOTICE_UPDATED, severity, old)
-            await audit.record(
-                ctx,
-                "updateNotice",
-                community_id=old.community_id,
-                organisation_id=old.organisation_id,
-                subject_id=new,
-                detail=f"supersedes {old.id}",
-            )
+            await audit.record(ctx, "updateNotice", old, subject_id=new, detail=f"supersedes {old.id}")
     return await reading.notice(earlier or new)
 
 
@@ -203,25 +194,13 @@ async def cancel(ctx: Context, *, notice_id: UUID, version: int, reason: str) ->
         await close_version(old, version, NoticeStatus.CANCELLED, reason)
         scopes = audiences.scopes(await audiences.audience_of(old.id))
         work.record(event(Kind.NOTICE_CANCELLED, old, scopes, old.category, old.severity))
-        await audit.record(
-            ctx,
-            "cancelNotice",
-            community_id=old.community_id,
-            organisation_id=old.organisation_id,
-            subject_id=old.id,
-            detail=reason,
-        )
+        await audit.record(ctx, "cancelNotice", old, detail=reason)
     return await reading.notice(old.id)
 
 
 async def refusal(ctx: Context, action: str, notice: NoticeRow) -> Exception:
     return await audit.refuse(
-        ctx,
-        action,
-        "You may not do this in the name of the organisation that published the notice",
-        community_id=notice.community_id,
-        organisation_id=notice.organisation_id,
-        subject_id=notice.id,
+        ctx, action, "You may not do this in the name of the organisation that published the notice", notice
     )
 
 

@@ -70,14 +70,7 @@ async def check_may_see(ctx: Context, notice: NoticeRow) -> None:
         return
     if ctx.memo.setdefault(("reach refused", notice.community_id), notice.id) != notice.id:
         raise NotAllowed(NOT_YOURS)
-    raise await audit.refuse(
-        ctx,
-        "reach",
-        NOT_YOURS,
-        community_id=notice.community_id,
-        organisation_id=notice.organisation_id,
-        subject_id=notice.id,
-    )
+    raise await audit.refuse(ctx, "reach", NOT_YOURS, notice)
 
 
 async def check_may_follow(ctx: Context, notice_id: UUID) -> frozenset[UUID]:

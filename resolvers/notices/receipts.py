@@ -112,12 +112,7 @@ async def record_visit(
     grid_id = UUID(str(grid[0]["grid_id"])) if grid and grid[0]["grid_id"] else None
     if not can_record_visit(ctx.viewer, notice, grid_id):
         raise await audit.refuse(
-            ctx,
-            "recordVisit",
-            "You may record visits in your own grids only",
-            community_id=notice.community_id,
-            organisation_id=notice.organisation_id,
-            subject_id=notice_id,
+            ctx, "recordVisit", "You may record visits in your own grids only", notice, subject_id=notice_id
         )
     if not grid:
         raise NotFound("The notice was not sent to this home")
@@ -135,14 +130,7 @@ async def record_visit(
             )
             if receipt.acknowledged_at is None:
                 await count(work, notice_id, {receipt.building_id: Counts(in_person=1)})
-            await audit.record(
-                ctx,
-                "recordVisit",
-                community_id=notice.community_id,
-                organisation_id=notice.organisation_id,
-                subject_id=receipt.id,
-                detail=how.value,
-            )
+            await audit.record(ctx, "recordVisit", notice, subject_id=receipt.id, detail=how.value)
     (row,) = await select(
         ReceiptRow, f"SELECT {columns(ReceiptRow)} FROM receipt t WHERE t.id = ?", receipt.id
     )

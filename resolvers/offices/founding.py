@@ -9,7 +9,6 @@ from models.organisations import (
     Power,
     can_found,
     can_rename,
-    office_with,
 )
 from models.storage.rows import execute
 from resolvers import audit
@@ -60,7 +59,7 @@ async def create_organisation(
                 ctx,
                 "createOrganisation",
                 community_id=community_id,
-                organisation_id=office_with(ctx.viewer, community_id, Power.FOUND_OFFICES),
+                power=Power.FOUND_OFFICES,
                 subject_id=organisation_id,
                 detail=f"{kind.value} {name}",
             )
@@ -75,25 +74,14 @@ async def rename_organisation(
     row = await organisation_for(ctx, organisation_id)
     if not can_rename(ctx.viewer, row):
         raise await audit.refuse(
-            ctx,
-            "renameOrganisation",
-            "Only an administrator of the organisation may do this",
-            community_id=row.community_id,
-            organisation_id=row.id,
+            ctx, "renameOrganisation", "Only an administrator of the organisation may do this", row
         )
     name = check_name(name)
     async with ctx.unit_of_work():
         await lock_community(row.community_id)
         await check_free("organisation", row.community_id, name, row.id)
         await raise_version("organisation", row.id, version, name)
-        await audit.record(
-            ctx,
-            "renameOrganisation",
-            community_id=row.community_id,
-            organisation_id=row.id,
-            subject_id=row.id,
-            detail=name,
-        )
+        await audit.record(ctx, "renameOrganisation", row, subject_id=row.id, detail=name)
     (after,) = await organisations_of_ids([row.id])
     return after
 

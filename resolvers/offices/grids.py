@@ -6,11 +6,11 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import GridRow, HomeRow
-from models.organisations import AppointmentRow, Power, Role, can_manage_grids, office_with
+from models.organisations import AppointmentRow, Power, Role, can_manage_grids
 from models.storage.rows import columns, execute, select
 from resolvers import audit
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.identity.addresses import community_visible, grids_by_id
 from resolvers.offices.founding import TAKEN, check_free, check_name, lock_community, raise_version
 from resolvers.organisations import appointment, lock, visible_appointments_by_id
@@ -19,6 +19,7 @@ from subscriptions.events import STANDING, Event, Kind
 from subscriptions.work import Work
 
 MOST_BUILDINGS = 200
+ONLY_ADMINISTRATORS = "Only administrators of the residents' committee may do this"
 
 
 async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) -> GridRow:
@@ -26,7 +27,7 @@ async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) 
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not can_manage_grids(ctx.viewer, community_id):
-        raise await refusal(ctx, "createGrid", community_id)
+        raise await audit.refuse(ctx, "createGrid", ONLY_ADMINISTRATORS, community_id=community_id)
     name = check_name(name)
     grid_id = new_id()
     async with ctx.unit_of_work():
@@ -42,7 +43,14 @@ async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) 
             )
             if not made:
                 raise InvalidInput(name=TAKEN)
-            await audit_act(ctx, "createGrid", community_id, grid_id, name)
+            await audit.record(
+                ctx,
+                "createGrid",
+                community_id=community_id,
+                power=Power.MANAGE_GRIDS,
+                subject_id=grid_id,
+                detail=name,
+            )
     return await grid(ctx, earlier or grid_id)
 
 
@@ -54,7 +62,7 @@ async def rename_grid(ctx: Context, *, grid_id: UUID, version: int, name: str) -
         await lock_community(row.community_id)
         await check_free("grid", row.community_id, name, row.id)
         await raise_version("grid", row.id, version, name)
-        await audit_act(ctx, "renameGrid", row.community_id, row.id, name)
+        await audit.record(ctx, "renameGrid", row, power=Power.MANAGE_GRIDS, detail=name)
     return await grid(ctx, row.id)
 
 
@@ -85,7 +93,9 @@ async def assign_buildings(
             row.id,
         )
         await tell_residents(work, moved)
-        await audit_act(ctx, "assignBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+        await audit.record(
+            ctx, "assignBuildings", row, power=Power.MANAGE_GRIDS, detail=f"{len(moved)} buildings"
+        )
     return await grid(ctx, row.id)
 
 
@@ -102,7 +112,9 @@ async def release_buildings(
             "UPDATE building SET grid_id = NULL WHERE id IN (?) AND grid_id = ? RETURNING id", ids, row.id
         )
         await tell_residents(work, moved)
-        await audit_act(ctx, "releaseBuildings", row.community_id, row.id, f"{len(moved)} buildings")
+        await audit.record(
+            ctx, "releaseBuildings", row, power=Power.MANAGE_GRIDS, detail=f"{len(moved)} buildings"
+        )
     return await grid(ctx, row.id)
 
 
@@ -113,7 +125,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
     if held is None:
         raise NotFound
     if not can_manage_grids(ctx.viewer, held.community_id):
-        raise await refusal(ctx, "assignWorker", held.community_id, held.id)
+        raise await audit.refuse(ctx, "assignWorker", ONLY_ADMINISTRATORS, held, power=Power.MANAGE_GRIDS)
     if held.role is not Role.GRID_WORKER:
         raise InvalidInput(appointmentId="Only a grid worker has a grid")
     (wanted,) = await grids_by_id(ctx, [grid_id])
@@ -141,7 +153,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
         if not changed:
             raise Conflict("It has been changed meanwhile", held.id)
         work.record(Event(STANDING, Kind.STANDING_CHANGED, held.account_id))
-        await audit_act(ctx, "assignWorker", held.community_id, held.id, wanted.name)
+        await audit.record(ctx, "assignWorker", held, power=Power.MANAGE_GRIDS, detail=wanted.name)
     return await appointment(held.id)
 
 
@@ -153,7 +165,7 @@ async def editable(ctx: Context, grid_id: UUID, action: str) -> GridRow:
         # The register of places is public, and so is the grid; who belongs elsewhere learns no more.
         if not ctx.viewer.belongs_to(row.community_id):
             raise NotFound
-        raise await refusal(ctx, action, row.community_id, row.id)
+        raise await audit.refuse(ctx, action, ONLY_ADMINISTRATORS, row)
     return row
 
 
@@ -162,29 +174,6 @@ async def grid(ctx: Context, grid_id: UUID) -> GridRow:
     if row is None:
         raise NotFound
     return row
-
-
-async def refusal(
-    ctx: Context, action: str, community_id: UUID, subject_id: UUID | None = None
-) -> NotAllowed:
-    return await audit.refuse(
-        ctx,
-        action,
-        "Only administrators of the residents' committee may do this",
-        community_id=community_id,
-        subject_id=subject_id,
-    )
-
-
-async def audit_act(ctx: Context, action: str, community_id: UUID, subject_id: UUID, detail: str) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=office_with(ctx.viewer, community_id, Power.MANAGE_GRIDS),
-        subject_id=subject_id,
-        detail=detail,
-    )
 
 
 async def check_buildings(community_id: UUID, ids: Sequence[UUID]) -> list[UUID]:

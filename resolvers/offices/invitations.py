@@ -94,8 +94,8 @@ async def invite(
                 expires_at=expires_at,
             )
             await jobs.schedule(EXPIRE, invitation_id, expires_at)
-            await audit_act(
-                ctx, "inviteOfficer", organisation.id, organisation.community_id, invitation_id, role
+            await audit.record(
+                ctx, "inviteOfficer", organisation, subject_id=invitation_id, detail=role.value
             )
     if earlier is None:
         await send(ctx.services, normal, organisation, role, invitation_id)
@@ -109,11 +109,7 @@ async def check_may_appoint(ctx: Context, action: str, organisation: Organisatio
     if can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
         return True
     raise await audit.refuse(
-        ctx,
-        action,
-        "Only an administrator of the organisation may do this",
-        community_id=organisation.community_id,
-        organisation_id=organisation.id,
+        ctx, action, "Only an administrator of the organisation may do this", organisation
     )
 
 
@@ -175,14 +171,7 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
         await decide(row, InvitationStatus.ACCEPTED, appointment_id)
         if new:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
-        await audit.record(
-            ctx,
-            "acceptInvitation",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=appointment_id,
-            detail=row.role.value,
-        )
+        await audit.record(ctx, "acceptInvitation", row, subject_id=appointment_id, detail=row.role.value)
     return await invitation(row.id)
 
 
@@ -192,7 +181,7 @@ async def decline(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     row = await offered_to_viewer(ctx, invitation_id)
     async with ctx.unit_of_work():
         await decide(row, InvitationStatus.DECLINED)
-        await audit_act(ctx, "declineInvitation", row.organisation_id, row.community_id, row.id, row.role)
+        await audit.record(ctx, "declineInvitation", row, detail=row.role.value)
     return await invitation(row.id)
 
 
@@ -207,16 +196,11 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
         raise NotFound
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=not row.founding):
         raise await audit.refuse(
-            ctx,
-            "revokeInvitation",
-            "Only an administrator of the organisation may do this",
-            community_id=row.community_id,
-            organisation_id=row.organisation_id,
-            subject_id=row.id,
+            ctx, "revokeInvitation", "Only an administrator of the organisation may do this", row
         )
     async with ctx.unit_of_work():
         await decide(row, InvitationStatus.REVOKED)
-        await audit_act(ctx, "revokeInvitation", row.organisation_id, row.community_id, row.id, row.role)
+        await audit.record(ctx, "revokeInvitation", row, detail=row.role.value)
     return await invitation(row.id)
 
 
@@ -273,19 +257,6 @@ async def close_offer(
 async def expire_offer(_services: Services, _work: Work, invitation_id: UUID) -> None:
     """An offer that nobody answered ends, and its phone is forgotten."""
     await close_offer(invitation_id, InvitationStatus.EXPIRED, after=Where("expires_at <= ?", (now(),)))
-
-
-async def audit_act(
-    ctx: Context, action: str, organisation_id: UUID, community_id: UUID, subject_id: UUID, role: Role
-) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=organisation_id,
-        subject_id=subject_id,
-        detail=role.value,
-    )
 
 
 # Reading

@@ -101,8 +101,7 @@ async def statistics_of(
                 ctx,
                 "statistics",
                 "Only the office itself and the residents' committee see its statistics",
-                community_id=row.community_id,
-                organisation_id=row.id,
+                row,
             )
     return [OfficeStatistics(row, since, until) for row in organisations]
 

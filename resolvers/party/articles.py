@@ -98,7 +98,7 @@ async def create(
                 comments_from=draft.comments_from,
                 comments_until=draft.comments_until,
             )
-            await audit_act(ctx, "party.article.create", await by_id(article_id))
+            await audit.record(ctx, "party.article.create", await by_id(article_id))
     return await visible(ctx, earlier or article_id)
 
 
@@ -186,7 +186,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
             ),
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
-        await audit_act(ctx, "party.article.edit", row)
+        await audit.record(ctx, "party.article.edit", row)
         if out:
             await feed.keep_revision(SubjectKind.ARTICLE, row.id, f"{row.title}\n\n{row.body}")
             if row.post_id:
@@ -214,17 +214,6 @@ async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:
     for at in moments:
         if at is not None:
             await schedule(TURN, row.id, at)
-
-
-async def audit_act(ctx: Context, action: str, row: ArticleRow, detail: str = "") -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=row.branch_id,
-        subject_id=row.id,
-        detail=detail,
-    )
 
 
 # Reading

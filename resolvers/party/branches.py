@@ -52,9 +52,7 @@ async def branch_with_power(ctx: Context, branch_id: UUID, power: Power, action:
     """
     branch = await branch_for(ctx, branch_id)
     if not has_power(ctx.viewer, branch.id, power):
-        raise await audit.refuse(
-            ctx, action, NO_POWER, community_id=branch.community_id, organisation_id=branch.id
-        )
+        raise await audit.refuse(ctx, action, NO_POWER, branch)
     return branch
 
 

@@ -22,6 +22,7 @@ from models.party.pioneers import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
+from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
@@ -77,7 +78,7 @@ async def set_pledge_state(ctx: Context, *, pledge_id: UUID, state: PledgeState)
             state,
         )
         if changed:
-            await pioneers.audit_act(ctx, "party.pioneer.pledge", row)
+            await audit.record(ctx, "party.pioneer.pledge", row)
             pioneer_changed(work, row)
     return await visible_pledge(ctx, pledge_id)
 
@@ -111,7 +112,7 @@ async def add_deed(
                 body=body,
                 picture_id=picture_id,
             )
-            await pioneers.audit_act(ctx, "party.pioneer.deed", row)
+            await audit.record(ctx, "party.pioneer.deed", row)
             pioneer_changed(work, row)
     return await visible_deed(ctx, earlier or deed_id)
 
@@ -129,7 +130,7 @@ async def remove_deed(ctx: Context, *, deed_id: UUID) -> PioneerRow:
             raise NotFound
         await attaching.release(deed_id)
         if can_publish(ctx.viewer, row.branch_id):
-            await pioneers.audit_act(ctx, "party.pioneer.deed", row)
+            await audit.record(ctx, "party.pioneer.deed", row)
         pioneer_changed(work, row)
     return row
 

@@ -171,9 +171,7 @@ async def write_decision(
 
 
 async def record_decision(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:
-    await audit.record(
-        ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
-    )
+    await audit.record(ctx, action, row)
     await tell(work, ctx, row, [row.account_id])
     work.record(application_event(row, await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)))
 
@@ -213,14 +211,7 @@ async def set_function(
     )
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("function = ?", (function,)))
-        await audit.record(
-            ctx,
-            "party.setFunction",
-            community_id=row.community_id,
-            organisation_id=row.branch_id,
-            subject_id=row.id,
-            detail=function.value,
-        )
+        await audit.record(ctx, "party.setFunction", row, detail=function.value)
         work.record(await member_event(row))
     return await member(row.id)
 
@@ -243,13 +234,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
         await memberships.dismiss(work, host_id=row.branch_id, account_id=row.account_id)
         await contents.end_profile(work, branch_id=row.branch_id, account_id=row.account_id)
         if not own:
-            await audit.record(
-                ctx,
-                "party.endMembership",
-                community_id=row.community_id,
-                organisation_id=row.branch_id,
-                subject_id=row.id,
-            )
+            await audit.record(ctx, "party.endMembership", row)
         work.record(await member_event(row))
         await notifications.notify(
             work,

@@ -90,7 +90,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
             row = await insert(pioneer_id, account_id, branch, member, profile, html)
-            await audit_act(ctx, "party.pioneer.propose", row)
+            await audit.record(ctx, "party.pioneer.propose", row)
             await ask_for_consent(work, ctx, row)
     return await visible(ctx, earlier or pioneer_id)
 
@@ -165,7 +165,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
         await contents.take_out(work, row)
-        await audit_act(ctx, "party.pioneer.edit", row)
+        await audit.record(ctx, "party.pioneer.edit", row)
         await ask_for_consent(work, ctx, row)
     return await visible(ctx, pioneer_id)
 
@@ -182,7 +182,7 @@ async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow
         post_id = await contents.put_up(work, row)
         await execute("UPDATE pioneer SET post_id = ? WHERE id = ? RETURNING id", post_id, row.id)
         work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
-        await audit_act(ctx, "party.pioneer.publish", row)
+        await audit.record(ctx, "party.pioneer.publish", row)
     return await visible(ctx, pioneer_id)
 
 
@@ -192,7 +192,7 @@ async def take_down(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerR
     async with ctx.unit_of_work() as work:
         await change(row, version, Where("publish_at = NULL, post_id = NULL"))
         await contents.take_out(work, row)
-        await audit_act(ctx, "party.pioneer.take_down", row)
+        await audit.record(ctx, "party.pioneer.take_down", row)
     return await visible(ctx, pioneer_id)
 
 
@@ -275,16 +275,6 @@ async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: b
     )
     if not changed:
         raise Conflict(CHANGED, current=row.id)
-
-
-async def audit_act(ctx: Context, action: str, row: PioneerRow) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=row.community_id,
-        organisation_id=row.branch_id,
-        subject_id=row.id,
-    )
 
 
 # Reading

@@ -14,7 +14,7 @@ from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
 from models.storage.rows import Where, execute, select
 from models.visibility import NOBODY
-from resolvers import notifications
+from resolvers import audit, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput
@@ -53,7 +53,7 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
         await unschedule(row.id, ANNOUNCE)
         await schedule_turns(row, row.comments_from, row.comments_until)
         await articles.change(row, version, Where("publish_at = ?, listed_at = ?", (appears, appears)))
-        await articles.audit_act(ctx, "party.article.publish", row, appears.isoformat() if at else "")
+        await audit.record(ctx, "party.article.publish", row, detail=appears.isoformat() if at else "")
         if at is None:
             await announce(work, ctx, row.id)
         else:
@@ -127,7 +127,7 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
             work.record(contents.event(Kind.BRANCH_WITHDRAWN, withdrawn))
         # Addresses of its pictures that were given out are good for nothing from now on.
         await attaching.release(row.id)
-        await articles.audit_act(ctx, "party.article.withdraw", row, reason)
+        await audit.record(ctx, "party.article.withdraw", row, detail=reason)
     return await articles.visible(ctx, article_id)
 
 

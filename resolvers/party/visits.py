@@ -80,7 +80,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
                 await HomeVisitor.create(
                     community_id=branch.community_id, visit_id=visit_id, account_id=account_id
                 )
-            await audit_act(ctx, "party.recordVisit", branch.community_id, branch.id, visit_id)
+            await audit.record(ctx, "party.recordVisit", branch, subject_id=visit_id)
     return await visible(ctx, earlier or visit_id)
 
 
@@ -119,7 +119,7 @@ async def withdraw_consent(ctx: Context, *, visit_id: UUID, version: int) -> Hom
         )
         if not changed:
             raise Conflict(CHANGED, row.id)
-        await audit_act(ctx, "party.withdrawVisitConsent", row.community_id, row.branch_id, row.id)
+        await audit.record(ctx, "party.withdrawVisitConsent", row)
     return await visible(ctx, visit_id)
 
 
@@ -129,7 +129,7 @@ async def read_notes(ctx: Context, *, visit_id: UUID, reason: str) -> tuple[Home
     reason = check_text("reason", reason, LONGEST_REASON, least=4)
     row = await visible(ctx, visit_id)
     async with ctx.unit_of_work():
-        await audit_act(ctx, "party.readVisitNotes", row.community_id, row.branch_id, row.id, reason)
+        await audit.record(ctx, "party.readVisitNotes", row, detail=reason)
     sealed = row.notes_sealed
     return row, ctx.services.keys.open(privacy.VISIT, sealed) if sealed else None
 
@@ -163,21 +163,8 @@ async def open_request(
             if not linked:
                 raise Conflict("There is a case of this visit already", row.request_id)
             await opening.open_case(ctx, work, origin, draft, located, policy, request_id)
-            await audit_act(ctx, "party.openRequest", row.community_id, row.branch_id, row.id)
+            await audit.record(ctx, "party.openRequest", row)
     return await visible(ctx, visit_id)
-
-
-async def audit_act(
-    ctx: Context, action: str, community_id: UUID, branch_id: UUID, visit_id: UUID, detail: str = ""
-) -> None:
-    await audit.record(
-        ctx,
-        action,
-        community_id=community_id,
-        organisation_id=branch_id,
-        subject_id=visit_id,
-        detail=detail,
-    )
 
 
 # Reading

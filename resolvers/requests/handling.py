@@ -245,9 +245,8 @@ async def write_outcome(move: Move) -> None:
         await audit.record(
             move.ctx,
             f"request.{move.act.action.value}",
-            community_id=after.community_id,
+            after,
             organisation_id=move.told.office_id,
-            subject_id=after.id,
             detail=f"{move.before.state.value} → {after.state.value}",
         )
 

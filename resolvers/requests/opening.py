@@ -105,8 +105,7 @@ async def open_from_post(
             ctx,
             "request.openFromPost",
             "Only its author or an office that handles cases may make a case of a post",
-            community_id=post.community_id,
-            subject_id=post.id,
+            post,
         )
     draft = checked(RequestDraft(category, title, post.body[:LONGEST_BODY], place), least=0)
     if place.home_id is not None and not (own and place.home_id in ctx.viewer.homes):
@@ -135,11 +134,7 @@ async def open_from_post(
             await steps.tell_post(work, post.id)
             if party is RequestParty.OFFICE:
                 await audit.record(
-                    ctx,
-                    "request.openFromPost",
-                    community_id=post.community_id,
-                    organisation_id=office.id,
-                    subject_id=request_id,
+                    ctx, "request.openFromPost", post, organisation_id=office.id, subject_id=request_id
                 )
     return await board.visible(ctx, earlier or request_id)
 

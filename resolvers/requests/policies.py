@@ -8,7 +8,7 @@ from uuid import UUID
 from models import requests
 from models.base import new_id, now
 from models.identity import CommunityRow, may_look_into
-from models.organisations import OrganisationKind, Power, has_power_in, office_with
+from models.organisations import OrganisationKind, Power, has_power_in
 from models.requests import HANDLING, PolicyRow, RequestRow
 from models.storage.rows import columns, execute, select
 from resolvers import audit, identity
@@ -173,7 +173,7 @@ async def set_policy(
             ctx,
             "setRequestPolicy",
             community_id=community_id,
-            organisation_id=office_with(ctx.viewer, community_id, Power.SET_REQUEST_POLICIES),
+            power=Power.SET_REQUEST_POLICIES,
             subject_id=row.id,
             detail=policy_detail(row),
         )

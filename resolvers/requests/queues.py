@@ -127,10 +127,6 @@ async def followed_queue(ctx: Context, organisation_id: UUID) -> OrganisationRow
         raise NotFound
     if not requests.can_see_queue(ctx.viewer, office.id):
         raise await audit.refuse(
-            ctx,
-            "requestQueue",
-            "Only who handles its cases sees an office's queue",
-            community_id=office.community_id,
-            organisation_id=office.id,
+            ctx, "requestQueue", "Only who handles its cases sees an office's queue", office
         )
     return office

@@ -60,7 +60,7 @@ async def insert(
     (row,) = await reading.by_ids([lesson_id])
     assert row is not None  # noqa: S101 - just written
     await write_items(row, draft.items)
-    await audit_act(ctx, "party.createLesson", row)
+    await audit.record(ctx, "party.createLesson", row)
     work.record(event(Kind.PARTY_LESSON_CHANGED, row))
 
 
@@ -84,7 +84,7 @@ async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraf
             scope_id=scope,
         )
         await write_items(row, draft.items)
-        await audit_act(ctx, "party.editLesson", row)
+        await audit.record(ctx, "party.editLesson", row)
         (after,) = await reading.by_ids([row.id])
         if row.scope_id != scope:
             work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
@@ -106,7 +106,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
         state = PartyLessonState.PUBLISHED
         scope = scope_of(row.community_id, row.branch_id, row.audience, state)
         await change(row, version, state=state, scope_id=scope, published_at=now())
-        await audit_act(ctx, "party.publishLesson", row)
+        await audit.record(ctx, "party.publishLesson", row)
         row.scope_id = scope
         work.record(event(Kind.PARTY_LESSON_PUBLISHED, row))
         await notifications.notify(
@@ -128,7 +128,7 @@ async def withdraw(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesso
         raise Conflict(CHANGED, row.id)
     async with ctx.unit_of_work() as work:
         await change(row, version, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
-        await audit_act(ctx, "party.withdrawLesson", row)
+        await audit.record(ctx, "party.withdrawLesson", row)
         work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
     return await reading.visible(ctx, row.id)
 
@@ -219,12 +219,6 @@ async def rewrite_item(item: PartyLessonItemRow, draft: ItemDraft, position: int
         draft.key,
         draft.key,
         item.id,
-    )
-
-
-async def audit_act(ctx: Context, action: str, row: PartyLessonRow) -> None:
-    await audit.record(
-        ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
     )
 
 

@@ -50,7 +50,7 @@ async def assign(
         after = replace(before, state=PartyOpinionState.ASSIGNED, owner_id=owner, due_at=due)
         await steps.write(work, ctx, before, after, PartyOpinionAction.ASSIGN, at, ctx.account_id)
         await clock.wait_for_answer(after)
-        await audit_act(ctx, "party.assignOpinion", row)
+        await audit.record(ctx, "party.assignOpinion", row)
     return await reading.visible(ctx, opinion_id)
 
 
@@ -85,7 +85,7 @@ async def answer(
         )
         action = PartyOpinionAction.ANSWER if first else PartyOpinionAction.CORRECT
         await steps.write(work, ctx, before, after, action, at, ctx.account_id)
-        await audit_act(ctx, "party.answerOpinion", row)
+        await audit.record(ctx, "party.answerOpinion", row)
     return await reading.visible(ctx, opinion_id)
 
 
@@ -95,9 +95,3 @@ async def dealt_with(ctx: Context, opinion_id: UUID, power: Power, action: str) 
     row = await reading.visible(ctx, opinion_id)
     await check_power(ctx, row.community_id, row.branch_id, power, action, row.id)
     return row
-
-
-async def audit_act(ctx: Context, action: str, row: PartyOpinionRow) -> None:
-    await audit.record(
-        ctx, action, community_id=row.community_id, organisation_id=row.branch_id, subject_id=row.id
-    )
