@@ -7,7 +7,7 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --require
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test check bench format messages lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
 	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|storm)"
 	@echo "make format   rewrite the code to the format that check expects"
+	@echo "make messages bring the code's messages into the catalogues of models/locale"
 	@echo "make lock     renew the requirements files after a change to pyproject.toml"
 
 run: .venv/run.stamp
@@ -45,6 +46,12 @@ bench: .venv/dev.stamp
 format: .venv/dev.stamp
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
+
+messages: .venv/dev.stamp
+	@$(BIN)/pybabel --quiet extract --no-default-keywords --keywords=Message --add-location=file \
+		--sort-by-file --output-file=.venv/linli.pot models subscriptions resolvers schema demo
+	@$(BIN)/pybabel --quiet update --domain=linli --input-file=.venv/linli.pot --output-dir=models/locale \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
 
 lock: .venv/dev.stamp
 	@$(COMPILE) --output-file=requirements.txt pyproject.toml

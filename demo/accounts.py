@@ -3,6 +3,7 @@
 from demo.people import ELSEWHERE, OFFICERS, ORGANISATIONS, RESIDENT_ELSEWHERE, RESIDENTS, VISITOR
 from models import privacy
 from models.identity import Account
+from models.messages import Message
 from resolvers.context import Services
 from resolvers.errors import NotFound
 from resolvers.identity.sessions import open_session
@@ -16,7 +17,7 @@ async def token(services: Services, phone: str) -> str:
     index = services.keys.index(privacy.PHONE, privacy.normal_phone(phone))
     account = await Account.get_or_none(phone_index=index)
     if account is None:
-        raise NotFound("No account has this phone")
+        raise NotFound(Message("No account has this phone"))
     return (await open_session(services, account.id, "demo")).access_token
 
 

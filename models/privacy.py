@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tortoise.transactions import in_transaction
 
+from models.messages import BadValue, Message
 from models.storage.rows import execute, select
 
 VERSION = "v1"
@@ -63,8 +64,8 @@ class Unsealable(Exception):
     """The text was not sealed by us for this purpose, was tampered with, or its key is gone."""
 
 
-class Misspelt(ValueError):
-    """What somebody typed cannot be what it should be; the message never repeats it."""
+class Misspelt(BadValue):
+    """What somebody typed cannot be what it should be."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -178,7 +179,7 @@ def normal_phone(text: str) -> str:
         return "+86" + digits[-11:]
     if re.fullmatch(r"\+[1-9][0-9]{6,14}", digits) and not digits.startswith("+86"):
         return digits
-    raise Misspelt("Is not a mobile phone number")
+    raise Misspelt(Message("Is not a mobile phone number"))
 
 
 def normal_document(text: str) -> str:
@@ -190,11 +191,11 @@ def normal_document(text: str) -> str:
     number = re.sub(r"[\s\-()]", "", unicodedata.normalize("NFKC", text[:60])).upper()
     if re.fullmatch(r"[0-9]{17}[0-9X]", number):
         if not is_resident_number(number):
-            raise Misspelt("Is not a valid identity number")
+            raise Misspelt(Message("Is not a valid identity number"))
         return number
     if re.fullmatch(r"[A-Z0-9]{5,20}", number):
         return number
-    raise Misspelt("Must have 5 to 20 letters and digits")
+    raise Misspelt(Message("Must have 5 to 20 letters and digits"))
 
 
 def is_resident_number(number: str) -> bool:

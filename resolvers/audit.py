@@ -17,6 +17,7 @@ from models.audit import (
     visible_to,
 )
 from models.identity import CommunityRow, NeighbourRow, may_look_into
+from models.messages import Message
 from models.organisations import OrganisationRow, Power, office_with
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import columns, select
@@ -74,7 +75,11 @@ async def record(
 
 
 async def refuse(
-    ctx: Context, action: str, message: str, about: Audited | None = None, **otherwise: Unpack[Particulars]
+    ctx: Context,
+    action: str,
+    message: Message,
+    about: Audited | None = None,
+    **otherwise: Unpack[Particulars],
 ) -> NotAllowed:
     """Record a refused attempt, in a transaction of its own, and give the error to raise.
 
@@ -202,7 +207,7 @@ def check_moments(**moments: datetime | None) -> list[datetime | None]:
     """Each moment in UTC. Raises InvalidInput, which names it, for one without a time zone."""
     for field, moment in moments.items():
         if moment is not None and moment.tzinfo is None:
-            raise InvalidInput(**{field: "Needs a time zone"})
+            raise InvalidInput(**{field: Message("Needs a time zone")})
     return [moment and moment.astimezone(UTC) for moment in moments.values()]
 
 
@@ -210,7 +215,7 @@ async def refused_reading(ctx: Context, community_id: UUID, organisation_id: UUI
     return await refuse(
         ctx,
         "auditLog",
-        "Only administrators of the office may read its audit log",
+        Message("Only administrators of the office may read its audit log"),
         community_id=community_id,
         organisation_id=organisation_id,
     )

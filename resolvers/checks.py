@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from models.messages import Message
 from resolvers.errors import InvalidInput
 
 KEPT_CONTROLS = frozenset("\n\t")
@@ -15,14 +16,15 @@ def check_text(field: str, text: str, most: int, *, least: int = 1) -> str:
     """
     # Cut off what is far too long before normalising it.
     if len(text) > 4 * most + 100:
-        raise InvalidInput(**{field: f"At most {most} characters"})
+        raise InvalidInput(**{field: Message("At most {most} characters", most=most)})
     if any(is_unprintable(character) for character in text):
-        raise InvalidInput(**{field: "Holds characters that are not text"})
+        raise InvalidInput(**{field: Message("Holds characters that are not text")})
     kept = unicodedata.normalize("NFC", text).strip()
     if len(kept) < least:
-        raise InvalidInput(**{field: "Must not be empty" if least == 1 else f"At least {least} characters"})
+        short = Message("At least {least} characters", least=least)
+        raise InvalidInput(**{field: Message("Must not be empty") if least == 1 else short})
     if len(kept) > most:
-        raise InvalidInput(**{field: f"At most {most} characters"})
+        raise InvalidInput(**{field: Message("At most {most} characters", most=most)})
     return kept
 
 

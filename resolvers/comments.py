@@ -15,6 +15,7 @@ from models.base import new_id, now
 from models.deliberations import Act, DeliberationRow
 from models.groups import GroupAction, moderated_by
 from models.identity import NeighbourRow
+from models.messages import Message
 from models.notices import NoticeRow
 from models.notifications import NotificationKind
 from models.organisations import Power
@@ -41,7 +42,7 @@ from subscriptions.events import Event, Kind, Logged, community_topic
 LONGEST_BODY = 2000
 COMMENTS_A_MINUTE = 60
 
-NO_DELETING = "Only its author or a moderator may delete a comment"
+NO_DELETING = Message("Only its author or a moderator may delete a comment")
 
 SubjectRow = PostRow | NoticeRow | DeliberationRow
 
@@ -82,7 +83,7 @@ async def add_comment(
     if not posts.can_post(ctx.viewer, subject.community_id):
         raise NotAllowed(feed.NOT_A_MEMBER)
     if isinstance(subject.row, DeliberationRow) and not subject.row.allows(Act.COMMENT, now()):
-        raise NotAllowed("The deliberation is not in a phase that allows this")
+        raise NotAllowed(Message("The deliberation is not in a phase that allows this"))
     if isinstance(subject.row, PostRow):
         await check_takes_comments(subject.row)
     answered = await comment_below(subject, reply_to) if reply_to else None
@@ -143,7 +144,7 @@ async def check_takes_comments(post: PostRow) -> None:
     if post.group_id:
         check_awake(await groups.by_id(post.group_id))
     if not all(await contents.take_comments([post])):
-        raise NotAllowed("This affair takes no comments now")
+        raise NotAllowed(Message("This affair takes no comments now"))
 
 
 async def viewer_can_comment(ctx: Context, rows: Sequence[PostRow]) -> list[bool]:
@@ -165,7 +166,7 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
     body = mask(check_text("body", body, LONGEST_BODY))
     row, subject = await visible(ctx, comment_id)
     if not posts.can_edit(ctx.viewer, row):
-        raise NotAllowed("Only its author may edit a comment")
+        raise NotAllowed(Message("Only its author may edit a comment"))
     if row.body == body:
         return row
     async with ctx.unit_of_work() as work:
@@ -179,7 +180,7 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
             row.body,
         )
         if not changed:
-            raise Conflict("The comment has been edited or deleted meanwhile", current=comment_id)
+            raise Conflict(Message("The comment has been edited or deleted meanwhile"), current=comment_id)
         await feed.keep_revision(SubjectKind.COMMENT, comment_id, row.body)
         work.record(event(Kind.COMMENT_CHANGED, row, subject.audience))
     return await by_id(comment_id)
@@ -265,7 +266,7 @@ async def comment_below(subject: Subject, comment_id: UUID) -> CommentRow:
         subject.id,
     )
     if row is None:
-        raise InvalidInput(replyTo="There is no such comment here")
+        raise InvalidInput(replyTo=Message("There is no such comment here"))
     return row
 
 

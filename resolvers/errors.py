@@ -9,10 +9,10 @@ DomainError
 └── Unauthenticated   nobody is signed in, or the token is no longer good
 """
 
-import copy
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
+
+from models.messages import Message
 
 
 class DomainError(Exception):
@@ -20,11 +20,9 @@ class DomainError(Exception):
 
     code = "DOMAIN_ERROR"
 
-    def in_words(self, say: Callable[[str], str]) -> Self:
-        """The same error with each message as `say` puts it."""
-        said = copy.copy(self)
-        said.args = (say(str(self)),)
-        return said
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message
 
     def extensions(self) -> dict[str, Any]:
         return {}
@@ -35,14 +33,11 @@ class InvalidInput(DomainError):
 
     code = "INVALID_INPUT"
 
-    def __init__(self, message: str = "Some of the input cannot be accepted", **fields: str) -> None:
+    def __init__(
+        self, message: Message = Message("Some of the input cannot be accepted"), **fields: Message
+    ) -> None:
         super().__init__(message)
         self.fields = fields
-
-    def in_words(self, say: Callable[[str], str]) -> Self:
-        said = super().in_words(say)
-        said.fields = {name: say(message) for name, message in self.fields.items()}
-        return said
 
     def extensions(self) -> dict[str, Any]:
         return {"fields": self.fields}
@@ -51,14 +46,14 @@ class InvalidInput(DomainError):
 class NotFound(DomainError):
     code = "NOT_FOUND"
 
-    def __init__(self, message: str = "There is no such thing, or you may not see it") -> None:
+    def __init__(self, message: Message = Message("There is no such thing, or you may not see it")) -> None:
         super().__init__(message)
 
 
 class NotAllowed(DomainError):
     code = "NOT_ALLOWED"
 
-    def __init__(self, message: str = "You may not do this") -> None:
+    def __init__(self, message: Message = Message("You may not do this")) -> None:
         super().__init__(message)
 
 
@@ -67,7 +62,7 @@ class Conflict(DomainError):
 
     code = "CONFLICT"
 
-    def __init__(self, message: str, current: UUID | None = None) -> None:
+    def __init__(self, message: Message, current: UUID | None = None) -> None:
         super().__init__(message)
         self.current = current
 
@@ -78,7 +73,7 @@ class RateLimited(DomainError):
     code = "RATE_LIMITED"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too often; try again in {retry_after} seconds")
+        super().__init__(Message("Too often; try again in {seconds} seconds", seconds=retry_after))
         self.retry_after = retry_after
 
     def extensions(self) -> dict[str, Any]:
@@ -88,5 +83,5 @@ class RateLimited(DomainError):
 class Unauthenticated(DomainError):
     code = "UNAUTHENTICATED"
 
-    def __init__(self, message: str = "Sign in first") -> None:
+    def __init__(self, message: Message = Message("Sign in first")) -> None:
         super().__init__(message)

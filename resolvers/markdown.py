@@ -13,6 +13,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from models.messages import Message
 from resolvers.checks import check_text
 from resolvers.errors import InvalidInput
 from resolvers.masking import mask
@@ -57,10 +58,10 @@ def render(field: str, text: str) -> tuple[str, list[UUID]]:
     for token in images(tokens):
         found = REFERENCE.fullmatch(str(token.attrs.get("src", "")))
         if found is None:
-            raise InvalidInput(**{field: "Only uploaded pictures can be shown"})
+            raise InvalidInput(**{field: Message("Only uploaded pictures can be shown")})
         shown[UUID(found[1])] = None
     if len(shown) > MOST_PICTURES:
-        raise InvalidInput(**{field: f"At most {MOST_PICTURES} pictures"})
+        raise InvalidInput(**{field: Message("At most {most} pictures", most=MOST_PICTURES)})
     made = PARSER.renderer.render(tokens, PARSER.options, {})
     return sanitise(made), list(shown)
 

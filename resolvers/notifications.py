@@ -6,6 +6,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import Alerts
+from models.messages import Message
 from models.notifications import NotificationKind, NotificationRow, visible_to
 from models.storage.bulk import insert_all
 from models.storage.paging import Page, PageArgs
@@ -183,9 +184,9 @@ async def mark_read(ctx: Context, *, ids: Sequence[UUID] | None, up_to: UUID | N
     """
     account_id = ctx.account_id
     if (ids is None) == (up_to is None):
-        raise InvalidInput(ids="Give either ids or upTo")
+        raise InvalidInput(ids=Message("Give either ids or upTo"))
     if ids is not None and len(ids) > MOST_IDS:
-        raise InvalidInput(ids=f"At most {MOST_IDS}")
+        raise InvalidInput(ids=Message("At most {most}", most=MOST_IDS))
     chosen = Where("id IN (?)", (list(ids),)) if ids is not None else Where("id <= ?", (up_to,))
     async with ctx.unit_of_work() as work:
         read = await execute(

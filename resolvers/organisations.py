@@ -8,6 +8,7 @@ from models import privacy
 from models.audit import Act
 from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
+from models.messages import Message
 from models.organisations import (
     Appointment,
     AppointmentRow,
@@ -75,7 +76,7 @@ async def grant_role(
     organisation = await organisation_for(ctx, organisation_id)
     if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
         raise await audit.refuse(
-            ctx, "grantRole", "Only an administrator of the organisation may do this", organisation
+            ctx, "grantRole", Message("Only an administrator of the organisation may do this"), organisation
         )
     await check_grid(ctx, organisation, role, grid_id)
     account_id = await account_meant(ctx, organisation, phone, neighbour_id)
@@ -83,7 +84,7 @@ async def grant_role(
         await lock(organisation.id)
         # Asked again behind the lock: of two who name the first administrator one does.
         if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
-            raise Conflict("The organisation has an administrator meanwhile", organisation.id)
+            raise Conflict(Message("The organisation has an administrator meanwhile"), organisation.id)
         appointment_id, new = await appoint(organisation, account_id, role, grid_id, ctx.account_id)
         if new:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
@@ -105,7 +106,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
         raise NotFound
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=True):
         raise await audit.refuse(
-            ctx, "revokeRole", "Only an administrator of the organisation may do this", row
+            ctx, "revokeRole", Message("Only an administrator of the organisation may do this"), row
         )
     async with ctx.unit_of_work() as work:
         await lock(organisation.id)
@@ -115,7 +116,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
             row.id,
         )
         if ended and row.role is Role.ADMIN and not await has_admin(organisation.id):
-            raise Conflict("An organisation keeps at least one administrator", row.id)
+            raise Conflict(Message("An organisation keeps at least one administrator"), row.id)
         if ended:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
             await audit.record(ctx, "revokeRole", row, detail=row.role.value)
@@ -236,11 +237,11 @@ async def check_grid(ctx: Context, organisation: OrganisationRow, role: Role, gr
     """Raises InvalidInput unless a grid worker has a grid of the community and nobody else has one."""
     if role is not Role.GRID_WORKER:
         if grid_id is not None:
-            raise InvalidInput(gridId="Only a grid worker has a grid")
+            raise InvalidInput(gridId=Message("Only a grid worker has a grid"))
         return
     (grid,) = await grids_by_id(ctx, [grid_id])
     if grid is None or grid.community_id != organisation.community_id:
-        raise InvalidInput(gridId="A grid worker has a grid of the community")
+        raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
 
 
 async def account_meant(
@@ -251,17 +252,17 @@ async def account_meant(
     Raises InvalidInput, and RateLimited for who tries out phones: the answer tells whose have an account.
     """
     if (phone is None) == (neighbour_id is None):
-        raise InvalidInput(phone="Give either a phone or a neighbour")
+        raise InvalidInput(phone=Message("Give either a phone or a neighbour"))
     if neighbour_id is not None:
         (neighbour,) = await neighbours_by_id(ctx, [neighbour_id])
         if neighbour is None or neighbour.community_id != organisation.community_id:
-            raise InvalidInput(neighbourId="There is no such neighbour")
+            raise InvalidInput(neighbourId=Message("There is no such neighbour"))
         return neighbour.account_id
     index = ctx.services.keys.index(privacy.PHONE, check_phone("phone", phone or ""))
     await check_rate(ctx, "grantRole", PHONES_AN_HOUR, 3600)
     account = await stored_code(index)
     if account is None:
-        raise InvalidInput(phone="Nobody has signed in with this phone yet")
+        raise InvalidInput(phone=Message("Nobody has signed in with this phone yet"))
     return account.id
 
 

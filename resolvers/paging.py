@@ -26,7 +26,7 @@ async def pages(
     try:
         return await paging.pages(row, table, parents, by=by, args=args, where=where, order=order)
     except BadPage as error:
-        raise InvalidInput(str(error), **{error.field: str(error)}) from error
+        raise InvalidInput(error.message, **{error.field: error.message}) from error
 
 
 def edge_cursor(order: Order, row: object) -> str:

@@ -9,6 +9,7 @@ from models import posts
 from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
 from models.identity import CommunityRow, EstateRow
+from models.messages import Message
 from models.organisations import Power
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.search import SearchKind
@@ -33,7 +34,7 @@ EDITS_A_MINUTE = 30
 
 BEFORE_ANY_PIN = datetime(2000, 1, 1, tzinfo=UTC)
 
-NOT_A_MEMBER = "Only verified residents and officers of this community may write here"
+NOT_A_MEMBER = Message("Only verified residents and officers of this community may write here")
 NO_PINS = "Only the committee pins in the feed, a moderator in a group"
 
 
@@ -81,9 +82,9 @@ async def create_post(
     account_id = ctx.account_id
     body = mask(check_text("body", body, LONGEST_BODY))
     if kind is PostKind.BRANCH:
-        raise InvalidInput(kind="A party branch publishes in other ways")
+        raise InvalidInput(kind=Message("A party branch publishes in other ways"))
     if audience is PostAudience.MEMBERS or (group_id and audience is PostAudience.PUBLIC):
-        raise InvalidInput(audience="Is the group's own in a group, and elsewhere not its members'")
+        raise InvalidInput(audience=Message("Is the group's own in a group, and elsewhere not its members'"))
     await identity.community_visible(ctx, community_id)
     if not posts.can_post(ctx.viewer, community_id):
         raise NotAllowed(NOT_A_MEMBER)
@@ -148,11 +149,11 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
     body = mask(check_text("body", body, LONGEST_BODY))
     row = await visible(ctx, post_id)
     if not posts.can_edit(ctx.viewer, row):
-        raise NotAllowed("Only its author may edit a post")
+        raise NotAllowed(Message("Only its author may edit a post"))
     if row.body == body:
         return row
     if row.version != version:
-        raise Conflict("The post has been edited meanwhile", current=post_id)
+        raise Conflict(Message("The post has been edited meanwhile"), current=post_id)
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)
         # The condition makes sure that the text read above is the one replaced here.
@@ -165,7 +166,7 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
             version,
         )
         if not changed:
-            raise Conflict("The post has been edited or deleted meanwhile", current=post_id)
+            raise Conflict(Message("The post has been edited or deleted meanwhile"), current=post_id)
         await keep_revision(SubjectKind.POST, post_id, row.body)
         await index_post(replace(row, body=body))
         work.record(event(Kind.POST_CHANGED, row))
@@ -181,7 +182,9 @@ async def delete_post(ctx: Context, *, post_id: UUID) -> PostRow:
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_delete(ctx.viewer, row):
-        raise await refusal(ctx, "post.delete", "Only its author or a moderator may delete a post", row)
+        raise await refusal(
+            ctx, "post.delete", Message("Only its author or a moderator may delete a post"), row
+        )
     async with ctx.unit_of_work() as work:
         deleted = await execute(
             "UPDATE post SET deleted_at = ?, pinned_at = NULL WHERE id = ? AND deleted_at IS NULL"
@@ -211,7 +214,7 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_set_state(ctx.viewer, row):
-        raise await refusal(ctx, "post.state", "Only its author or a moderator may say that", row)
+        raise await refusal(ctx, "post.state", Message("Only its author or a moderator may say that"), row)
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",
@@ -236,7 +239,7 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
     row = await visible(ctx, post_id)
     if not posts.can_pin(ctx.viewer, row):
         raise await refusal(
-            ctx, "post.pin", "Only the committee pins in the feed, a moderator in a group", row
+            ctx, "post.pin", Message("Only the committee pins in the feed, a moderator in a group"), row
         )
     async with ctx.unit_of_work() as work:
         changed = await execute(
@@ -312,7 +315,7 @@ def event(kind: Kind, row: PostRow) -> Event:
     )
 
 
-async def refusal(ctx: Context, action: str, message: str, row: PostRow) -> NotAllowed:
+async def refusal(ctx: Context, action: str, message: Message, row: PostRow) -> NotAllowed:
     """The error to raise; the attempt is kept, unless that would say who belongs to a group or a branch."""
     if posts.is_for_members(row):
         return NotAllowed(message)
@@ -331,7 +334,7 @@ async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate 
     if isinstance(wanted, UUID):
         known = await execute("SELECT id FROM estate WHERE id = ? AND community_id = ?", wanted, community_id)
         if not known:
-            raise InvalidInput(estateId="There is no such estate in this community")
+            raise InvalidInput(estateId=Message("There is no such estate in this community"))
         return wanted
     own = await select_one(
         DisplayedHome,

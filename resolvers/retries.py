@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.storage.rows import execute
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -44,7 +45,7 @@ async def earlier_result(ctx: Context, key: str, action: str, body: Any, result_
         key,
     )
     if first["digest"] != digest:
-        raise Conflict("This idempotency key was used for something else")
+        raise Conflict(Message("This idempotency key was used for something else"))
     return UUID(str(first["result_id"]))
 
 

@@ -15,6 +15,7 @@ from asyncpg.pgproto import pgproto
 from jwt.algorithms import HMACAlgorithm
 
 from models.base import now
+from models.messages import Message
 from resolvers.errors import Unauthenticated
 
 ALGORITHM = "HS256"
@@ -107,9 +108,9 @@ class Tokens:
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
         except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise Unauthenticated("The access token is not valid") from error
+            raise Unauthenticated(Message("The access token is not valid")) from error
         if found.expires_at <= now():
-            raise Unauthenticated("The access token has expired; refresh the session")
+            raise Unauthenticated(Message("The access token has expired; refresh the session"))
         return found
 
 

@@ -28,10 +28,10 @@ from resolvers.media import uploads
 from resolvers.notices import Deliveries
 from schema.build import graphql_schema
 from schema.media.endpoint import MediaEndpoint
-from schema.messages import language_of, worded
 from schema.serving.application import Pages, asgi
 from schema.serving.documents import Documents
 from schema.serving.endpoint import GraphQLEndpoint
+from schema.serving.languages import language_of
 from schema.serving.operations import Operations, Rejected
 from schema.serving.websocket import Admission, WebSocketEndpoint
 from subscriptions import log
@@ -80,7 +80,6 @@ class Application:
             graphql_schema,
             introspection=introspection,
             expected=(DomainError,),
-            worded=worded,
             compiled=compiled,
             # There most reads are done on the spot; elsewhere they travel side by side.
             in_turn=database_url.startswith("sqlite"),

@@ -29,7 +29,7 @@ def page_args(
     try:
         return PageArgs(first, after, last, before, look_ahead)
     except BadPage as error:
-        raise InvalidInput(str(error), **{error.field: str(error)}) from error
+        raise InvalidInput(error.message, **{error.field: error.message}) from error
 
 
 def listed(

@@ -4,6 +4,7 @@ from typing import Any
 
 import strawberry
 
+from models.messages import Message
 from models.posts import SubjectKind
 from resolvers import likes
 from resolvers.errors import InvalidInput as BadInput
@@ -29,7 +30,7 @@ def subject_of(field: str, value: str, *kinds: SubjectKind) -> tuple[SubjectKind
     key = key_of(field, value, *by_type)
     found = type_and_key(value)
     if found is None:
-        raise BadInput(**{field: "Is not an id"})
+        raise BadInput(**{field: Message("Is not a valid id")})
     return by_type[found[0]], key
 
 

@@ -11,6 +11,7 @@ import strawberry
 from asyncpg.pgproto import pgproto
 from strawberry.types.info import Info
 
+from models.messages import Message
 from models.storage.rows import Remembered
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
@@ -61,7 +62,7 @@ def key_of(field: str, value: str, *type_names: str) -> UUID:
     """The key in a global id of one of `type_names`. Raises InvalidInput naming `field`."""
     found = type_and_key(value)
     if found is None or found[0] not in type_names:
-        raise InvalidInput(**{field: f"Is not the id of a {' or '.join(type_names)}"})
+        raise InvalidInput(**{field: Message("Is not the id of a {type}", type=" or ".join(type_names))})
     return found[1]
 
 
@@ -109,7 +110,7 @@ class NodeQuery:
     )
     async def nodes(self, info: Info[Context, Any], ids: list[strawberry.ID]) -> list[Node | None]:
         if len(ids) > 100:
-            raise InvalidInput(ids="At most 100")
+            raise InvalidInput(ids=Message("At most {most}", most=100))
         return await fetch_all(info.context, ids)
 
 

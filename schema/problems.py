@@ -4,7 +4,6 @@ import strawberry
 
 from resolvers import errors
 from schema.fields import Info
-from schema.messages import said
 from schema.node import Node, fetch_any
 
 
@@ -47,11 +46,14 @@ class RateLimited(Problem):
 
 async def problem_of(info: Info, error: errors.DomainError) -> Problem | None:
     """The problem that tells of `error`, or None if errors of its kind are GraphQL errors."""
-    error = error.in_words(lambda message: said(message, info.context.language))
-    told = {"code": error.code, "message": str(error)}
+    language = info.context.language
+    told = {"code": error.code, "message": error.message.in_language(language)}
     match error:
         case errors.InvalidInput():
-            fields = [FieldProblem(name=name, message=message) for name, message in error.fields.items()]
+            fields = [
+                FieldProblem(name=name, message=message.in_language(language))
+                for name, message in error.fields.items()
+            ]
             return InvalidInput(**told, fields=fields)
         case errors.NotFound():
             return NotFound(**told)

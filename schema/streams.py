@@ -22,7 +22,7 @@ def follow(stream: Stream, after: str | None) -> Any:
     try:
         return Request(stream, after)
     except BadCursor as error:
-        raise InvalidInput(str(error), after=str(error)) from error
+        raise InvalidInput(error.message, after=error.message) from error
 
 
 def of_kind(*kinds: Kind) -> IsA:

@@ -40,7 +40,7 @@ from subscriptions import log
 from subscriptions.bus import Bus, Gap, Hint
 from subscriptions.events import ACCOUNTED, CONFLATED, STANDING, Kind, Logged
 from subscriptions.recent import Recent
-from subscriptions.streams import Message, Opened, Request, Reset, ResetReason, Stream, position_of
+from subscriptions.streams import Opened, Request, Reset, ResetReason, Stream, StreamItem, position_of
 from subscriptions.together import Together
 
 # Events read from the log at once, by a feed and by a subscriber that catches up.
@@ -74,7 +74,7 @@ LAG = Histogram(
 logger = structlog.get_logger("linli.hub")
 
 # Makes of a message what follows a subscriber's opening in its frame.
-Render = Callable[[Message, Viewer], Awaitable[bytes]]
+Render = Callable[[StreamItem, Viewer], Awaitable[bytes]]
 T = TypeVar("T")
 
 
@@ -188,16 +188,16 @@ class Group:
     def __post_init__(self) -> None:
         self.recent = Recent(self.spawn)
 
-    async def payload(self, message: Message, viewer: Viewer) -> bytes:
+    async def payload(self, message: StreamItem, viewer: Viewer) -> bytes:
         """The operation's result for `message`; executed once, however many ask."""
         return await self.recent.get(key_of(message), lambda: self._made(message, viewer))
 
-    async def _made(self, message: Message, viewer: Viewer) -> bytes:
+    async def _made(self, message: StreamItem, viewer: Viewer) -> bytes:
         async with asyncio.timeout(RENDER_SECONDS):
             return await self.render(message, viewer)
 
 
-def key_of(message: Message) -> Hashable:
+def key_of(message: StreamItem) -> Hashable:
     """What tells messages of a stream apart."""
     return message.seq if isinstance(message, Logged) else message
 
@@ -552,7 +552,7 @@ class Hub:
             subscriber.cursor = event.seq
         subscriber.cursor = events[-1].seq if len(events) == PAGE else until
 
-    async def _rendered(self, subscriber: Subscriber, message: Message) -> bytes:
+    async def _rendered(self, subscriber: Subscriber, message: StreamItem) -> bytes:
         """The payload, once it could be made; after RENDER_TRIES the one that tells of an error."""
         group, viewer = subscriber.group, subscriber.sink.viewer
         try:

@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID
 
+from models.messages import BadValue, Message
 from subscriptions.events import Event, Kind, Logged
 
 
-class BadCursor(ValueError):
+class BadCursor(BadValue):
     """The text is no cursor, or one of another stream."""
 
 
@@ -79,10 +80,10 @@ class Reset:
     reason: ResetReason
 
 
-Message = Logged | Opened | Reset
+StreamItem = Logged | Opened | Reset
 
 
-def cursor_of(message: Message) -> str:
+def cursor_of(message: StreamItem) -> str:
     """The opaque cursor of a place in a topic."""
     topic = message.event.topic if isinstance(message, Logged) else message.topic
     return base64.urlsafe_b64encode(f"{topic}#{message.seq}".encode()).decode().rstrip("=")
@@ -94,9 +95,9 @@ def position_of(topic: str, cursor: str) -> int:
         text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
         name, _, seq = text.rpartition("#")
         if name != topic:
-            raise BadCursor("This cursor belongs to another stream")
+            raise BadCursor(Message("This cursor belongs to another stream"))
         if not (seq.isdecimal() and len(seq) <= 18):
-            raise BadCursor("This is not a cursor")
+            raise BadCursor(Message("This is not a cursor"))
         return int(seq)
     except (UnicodeError, binascii.Error) as error:
-        raise BadCursor("This is not a cursor") from error
+        raise BadCursor(Message("This is not a cursor")) from error

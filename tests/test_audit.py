@@ -13,6 +13,7 @@ from models import audit as log
 from models.audit import NO_COMMUNITY, AuditChain, AuditCriteria, AuditEntry, AuditRow, digest, genesis
 from models.base import new_id
 from models.identity import Account, Community, CommunityRow
+from models.messages import Message
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, dialect, execute, select
@@ -78,7 +79,7 @@ async def row_of(community: Community) -> CommunityRow:
 async def test_entries_are_chained(world: World, community: Community, admin: Account) -> None:
     ctx = replace(await world.context(admin), address="203.0.113.9", device="Firefox")
     await acted(ctx, community, "first", "second")
-    await audit.refuse(ctx, "third", "Not you", community_id=community.id)
+    await audit.refuse(ctx, "third", Message("Not you"), community_id=community.id)
     first, second, third = await entries(community)
     assert [row.number for row in (first, second, third)] == [1, 2, 3]
     assert first.previous_hash == genesis(community.id)
@@ -134,7 +135,7 @@ async def test_an_act_needs_its_unit_of_work_and_a_refusal_its_own(
         await audit.record(ctx, "act", community_id=community.id)
     with pytest.raises(RuntimeError):
         async with ctx.unit_of_work():
-            await audit.refuse(ctx, "act", "No", community_id=community.id)
+            await audit.refuse(ctx, "act", Message("No"), community_id=community.id)
     assert await AuditEntry.all().count() == 0
 
 
@@ -142,7 +143,7 @@ async def test_a_refusal_is_kept_though_the_client_goes(
     world: World, community: Community, admin: Account
 ) -> None:
     ctx = await world.context(admin)
-    task = asyncio.create_task(audit.refuse(ctx, "act", "No", community_id=community.id))
+    task = asyncio.create_task(audit.refuse(ctx, "act", Message("No"), community_id=community.id))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -159,7 +160,7 @@ async def test_a_refused_officer_is_entered_in_the_own_office(
         await audit.refuse(
             await world.context(account),
             "act",
-            "No",
+            Message("No"),
             community_id=community.id,
             organisation_id=committee.id,
         )
@@ -183,7 +184,7 @@ async def test_at_the_same_time_the_chain_has_no_gap(
                 work.record(Event(community_topic(place.id), Kind.POST_CHANGED, new_id()))
 
     async def refused(number: int) -> None:
-        await audit.refuse(ctx, f"refused{number}", "No", community_id=community.id)
+        await audit.refuse(ctx, f"refused{number}", Message("No"), community_id=community.id)
 
     await asyncio.gather(*[act(number) for number in range(12)], *[refused(number) for number in range(12)])
     assert [row.number for row in await entries(community)] == list(range(1, 25))
@@ -392,7 +393,7 @@ async def test_filters(world: World, community: Community, committee: Organisati
     clerk = await world.officer(committee)
     await acted(leader, community, "one", "two")
     await acted(await world.context(clerk), community, "two")
-    await audit.refuse(await world.context(clerk), "one", "No", community_id=community.id)
+    await audit.refuse(await world.context(clerk), "one", Message("No"), community_id=community.id)
     row, rows = await row_of(community), await entries(community)
 
     async def found(wanted: AuditCriteria) -> list[int]:

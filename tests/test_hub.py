@@ -20,7 +20,7 @@ from subscriptions import log, recent
 from subscriptions.bus import GAP, Bus, Gap, Hint
 from subscriptions.events import STANDING, Event, Kind, Logged
 from subscriptions.hub import CATCHING_UP, GROUPS, SUBSCRIBERS, Hub, Subscriber, Unrendered, pause
-from subscriptions.streams import Message, Opened, Request, Stream, cursor_of
+from subscriptions.streams import Opened, Request, Stream, StreamItem, cursor_of
 from subscriptions.work import unit_of_work
 from tests.world import Recorder, World, counted
 
@@ -156,9 +156,9 @@ class Toy:
 
     made: list[int] = field(default_factory=list)
     viewers: list[Viewer] = field(default_factory=list)
-    before: Callable[[Message], Any] | None = None
+    before: Callable[[StreamItem], Any] | None = None
 
-    async def __call__(self, message: Message, viewer: Viewer) -> bytes:
+    async def __call__(self, message: StreamItem, viewer: Viewer) -> bytes:
         if isinstance(message, Logged):
             self.made.append(message.seq)
             self.viewers.append(viewer)
@@ -598,7 +598,7 @@ async def test_a_quiet_client_loses_nothing_to_the_trimming(hub: Hub) -> None:
     """It has seen all that it wants, however long ago that was."""
     failing = iter([RuntimeError("once")])
 
-    def before(message: Message) -> None:
+    def before(message: StreamItem) -> None:
         if isinstance(message, Logged) and (error := next(failing, None)):
             raise error
 
@@ -794,7 +794,7 @@ def test_the_longest_outage_ends_no_feed() -> None:
 async def test_a_payload_that_fails_for_a_while_is_delivered_in_its_place(hub: Hub) -> None:
     failing = iter([RuntimeError(), Unrendered(b'{"type": "error"}'), asyncio.CancelledError()])
 
-    def before(message: Message) -> None:
+    def before(message: StreamItem) -> None:
         if isinstance(message, Logged) and message.seq == 2 and (error := next(failing, None)):
             raise error
 
@@ -810,7 +810,7 @@ async def test_a_payload_that_fails_for_a_while_is_delivered_in_its_place(hub: H
 async def test_a_greeting_that_fails_for_a_while_comes_first_nevertheless(hub: Hub) -> None:
     failing = iter([RuntimeError(), RuntimeError()])
 
-    def before(_message: Message) -> None:
+    def before(_message: StreamItem) -> None:
         if error := next(failing, None):
             raise error
 
@@ -822,7 +822,7 @@ async def test_a_greeting_that_fails_for_a_while_comes_first_nevertheless(hub: H
 
 
 async def test_a_payload_that_always_fails_is_delivered_as_the_error_it_is(hub: Hub) -> None:
-    def before(message: Message) -> None:
+    def before(message: StreamItem) -> None:
         if isinstance(message, Logged) and message.seq == 2:
             raise Unrendered(b'{"type": "error"}')
 
@@ -834,7 +834,7 @@ async def test_a_payload_that_always_fails_is_delivered_as_the_error_it_is(hub: 
 
 
 async def test_a_fault_that_stays_closes_the_connection(hub: Hub) -> None:
-    def before(message: Message) -> None:
+    def before(message: StreamItem) -> None:
         if isinstance(message, Logged):
             raise ZeroDivisionError
 
@@ -854,7 +854,7 @@ async def test_a_payload_that_hangs_holds_up_its_feed_for_a_while_only(
     monkeypatch.setattr(hub_module, "RENDER_SECONDS", 0.02)
     hanging = [True]
 
-    def before(message: Message) -> Any:
+    def before(message: StreamItem) -> Any:
         if isinstance(message, Logged) and hanging and hanging.pop():
             return asyncio.Event().wait()
         return None
@@ -870,7 +870,7 @@ async def test_a_payload_that_hangs_holds_up_its_feed_for_a_while_only(
 async def test_one_members_failure_takes_nothing_from_the_rest_of_its_group(hub: Hub) -> None:
     """The event that fails is for some, the one after it for others."""
 
-    def before(message: Message) -> None:
+    def before(message: StreamItem) -> None:
         if isinstance(message, Logged) and message.seq == 1:
             raise Unrendered(b'{"type": "error"}')
 
@@ -891,7 +891,7 @@ async def test_one_members_failure_takes_nothing_from_the_rest_of_its_group(hub:
 async def test_who_leaves_gets_nothing_that_is_under_way(hub: Hub) -> None:
     go, begun = asyncio.Event(), asyncio.Event()
 
-    def before(message: Message) -> Any:
+    def before(message: StreamItem) -> Any:
         if isinstance(message, Logged):
             begun.set()
             return go.wait()

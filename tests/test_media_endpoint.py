@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from models.identity import Account, Community
 from models.media import Media
+from models.messages import Message
 from resolvers.context import Context
 from resolvers.errors import Unauthenticated
 from resolvers.media import attaching, uploads
@@ -43,7 +44,7 @@ class Site:
 
     async def context_for(self, connection: HTTPConnection) -> Context:
         if connection.headers.get("authorization") == "Bearer stale":
-            raise Unauthenticated("The access token has expired; refresh the session")
+            raise Unauthenticated(Message("The access token has expired; refresh the session"))
         named = connection.headers.get("authorization") == "Bearer good"
         return await self.world.context(self.account if named else None)
 
@@ -152,7 +153,7 @@ async def test_another_community_is_not_found(site: Site) -> None:
 async def test_messages_are_in_the_language_asked_for(site: Site) -> None:
     chinese = await site.upload(b"x")
     english = await site.upload(b"x", headers={"accept-language": "en"})
-    assert chinese.json()["message"] == "不是可以读取的图片"
+    assert chinese.json()["message"] == "图片无法读取"
     assert english.json()["message"] == "Is not a picture that can be read"
 
 

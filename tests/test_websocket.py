@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from models.base import new_id
+from models.messages import Message
 from models.visibility import Viewer
 from resolvers.errors import DomainError, NotFound, Unauthenticated
 from schema.fields import VIEWER
@@ -175,7 +176,7 @@ class ToyServer:
     async def admit(self, _websocket: Any, payload: dict[str, Any]) -> Admission:
         self.admitted.append(payload)
         if payload.get("authorization") == "bad":
-            raise Unauthenticated("登录已过期" * 20)
+            raise Unauthenticated(Message("登录已过期" * 20))
         if payload.get("authorization") == "crash":
             raise ZeroDivisionError
         if self.on_admit is not None:

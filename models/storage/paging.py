@@ -15,6 +15,7 @@ from uuid import UUID
 
 import orjson
 
+from models.messages import BadValue, Message
 from models.storage.rows import EVERYTHING, IDS, MOST_IDS, TEXTS_BY_ID, Where, columns, dialect, select
 
 R = TypeVar("R")
@@ -23,10 +24,10 @@ LARGEST_PAGE = 100
 INT64 = 1 << 63
 
 
-class BadPage(ValueError):
+class BadPage(BadValue):
     """The arguments ask for no page: sizes out of range, or a cursor of another list."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: Message) -> None:
         super().__init__(message)
         self.field = field
 
@@ -47,10 +48,10 @@ class PageArgs:
 
     def __post_init__(self) -> None:
         if (self.first is None) == (self.last is None):
-            raise BadPage("first", "Give exactly one of first and last")
+            raise BadPage("first", Message("Give exactly one of first and last"))
         name = "first" if self.first is not None else "last"
         if not 1 <= self.size <= LARGEST_PAGE:
-            raise BadPage(name, f"{name} must be from 1 to {LARGEST_PAGE}")
+            raise BadPage(name, Message("{name} must be from 1 to {most}", name=name, most=LARGEST_PAGE))
 
     @property
     def size(self) -> int:
@@ -138,9 +139,9 @@ def key_of(row: type, order: Order, cursor: str, field: str) -> tuple[Any, ...]:
             [unplain(*pair) for pair in zip(key, map(hints.get, order.keys), strict=True)] if mine else []
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        raise BadPage(field, "This is not a cursor") from error
+        raise BadPage(field, Message("This is not a cursor")) from error
     if not mine:
-        raise BadPage(field, "This cursor belongs to another list")
+        raise BadPage(field, Message("This cursor belongs to another list"))
     return tuple(values)
 
 

@@ -21,6 +21,7 @@ from models.activities import (
     can_organise,
 )
 from models.base import now
+from models.messages import Message
 from models.storage.rows import columns, execute, select
 from resolvers import identity, limits
 from resolvers.activities import hosts, reading, sign_ups
@@ -111,12 +112,12 @@ async def check_in(ctx: Context, *, activity_id: UUID, code: str) -> SignUpRow:
     given = check_text("code", code, 20).encode()
     current, before = (code_at(ctx, row.id, shown).encode() for shown in (period, period - 1))
     if not hmac.compare_digest(given, current) | hmac.compare_digest(given, before):
-        raise InvalidInput(code="Is not the code shown now")
+        raise InvalidInput(code=Message("Is not the code shown now"))
     async with ctx.unit_of_work() as work:
         row = await sign_ups.locked(activity_id)
         mine = await sign_ups.sign_up_of(row.id, account_id)
         if mine is None or mine.state is not SignUpState.GOING:
-            raise NotAllowed("Only who has a seat can check in")
+            raise NotAllowed(Message("Only who has a seat can check in"))
         await record_attendance(work, row, mine, CheckInBy.CODE)
     return await reading.sign_up_visible(ctx, mine.id)
 
@@ -134,14 +135,14 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
             ctx, "activity.attendance", row.host_kind, row.community_id, row.host_id, row.id
         )
     if row.status is ActivityStatus.CANCELLED:
-        raise NotAllowed("The activity is cancelled")
+        raise NotAllowed(Message("The activity is cancelled"))
     if now() < row.starts_at - EARLY:
-        raise NotAllowed("People check in from two hours before the start")
+        raise NotAllowed(Message("People check in from two hours before the start"))
     async with ctx.unit_of_work() as work:
         row = await sign_ups.locked(row.id)
         current = await sign_ups.sign_up_of(row.id, sign_up.account_id)
         if current is None or current.state is not SignUpState.GOING:
-            raise NotAllowed("Only who has a seat can check in")
+            raise NotAllowed(Message("Only who has a seat can check in"))
         if await record_attendance(work, row, current, CheckInBy.ORGANISER if attended else None):
             await hosts.audit_act(ctx, "activity.attendance", row, detail=str(attended).lower())
     return await reading.sign_up_visible(ctx, sign_up_id)
@@ -149,9 +150,11 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
 
 def refuse_elsewhen(row: ActivityRow) -> None:
     if row.status is ActivityStatus.CANCELLED:
-        raise NotAllowed("The activity is cancelled")
+        raise NotAllowed(Message("The activity is cancelled"))
     if not takes_place(row, now()):
-        raise NotAllowed("People check in from two hours before the start to two hours after the end")
+        raise NotAllowed(
+            Message("People check in from two hours before the start to two hours after the end")
+        )
 
 
 async def record_attendance(work: Work, row: ActivityRow, sign_up: SignUpRow, by: CheckInBy | None) -> bool:

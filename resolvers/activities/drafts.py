@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from models.activities import ActivityAudience, ActivityKind
+from models.messages import Message
 from resolvers.checks import check_text
 from resolvers.errors import InvalidInput
 from resolvers.masking import mask
@@ -47,7 +48,7 @@ def checked(draft: ActivityDraft, at: datetime, *, begins: bool = True) -> Activ
         online_url=check_url(draft.online_url),
     )
     if not draft.place and draft.online_url is None:
-        raise InvalidInput(place="Say where: a place, or an address online")
+        raise InvalidInput(place=Message("Say where: a place, or an address online"))
     return with_checked_seats(with_checked_times(draft, at, begins=begins))
 
 
@@ -61,7 +62,7 @@ def check_url(url: str | None) -> str | None:
     except ValueError:
         fits = False
     if not fits:
-        raise InvalidInput(onlineUrl="Is not an address that begins with https://")
+        raise InvalidInput(onlineUrl=Message("Is not an address that begins with https://"))
     return url
 
 
@@ -71,16 +72,16 @@ def with_checked_times(draft: ActivityDraft, at: datetime, *, begins: bool) -> A
     moments |= {"signUpOpensAt": opens, "signUpClosesAt": closes}
     for name, moment in moments.items():
         if moment.tzinfo is None:
-            raise InvalidInput(**{name: "Needs a time zone"})
+            raise InvalidInput(**{name: Message("Needs a time zone")})
         if abs(moment - at) > FARTHEST + LONGEST:
-            raise InvalidInput(**{name: "Is out of range"})
+            raise InvalidInput(**{name: Message("Is out of range")})
     if begins and draft.starts_at <= at:
-        raise InvalidInput(startsAt="Must be in the future")
+        raise InvalidInput(startsAt=Message("Must be in the future"))
     if not draft.starts_at < draft.ends_at <= draft.starts_at + LONGEST:
-        raise InvalidInput(endsAt="Must be later than the start, by 31 days at most")
+        raise InvalidInput(endsAt=Message("Must be later than the start, by 31 days at most"))
     if not opens < closes <= draft.ends_at:
         raise InvalidInput(
-            signUpClosesAt="Must be later than the opening of sign-up, and not later than the end"
+            signUpClosesAt=Message("Must be later than the opening of sign-up, and not later than the end")
         )
     return replace(
         draft,
@@ -98,9 +99,9 @@ def to_the_second(moment: datetime) -> datetime:
 
 def with_checked_seats(draft: ActivityDraft) -> ActivityDraft:
     if not 0 <= draft.most_companions <= MOST_COMPANIONS:
-        raise InvalidInput(mostCompanions="Is out of range")
+        raise InvalidInput(mostCompanions=Message("Is out of range"))
     if draft.capacity is not None and not 1 <= draft.capacity <= MOST_SEATS:
-        raise InvalidInput(capacity="Is out of range")
+        raise InvalidInput(capacity=Message("Is out of range"))
     if draft.capacity is not None and draft.capacity <= draft.most_companions:
-        raise InvalidInput(capacity="Must have room for one who brings as many as may be brought")
+        raise InvalidInput(capacity=Message("Must have room for one who brings as many as may be brought"))
     return draft

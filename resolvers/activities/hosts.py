@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from models.activities import ActivityAudience, ActivityRow, HostKind, can_host
+from models.messages import Message
 from models.organisations import OrganisationKind
 from resolvers import audit
 from resolvers.context import Context
@@ -14,7 +15,7 @@ from resolvers.groups import reading as groups
 from resolvers.identity import organisations_by_id
 from resolvers.organisations import organisation_for
 
-NO_HOST = "Only those who hold activities in the host's name may do this"
+NO_HOST = Message("Only those who hold activities in the host's name may do this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ async def group(ctx: Context, host_id: UUID) -> Host:
     """A group that neighbours may not know of holds activities for its members only."""
     row = await groups.visible(ctx, host_id)
     if row.archived_at is not None:
-        raise NotAllowed("The group is archived")
+        raise NotAllowed(Message("The group is archived"))
     audiences = {ActivityAudience.MEMBERS}
     if row.scope_id == row.community_id:
         audiences.add(ActivityAudience.NEIGHBOURS)
@@ -79,7 +80,7 @@ async def audit_act(ctx: Context, action: str, row: ActivityRow, detail: str = "
 def check_audience(host: Host, audience: ActivityAudience) -> None:
     """Raises InvalidInput for an audience that is not this host's to invite."""
     if audience not in host.audiences:
-        raise InvalidInput(audience="This host may not invite them")
+        raise InvalidInput(audience=Message("This host may not invite them"))
 
 
 async def hosts_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[Any]:

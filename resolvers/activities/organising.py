@@ -18,6 +18,7 @@ from models.activities import (
     scope_of,
 )
 from models.base import new_id, now
+from models.messages import Message
 from models.storage.rows import execute
 from resolvers import limits
 from resolvers.activities import hosts, reading, recurring, reminders, sign_ups
@@ -36,7 +37,7 @@ CREATED_A_DAY = 30
 EDITS_A_MINUTE = 30
 LONGEST_REASON = 300
 
-CHANGED = "The activity has changed meanwhile"
+CHANGED = Message("The activity has changed meanwhile")
 
 # What an activity has of a draft, and what the occurrences of a series share of it.
 SHARED = ("kind", "title", "description", "place", "online_url", "capacity", "most_companions")
@@ -207,7 +208,7 @@ def with_changes(current: ActivityRow, edited: ActivityRow, changes: Mapping[str
     for name, field in TIMES.items():
         if name in changes:
             if changes[name].tzinfo is None:
-                raise InvalidInput(**{field: "Needs a time zone"})
+                raise InvalidInput(**{field: Message("Needs a time zone")})
             values[name] = getattr(current, name) + (changes[name] - getattr(edited, name))
     # What closes at the start goes on doing so.
     if current.sign_up_closes_at == current.starts_at:
@@ -251,7 +252,7 @@ async def refuse_too_small(wanted: ActivityRow) -> None:
     if wanted.capacity is None:
         return
     if wanted.capacity < wanted.seats_taken:
-        raise InvalidInput(capacity="More seats than that are taken")
+        raise InvalidInput(capacity=Message("More seats than that are taken"))
     (largest,) = await execute(
         "SELECT coalesce(max(companions), 0) AS companions FROM activity_sign_up"
         " WHERE activity_id = ? AND state = ?",
@@ -259,7 +260,7 @@ async def refuse_too_small(wanted: ActivityRow) -> None:
         SignUpState.WAITING,
     )
     if wanted.capacity <= largest["companions"]:
-        raise InvalidInput(capacity="Somebody waits with more companions than that has room for")
+        raise InvalidInput(capacity=Message("Somebody waits with more companions than that has room for"))
 
 
 # Cancelling
@@ -312,9 +313,9 @@ async def organised_by_viewer(ctx: Context, action: str, activity_id: UUID) -> A
 
 def refuse_over(row: ActivityRow) -> None:
     if row.status is ActivityStatus.CANCELLED:
-        raise NotAllowed("The activity is cancelled")
+        raise NotAllowed(Message("The activity is cancelled"))
     if now() >= row.ends_at:
-        raise NotAllowed("The activity is over")
+        raise NotAllowed(Message("The activity is over"))
 
 
 async def change_each(

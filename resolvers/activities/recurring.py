@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import MONTHLY, WEEKLY, rrule, rrulestr
 
 from models.directory.hours import Weekday
+from models.messages import Message
 from resolvers.errors import InvalidInput
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -38,17 +39,17 @@ class Recurrence:
 def rule_of(recurrence: Recurrence, starts_at: datetime) -> str:
     """The rule as RFC 5545 writes it. Raises InvalidInput."""
     if not 1 <= recurrence.interval <= LONGEST_INTERVAL:
-        raise InvalidInput(interval="Is out of range")
+        raise InvalidInput(interval=Message("Is out of range"))
     if (recurrence.count is None) == (recurrence.until is None):
-        raise InvalidInput(count="Give either count or until")
+        raise InvalidInput(count=Message("Give either count or until"))
     if recurrence.count is not None and not 2 <= recurrence.count <= MOST_OCCURRENCES:
-        raise InvalidInput(count="Is out of range")
+        raise InvalidInput(count=Message("Is out of range"))
     if recurrence.until is not None and recurrence.until.tzinfo is None:
-        raise InvalidInput(until="Needs a time zone")
+        raise InvalidInput(until=Message("Needs a time zone"))
     # Monday is dateutil's 0.
     weekdays = sorted({day.value - 1 for day in recurrence.weekdays})
     if weekdays and recurrence.frequency is Frequency.MONTHLY:
-        raise InvalidInput(weekdays="Only what recurs by weeks has weekdays")
+        raise InvalidInput(weekdays=Message("Only what recurs by weeks has weekdays"))
     rule = rrule(
         WEEKLY if recurrence.frequency is Frequency.WEEKLY else MONTHLY,
         dtstart=local(starts_at),
@@ -66,12 +67,12 @@ def occurrences(rule: str, starts_at: datetime) -> Sequence[datetime]:
     found: list[datetime] = []
     for moment in rrulestr(rule, dtstart=local(starts_at)):
         if moment > end or len(found) == MOST_OCCURRENCES:
-            raise InvalidInput(repeats="A series has 53 occurrences at most, within a year")
+            raise InvalidInput(repeats=Message("A series has 53 occurrences at most, within a year"))
         found.append(moment.replace(tzinfo=ZONE).astimezone(UTC))
     if len(found) < 2:
-        raise InvalidInput(repeats="A series has two occurrences at least")
+        raise InvalidInput(repeats=Message("A series has two occurrences at least"))
     if found[0] != starts_at:
-        raise InvalidInput(weekdays="The first occurrence is on one of the weekdays")
+        raise InvalidInput(weekdays=Message("The first occurrence is on one of the weekdays"))
     return found
 
 

@@ -17,6 +17,7 @@ from models.activities import (
     can_sign_up,
 )
 from models.base import new_id, now
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.storage.rows import columns, execute, select, select_one
 from models.visibility import viewers
@@ -44,7 +45,7 @@ async def sign_up(
     account_id = ctx.account_id
     row = await reading.visible(ctx, activity_id)
     if not can_sign_up(ctx.viewer, row):
-        raise NotAllowed("Only verified residents and officers of this community may sign up")
+        raise NotAllowed(Message("Only verified residents and officers of this community may sign up"))
     occurrences = [row.id]
     async with ctx.unit_of_work() as work:
         body = [activity_id, companions, whole_series]
@@ -67,7 +68,7 @@ async def enter(work: Work, ctx: Context, row: ActivityRow, account_id: UUID, co
     at = now()
     refuse_outside_hours(row, at)
     if not 0 <= companions <= row.most_companions:
-        raise InvalidInput(companions=f"At most {row.most_companions}")
+        raise InvalidInput(companions=Message("At most {most}", most=row.most_companions))
     mine = await sign_up_of(row.id, account_id)
     if mine is None or mine.state is SignUpState.CANCELLED:
         await add_to_queue(row, account_id, companions, at)
@@ -82,11 +83,11 @@ async def enter(work: Work, ctx: Context, row: ActivityRow, account_id: UUID, co
 
 def refuse_outside_hours(row: ActivityRow, at: datetime) -> None:
     if row.status is ActivityStatus.CANCELLED:
-        raise NotAllowed("The activity is cancelled")
+        raise NotAllowed(Message("The activity is cancelled"))
     if at < row.sign_up_opens_at:
-        raise NotAllowed("Sign-up has not opened yet")
+        raise NotAllowed(Message("Sign-up has not opened yet"))
     if at >= row.sign_up_closes_at:
-        raise NotAllowed("Sign-up is closed")
+        raise NotAllowed(Message("Sign-up is closed"))
 
 
 async def add_to_queue(row: ActivityRow, account_id: UUID, companions: int, at: datetime) -> None:
@@ -122,7 +123,9 @@ async def change_companions(row: ActivityRow, mine: SignUpRow, companions: int, 
     """Bring more companions, or fewer, at the place that one has."""
     more = companions - mine.companions
     if more > 0 and (row.waiting_count or not row.has_room_for(more)):
-        raise Conflict("There are not so many seats left; sign off and sign up anew to wait for them", row.id)
+        raise Conflict(
+            Message("There are not so many seats left; sign off and sign up anew to wait for them"), row.id
+        )
     await execute(
         "UPDATE activity_sign_up SET companions = ?, sequence = sequence + 1, updated_at = ?"
         " WHERE id = ? RETURNING id",
@@ -158,7 +161,7 @@ async def leave(work: Work, ctx: Context, row: ActivityRow, account_id: UUID) ->
     if mine is None or mine.state is SignUpState.CANCELLED:
         return
     if at >= row.starts_at:
-        raise NotAllowed("The activity has begun")
+        raise NotAllowed(Message("The activity has begun"))
     if mine.state is SignUpState.GOING:
         free_seats(row, mine)
     else:

@@ -23,6 +23,7 @@ from models.deliberations import (
     ExecutionRow,
     ExecutionState,
 )
+from models.messages import Message
 from models.organisations import OrganisationRow, Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
@@ -86,7 +87,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
     """
     title = " ".join(check_text("title", item.title, LONGEST_TITLE).split())
     if item.due_at is not None and item.due_at.tzinfo is None:
-        raise InvalidInput(dueAt="Needs a time zone")
+        raise InvalidInput(dueAt=Message("Needs a time zone"))
     row = await topics.led_by_viewer(ctx, deliberation_id, "execution.add")
     await check_link(ctx, row, item)
     item_id = new_id()
@@ -99,7 +100,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
                 "SELECT count(*) AS n FROM execution_item WHERE deliberation_id = ?", row.id
             )
             if int(counted["n"]) >= MOST_ITEMS:
-                raise NotAllowed("There are too many items")
+                raise NotAllowed(Message("There are too many items"))
             await ExecutionItem.create(
                 id=item_id,
                 community_id=row.community_id,
@@ -141,19 +142,19 @@ async def set_state(
         raise await audit.refuse(
             ctx,
             "execution.state",
-            "Only the convenor and the office in charge may do this",
+            Message("Only the convenor and the office in charge may do this"),
             row,
             subject_id=item.id,
         )
     if item.kind is not ExecutionKind.ACTION:
-        raise NotAllowed("Its state is that of what it links to")
+        raise NotAllowed(Message("Its state is that of what it links to"))
     async with ctx.unit_of_work() as work:
         row = await topics.locked(row.id)
         item = await by_id(item.id)
         if item.version != version:
-            raise Conflict("The item has changed meanwhile", current=item.id)
+            raise Conflict(Message("The item has changed meanwhile"), current=item.id)
         if state not in LIFE[item.state]:
-            raise InvalidInput(state="Does not follow from the present state")
+            raise InvalidInput(state=Message("Does not follow from the present state"))
         await change(work, ctx, row, item, state, note)
         office = row.organisation_id if rules.can_lead(ctx.viewer, row) else item.organisation_id
         await audit.record(
@@ -175,14 +176,14 @@ async def check(ctx: Context, *, item_id: UUID, confirmed: bool) -> ExecutionRow
     account_id = ctx.account_id
     item, row = await visible(ctx, item_id)
     if item.kind is not ExecutionKind.ACTION:
-        raise NotAllowed("Its state is that of what it links to")
+        raise NotAllowed(Message("Its state is that of what it links to"))
     async with ctx.unit_of_work() as work:
         row = await topics.locked(row.id)
         item = await by_id(item.id)
         if item.state not in (ExecutionState.DONE, ExecutionState.VERIFIED):
-            raise NotAllowed("It is not said to be done")
+            raise NotAllowed(Message("It is not said to be done"))
         if not await statements.lives_there(account_id, row):
-            raise NotAllowed("Only verified residents whom the deliberation is for may vote")
+            raise NotAllowed(Message("Only verified residents whom the deliberation is for may vote"))
         await put_check(item, account_id, confirmed)
         item = await recounted(item)
         work.record(steps.event(Kind.EXECUTION_CHECKED, row, item.id))
@@ -285,7 +286,7 @@ def may_say(ctx: Context, item: ExecutionRow, row: DeliberationRow) -> bool:
 async def check_link(ctx: Context, row: DeliberationRow, item: Item) -> None:
     """Raises InvalidInput for what is not of this community, or that the viewer may not see."""
     if (item.subject_id is None) != (item.kind is ExecutionKind.ACTION):
-        raise InvalidInput(subjectId="Is not the id of a ServiceRequest or Motion")
+        raise InvalidInput(subjectId=Message("Is not the id of a ServiceRequest or Motion"))
     if item.subject_id is not None:
         table, seen = (
             ("service_request", requests.visible_to(ctx.viewer))
@@ -299,11 +300,13 @@ async def check_link(ctx: Context, row: DeliberationRow, item: Item) -> None:
             *seen.params,
         )
         if not found:
-            raise InvalidInput(subjectId="There is no such service request or motion in this community")
+            raise InvalidInput(
+                subjectId=Message("There is no such service request or motion in this community")
+            )
     if item.organisation_id is not None:
         (office,) = await identity.organisations_by_id(ctx, [item.organisation_id])
         if office is None or office.community_id != row.community_id:
-            raise InvalidInput(organisationId="There is no such organisation in this community")
+            raise InvalidInput(organisationId=Message("There is no such organisation in this community"))
 
 
 # Reading

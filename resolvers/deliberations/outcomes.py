@@ -6,6 +6,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.deliberations import Act, CitationRow, DeliberationAction, DeliberationRow, StatementRow
 from models.identity import NeighbourRow
+from models.messages import Message
 from models.posts import SubjectKind
 from models.storage.rows import columns, execute, select
 from resolvers import audit, identity
@@ -30,7 +31,7 @@ async def publish(
     """
     body = mask(check_text("body", body, LONGEST))
     if len(cited) > MOST_CITED or len(set(cited)) != len(cited):
-        raise InvalidInput(citedStatementIds=f"At most {MOST_CITED}, each once")
+        raise InvalidInput(citedStatementIds=Message("At most {most}, each once", most=MOST_CITED))
     row = await topics.led_by_viewer(ctx, deliberation_id, "deliberation.outcome")
     async with ctx.unit_of_work() as work:
         before = await statements.locked_when_allowed(row.id, Act.CONCLUDE)
@@ -46,7 +47,7 @@ async def publish(
             version,
         )
         if not changed:
-            raise Conflict("The outcome has been written meanwhile", current=row.id)
+            raise Conflict(Message("The outcome has been written meanwhile"), current=row.id)
         if before.outcome_version:
             await feed.keep_revision(SubjectKind.DELIBERATION, row.id, before.outcome)
         await cite(before, found)
@@ -70,7 +71,7 @@ async def statements_cited(row: DeliberationRow, cited: Sequence[UUID]) -> list[
         if statement is not None and statement.deliberation_id == row.id
     ]
     if len(found) != len(cited):
-        raise InvalidInput(citedStatementIds="Holds what is no statement of this deliberation")
+        raise InvalidInput(citedStatementIds=Message("Holds what is no statement of this deliberation"))
     return found
 
 

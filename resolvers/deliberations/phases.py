@@ -4,6 +4,7 @@ from uuid import UUID
 
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
+from models.messages import Message
 from models.storage.rows import Where, execute
 from resolvers import audit
 from resolvers.checks import check_text
@@ -24,9 +25,9 @@ async def move(
     """
     row = await topics.led_by_viewer(ctx, deliberation_id, "deliberation.move")
     if row.phase not in COURSE:
-        raise NotAllowed("Only what has been convened can be moved")
+        raise NotAllowed(Message("Only what has been convened can be moved"))
     if phase not in COURSE or phase is row.phase:
-        raise InvalidInput(phase="Is not another phase of a deliberation")
+        raise InvalidInput(phase=Message("Is not another phase of a deliberation"))
     back = COURSE.index(phase) < COURSE.index(row.phase)
     unfinished = phase is DeliberationPhase.CLOSED and not row.outcome_version
     reason = check_text("reason", reason, topics.LONGEST_REASON, least=4 if back or unfinished else 0)

@@ -25,6 +25,7 @@ from models.deliberations import (
     statement_visible_to,
 )
 from models.identity import NeighbourRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
@@ -57,7 +58,7 @@ def fingerprint(body: str) -> str:
     folded = unicodedata.normalize("NFKC", body).casefold()
     letters = "".join(character for character in folded if unicodedata.category(character)[0] in "LMN")
     if not letters:
-        raise InvalidInput(body="Says nothing")
+        raise InvalidInput(body=Message("Says nothing"))
     return hashlib.sha256(letters.encode()).hexdigest()
 
 
@@ -75,7 +76,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
     digest = fingerprint(body)
     row = await topics.visible(ctx, deliberation_id)
     if not rules.can_suggest(ctx.viewer, row):
-        raise NotAllowed("Only those whom the deliberation is for may do this")
+        raise NotAllowed(Message("Only those whom the deliberation is for may do this"))
     statement_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "addStatement", [deliberation_id, body], statement_id)
@@ -86,7 +87,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
                 "SELECT id FROM statement WHERE deliberation_id = ? AND fingerprint = ?", row.id, digest
             )
             if said:
-                raise Conflict("Somebody has said so already", current=UUID(str(said[0]["id"])))
+                raise Conflict(Message("Somebody has said so already"), current=UUID(str(said[0]["id"])))
             (counted,) = await execute(
                 "UPDATE deliberation SET statement_count = statement_count + 1, last_number = last_number + 1"
                 " WHERE id = ? RETURNING last_number",
@@ -94,7 +95,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
             )
             number = int(counted["last_number"])
             if number > MOST_STATEMENTS:
-                raise NotAllowed("There are enough statements; vote on those that are there")
+                raise NotAllowed(Message("There are enough statements; vote on those that are there"))
             await Statement.create(
                 id=statement_id,
                 community_id=row.community_id,
@@ -122,9 +123,9 @@ async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> 
         await limits.check_rate(ctx, "voteOnStatement", VOTES_A_MINUTE, 60)
         row = await locked_when_allowed(statement.deliberation_id, Act.VOTE)
         if not await lives_there(account_id, row):
-            raise NotAllowed("Only verified residents whom the deliberation is for may vote")
+            raise NotAllowed(Message("Only verified residents whom the deliberation is for may vote"))
         if (await by_id(statement_id)).hidden_at:
-            raise NotAllowed("The statement is hidden")
+            raise NotAllowed(Message("The statement is hidden"))
         before = await vote_of(account_id, statement_id)
         if before is not choice:
             first = before is None and not await has_voted(account_id, row.id)
@@ -153,7 +154,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
     action = "statement.hide" if hidden else "statement.restore"
     if not rules.can_hide(ctx.viewer, row):
         raise await audit.refuse(
-            ctx, action, "Only the convenor or a moderator may do this", row, subject_id=statement.id
+            ctx, action, Message("Only the convenor or a moderator may do this"), row, subject_id=statement.id
         )
     async with ctx.unit_of_work() as work:
         row = await topics.locked(row.id)
@@ -208,7 +209,7 @@ async def locked_when_allowed(deliberation_id: UUID, act: Act) -> DeliberationRo
     """The deliberation, locked in a phase that allows `act`. Raises NotAllowed in any other."""
     row = await topics.locked(deliberation_id)
     if not row.allows(act, now()):
-        raise NotAllowed("The deliberation is not in a phase that allows this")
+        raise NotAllowed(Message("The deliberation is not in a phase that allows this"))
     return row
 
 

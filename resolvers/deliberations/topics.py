@@ -18,6 +18,7 @@ from models.deliberations import (
     DeliberationRow,
 )
 from models.identity import CommunityRow, EstateRow
+from models.messages import Message
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, has_power_in
 from models.posts import PostRow
 from models.search import SearchKind
@@ -44,8 +45,8 @@ FARTHEST_PLAN = timedelta(days=366)
 # The job that moves a deliberation on at its time; see phases.
 MOVE = "MOVE_DELIBERATION"
 
-ONLY_CONVENOR = "Only the convenor may do this"
-CHANGED = "The deliberation has changed meanwhile"
+ONLY_CONVENOR = Message("Only the convenor may do this")
+CHANGED = Message("The deliberation has changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,10 @@ async def convene(
     organisation = await convening_organisation(ctx, organisation_id)
     if not rules.can_convene(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx, "deliberation.convene", "Only officers who convene may open a deliberation", organisation
+            ctx,
+            "deliberation.convene",
+            Message("Only officers who convene may open a deliberation"),
+            organisation,
         )
     await check_places(ctx, organisation.community_id, topic)
     deliberation_id = new_id()
@@ -216,7 +220,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
     """Say when the phases to come begin. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
     row = await led_by_viewer(ctx, deliberation_id, "deliberation.plan")
     if row.phase not in COURSE:
-        raise NotAllowed("Only what has been convened has a plan")
+        raise NotAllowed(Message("Only what has been convened has a plan"))
     plan = checked_plan(plan, row.phase)
     async with ctx.unit_of_work() as work:
         # Jobs before the deliberation, as whoever does them locks them.
@@ -283,7 +287,7 @@ async def index_deliberation(row: DeliberationRow) -> None:
 async def decide(row: DeliberationRow, version: int, phase: DeliberationPhase, plan: Plan) -> None:
     """Accept or decline a proposal. Raises Conflict if that was done, or it was edited, meanwhile."""
     if row.phase is not DeliberationPhase.PROPOSED:
-        raise Conflict("It has been decided already", current=row.id)
+        raise Conflict(Message("It has been decided already"), current=row.id)
     await change(
         row,
         version,
@@ -337,11 +341,13 @@ def checked_plan(plan: Plan, phase: DeliberationPhase) -> Plan:
         if at is None:
             continue
         if at.tzinfo is None:
-            raise InvalidInput(**{FIELDS[name]: "Needs a time zone"})
+            raise InvalidInput(**{FIELDS[name]: Message("Needs a time zone")})
         if at <= earliest:
-            raise InvalidInput(**{FIELDS[name]: "Must be later than what comes before it, and in the future"})
+            raise InvalidInput(
+                **{FIELDS[name]: Message("Must be later than what comes before it, and in the future")}
+            )
         if at > now() + FARTHEST_PLAN:
-            raise InvalidInput(**{FIELDS[name]: "Is out of range"})
+            raise InvalidInput(**{FIELDS[name]: Message("Is out of range")})
         kept[name] = earliest = at.astimezone(UTC)
     return Plan(**kept)
 
@@ -358,7 +364,7 @@ async def convening_organisation(ctx: Context, organisation_id: UUID) -> Organis
         raise NotFound
     await identity.community_visible(ctx, organisation.community_id)
     if not any(Power.CONVENE in powers for powers in POWERS[organisation.kind].values()):
-        raise InvalidInput(organisationId="This organisation convenes no deliberations")
+        raise InvalidInput(organisationId=Message("This organisation convenes no deliberations"))
     return organisation
 
 
@@ -369,11 +375,11 @@ async def check_places(ctx: Context, community_id: UUID, topic: Topic) -> None:
         # A resident speaks for where he lives.
         speaks = topic.estate_id in ctx.viewer.scopes or has_power_in(ctx.viewer, community_id, Power.CONVENE)
         if estate is None or estate.community_id != community_id or not speaks:
-            raise InvalidInput(estateId="There is no such estate in this community")
+            raise InvalidInput(estateId=Message("There is no such estate in this community"))
     if topic.post_id:
         (post,) = await feed.visible_by_ids(ctx, [topic.post_id])
         if post is None or post.community_id != community_id:
-            raise InvalidInput(postId="There is no such post in this community")
+            raise InvalidInput(postId=Message("There is no such post in this community"))
 
 
 async def led_by_viewer(ctx: Context, deliberation_id: UUID, action: str) -> DeliberationRow:

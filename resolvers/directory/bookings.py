@@ -21,6 +21,7 @@ from models.directory.bookings import (
     SlotRow,
 )
 from models.identity import AccountRow, NeighbourRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.storage.paging import Page, PageArgs
@@ -45,9 +46,9 @@ MOST_HELD = 3
 REMIND_BEFORE = timedelta(hours=2)
 REMIND = "BOOKING_REMIND"
 
-FULL = "No place is left at this time"
-CHANGED = "The booking has changed meanwhile"
-ONLY_OFFICE = "Only who serves at this office may do this"
+FULL = Message("No place is left at this time")
+CHANGED = Message("The booking has changed meanwhile")
+ONLY_OFFICE = Message("Only who serves at this office may do this")
 
 
 async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRow:
@@ -59,7 +60,7 @@ async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRo
     account_id = ctx.account_id
     slot = await slots.visible(ctx, slot_id)
     if not bookings.can_book(ctx.viewer, slot.community_id):
-        raise NotAllowed("Only verified residents and officers of this community may book")
+        raise NotAllowed(Message("Only verified residents and officers of this community may book"))
     note = mask(check_text("note", note, LONGEST_NOTE, least=0))
     booking_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -123,9 +124,11 @@ async def check_held(slot: SlotRow, account_id: UUID) -> None:
     )
     for row in held:
         if row.slot_id == slot.id:
-            raise Conflict("You have booked this time already", row.id)
+            raise Conflict(Message("You have booked this time already"), row.id)
     if len(held) >= MOST_HELD:
-        raise Conflict(f"You have booked {MOST_HELD} times of this service already", held[0].id)
+        raise Conflict(
+            Message("You have booked {most} times of this service already", most=MOST_HELD), held[0].id
+        )
 
 
 async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = "") -> BookingRow:
@@ -141,7 +144,7 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
     reason = mask(check_text("reason", reason, LONGEST_NOTE, least=0 if own else 1))
     at = now()
     if own and row.starts_at <= at:
-        raise Conflict("It has begun already", row.id)
+        raise Conflict(Message("It has begun already"), row.id)
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "cancelBooking", BOOKINGS_AN_HOUR * 3, 3600)
         slot = await give_place(row.slot_id)
@@ -189,7 +192,7 @@ async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kep
         raise await audit.refuse(ctx, "booking.mark", ONLY_OFFICE, row)
     to = BookingState.KEPT if kept else BookingState.MISSED
     if row.starts_at > now():
-        raise Conflict("It has not begun yet", row.id)
+        raise Conflict(Message("It has not begun yet"), row.id)
     async with ctx.unit_of_work() as work:
         of = {BookingState.BOOKED, BookingState.KEPT, BookingState.MISSED} - {to}
         await change_status(row, version, to, of)
@@ -216,7 +219,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
             slot.id,
         )
         if not closed:
-            raise Conflict("This time is withdrawn already", slot.id)
+            raise Conflict(Message("This time is withdrawn already"), slot.id)
         called_off = await select(
             BookingRow,
             "UPDATE booking SET state = ?, held_key = ?, version = version + 1"

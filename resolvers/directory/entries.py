@@ -12,6 +12,7 @@ from models.base import new_id, now
 from models.directory import entries
 from models.directory.entries import OFFERED, DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Hours
+from models.messages import Message
 from models.organisations import OrganisationKind, OrganisationRow
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import public_of
@@ -38,8 +39,8 @@ CHANGES_AN_HOUR = 60
 PHONE = re.compile(r"[+＋]?[0-9][0-9 \-()]{1,22}[0-9]")
 ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 
-CHANGED = "The entry has been changed meanwhile"
-ONLY_KEEPERS = "Only who keeps the organisation's entries may do this"
+CHANGED = Message("The entry has been changed meanwhile")
+ONLY_KEEPERS = Message("Only who keeps the organisation's entries may do this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +231,13 @@ async def of_organisation(organisation_id: UUID, where: Where = EVERYTHING) -> l
 async def checked(ctx: Context, organisation: OrganisationRow, draft: EntryDraft) -> EntryDraft:
     """The draft as it is kept. Raises InvalidInput."""
     if draft.category not in OFFERED.get(organisation.kind, frozenset()):
-        raise InvalidInput(category="This organisation offers nothing of this category")
+        raise InvalidInput(category=Message("This organisation offers nothing of this category"))
     if draft.grid_id is not None and draft.category is not DirectoryCategory.GRID:
-        raise InvalidInput(gridId="Only an entry of the category GRID is for a grid")
+        raise InvalidInput(gridId=Message("Only an entry of the category GRID is for a grid"))
     await check_place(ctx, organisation.community_id, draft)
     phone = draft.phone.strip()
     if phone and not PHONE.fullmatch(phone):
-        raise InvalidInput(phone="Is not a phone number")
+        raise InvalidInput(phone=Message("Is not a phone number"))
     check_hours(draft.hours)
     return replace(
         draft,
@@ -252,7 +253,7 @@ async def checked(ctx: Context, organisation: OrganisationRow, draft: EntryDraft
 
 async def check_place(ctx: Context, community_id: UUID, draft: EntryDraft) -> None:
     if draft.estate_id and draft.building_id:
-        raise InvalidInput(placeId="Give one of a building and an estate")
+        raise InvalidInput(placeId=Message("Give one of a building and an estate"))
     places: list[Any] = [
         *await identity.estates_by_id(ctx, [draft.estate_id]),
         *await identity.buildings_by_id(ctx, [draft.building_id]),
@@ -261,32 +262,32 @@ async def check_place(ctx: Context, community_id: UUID, draft: EntryDraft) -> No
     wanted = (draft.estate_id, draft.building_id, draft.grid_id)
     for name, id, place in zip(("estateId", "buildingId", "gridId"), wanted, places, strict=True):
         if id is not None and (place is None or place.community_id != community_id):
-            raise InvalidInput(**{name: "There is no such place in this community"})
+            raise InvalidInput(**{name: Message("There is no such place in this community")})
 
 
 def check_lines(name: str, lines: Sequence[str]) -> list[str]:
     if len(lines) > MOST_LINES:
-        raise InvalidInput(**{name: f"At most {MOST_LINES}"})
+        raise InvalidInput(**{name: Message("At most {most}", most=MOST_LINES)})
     return [mask(check_text(name, line, LONGEST_LINE)) for line in lines]
 
 
 def check_links(links: Sequence[Link]) -> list[Link]:
     if len(links) > MOST_LINES:
-        raise InvalidInput(links=f"At most {MOST_LINES}")
+        raise InvalidInput(links=Message("At most {most}", most=MOST_LINES))
     for link in links:
         if len(link.address) > LONGEST_ADDRESS or not ADDRESS.fullmatch(link.address):
-            raise InvalidInput(links="Is not an address that begins with http:// or https://")
+            raise InvalidInput(links=Message("Is not an address that begins with http:// or https://"))
     return [Link(check_text("links", link.title, LONGEST_NAME), link.address) for link in links]
 
 
 def check_hours(hours: Hours) -> None:
     if len(hours.exceptions) > MOST_EXCEPTIONS:
-        raise InvalidInput(exceptions=f"At most {MOST_EXCEPTIONS}")
+        raise InvalidInput(exceptions=Message("At most {most}", most=MOST_EXCEPTIONS))
     today = now().astimezone(CHINA).date()
     if any(abs(day - today) > FURTHEST_EXCEPTION for day in hours.exceptions):
-        raise InvalidInput(exceptions="Is too far away")
+        raise InvalidInput(exceptions=Message("Is too far away"))
     days = [*hours.weekly.values(), *(found.intervals for found in hours.exceptions.values())]
     if any(len(intervals) > MOST_INTERVALS for intervals in days):
-        raise InvalidInput(hours=f"At most {MOST_INTERVALS} times a day")
+        raise InvalidInput(hours=Message("At most {most} times a day", most=MOST_INTERVALS))
     for exceptional in hours.exceptions.values():
         check_text("exceptions", exceptional.note, LONGEST_NAME, least=0)

@@ -21,6 +21,7 @@ from models.directory.licences import (
     expiry,
 )
 from models.identity import CommunityRow, NeighbourRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import (
     POWERS,
@@ -51,14 +52,14 @@ LONGEST_REASON = 300
 SUBMISSIONS_A_DAY = 10
 LONGEST = timedelta(days=100 * 366)
 REMIND_BEFORE = timedelta(days=30)
-ONLY_CHECKERS = "Only the residents' committee checks licences"
+ONLY_CHECKERS = Message("Only the residents' committee checks licences")
 
 INSTANT = timedelta(microseconds=1)
 
 REMIND = "LICENCE_REMIND"
 EXPIRE = "LICENCE_EXPIRE"
 
-DECIDED = "The licence has been decided or has changed meanwhile"
+DECIDED = Message("The licence has been decided or has changed meanwhile")
 
 
 async def submit(
@@ -70,7 +71,7 @@ async def submit(
     """
     organisation = await entries.kept_by(ctx, organisation_id, "licence.submit")
     if organisation.kind is not OrganisationKind.MERCHANT:
-        raise InvalidInput(organisationId="Only merchants need a licence")
+        raise InvalidInput(organisationId=Message("Only merchants need a licence"))
     number = check_number(number)
     expires_at = expiry(check_last_day(valid_until))
     licence_id = new_id()
@@ -85,7 +86,7 @@ async def submit(
                 organisation.id,
             )
             if waiting:
-                raise Conflict("A licence is being checked already", UUID(str(waiting[0]["id"])))
+                raise Conflict(Message("A licence is being checked already"), UUID(str(waiting[0]["id"])))
             row = LicenceRow(
                 id=licence_id,
                 created_at=now(),
@@ -185,14 +186,14 @@ async def checked_by_viewer(ctx: Context, licence_id: UUID, action: str) -> Lice
 def check_number(number: str) -> str:
     kept = re.sub(r"\s", "", number).upper()
     if not NUMBER.fullmatch(kept):
-        raise InvalidInput(number="Must have 6 to 40 letters, digits and hyphens")
+        raise InvalidInput(number=Message("Must have 6 to 40 letters, digits and hyphens"))
     return kept
 
 
 def check_last_day(day: date) -> date:
     today = now().astimezone(CHINA).date()
     if not today <= day <= today + LONGEST:
-        raise InvalidInput(validUntil="Must be today or later, within a hundred years")
+        raise InvalidInput(validUntil=Message("Must be today or later, within a hundred years"))
     return day
 
 

@@ -10,6 +10,7 @@ from models.directory import entries, offers
 from models.directory.entries import EntryRow
 from models.directory.offers import OFFERS, OfferRow
 from models.identity import CommunityRow
+from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, jobs, limits
@@ -33,7 +34,7 @@ OFFERS_A_DAY = 20
 BEGIN = "OFFER_BEGIN"
 END = "OFFER_END"
 
-CHANGED = "The offer has been changed or has ended meanwhile"
+CHANGED = Message("The offer has been changed or has ended meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,11 @@ async def editable(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow,
 
 def checked(draft: OfferDraft) -> OfferDraft:
     if not now() < draft.ends_at > draft.starts_at:
-        raise InvalidInput(validUntil="Must be later than the start, and in the future")
+        raise InvalidInput(validUntil=Message("Must be later than the start, and in the future"))
     if draft.ends_at > max(draft.starts_at, now()) + LONGEST or draft.starts_at > now() + LONGEST:
-        raise InvalidInput(validUntil="Is too far away")
+        raise InvalidInput(validUntil=Message("Is too far away"))
     if draft.price_fen is not None and not 0 <= draft.price_fen <= DEAREST:
-        raise InvalidInput(priceFen="Is out of range")
+        raise InvalidInput(priceFen=Message("Is out of range"))
     return replace(
         draft,
         title=check_text("title", draft.title, LONGEST_TITLE),

@@ -12,6 +12,7 @@ from models.base import new_id, now
 from models.directory import entries, ratings
 from models.directory.entries import RATED, EntryRow
 from models.directory.ratings import HIGHEST, RATINGS, RatingRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import Power
 from models.storage.paging import Page, PageArgs
@@ -32,7 +33,7 @@ LONGEST_BODY = 500
 LONGEST_REASON = 300
 RATINGS_AN_HOUR = 20
 
-CHANGED = "The rating has been changed meanwhile"
+CHANGED = Message("The rating has been changed meanwhile")
 
 
 async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> RatingRow:
@@ -43,13 +44,13 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
     account_id = ctx.account_id
     entry = await listing.visible(ctx, entry_id)
     if not await lives_in(ctx, entry.community_id):
-        raise NotAllowed("Only verified residents of this community may rate")
+        raise NotAllowed(Message("Only verified residents of this community may rate"))
     if entry.organisation_id in ctx.viewer.offices:
-        raise NotAllowed("Nobody rates the own organisation")
+        raise NotAllowed(Message("Nobody rates the own organisation"))
     if entry.category not in RATED:
-        raise InvalidInput(entryId="Services of this category are not rated")
+        raise InvalidInput(entryId=Message("Services of this category are not rated"))
     if not 1 <= stars <= HIGHEST:
-        raise InvalidInput(stars=f"From 1 to {HIGHEST}")
+        raise InvalidInput(stars=Message("From 1 to {most}", most=HIGHEST))
     body = mask(check_text("body", body, LONGEST_BODY, least=0))
     rating_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -128,7 +129,11 @@ async def set_hidden(
     row = await visible(ctx, rating_id)
     if not ratings.can_hide(ctx.viewer, row.community_id):
         raise await audit.refuse(
-            ctx, "rating.hide", "Only the residents' committee may do this", row, power=Power.MODERATE
+            ctx,
+            "rating.hide",
+            Message("Only the residents' committee may do this"),
+            row,
+            power=Power.MODERATE,
         )
     reason = check_text("reason", reason, LONGEST_REASON, least=1 if hidden else 0)
     if hidden == (row.hidden_at is not None):

@@ -10,6 +10,7 @@ from models.directory import bookings, entries
 from models.directory.bookings import SLOTS, BookingRow, SlotRow
 from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
+from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, limits
@@ -55,13 +56,13 @@ async def plan(
     """
     row, _ = await keeping.editable(ctx, entry_id, "directory.planSlots")
     if not 0 <= (last - first).days < MOST_DAYS:
-        raise InvalidInput(toDate=f"From 1 to {MOST_DAYS} days")
+        raise InvalidInput(toDate=Message("From 1 to {most} days", most=MOST_DAYS))
     if not 1 <= len(weekly) <= MOST_PLANS:
-        raise InvalidInput(weekly=f"From 1 to {MOST_PLANS} times a week")
+        raise InvalidInput(weekly=Message("From 1 to {most} times a week", most=MOST_PLANS))
     for number in weekly:
         check_capacity(number.capacity)
         if not 5 <= number.minutes <= LONGEST.total_seconds() // 60:
-            raise InvalidInput(minutes="From 5 minutes to 12 hours")
+            raise InvalidInput(minutes=Message("From 5 minutes to 12 hours"))
     times = list(times_of_plan(row.opening, first, last, weekly))
     return await open_times(ctx, row, times)
 
@@ -86,29 +87,29 @@ async def add(ctx: Context, *, entry_id: UUID, times: Sequence[Time]) -> tuple[E
     """Open these times; how many are new. Raises InvalidInput, NotFound, NotAllowed, RateLimited."""
     row, _ = await keeping.editable(ctx, entry_id, "directory.addSlots")
     if not times:
-        raise InvalidInput(slots="Must not be empty")
+        raise InvalidInput(slots=Message("Must not be empty"))
     at = now()
     for found in times:
         check_capacity(found.capacity)
         if not timedelta(minutes=5) <= found.ends_at - found.starts_at <= LONGEST:
-            raise InvalidInput(endsAt="From 5 minutes to 12 hours")
+            raise InvalidInput(endsAt=Message("From 5 minutes to 12 hours"))
         if found.starts_at <= at:
-            raise InvalidInput(startsAt="Must be in the future")
+            raise InvalidInput(startsAt=Message("Must be in the future"))
     return await open_times(ctx, row, times)
 
 
 def check_capacity(capacity: int) -> None:
     if not 1 <= capacity <= LARGEST:
-        raise InvalidInput(capacity=f"From 1 to {LARGEST}")
+        raise InvalidInput(capacity=Message("From 1 to {most}", most=LARGEST))
 
 
 async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tuple[EntryRow, int]:
     at = now()
     coming = [found for found in times if found.starts_at > at]
     if len(coming) > MOST_SLOTS:
-        raise InvalidInput(slots=f"At most {MOST_SLOTS} times at once")
+        raise InvalidInput(slots=Message("At most {most} times at once", most=MOST_SLOTS))
     if any(found.starts_at > at + FURTHEST for found in coming):
-        raise InvalidInput(startsAt="Is too far away")
+        raise InvalidInput(startsAt=Message("Is too far away"))
     added = 0
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "keepDirectory", keeping.CHANGES_AN_HOUR, 3600)

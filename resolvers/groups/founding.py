@@ -8,6 +8,7 @@ from models import groups as rules
 from models.base import new_id, now
 from models.groups import Group, GroupAccess, GroupAction, GroupRow
 from models.memberships import MemberRole
+from models.messages import Message
 from models.storage.rows import execute
 from resolvers import identity, limits, search
 from resolvers.checks import check_text
@@ -26,8 +27,8 @@ LONGEST_QUESTION = 100
 MOST_QUESTIONS = 5
 GROUPS_A_DAY = 5
 
-CHANGED = "The group has changed meanwhile"
-ONLY_OWNER = "Only its owner may do this"
+CHANGED = Message("The group has changed meanwhile")
+ONLY_OWNER = Message("Only its owner may do this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
     draft = checked(draft)
     await identity.community_visible(ctx, community_id)
     if not rules.can_found(ctx.viewer, community_id):
-        raise NotAllowed("Only verified residents and officers of this community may found a group")
+        raise NotAllowed(Message("Only verified residents and officers of this community may found a group"))
     group_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "foundGroup", [community_id, *astuple(draft)], group_id)
@@ -178,7 +179,7 @@ async def owned_by_viewer(ctx: Context, group_id: UUID) -> GroupRow:
 def checked(draft: GroupDraft) -> GroupDraft:
     """The draft as it is kept. Raises InvalidInput."""
     if len(draft.questions) > MOST_QUESTIONS:
-        raise InvalidInput(questions=f"At most {MOST_QUESTIONS}")
+        raise InvalidInput(questions=Message("At most {most}", most=MOST_QUESTIONS))
     return replace(
         draft,
         name=mask(" ".join(check_text("name", draft.name, LONGEST_NAME, least=2).split())),

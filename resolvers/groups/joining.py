@@ -10,6 +10,7 @@ from uuid import UUID
 from models import groups as rules
 from models.base import new_id, now
 from models.groups import GroupAccess, GroupInvitationRow, GroupRow, JoinRequestRow, JoinStatus
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.storage.rows import Where, execute
 from resolvers import identity, limits
@@ -27,7 +28,7 @@ LONGEST_REASON = 300
 JOINS_AN_HOUR = 30
 INVITATIONS_AN_HOUR = 60
 
-DECIDED = "It has been decided already"
+DECIDED = Message("It has been decided already")
 
 
 async def join(
@@ -56,7 +57,7 @@ async def join(
             await admit(work, row, account_id)
             request = None
         elif row.access is GroupAccess.CLOSED:
-            raise NotAllowed("This group is joined by invitation only")
+            raise NotAllowed(Message("This group is joined by invitation only"))
         else:
             request = await ask(work, ctx, row, answers)
     await reload_rights(ctx)
@@ -66,7 +67,7 @@ async def join(
 async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str]) -> JoinRequestRow:
     """The viewer's pending request, made now unless there is one."""
     if len(answers) != len(group.questions):
-        raise InvalidInput(answers="Answer each of the group's questions")
+        raise InvalidInput(answers=Message("Answer each of the group's questions"))
     told = [mask(check_text("answers", answer, LONGEST_ANSWER)) for answer in answers]
     pairs = [list(pair) for pair in zip(group.questions, told, strict=True)]
     made = await execute(
@@ -154,12 +155,12 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
     row = await reading.moderated_by_viewer(ctx, group_id)
     (neighbour,) = await identity.neighbours_by_id(ctx, [neighbour_id])
     if neighbour is None or neighbour.community_id != row.community_id:
-        raise InvalidInput(neighbourId="There is no such neighbour")
+        raise InvalidInput(neighbourId=Message("There is no such neighbour"))
     async with ctx.unit_of_work() as work:
         check_awake(await locked(group_id))
         before = await people.membership(group_id, neighbour.account_id)
         if before and before.left_at is None:
-            raise InvalidInput(neighbourId="Is a member already")
+            raise InvalidInput(neighbourId=Message("Is a member already"))
         await limits.check_rate(ctx, "inviteToGroup", INVITATIONS_AN_HOUR, 3600)
         key = rules.pending_key(group_id, neighbour.account_id)
         made = await execute(
@@ -248,7 +249,7 @@ async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:
 def check_awake(group: GroupRow) -> None:
     """Raises NotAllowed if the group rests."""
     if group.archived_at:
-        raise NotAllowed("The group rests: nobody posts, comments or joins")
+        raise NotAllowed(Message("The group rests: nobody posts, comments or joins"))
 
 
 async def count_requests(group: GroupRow, more: int) -> None:

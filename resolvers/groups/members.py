@@ -5,6 +5,7 @@ from uuid import UUID
 from models import groups as rules
 from models.groups import GroupAction, GroupRow
 from models.memberships import Alerts, MemberRole, MembershipRow
+from models.messages import Message
 from models.storage.rows import execute
 from resolvers import identity
 from resolvers.checks import check_text
@@ -29,7 +30,7 @@ async def leave(ctx: Context, *, group_id: UUID) -> GroupRow | None:
         held = await people.membership(group_id, account_id)
         if held and held.left_at is None:
             if held.role is MemberRole.OWNER:
-                raise NotAllowed("The owner hands the group over before leaving")
+                raise NotAllowed(Message("The owner hands the group over before leaving"))
             await end_membership(work, row, account_id)
     await reload_rights(ctx)
     (now_seen,) = await reading.visible_by_ids(ctx, [group_id])
@@ -72,7 +73,7 @@ async def appoint(ctx: Context, *, group_id: UUID, neighbour_id: UUID, moderator
         await locked(group_id)
         held = await membership_of(ctx, row, neighbour_id)
         if held.role is MemberRole.OWNER:
-            raise InvalidInput(neighbourId="Is the owner")
+            raise InvalidInput(neighbourId=Message("Is the owner"))
         if await set_role(work, host_id=group_id, account_id=held.account_id, role=role):
             await steps.record(
                 work,
@@ -98,7 +99,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
         (owner,) = await people.member_ids(group_id, {MemberRole.OWNER})
         if owner != ctx.account_id:
             if rules.can_own(ctx.viewer, group_id):
-                raise Conflict("The group has been handed over meanwhile", current=group_id)
+                raise Conflict(Message("The group has been handed over meanwhile"), current=group_id)
             if await people.take_part({owner}, row.community_id):
                 raise NotAllowed(ONLY_OWNER)
         held = await membership_of(ctx, row, neighbour_id)
@@ -132,7 +133,7 @@ async def set_alerts(ctx: Context, *, group_id: UUID, alerts: Alerts) -> GroupRo
             account_id,
         )
         if not known:
-            raise NotAllowed("Only its members may do this")
+            raise NotAllowed(Message("Only its members may do this"))
     return row
 
 
@@ -152,5 +153,5 @@ async def membership_of(ctx: Context, group: GroupRow, neighbour_id: UUID) -> Me
         else None
     )
     if held is None or held.left_at is not None:
-        raise InvalidInput(neighbourId="Is no member of the group")
+        raise InvalidInput(neighbourId=Message("Is no member of the group"))
     return held

@@ -8,6 +8,7 @@ from models import groups as rules
 from models.base import now
 from models.groups import GroupAction, GroupRow
 from models.memberships import Alerts
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.storage.rows import execute, select
 from resolvers.context import Context
@@ -17,7 +18,7 @@ from resolvers.groups.joining import check_awake, locked
 from resolvers.notifications import notify
 from subscriptions.work import Work
 
-ONLY_MEMBERS = "Only its members may post in this group"
+ONLY_MEMBERS = Message("Only its members may post in this group")
 
 LONGEST_DISPLAY_NAME = 30
 MOST_MENTIONS = 10

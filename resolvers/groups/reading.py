@@ -9,6 +9,7 @@ from models import groups as rules
 from models.base import now
 from models.groups import GroupRow
 from models.identity import CommunityRow
+from models.messages import Message
 from models.posts import PostRow
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, containing, select
@@ -24,7 +25,7 @@ MOST_SUGGESTED = 10
 LIVELY_FOR = timedelta(days=14)
 LIVELY = 3
 
-ONLY_MODERATORS = "Only its owner and its moderators may do this"
+ONLY_MODERATORS = Message("Only its owner and its moderators may do this")
 
 
 class InGroup(Protocol):
@@ -91,7 +92,7 @@ async def followable(ctx: Context, group_id: UUID) -> tuple[GroupRow, frozenset[
     _ = ctx.account_id
     row = await visible(ctx, group_id)
     if not rules.can_read_posts(ctx.viewer, row):
-        raise NotAllowed("Only its members may follow this group")
+        raise NotAllowed(Message("Only its members may follow this group"))
     return row, frozenset({rules.scope_of_posts(row)})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from models.identity import AccountRow, CommunityRow
+from models.messages import LANGUAGES, Message
 from models.privacy import PHONE, mask_phone
 from models.storage.rows import columns, execute, select
 from resolvers.checks import check_text
@@ -17,7 +18,6 @@ from resolvers.identity.addresses import communities_by_id
 DISGUISE = re.compile(
     "[\u00ad\u061c\u115f\u1160\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
 )
-LANGUAGES = ("zh-Hans", "en")
 
 
 async def account_of(ctx: Context) -> AccountRow:
@@ -55,7 +55,7 @@ async def update_profile(
     account = await account_of(ctx)
     name = check_display_name(display_name) if display_name is not None else account.display_name
     if language is not None and language not in LANGUAGES:
-        raise InvalidInput(language=f"Must be one of {', '.join(LANGUAGES)}")
+        raise InvalidInput(language=Message("Must be one of {languages}", languages=", ".join(LANGUAGES)))
     async with ctx.unit_of_work():
         await execute(
             "UPDATE account SET display_name = ?, language = ? WHERE id = ?",
@@ -83,7 +83,7 @@ def check_display_name(name: str) -> str:
     """A name to be seen under: one line of 1 to 30 characters. Raises InvalidInput."""
     kept = check_text("displayName", name, 30)
     if "\n" in kept or "\t" in kept:
-        raise InvalidInput(displayName="Must be one line")
+        raise InvalidInput(displayName=Message("Must be one line"))
     if DISGUISE.search(kept):
-        raise InvalidInput(displayName="Holds characters that are not text")
+        raise InvalidInput(displayName=Message("Holds characters that are not text"))
     return kept

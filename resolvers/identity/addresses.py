@@ -108,7 +108,7 @@ async def communities(ctx: Context, args: PageArgs, name: str | None = None) -> 
             if cursor is not None:
                 where &= beyond(OLDEST, key_of(CommunityRow, OLDEST, cursor, field), forward=forward)
     except BadPage as error:
-        raise InvalidInput(str(error), **{error.field: str(error)}) from error
+        raise InvalidInput(error.message, **{error.field: error.message}) from error
     rows = await select(
         CommunityRow,
         f"SELECT {columns(CommunityRow)} FROM community t WHERE {where.text}"

@@ -17,6 +17,7 @@ from models.identity import (
     can_decide,
     can_withdraw,
 )
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power, has_power, has_power_in
 from models.privacy import Keys
@@ -120,7 +121,9 @@ async def apply(
         earlier = await earlier_result(ctx, key, "applyForResidency", body, application_id)
         if earlier is None:
             if known["document_index"] not in (None, index):
-                raise InvalidInput(documentNumber="Is not the document that this account was verified with")
+                raise InvalidInput(
+                    documentNumber=Message("Is not the document that this account was verified with")
+                )
             await check_unknown_at(account_id, home_id)
             await ResidencyApplication.create(
                 id=application_id,
@@ -146,7 +149,7 @@ async def check_unknown_at(account_id: UUID, home_id: UUID) -> None:
         home_id,
     )
     if pending:
-        raise Conflict("You have applied for this home already", pending.id)
+        raise Conflict(Message("You have applied for this home already"), pending.id)
     lived_in = await select_one(
         Found,
         "SELECT id FROM residency WHERE account_id = ? AND home_id = ? AND until IS NULL",
@@ -154,7 +157,7 @@ async def check_unknown_at(account_id: UUID, home_id: UUID) -> None:
         home_id,
     )
     if lived_in:
-        raise Conflict("You live in this home already", lived_in.id)
+        raise Conflict(Message("You live in this home already"), lived_in.id)
 
 
 async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
@@ -171,7 +174,7 @@ async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
         )
         await forget(claimed)
     if not claimed and row.status is not ApplicationStatus.WITHDRAWN:
-        raise Conflict("It has been decided already", row.id)
+        raise Conflict(Message("It has been decided already"), row.id)
     return await application(row.id)
 
 
@@ -187,7 +190,7 @@ async def approve(ctx: Context, *, application_id: UUID, version: int) -> Applic
     async with ctx.unit_of_work() as work:
         which = Where("id = ? AND version = ?", (row.id, version))
         if not await admit(work, ctx, which, decided_by=ctx.account_id):
-            raise Conflict("It has been decided or has changed meanwhile", row.id)
+            raise Conflict(Message("It has been decided or has changed meanwhile"), row.id)
         await audit.record(ctx, "approveResidency", row, power=Power.VERIFY_RESIDENTS)
     return await application(row.id)
 
@@ -208,7 +211,7 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
             reason=reason,
         )
         if not claimed:
-            raise Conflict("It has been decided or has changed meanwhile", row.id)
+            raise Conflict(Message("It has been decided or has changed meanwhile"), row.id)
         await forget(claimed)
         await notify_applicants(work, ctx, claimed)
         await audit.record(ctx, "rejectResidency", row, power=Power.VERIFY_RESIDENTS)
@@ -277,7 +280,7 @@ async def admit(
         [item.id for item in claimed],
     )
     if {UUID(str(row["id"])) for row in verified} != set(accounts_in(claimed)):
-        raise Conflict("The account was verified with another document", claimed[0].id)
+        raise Conflict(Message("The account was verified with another document"), claimed[0].id)
     await forget(claimed)
     for item in claimed:
         item.relation = (relations or {}).get(item.id, item.relation)
@@ -374,7 +377,7 @@ async def application_for(ctx: Context, application_id: UUID, action: str) -> Ap
 async def application_to_decide(ctx: Context, application_id: UUID, action: str) -> ApplicationRow:
     row = await application_for(ctx, application_id, action)
     if not can_decide(ctx.viewer, row):
-        raise await audit.refuse(ctx, action, "Nobody decides the own application", row)
+        raise await audit.refuse(ctx, action, Message("Nobody decides the own application"), row)
     return row
 
 
@@ -418,7 +421,7 @@ async def check_may_see(ctx: Context, organisation: OrganisationRow) -> None:
         raise await audit.refuse(
             ctx,
             "residencyApplications",
-            "Only officers of the residents' committee may see applications",
+            Message("Only officers of the residents' committee may see applications"),
             organisation,
         )
 
@@ -451,5 +454,5 @@ def check_document(field: str, number: str) -> str:
     """The document's number in its normal spelling. Raises InvalidInput."""
     try:
         return privacy.normal_document(number)
-    except ValueError as error:
-        raise InvalidInput(**{field: str(error)}) from error
+    except privacy.Misspelt as error:
+        raise InvalidInput(**{field: error.message}) from error

@@ -14,6 +14,7 @@ from uuid import UUID
 from models import privacy
 from models.base import new_id, now
 from models.identity import HouseholdImport, HouseholdImportRow, Relation
+from models.messages import BadValue, Message
 from models.organisations import Power, has_power
 from models.privacy import Keys
 from models.storage.rows import Where, columns, execute, select
@@ -55,10 +56,10 @@ RELATION_NAMES = {name: relation for relation, names in RELATIONS.items() for na
 Place = tuple[str, str, str, str]
 
 
-class BadCell(ValueError):
-    """A cell that cannot be accepted; the message never repeats what is in it."""
+class BadCell(BadValue):
+    """A cell that cannot be accepted."""
 
-    def __init__(self, column: str, message: str) -> None:
+    def __init__(self, column: str, message: Message) -> None:
         super().__init__(message)
         self.column = column
 
@@ -89,8 +90,10 @@ class RegisterFile:
     lines: list[RegisterLine] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
 
-    def refuse(self, line: int, column: str | None, message: str) -> None:
-        self.problems.append({"line": line, "column": column, "message": message})
+    def refuse(self, line: int, column: str | None, message: Message) -> None:
+        self.problems.append(
+            {"line": line, "column": column, "message": message.id, "values": dict(message.values)}
+        )
 
 
 @dataclass(slots=True)
@@ -133,12 +136,12 @@ async def import_households(
         raise await audit.refuse(
             ctx,
             "importHouseholds",
-            "Only officers of the residents' committee may import the register",
+            Message("Only officers of the residents' committee may import the register"),
             organisation,
         )
     keys = ctx.services.keys
     if len(text.encode()) > LARGEST_FILE:
-        raise InvalidInput(csv="At most 1 MiB")
+        raise InvalidInput(csv=Message("At most 1 MiB"))
     file = await asyncio.to_thread(read_file, keys, text)
     import_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -200,11 +203,11 @@ def read_file(keys: Keys, text: str) -> RegisterFile:
                 line = read_line(keys, reader.line_num, dict(zip(names, cells, strict=False)))
                 check_consistent(line, areas, people)
             except BadCell as error:
-                file.refuse(reader.line_num, error.column, str(error))
+                file.refuse(reader.line_num, error.column, error.message)
             else:
                 file.lines.append(line)
     except csv.Error:
-        raise InvalidInput(csv=f"Is not CSV from line {reader.line_num}") from None
+        raise InvalidInput(csv=Message("Is not CSV from line {line}", line=reader.line_num)) from None
     return file
 
 
@@ -213,9 +216,10 @@ def columns_of(header: Sequence[str]) -> list[str | None]:
     found = [known.get(re.sub(r"\(.*", "", normalised_text(cell)).strip().casefold()) for cell in header]
     missing = [column for column in HEADERS if column not in found and column not in OPTIONAL]
     if missing:
-        raise InvalidInput(csv=f"Columns missing: {', '.join(HEADERS[name][0] for name in missing)}")
+        absent = ", ".join(HEADERS[name][0] for name in missing)
+        raise InvalidInput(csv=Message("Columns missing: {columns}", columns=absent))
     if len([name for name in found if name]) != len({name for name in found if name}):
-        raise InvalidInput(csv="A column is there twice")
+        raise InvalidInput(csv=Message("A column is there twice"))
     return found
 
 
@@ -232,7 +236,7 @@ def read_line(keys: Keys, number: int, cells: dict[str | None, str]) -> Register
         return RegisterLine(number, place, area, None)
     relation = RELATION_NAMES.get(read_cell(cells, "relation", 20).casefold())
     if relation is None:
-        raise BadCell("relation", "Is none of 业主, 共有人, 家属, 租户")
+        raise BadCell("relation", Message("Is none of 业主, 共有人, 家属, 租户"))
     name = read_cell(cells, "name", 60, least=2)
     phone = read_cell(cells, "phone", 40, least=0)
     index = keys.index(privacy.DOCUMENT, normalised("document", privacy.normal_document, document))
@@ -255,11 +259,11 @@ def check_consistent(
     """Raises BadCell if an earlier line says something else of the home, or the same of the person."""
     area, first = areas.setdefault(line.place, (line.area_cm2, line.number))
     if area != line.area_cm2:
-        raise BadCell("area", f"Differs from line {first} for the same home")
+        raise BadCell("area", Message("Differs from line {first} for the same home", first=first))
     if line.person:
         first = people.setdefault((line.place, line.person.document_index), line.number)
         if first != line.number:
-            raise BadCell("document", f"Is on line {first} for the same home already")
+            raise BadCell("document", Message("Is on line {first} for the same home already", first=first))
 
 
 def read_cell(cells: dict[str | None, str], column: str, most: int, *, least: int = 1) -> str:
@@ -274,13 +278,13 @@ def read_cell(cells: dict[str | None, str], column: str, most: int, *, least: in
 def normalised(column: str, normalise: Callable[[str], str], text: str) -> str:
     try:
         return normalise(text)
-    except ValueError as error:
-        raise BadCell(column, str(error)) from None
+    except privacy.Misspelt as error:
+        raise BadCell(column, error.message) from None
 
 
 def area_cm2(text: str) -> int:
     """Square metres with at most four decimals, as exact square centimetres. Raises BadCell."""
-    wrong = BadCell("area", "Is not an area in square metres with at most four decimals")
+    wrong = BadCell("area", Message("Is not an area in square metres with at most four decimals"))
     plain = re.sub(r"(m2|平方米|㎡)$", "", text).strip()
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", plain):
         raise wrong

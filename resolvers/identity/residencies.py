@@ -13,6 +13,7 @@ from models.identity import (
     can_end,
     residency_visible_to,
 )
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
@@ -65,7 +66,7 @@ async def refusal(ctx: Context, action: str, row: ApplicationRow | ResidencyRow)
     """The error for who lacks the power: an office of the community is told, and the attempt kept."""
     if not any(office.community_id == row.community_id for office in ctx.viewer.offices.values()):
         return NotFound()
-    return await audit.refuse(ctx, action, "Only the residents' committee may do this", row)
+    return await audit.refuse(ctx, action, Message("Only the residents' committee may do this"), row)
 
 
 async def residencies_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ResidencyRow | None]:

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import AccountRow, Session, SessionEnd, SessionRow
+from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_one
 from models.visibility import InSession, Viewer, viewer_in
@@ -64,7 +65,7 @@ async def viewer_of(
     read = services.tokens.read(token)
     viewer = await find((read.session_id, read.account_id))
     if viewer is None:
-        raise Unauthenticated("The session has ended; sign in again")
+        raise Unauthenticated(Message("The session has ended; sign in again"))
     return viewer, read.expires_at
 
 
@@ -122,7 +123,7 @@ async def refresh_session(ctx: Context, *, token: str) -> SignedIn:
     if not found:
         async with ctx.unit_of_work() as work:
             await end(work, Where("id = ?", (session_id,)), SessionEnd.REFRESH_TOKEN_REUSED)
-        raise Unauthenticated("The session has ended; sign in again")
+        raise Unauthenticated(Message("The session has ended; sign in again"))
     return await signed_in(ctx.services, UUID(str(found[0]["account_id"])), session_id, new)
 
 
@@ -198,10 +199,10 @@ def session_of(services: Services, token: str) -> UUID:
     try:
         data = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
-        raise Unauthenticated("The refresh token is not valid") from error
+        raise Unauthenticated(Message("The refresh token is not valid")) from error
     body = data[:BODY]
     if len(data) != BODY + PROOF or not hmac.compare_digest(data[BODY:], device_proof(services, body)):
-        raise Unauthenticated("The refresh token is not valid")
+        raise Unauthenticated(Message("The refresh token is not valid"))
     return UUID(bytes=body[:16])
 
 

@@ -12,6 +12,7 @@ import structlog
 from models import privacy
 from models.base import new_id, now
 from models.identity import OneTimeCode, SessionEnd
+from models.messages import Message
 from models.storage.rows import Where, execute, select_one
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
@@ -79,7 +80,7 @@ async def with_code(ctx: Context, *, phone: str, code: str, display_name: str | 
     name = check_display_name(display_name) if display_name else None
     keys = ctx.services.keys
     index = keys.index(privacy.PHONE, normal)
-    wrong = InvalidInput(code="Is not the code, or no longer good; ask for a new one")
+    wrong = InvalidInput(code=Message("Is not the code, or no longer good; ask for a new one"))
     # Counted before it is compared and for good, so that guesses at the same time count too.
     tried = await execute(
         "UPDATE one_time_code SET attempts = attempts + 1 WHERE phone_index = ? AND attempts < ?"
@@ -132,7 +133,7 @@ async def with_password(ctx: Context, *, phone: str, password: str) -> SignedIn:
     account = await stored_code(index)
     hashed = account.password_hash if account else None
     if not await is_password(hashed, password[: MOST + 1]) or account is None or hashed is None:
-        raise InvalidInput(password="Phone or password is wrong")  # noqa: S106 - a message
+        raise InvalidInput(password=Message("Phone or password is wrong"))
     if needs_rehash(hashed):
         await execute(
             "UPDATE account SET password_hash = ? WHERE id = ? AND password_hash = ?",
@@ -150,14 +151,14 @@ async def set_password(ctx: Context, *, new: str, current: str | None = None) ->
     """
     account = await account_of(ctx)
     if not LEAST <= len(new) <= MOST:
-        raise InvalidInput(newPassword=f"{LEAST} to {MOST} characters")
+        raise InvalidInput(newPassword=Message("{least} to {most} characters", least=LEAST, most=MOST))
     # Also without `current`: each hash takes the place of somebody's sign-in.
     await check(f"password/{account.id}", PASSWORDS_PER_PHONE)
     if current is not None:
         if not await is_password(account.password_hash, current[: MOST + 1]):
-            raise InvalidInput(currentPassword="Is not the password")
+            raise InvalidInput(currentPassword=Message("Is not the password"))
     elif not await is_fresh(ctx):
-        raise InvalidInput(currentPassword="Give it, or sign in with a code first")
+        raise InvalidInput(currentPassword=Message("Give it, or sign in with a code first"))
     hashed = await hash_password(new)
     async with ctx.unit_of_work() as work:
         await execute("UPDATE account SET password_hash = ? WHERE id = ?", hashed, account.id)
@@ -189,8 +190,8 @@ def check_phone(field: str, phone: str) -> str:
     """The phone in its normal spelling. Raises InvalidInput."""
     try:
         return privacy.normal_phone(phone)
-    except ValueError as error:
-        raise InvalidInput(**{field: str(error)}) from error
+    except privacy.Misspelt as error:
+        raise InvalidInput(**{field: error.message}) from error
 
 
 def code_digest(ctx: Context, code_id: UUID, code: str) -> str:

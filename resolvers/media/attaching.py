@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.base import now
 from models.media import MediaKind, MediaRow
+from models.messages import Message
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
@@ -40,7 +41,7 @@ async def attach(
     missing = keys - {UUID(str(row["id"])) for row in taken}
     if missing:
         (name, *_) = [name for name, media_id in wanted if media_id in missing]
-        raise InvalidInput(**{name: "There is no such upload of yours"})
+        raise InvalidInput(**{name: Message("There is no such upload of yours")})
     others = Where("id NOT IN (?)", (keys,)) if keys else EVERYTHING
     await execute(
         "UPDATE media SET subject_id = NULL, loose_since = ?"

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.messages import Message
 from resolvers.errors import InvalidInput
 
 PROGRAM = Path(__file__).with_name("encoding.py")
@@ -42,14 +43,14 @@ def encode(data: bytes) -> Encoded:
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, env={}, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
-        raise InvalidInput(file="Takes too long to be read") from None
+        raise InvalidInput(file=Message("Takes too long to be read")) from None
     head, _, body = done.stdout.partition(b"\n")
     match head.split():
         case [b"ok", content_type, width, height, length]:
             at = int(length)
             return Encoded(body[:at], body[at:], content_type.decode(), int(width), int(height))
         case [b"large"]:
-            raise InvalidInput(file="Has too many pixels")
+            raise InvalidInput(file=Message("Has too many pixels"))
         case _:
             # Broken, or its limits of memory and time have ended it.
-            raise InvalidInput(file="Is not a picture that can be read")
+            raise InvalidInput(file=Message("Is not a picture that can be read"))

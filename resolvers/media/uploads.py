@@ -9,6 +9,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.media import Media, MediaKind, MediaRow, can_upload
+from models.messages import Message
 from models.storage.rows import columns, execute, select_one
 from resolvers import identity, limits
 from resolvers.context import Context, Services
@@ -49,7 +50,7 @@ async def may_upload(ctx: Context, *, community_id: UUID) -> None:
     account_id = ctx.account_id
     await identity.community_visible(ctx, community_id)
     if not can_upload(ctx.viewer, community_id):
-        raise NotAllowed("Only verified residents and officers of this community may upload")
+        raise NotAllowed(Message("Only verified residents and officers of this community may upload"))
     held = await select_one(
         UnattachedFile,
         "SELECT count(*) AS number, coalesce(sum(size), 0) AS size FROM media"
@@ -95,14 +96,14 @@ async def keep(
     await ctx.services.media.put(digest, data)
     row = await by_id(media_id)
     if row is None:
-        raise InvalidInput(file="Was given up meanwhile")
+        raise InvalidInput(file=Message("Was given up meanwhile"))
     return row
 
 
 def check_document(data: bytes) -> None:
     """Raises InvalidInput unless this is a PDF file, as far as its ends say."""
     if not data.startswith(b"%PDF-") or b"%%EOF" not in data[-TRAILER:]:
-        raise InvalidInput(file="Is not a PDF file")
+        raise InvalidInput(file=Message("Is not a PDF file"))
 
 
 def file_name(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id
+from models.messages import Message
 from models.motions import (
     Channel,
     Choice,
@@ -32,8 +33,10 @@ from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
 
 BALLOTS_A_MINUTE = 60
-NOT_AN_OWNER = "Only those who owned a home when the vote opened may vote, and those who hold their proxy"
-VOTED = "The vote of this home has been cast, and the rules of this vote let nobody change it"
+NOT_AN_OWNER = Message(
+    "Only those who owned a home when the vote opened may vote, and those who hold their proxy"
+)
+VOTED = Message("The vote of this home has been cast, and the rules of this vote let nobody change it")
 
 
 @dataclass(slots=True)
@@ -97,7 +100,9 @@ async def cast(
 def check_choices(items: Sequence[ItemRow], choices: Mapping[UUID, Choice]) -> list[Choice]:
     """The choices in the order of the items. Raises InvalidInput unless each item has one."""
     if set(choices) != {item.id for item in items}:
-        raise InvalidInput(choices="Choose once for every item of the motion; to abstain is a choice")
+        raise InvalidInput(
+            choices=Message("Choose once for every item of the motion; to abstain is a choice")
+        )
     return [choices[item.id] for item in items]
 
 
@@ -112,16 +117,16 @@ async def locked_when_open(ctx: Context, work: Work, motion_id: UUID, at: dateti
     if motion.status is MotionStatus.ANNOUNCED and motion.opens_at <= at:
         motion = await announcing.open_now(ctx.services, work, motion)
     if motion.status in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED):
-        raise NotAllowed("The vote has not opened yet")
+        raise NotAllowed(Message("The vote has not opened yet"))
     if motion.status is MotionStatus.WITHDRAWN:
-        raise NotAllowed("The motion was withdrawn")
+        raise NotAllowed(Message("The motion was withdrawn"))
     return motion
 
 
 def check_open(motion: MotionRow, at: datetime) -> None:
     """Raises NotAllowed unless a ballot of a transaction that began at `at` is timely."""
     if motion.phase_at(at) is not MotionPhase.OPEN:
-        raise NotAllowed("The vote is closed: the ballot came too late")
+        raise NotAllowed(Message("The vote is closed: the ballot came too late"))
 
 
 async def own_elector(account_id: UUID, motion: MotionRow, home_id: UUID | None) -> tuple[ElectorRow, Via]:
@@ -134,7 +139,7 @@ async def own_elector(account_id: UUID, motion: MotionRow, home_id: UUID | None)
         if elector is None or elector.id not in entitled:
             raise NotAllowed(NOT_AN_OWNER)
     elif len(entitled) > 1:
-        raise InvalidInput(homeId="Say for which home: you vote for several owners")
+        raise InvalidInput(homeId=Message("Say for which home: you vote for several owners"))
     else:
         elector = await elector_by_id(next(iter(entitled)))
     return elector, entitled[elector.id]
@@ -180,7 +185,7 @@ async def same_ballot_sent_again(
         return None
     if found.elector_id == elector.id and receipts.commitment(secret, choices) in found.content:
         return found.id
-    raise Conflict("This secret was used for another ballot", motion.id)
+    raise Conflict(Message("This secret was used for another ballot"), motion.id)
 
 
 async def record_ballot(
@@ -252,17 +257,21 @@ async def relation_to_earlier(
     if elector.counted is None:
         return None, None
     if elector.disputed is not None:
-        raise Conflict("Two ballots of this home are in conflict; the office settles that first", motion.id)
+        raise Conflict(
+            Message("Two ballots of this home are in conflict; the office settles that first"), motion.id
+        )
     earlier = await ballot_box.entry(motion.id, elector.counted)
     if earlier.channel is channel is Channel.ONLINE:
         under: RulesRow = await rules.by_id(motion.rules_id)
         if motion.secret or not under.changes_allowed:
             raise Conflict(VOTED, motion.id)
         if earlier.via is Via.OWNER and via is Via.PROXY:
-            raise Conflict("The owner has voted: a proxy cannot change that", motion.id)
+            raise Conflict(Message("The owner has voted: a proxy cannot change that"), motion.id)
         return elector.counted, None
     if motion.secret:
-        raise Conflict("A secret ballot of this home is in the box already: the first one counts", motion.id)
+        raise Conflict(
+            Message("A secret ballot of this home is in the box already: the first one counts"), motion.id
+        )
     return None, elector.counted
 
 

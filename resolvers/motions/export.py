@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models.messages import Message
 from models.motions import MotionPhase, MotionRow, can_count, can_put_motions
 from models.storage.rows import execute, select
 from resolvers import audit
@@ -27,7 +28,7 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
     """
     motion = await exportable(ctx, motion_id)
     if reading.phase(motion) is not MotionPhase.CLOSED:
-        raise Conflict("The vote is not closed and counted yet", motion.id)
+        raise Conflict(Message("The vote is not closed and counted yet"), motion.id)
     (items,) = await reading.items([motion.id])
     snapshot = json.loads(await snapshot_of(motion))
     content: dict[str, Any] = {
@@ -60,7 +61,7 @@ async def electorate(ctx: Context, *, motion_id: UUID) -> str:
     """The frozen electorate as it was hashed, for officers and owners, from the opening."""
     motion = await exportable(ctx, motion_id)
     if not motion.snapshot_hash:
-        raise Conflict("The vote has not opened yet", motion.id)
+        raise Conflict(Message("The vote has not opened yet"), motion.id)
     return await snapshot_of(motion)
 
 
@@ -81,7 +82,7 @@ async def exportable(ctx: Context, motion_id: UUID) -> MotionRow:
     ):
         return motion
     raise await audit.refuse(
-        ctx, "motion.export", "For owners, and for the officers who put or count the motion", motion
+        ctx, "motion.export", Message("For owners, and for the officers who put or count the motion"), motion
     )
 
 

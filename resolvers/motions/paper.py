@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.motions import (
     Channel,
     Choice,
@@ -45,7 +46,7 @@ async def enter(
     account_id = ctx.account_id
     motion = await motion_to_count(ctx, motion_id, "enterPaperBallot")
     if channel is Channel.ONLINE:
-        raise InvalidInput(channel="A ballot on paper did not come online")
+        raise InvalidInput(channel=Message("A ballot on paper did not come online"))
     photo = check_text("photo", photo, 200)
     chosen = ballots.check_choices(await ballots.items_of(motion), choices)
     paper_id = new_id()
@@ -60,7 +61,7 @@ async def enter(
             ballots.check_open(motion, at)
             elector = await ballots.elector_of(motion, home_id)
             if elector is None:
-                raise InvalidInput(homeId="This home has no vote in this motion")
+                raise InvalidInput(homeId=Message("This home has no vote in this motion"))
             await check_impartial(account_id, motion, elector.id)
             await PaperBallot.create(
                 id=paper_id,
@@ -94,7 +95,7 @@ async def confirm(
         raise await audit.refuse(
             ctx,
             "confirmPaperBallot",
-            "Another officer than the one who entered it confirms a ballot",
+            Message("Another officer than the one who entered it confirms a ballot"),
             motion,
             subject_id=paper_id,
         )
@@ -107,7 +108,7 @@ async def confirm(
         ballots.check_open(motion, at)
         paper = await by_id(paper_id)
         if paper.status is not PaperStatus.ENTERED or paper.choices_sealed is None:
-            raise Conflict("It was confirmed meanwhile", paper.id)
+            raise Conflict(Message("It was confirmed meanwhile"), paper.id)
         elector = await ballots.elector_by_id(paper.elector_id)
         await check_impartial(account_id, motion, elector.id)
         entered = json.loads(ctx.services.keys.open(BALLOT, paper.choices_sealed))
@@ -164,15 +165,15 @@ async def settle_conflict(
         ballots.check_open(motion, at)
         elector = await ballots.elector_of(motion, home_id)
         if elector is None:
-            raise InvalidInput(homeId="This home has no vote in this motion")
+            raise InvalidInput(homeId=Message("This home has no vote in this motion"))
         if elector.counted is None or elector.disputed is None:
-            raise Conflict("There is no conflict, or not any more", motion.id)
+            raise Conflict(Message("There is no conflict, or not any more"), motion.id)
         rivals = {elector.counted, elector.disputed}
         if ballot_number not in rivals:
-            raise InvalidInput(ballotNumber="Is neither of the two ballots in conflict")
+            raise InvalidInput(ballotNumber=Message("Is neither of the two ballots in conflict"))
         await check_impartial(account_id, motion, elector.id)
         if await officer_entered(account_id, motion, rivals):
-            raise Partial("Another officer than those who entered the ballot settles its conflict")
+            raise Partial(Message("Another officer than those who entered the ballot settles its conflict"))
         (other,) = rivals - {ballot_number}
         content = {"elector": elector.number, "stands": ballot_number, "at": ballot_box.iso(at)}
         await ballot_box.append(motion, EntryKind.RESOLUTION, content, elector_id=elector.id)
@@ -213,7 +214,9 @@ async def motion_to_count(ctx: Context, motion_id: UUID, action: str) -> MotionR
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     if not can_count(ctx.viewer, motion):
-        raise await audit.refuse(ctx, action, "Only officers who count the ballots may do this", motion)
+        raise await audit.refuse(
+            ctx, action, Message("Only officers who count the ballots may do this"), motion
+        )
     return motion
 
 
@@ -234,7 +237,7 @@ async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID)
     """Raises Partial if the officer may cast this head's ballot themselves."""
     own = await reading.entitlements(account_id, [motion.id])
     if any(row.elector_id == elector_id for row in own):
-        raise Partial("Nobody handles the ballot of the own home as an officer")
+        raise Partial(Message("Nobody handles the ballot of the own home as an officer"))
 
 
 async def by_id(paper_id: UUID) -> PaperRow:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, VoteProxy
 from models.privacy import EVIDENCE
 from models.storage.rows import columns, execute, select_one
@@ -24,11 +25,11 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
     motion = await reading.visible(ctx, motion_id)
     evidence = check_text("evidence", evidence, 2000)
     if not (await rules.by_id(motion.rules_id)).proxies_allowed:
-        raise NotAllowed("The rules of this vote allow no proxies")
+        raise NotAllowed(Message("The rules of this vote allow no proxies"))
     check_time(motion)
     (home,) = await homes_by_id(ctx, [home_id])
     if home is None or home_id not in {row.home_id for row in await electorate.homes_in_scope(motion)}:
-        raise InvalidInput(homeId="This home has no vote in this motion")
+        raise InvalidInput(homeId=Message("This home has no vote in this motion"))
     proxy_id = new_id()
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "requestProxy", [motion_id, home_id, evidence], proxy_id)
@@ -51,7 +52,7 @@ async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) ->
     reason = check_text("reason", reason, 500, least=0 if approve else 1)
     if found.account_id == ctx.account_id or await owns(ctx.account_id, found.home_id):
         raise await audit.refuse(
-            ctx, "decideProxy", "Nobody decides a proxy of their own", motion, subject_id=found.id
+            ctx, "decideProxy", Message("Nobody decides a proxy of their own"), motion, subject_id=found.id
         )
     check_time(motion)
     status = ProxyStatus.APPROVED if approve else ProxyStatus.REJECTED
@@ -89,7 +90,7 @@ async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
 
 def check_time(motion: MotionRow) -> None:
     if reading.phase(motion) not in (MotionPhase.ANNOUNCED, MotionPhase.OPEN):
-        raise NotAllowed("Proxies are dealt with from the announcement to the close")
+        raise NotAllowed(Message("Proxies are dealt with from the announcement to the close"))
 
 
 async def change(row: ProxyRow, before: list[ProxyStatus], after: ProxyStatus, by: UUID, reason: str) -> None:
@@ -104,7 +105,7 @@ async def change(row: ProxyRow, before: list[ProxyStatus], after: ProxyStatus, b
         before,
     )
     if not changed:
-        raise Conflict("It was decided meanwhile", row.id)
+        raise Conflict(Message("It was decided meanwhile"), row.id)
 
 
 async def owns(account_id: UUID, home_id: UUID) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.deliberations import ExecutionKind
+from models.messages import Message
 from models.motions import (
     CONVENORS,
     ItemClass,
@@ -67,11 +68,11 @@ class PlaceName:
 def check_draft(draft: MotionDraft) -> MotionDraft:
     """The draft as it will be kept. Raises InvalidInput naming what is wrong."""
     if not 1 <= len(draft.items) <= MOST_ITEMS:
-        raise InvalidInput(items=f"From 1 to {MOST_ITEMS}")
+        raise InvalidInput(items=Message("From 1 to {most}", most=MOST_ITEMS))
     opens_at = check_moment("opensAt", draft.opens_at) or now()
     closes_at = check_moment("closesAt", draft.closes_at) or now()
     if not SHORTEST <= closes_at - opens_at <= LONGEST:
-        raise InvalidInput(closesAt="Must be later than the opening, by a year at most")
+        raise InvalidInput(closesAt=Message("Must be later than the opening, by a year at most"))
     return replace(
         draft,
         title=check_text("title", draft.title, 80),
@@ -94,22 +95,22 @@ async def check_scope(organisation: OrganisationRow, draft: MotionDraft) -> str:
     ids = set(draft.scope_ids)
     if draft.scope_kind is ScopeKind.COMMUNITY:
         if ids:
-            raise InvalidInput(scopeIds="The whole community needs no places")
+            raise InvalidInput(scopeIds=Message("The whole community needs no places"))
         found = await select(
             PlaceName, "SELECT id, name FROM community WHERE id = ?", organisation.community_id
         )
         return found[0].name
     if draft.scope_kind is ScopeKind.ESTATE:
         if len(ids) != 1:
-            raise InvalidInput(scopeIds="Exactly one estate")
+            raise InvalidInput(scopeIds=Message("Exactly one estate"))
         statement = "SELECT id, name FROM estate WHERE community_id = ? AND id IN (?)"
     else:
         if not 1 <= len(ids) <= MOST_BUILDINGS:
-            raise InvalidInput(scopeIds=f"Choose from 1 to {MOST_BUILDINGS} buildings")
+            raise InvalidInput(scopeIds=Message("Choose from 1 to {most} buildings", most=MOST_BUILDINGS))
         statement = "SELECT id, name FROM building WHERE community_id = ? AND id IN (?) ORDER BY id"
     found = await select(PlaceName, statement, organisation.community_id, ids)
     if len(found) < len(ids):
-        raise InvalidInput(scopeIds="Holds a place that is not in the organisation's community")
+        raise InvalidInput(scopeIds=Message("Holds a place that is not in the organisation's community"))
     return "、".join(row.name for row in found)[:200]
 
 
@@ -117,7 +118,7 @@ async def check_convenor(ctx: Context, organisation: OrganisationRow, action: st
     """Raises NotAllowed unless the viewer may put motions for the organisation, and it may convene."""
     if organisation.kind not in CONVENORS or not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx, action, "Only the owners' committee puts motions to the owners", organisation
+            ctx, action, Message("Only the owners' committee puts motions to the owners"), organisation
         )
     if organisation.kind is OrganisationKind.RESIDENTS_COMMITTEE and await owners_committee_sits(
         organisation.community_id
@@ -125,7 +126,7 @@ async def check_convenor(ctx: Context, organisation: OrganisationRow, action: st
         raise await audit.refuse(
             ctx,
             action,
-            "The residents' committee convenes only where no owners' committee sits",
+            Message("The residents' committee convenes only where no owners' committee sits"),
             organisation,
         )
 
@@ -239,7 +240,7 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDr
             MotionStatus.DRAFT,
         )
         if not changed:
-            raise Conflict("It was changed or announced meanwhile", motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
         await execute("DELETE FROM motion_item WHERE motion_id = ? RETURNING id", motion.id)
         await write_items(motion.id, draft.items)
         await audit.record(ctx, "updateMotion", motion)
@@ -255,12 +256,15 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
     under = await rules.by_id(motion.rules_id)
     if motion.opens_at < now() + timedelta(hours=under.notice_hours) - timedelta(minutes=1):
         raise InvalidInput(
-            motionId=f"The rules ask for {under.notice_hours} hours between announcement and opening"
+            motionId=Message(
+                "The rules ask for {hours} hours between announcement and opening",
+                hours=under.notice_hours,
+            )
         )
     if motion.closes_at <= now():
-        raise InvalidInput(motionId="The close is in the past")
+        raise InvalidInput(motionId=Message("The close is in the past"))
     if not await electorate.homes_in_scope(motion):
-        raise InvalidInput(motionId="There is no home in its scope")
+        raise InvalidInput(motionId=Message("There is no home in its scope"))
     async with ctx.unit_of_work() as work:
         announced = await execute(
             "UPDATE motion SET status = ?, announced_at = ?, version = version + 1"
@@ -272,7 +276,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
             MotionStatus.DRAFT,
         )
         if not announced:
-            raise Conflict("It was changed or announced meanwhile", motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
         await schedule(announcing.OPEN_MOTION, motion.id, motion.opens_at)
         await schedule(announcing.CLOSE_MOTION, motion.id, motion.closes_at + announcing.SETTLE)
         await announcing.publish(
@@ -311,11 +315,11 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
         at = await ballot_box.begun_at()
         locked = await ballot_box.lock(motion.id)
         if locked.status is MotionStatus.WITHDRAWN or locked.version != version:
-            raise Conflict("It was changed or announced meanwhile", motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
         if locked.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
             locked.status is MotionStatus.ANNOUNCED and at >= locked.opens_at
         ):
-            raise NotAllowed("A vote that has opened runs to its close")
+            raise NotAllowed(Message("A vote that has opened runs to its close"))
         await execute(
             "UPDATE motion SET status = ?, withdraw_reason = ?, version = version + 1 WHERE id"
             " = ? RETURNING id",

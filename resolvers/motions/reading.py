@@ -8,6 +8,7 @@ from uuid import UUID
 
 from models.base import now
 from models.identity import BuildingRow, CommunityRow, HomeRow, NeighbourRow
+from models.messages import Message
 from models.motions import (
     Choice,
     ElectorHomeRow,
@@ -286,7 +287,7 @@ async def check_may_count(ctx: Context, row: MotionRow) -> None:
     """Raises NotAllowed, and keeps the attempt, unless the viewer may see who has voted."""
     if not can_count(ctx.viewer, row):
         raise await audit.refuse(
-            ctx, "motion.roll", "Only officers who count the ballots see who has voted", row
+            ctx, "motion.roll", Message("Only officers who count the ballots see who has voted"), row
         )
 
 
@@ -431,7 +432,7 @@ async def followable(ctx: Context, community_id: UUID, motion_id: UUID | None) -
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not ctx.viewer.belongs_to(community_id):
-        raise NotAllowed("Only verified residents and officers follow motions")
+        raise NotAllowed(Message("Only verified residents and officers follow motions"))
     if motion_id is not None and (await visible(ctx, motion_id)).community_id != community_id:
         raise NotFound
     return frozenset({community_id})

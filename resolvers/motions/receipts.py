@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from models.messages import Message
 from models.motions import Choice, EntryRow, MotionPhase, MotionRow, SecretChoiceRow, Standing
 from models.storage.bulk import insert_all
 from models.storage.rows import columns, execute, select, select_one
@@ -53,7 +54,7 @@ def check_secret(given: str | None) -> str:
         return new_secret()
     code = normal(given)
     if not SECRET.fullmatch(code) or len(set(code)) < 8:
-        raise InvalidInput(receiptSecret="26 to 64 random letters and digits")
+        raise InvalidInput(receiptSecret=Message("26 to 64 random letters and digits"))
     return code
 
 

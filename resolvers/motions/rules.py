@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import CommunityRow
+from models.messages import Message
 from models.motions import RulesRow, can_put_motions
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_one
@@ -62,21 +63,27 @@ def check_rules(wanted: RulesDraft) -> None:
     ):
         if not 0 < threshold.numerator <= threshold.denominator <= LARGEST_DENOMINATOR:
             raise InvalidInput(
-                **{field: f"Must be a share above 0 and up to 1, in {LARGEST_DENOMINATOR}ths at most"}
+                **{
+                    field: Message(
+                        "Must be a share above 0 and up to 1, in {most}ths at most", most=LARGEST_DENOMINATOR
+                    )
+                }
             )
         if threshold.strict and threshold.numerator == threshold.denominator:
-            raise InvalidInput(**{field: "Nothing is more than all"})
+            raise InvalidInput(**{field: Message("Nothing is more than all")})
         if wanted.binding and not threshold.at_least_as_strict_as(law):
-            raise InvalidInput(**{field: "A binding vote cannot ask for less than the law"})
+            raise InvalidInput(**{field: Message("A binding vote cannot ask for less than the law")})
     if wanted.binding and wanted.notice_hours < STATUTORY_NOTICE_HOURS:
-        raise InvalidInput(noticeHours="A binding vote is announced at least 15 days (360 hours) before")
+        raise InvalidInput(
+            noticeHours=Message("A binding vote is announced at least 15 days (360 hours) before")
+        )
     for field, hours in (("noticeHours", wanted.notice_hours), ("extensionHours", wanted.extension_hours)):
         if not 0 <= hours <= LONGEST_HOURS:
-            raise InvalidInput(**{field: f"From 0 to {LONGEST_HOURS}"})
+            raise InvalidInput(**{field: Message("From 0 to {most}", most=LONGEST_HOURS)})
     if not 0 <= wanted.most_extensions <= 10:
-        raise InvalidInput(mostExtensions="From 0 to 10")
+        raise InvalidInput(mostExtensions=Message("From 0 to 10"))
     if (wanted.most_extensions > 0) != (wanted.extension_hours > 0):
-        raise InvalidInput(extensionHours="Extensions and their hours go together")
+        raise InvalidInput(extensionHours=Message("Extensions and their hours go together"))
 
 
 async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wanted: RulesDraft) -> RulesRow:
@@ -90,13 +97,13 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
     check_rules(wanted)
     if not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx, "adoptVoteRules", "Only who puts motions to the owners may do this", organisation
+            ctx, "adoptVoteRules", Message("Only who puts motions to the owners may do this"), organisation
         )
     async with ctx.unit_of_work():
         await lock(organisation.community_id)
         newest = await newest_of(organisation.community_id)
         if (newest.version if newest else 0) != base_version:
-            raise Conflict("Other rules were adopted meanwhile", newest.id if newest else None)
+            raise Conflict(Message("Other rules were adopted meanwhile"), newest.id if newest else None)
         made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
         await audit.record(
             ctx, "adoptVoteRules", organisation, subject_id=made, detail=f"version {base_version + 1}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import now
+from models.messages import Message
 from models.motions import ElectorKind, ItemClass, MotionPhase, can_count, can_put_motions
 from resolvers import audit
 from resolvers.context import Context
@@ -58,10 +59,13 @@ async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
     motion = await reading.visible(ctx, motion_id)
     if not (can_count(ctx.viewer, motion) or can_put_motions(ctx.viewer, motion.organisation_id)):
         raise await audit.refuse(
-            ctx, "simulateMotion", "Only the officers who put or count the motion may do this", motion
+            ctx,
+            "simulateMotion",
+            Message("Only the officers who put or count the motion may do this"),
+            motion,
         )
     if reading.phase(motion) not in (MotionPhase.DRAFT, MotionPhase.ANNOUNCED):
-        raise Conflict("The vote has opened: its electorate is frozen", motion.id)
+        raise Conflict(Message("The vote has opened: its electorate is frozen"), motion.id)
     thresholds = rules.thresholds_of(await rules.by_id(motion.rules_id))
     heads = await heads_at(motion, now())
     total = weight(heads)

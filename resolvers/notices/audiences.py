@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import new_id
+from models.messages import Message
 from models.notices import AudienceKind, AudienceRow
 from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
@@ -79,9 +80,9 @@ async def check_audience(
     Raises InvalidInput for none or too many, and for places outside of the organisation's community.
     """
     if not wanted:
-        raise InvalidInput(audience="Must not be empty")
+        raise InvalidInput(audience=Message("Must not be empty"))
     if len(wanted) > MOST_SCOPES:
-        raise InvalidInput(audience=f"At most {MOST_SCOPES}")
+        raise InvalidInput(audience=Message("At most {most}", most=MOST_SCOPES))
     rows = [
         role_audience(organisation.community_id, item, notice_id)
         for item in dict.fromkeys(wanted)
@@ -93,7 +94,7 @@ async def check_audience(
             continue
         found = await select(NamedPlace, names, organisation.community_id, ids)
         if len(found) < len(ids):
-            raise InvalidInput(audience="Holds a place that is not in the organisation's community")
+            raise InvalidInput(audience=Message("Holds a place that is not in the organisation's community"))
         rows += [
             AudienceRow(new_id(), notice_id, kind, place.id, place.name, None, None)
             for place in sorted(found, key=lambda place: natural(place.name))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.notices import (
     AudienceKind,
     AudienceRow,
@@ -34,6 +35,7 @@ from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.identity import organisations_by_id
 from resolvers.notices import audiences, reading
 from resolvers.notices.audiences import Target, Wanted
+from resolvers.notices.words import CATEGORIES, SEVERITIES
 from resolvers.organisations import visible_organisations_by_id
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
@@ -81,7 +83,7 @@ def check_draft(draft: NoticeDraft) -> NoticeDraft:
     starts_at = check_moment("startsAt", draft.starts_at)
     ends_at = check_moment("endsAt", draft.ends_at)
     if ends_at and ends_at <= max(now(), starts_at or ends_at.min.replace(tzinfo=UTC)):
-        raise InvalidInput(endsAt="Must be later than the start, and in the future")
+        raise InvalidInput(endsAt=Message("Must be later than the start, and in the future"))
     return replace(
         draft,
         title=check_text("title", draft.title, 80),
@@ -95,11 +97,11 @@ def check_moment(field: str, moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     if moment.tzinfo is None:
-        raise InvalidInput(**{field: "Needs a time zone"})
+        raise InvalidInput(**{field: Message("Needs a time zone")})
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
-        raise InvalidInput(**{field: "Is out of range"}) from error
+        raise InvalidInput(**{field: Message("Is out of range")}) from error
 
 
 async def publish(
@@ -115,7 +117,11 @@ async def publish(
         raise await audit.refuse(
             ctx,
             "publishNotice",
-            f"You may not publish {draft.severity} {draft.category} notices for this organisation",
+            Message(
+                "You may not publish {severity} {category} notices for this organisation",
+                severity=SEVERITIES[draft.severity],
+                category=CATEGORIES[draft.category],
+            ),
             organisation,
         )
     notice_id = new_id()
@@ -126,7 +132,7 @@ async def publish(
         if earlier is None:
             homes = await audiences.targets(organisation.community_id, scopes)
             if not homes and not any(scope.kind is AudienceKind.ROLE for scope in scopes):
-                raise InvalidInput(audience="Nobody lives there")
+                raise InvalidInput(audience=Message("Nobody lives there"))
             await send(
                 work,
                 ctx,
@@ -200,7 +206,10 @@ async def cancel(ctx: Context, *, notice_id: UUID, version: int, reason: str) ->
 
 async def refusal(ctx: Context, action: str, notice: NoticeRow) -> Exception:
     return await audit.refuse(
-        ctx, action, "You may not do this in the name of the organisation that published the notice", notice
+        ctx,
+        action,
+        Message("You may not do this in the name of the organisation that published the notice"),
+        notice,
     )
 
 
@@ -229,7 +238,7 @@ async def close_version(notice: NoticeRow, version: int, status: NoticeStatus, r
         NoticeStatus.ACTIVE,
     )
     if not ended:
-        raise Conflict("It was updated or cancelled meanwhile", await reading.current_of(notice))
+        raise Conflict(Message("It was updated or cancelled meanwhile"), await reading.current_of(notice))
 
 
 async def send(

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models.identity import BuildingRow, HomeRow, NeighbourRow
+from models.messages import Message
 from models.notices import BuildingReachRow, NoticeRow, ReceiptRow, can_see_reach, overseeing
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, select
@@ -58,7 +59,7 @@ class UnreachedRow:
     progress: str
 
 
-NOT_YOURS = "Only the publisher and the residents' committee see whom a notice reached"
+NOT_YOURS = Message("Only the publisher and the residents' committee see whom a notice reached")
 
 
 async def check_may_see(ctx: Context, notice: NoticeRow) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.base import now
 from models.identity import CommunityRow
+from models.messages import Message
 from models.notices import (
     AudienceKind,
     AudienceRow,
@@ -77,7 +78,7 @@ async def check_may_follow(ctx: Context, community_id: UUID) -> None:
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not ctx.viewer.belongs_to(community_id):
-        raise NotAllowed("Only verified residents and officers are sent notices")
+        raise NotAllowed(Message("Only verified residents and officers are sent notices"))
 
 
 # Lists

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.notices import NoticeRow, NoticeStatus, ReachedHow, ReceiptRow, can_record_visit
 from models.storage.rows import columns, dialect, execute, select, select_one
 from resolvers import audit
@@ -65,7 +66,7 @@ async def acknowledge(ctx: Context, *, notice_id: UUID) -> NoticeRow:
     """
     notice = await targeted_at_viewer(ctx, notice_id)
     if notice.status is not NoticeStatus.ACTIVE:
-        raise Conflict("It was updated or cancelled meanwhile", await reading.current_of(notice))
+        raise Conflict(Message("It was updated or cancelled meanwhile"), await reading.current_of(notice))
     async with ctx.unit_of_work() as work:
         receipts = [
             receipt for receipt in await locked(notice_id, ctx.viewer.homes) if not receipt.acknowledged_at
@@ -112,10 +113,14 @@ async def record_visit(
     grid_id = UUID(str(grid[0]["grid_id"])) if grid and grid[0]["grid_id"] else None
     if not can_record_visit(ctx.viewer, notice, grid_id):
         raise await audit.refuse(
-            ctx, "recordVisit", "You may record visits in your own grids only", notice, subject_id=notice_id
+            ctx,
+            "recordVisit",
+            Message("You may record visits in your own grids only"),
+            notice,
+            subject_id=notice_id,
         )
     if not grid:
-        raise NotFound("The notice was not sent to this home")
+        raise NotFound(Message("The notice was not sent to this home"))
     async with ctx.unit_of_work() as work:
         (receipt,) = await locked(notice_id, [home_id])
         if receipt.reached_at is None:
@@ -165,7 +170,7 @@ async def targeted_at_viewer(ctx: Context, notice_id: UUID) -> NoticeRow:
         ctx.viewer.homes,
     )
     if ours is None:
-        raise NotAllowed("The notice was sent to no home of yours")
+        raise NotAllowed(Message("The notice was sent to no home of yours"))
     return notice
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from models.audit import AuditCriteria, AuditRow, can_see_audit_of
 from models.identity import CommunityRow
+from models.messages import Message
 from models.notices import NoticeCategory
 from models.organisations import OrganisationRow, Power
 from models.storage.rows import Where, columns, select
@@ -72,7 +73,9 @@ async def table_of(
         *where.params,
     )
     if len(rows) > MOST_ENTRIES:
-        raise InvalidInput(until=f"More than {MOST_ENTRIES} entries; choose a shorter period")
+        raise InvalidInput(
+            until=Message("More than {most} entries; choose a shorter period", most=MOST_ENTRIES)
+        )
     offices = await organisations_by_id(ctx, [row.organisation_id for row in rows])
     language = language_of(ctx)
     # To take it away is an act of the office as well.

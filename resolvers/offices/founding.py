@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.organisations import (
     OrganisationKind,
     OrganisationRow,
@@ -19,7 +20,7 @@ from resolvers.identity.addresses import community_visible
 from resolvers.organisations import organisation_for, organisations_of_ids
 from resolvers.retries import earlier_result
 
-TAKEN = "There is one of this name already"
+TAKEN = Message("There is one of this name already")
 LONGEST_NAME = 80
 
 
@@ -33,12 +34,12 @@ async def create_organisation(
         raise await audit.refuse(
             ctx,
             "createOrganisation",
-            "Only administrators of the residents' committee may do this",
+            Message("Only administrators of the residents' committee may do this"),
             community_id=community_id,
         )
     name = check_name(name)
     if kind is OrganisationKind.RESIDENTS_COMMITTEE:
-        raise InvalidInput(kind="A community has one residents' committee")
+        raise InvalidInput(kind=Message("A community has one residents' committee"))
     organisation_id = new_id()
     async with ctx.unit_of_work():
         body = [community_id, kind, name]
@@ -74,7 +75,7 @@ async def rename_organisation(
     row = await organisation_for(ctx, organisation_id)
     if not can_rename(ctx.viewer, row):
         raise await audit.refuse(
-            ctx, "renameOrganisation", "Only an administrator of the organisation may do this", row
+            ctx, "renameOrganisation", Message("Only an administrator of the organisation may do this"), row
         )
     name = check_name(name)
     async with ctx.unit_of_work():
@@ -90,7 +91,7 @@ def check_name(name: str) -> str:
     """A name on one line. Raises InvalidInput."""
     kept = check_text("name", name, LONGEST_NAME)
     if "\n" in kept or "\t" in kept:
-        raise InvalidInput(name="Must be one line")
+        raise InvalidInput(name=Message("Must be one line"))
     return kept
 
 
@@ -117,4 +118,4 @@ async def raise_version(table: str, id: UUID, version: int, name: str | None = N
         version,
     )
     if not changed:
-        raise Conflict("It has been changed meanwhile", id)
+        raise Conflict(Message("It has been changed meanwhile"), id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import GridRow, HomeRow
+from models.messages import Message
 from models.organisations import AppointmentRow, Power, Role, can_manage_grids
 from models.storage.rows import columns, execute, select
 from resolvers import audit
@@ -19,7 +20,7 @@ from subscriptions.events import STANDING, Event, Kind
 from subscriptions.work import Work
 
 MOST_BUILDINGS = 200
-ONLY_ADMINISTRATORS = "Only administrators of the residents' committee may do this"
+ONLY_ADMINISTRATORS = Message("Only administrators of the residents' committee may do this")
 
 
 async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) -> GridRow:
@@ -127,10 +128,10 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
     if not can_manage_grids(ctx.viewer, held.community_id):
         raise await audit.refuse(ctx, "assignWorker", ONLY_ADMINISTRATORS, held, power=Power.MANAGE_GRIDS)
     if held.role is not Role.GRID_WORKER:
-        raise InvalidInput(appointmentId="Only a grid worker has a grid")
+        raise InvalidInput(appointmentId=Message("Only a grid worker has a grid"))
     (wanted,) = await grids_by_id(ctx, [grid_id])
     if wanted is None or wanted.community_id != held.community_id:
-        raise InvalidInput(gridId="A grid worker has a grid of the community")
+        raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
     async with ctx.unit_of_work() as work:
         await lock(held.organisation_id)
         twice = await execute(
@@ -142,7 +143,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
             held.id,
         )
         if twice:
-            raise Conflict("The worker looks after this grid already", UUID(str(twice[0]["id"])))
+            raise Conflict(Message("The worker looks after this grid already"), UUID(str(twice[0]["id"])))
         changed = await execute(
             "UPDATE appointment SET grid_id = ?, version = version + 1"
             " WHERE id = ? AND version = ? AND revoked_at IS NULL RETURNING id",
@@ -151,7 +152,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
             version,
         )
         if not changed:
-            raise Conflict("It has been changed meanwhile", held.id)
+            raise Conflict(Message("It has been changed meanwhile"), held.id)
         work.record(Event(STANDING, Kind.STANDING_CHANGED, held.account_id))
         await audit.record(ctx, "assignWorker", held, power=Power.MANAGE_GRIDS, detail=wanted.name)
     return await appointment(held.id)
@@ -180,12 +181,12 @@ async def check_buildings(community_id: UUID, ids: Sequence[UUID]) -> list[UUID]
     """The buildings, each once. Raises InvalidInput unless all are in the community."""
     wanted = list(dict.fromkeys(ids))
     if not 1 <= len(wanted) <= MOST_BUILDINGS:
-        raise InvalidInput(buildingIds=f"From 1 to {MOST_BUILDINGS} buildings")
+        raise InvalidInput(buildingIds=Message("From 1 to {most} buildings", most=MOST_BUILDINGS))
     found = await execute(
         "SELECT id FROM building WHERE community_id = ? AND id IN (?)", community_id, wanted
     )
     if len(found) < len(wanted):
-        raise InvalidInput(buildingIds="Holds a place that is not in the community")
+        raise InvalidInput(buildingIds=Message("Holds a place that is not in the community"))
     return wanted
 
 

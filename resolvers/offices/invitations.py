@@ -13,6 +13,7 @@ import structlog
 from models import privacy
 from models.base import new_id, now
 from models.identity import AccountRow, GridRow, NeighbourRow
+from models.messages import Message
 from models.organisations import (
     AppointmentRow,
     Invitation,
@@ -50,7 +51,7 @@ from subscriptions.work import Work
 LIFETIME = timedelta(days=7)
 INVITATIONS_A_DAY = 50
 EXPIRE = "EXPIRE_INVITATION"
-DECIDED = "The invitation is no longer open"
+DECIDED = Message("The invitation is no longer open")
 ROLES = {Role.ADMIN: "管理员", Role.OFFICER: "工作人员", Role.GRID_WORKER: "网格员"}
 
 logger = structlog.get_logger("linli.invitations")
@@ -77,7 +78,7 @@ async def invite(
         if earlier is None:
             await check_rate(ctx, "inviteOfficer", INVITATIONS_A_DAY, 86_400)
             if founding and await has_admin(organisation.id):
-                raise Conflict("The organisation has an administrator meanwhile", organisation.id)
+                raise Conflict(Message("The organisation has an administrator meanwhile"), organisation.id)
             await check_new(ctx, organisation, index, role, grid_id)
             expires_at = now() + LIFETIME
             await Invitation.create(
@@ -109,7 +110,7 @@ async def check_may_appoint(ctx: Context, action: str, organisation: Organisatio
     if can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
         return True
     raise await audit.refuse(
-        ctx, action, "Only an administrator of the organisation may do this", organisation
+        ctx, action, Message("Only an administrator of the organisation may do this"), organisation
     )
 
 
@@ -123,7 +124,7 @@ async def check_new(
     )
     for row in found:
         if row["good"]:
-            raise Conflict("This phone is invited already", UUID(str(row["id"])))
+            raise Conflict(Message("This phone is invited already"), UUID(str(row["id"])))
         await close_offer(UUID(str(row["id"])), InvitationStatus.EXPIRED)
     same_grid = Where("p.grid_id = ?", (grid_id,)) if grid_id else Where("p.grid_id IS NULL")
     if await execute(
@@ -134,7 +135,7 @@ async def check_new(
         role,
         *same_grid.params,
     ):
-        raise InvalidInput(phone="Holds this office already")
+        raise InvalidInput(phone=Message("Holds this office already"))
 
 
 def open_key(ctx: Context, organisation_id: UUID, index: str, role: Role, grid_id: UUID | None) -> str:
@@ -164,7 +165,7 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     async with ctx.unit_of_work() as work:
         await lock(organisation.id)
         if row.founding and await has_admin(organisation.id):
-            raise Conflict("The organisation has an administrator meanwhile", row.id)
+            raise Conflict(Message("The organisation has an administrator meanwhile"), row.id)
         appointment_id, new = await organisations.appoint(
             organisation, account_id, row.role, row.grid_id, row.invited_by_id
         )
@@ -196,7 +197,7 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
         raise NotFound
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=not row.founding):
         raise await audit.refuse(
-            ctx, "revokeInvitation", "Only an administrator of the organisation may do this", row
+            ctx, "revokeInvitation", Message("Only an administrator of the organisation may do this"), row
         )
     async with ctx.unit_of_work():
         await decide(row, InvitationStatus.REVOKED)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.identity import BuildingRow
+from models.messages import Message
 from models.notices import NoticeCategory, Severity
 from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
 from models.storage.rows import dialect, select
@@ -100,7 +101,7 @@ async def statistics_of(
             raise await audit.refuse(
                 ctx,
                 "statistics",
-                "Only the office itself and the residents' committee see its statistics",
+                Message("Only the office itself and the residents' committee see its statistics"),
                 row,
             )
     return [OfficeStatistics(row, since, until) for row in organisations]
@@ -110,11 +111,11 @@ def check_period(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     """The period in UTC. Raises InvalidInput."""
     for field, moment in (("since", since), ("until", until)):
         if moment.tzinfo is None:
-            raise InvalidInput(**{field: "Needs a time zone"})
+            raise InvalidInput(**{field: Message("Needs a time zone")})
     if until <= since:
-        raise InvalidInput(until="Must be later than since")
+        raise InvalidInput(until=Message("Must be later than since"))
     if until - since > LONGEST_PERIOD:
-        raise InvalidInput(until="At most three years")
+        raise InvalidInput(until=Message("At most three years"))
     return since.astimezone(UTC), until.astimezone(UTC)
 
 

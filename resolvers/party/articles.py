@@ -8,6 +8,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import CommunityRow, NeighbourRow
 from models.media import MediaKind, MediaRow
+from models.messages import Message
 from models.organisations import OrganisationRow, Power
 from models.party import articles as rules
 from models.party.articles import (
@@ -44,7 +45,7 @@ LONGEST_BODY = 20_000
 # The job that tells of an affair whose comments open or close.
 TURN = "TURN_PARTY_AFFAIR"
 
-CHANGED = "The article has changed meanwhile"
+CHANGED = Message("The article has changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def checked(draft: ArticleDraft) -> tuple[ArticleDraft, str, list[tuple[str, UUI
 def moment(field: str, at: datetime | None) -> datetime | None:
     """Raises InvalidInput for a moment without a time zone."""
     if at is not None and at.tzinfo is None:
-        raise InvalidInput(**{field: "Needs a time zone"})
+        raise InvalidInput(**{field: Message("Needs a time zone")})
     return at and at.astimezone(UTC)
 
 
@@ -131,12 +132,12 @@ def check_period(begins: datetime | None, ends: datetime | None, publish_at: dat
     """Raises InvalidInput unless comments are taken, if at all, for a time that is still to come."""
     if ends is None:
         if begins is not None:
-            raise InvalidInput(commentsUntil="Say until when comments are taken")
+            raise InvalidInput(commentsUntil=Message("Say until when comments are taken"))
         return
     if ends <= max(now(), begins or now(), publish_at or now()):
-        raise InvalidInput(commentsUntil="Must be later than the start, and in the future")
+        raise InvalidInput(commentsUntil=Message("Must be later than the start, and in the future"))
     if begins is not None and publish_at is not None and begins < publish_at:
-        raise InvalidInput(commentsFrom="Must not be before it is published")
+        raise InvalidInput(commentsFrom=Message("Must not be before it is published"))
 
 
 async def editable(ctx: Context, article_id: UUID, action: str) -> ArticleRow:
@@ -161,12 +162,12 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
     state = row.state_at(now())
     out = state in (ArticleState.PUBLISHED, ArticleState.ARCHIVED)
     if state is ArticleState.WITHDRAWN:
-        raise NotAllowed("What is withdrawn stays as it was")
+        raise NotAllowed(Message("What is withdrawn stays as it was"))
     if out and draft.audience is not row.audience:
-        raise InvalidInput(audience="Withdraw it and publish it anew to change that")
+        raise InvalidInput(audience=Message("Withdraw it and publish it anew to change that"))
     moved = (draft.comments_from, draft.comments_until) != (row.comments_from, row.comments_until)
     if moved and state is ArticleState.ARCHIVED:
-        raise InvalidInput(commentsUntil="The time for comments is over")
+        raise InvalidInput(commentsUntil=Message("The time for comments is over"))
     if moved:
         check_period(draft.comments_from, draft.comments_until, row.publish_at)
     async with ctx.unit_of_work() as work:

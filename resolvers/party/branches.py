@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from models.messages import Message
 from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, Role, has_power
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import belongs_to_branch
@@ -11,8 +12,8 @@ from resolvers import audit, organisations
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 
-MEMBERS_ONLY = "Only members of the branch may do this"
-NO_POWER = "Only officers of the branch with this power may do this"
+MEMBERS_ONLY = Message("Only members of the branch may do this")
+NO_POWER = Message("Only officers of the branch with this power may do this")
 
 
 async def branch_for(ctx: Context, branch_id: UUID) -> OrganisationRow:

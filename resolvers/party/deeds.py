@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.media import MediaRow
+from models.messages import Message
 from models.party.audience import can_publish
 from models.party.pioneers import (
     DEEDS,
@@ -49,7 +50,7 @@ async def pledge(ctx: Context, *, pioneer_id: UUID, body: str, key: str) -> Pled
     body = mask(check_text("body", body, LONGEST_PLEDGE))
     row = await pioneers.visible(ctx, pioneer_id)
     if not is_member_shown(ctx.viewer, row):
-        raise NotAllowed("Pioneers make their own pledges")
+        raise NotAllowed(Message("Pioneers make their own pledges"))
     pledge_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "addPioneerPledge", [pioneer_id, body], pledge_id)
@@ -93,7 +94,7 @@ async def add_deed(
     body = mask(check_text("body", body, LONGEST_DEED))
     # Somewhere it is tomorrow already.
     if done_on.toordinal() > now().date().toordinal() + 1:
-        raise InvalidInput(doneOn="Must not be in the future")
+        raise InvalidInput(doneOn=Message("Must not be in the future"))
     row = await pioneers.editable(ctx, pioneer_id, "party.pioneer.deed")
     deed_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -138,7 +139,7 @@ async def remove_deed(ctx: Context, *, deed_id: UUID) -> PioneerRow:
 async def check_room(table: str, pioneer_id: UUID) -> None:
     (found,) = await execute(f"SELECT count(*) AS n FROM {table} WHERE pioneer_id = ?", pioneer_id)
     if int(found["n"]) >= MOST:
-        raise NotAllowed("The profile has as many as it can hold")
+        raise NotAllowed(Message("The profile has as many as it can hold"))
 
 
 def pioneer_changed(work: Work, row: PioneerRow) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from models import privacy
 from models.base import new_id, now
 from models.identity import AccountRow, NeighbourRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power
 from models.party import members as rules
@@ -42,8 +43,8 @@ from subscriptions.work import Work
 LONGEST_STATEMENT = 1000
 LONGEST_REASON = 300
 APPLICATIONS_A_DAY = 5
-CHANGED = "It has been changed meanwhile"
-DECIDED = "It has been decided or has changed meanwhile"
+CHANGED = Message("It has been changed meanwhile")
+DECIDED = Message("It has been decided or has changed meanwhile")
 
 # Applying
 
@@ -58,7 +59,7 @@ async def apply(ctx: Context, *, branch_id: UUID, statement: str, key: str) -> P
     statement = check_text("statement", statement, LONGEST_STATEMENT)
     branch = await branch_for(ctx, branch_id)
     if not await lives_in(account_id, branch.community_id):
-        raise NotAllowed("Only verified residents of this community may apply to the branch")
+        raise NotAllowed(Message("Only verified residents of this community may apply to the branch"))
     application_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "applyToPartyBranch", [branch_id, statement], application_id)
@@ -74,7 +75,7 @@ async def insert_application(
     ctx: Context, application_id: UUID, branch: OrganisationRow, statement: str
 ) -> None:
     if branch.id in ctx.viewer.memberships:
-        raise Conflict("You belong to this branch already")
+        raise Conflict(Message("You belong to this branch already"))
     made = await execute(
         "INSERT INTO party_application"
         " (id, created_at, community_id, branch_id, account_id, statement_sealed, open_key, status, version)"
@@ -90,7 +91,7 @@ async def insert_application(
     )
     if not made:
         (open_one,) = await PartyApplication.filter(open_key=uuid5(branch.id, str(ctx.account_id)))
-        raise Conflict("You have applied to this branch already", open_one.id)
+        raise Conflict(Message("You have applied to this branch already"), open_one.id)
 
 
 async def withdraw(ctx: Context, *, application_id: UUID) -> PartyApplicationRow:
@@ -110,7 +111,7 @@ async def approve(
     """Take the applicant into the branch. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
     row = await decided_by(ctx, application_id, "party.approve")
     if not await lives_in(row.account_id, row.community_id):
-        raise InvalidInput(applicationId="The applicant does not live in this community any more")
+        raise InvalidInput(applicationId=Message("The applicant does not live in this community any more"))
     async with ctx.unit_of_work() as work:
         await write_decision(row, version, PartyApplicationStatus.APPROVED)
         entered = await memberships.enrol(

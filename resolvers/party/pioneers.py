@@ -10,6 +10,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import NeighbourRow
 from models.media import MediaRow
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power
 from models.party import pioneers as rules
@@ -36,7 +37,7 @@ from subscriptions.events import Kind, Logged
 from subscriptions.work import Work
 
 THANKS_A_MINUTE = 60
-CHANGED = "The profile has changed meanwhile"
+CHANGED = Message("The profile has changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ async def insert(
         profile.portrait_id,
     )
     if not made:
-        raise Conflict("The member has a profile already")
+        raise Conflict(Message("The member has a profile already"))
     return await by_id(pioneer_id)
 
 
@@ -174,7 +175,7 @@ async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow
     """Show a profile that the member has agreed to. Raises NotFound, NotAllowed, Conflict."""
     row = await editable(ctx, pioneer_id, "party.pioneer.publish")
     if row.consented_at is None:
-        raise NotAllowed("The member has not agreed to this text")
+        raise NotAllowed(Message("The member has not agreed to this text"))
     if row.publish_at is not None:
         return row
     async with ctx.unit_of_work() as work:
@@ -207,7 +208,7 @@ async def consent(ctx: Context, *, pioneer_id: UUID, version: int, on: bool) -> 
     _ = ctx.account_id
     row = await visible(ctx, pioneer_id)
     if not rules.is_member_shown(ctx.viewer, row):
-        raise NotAllowed("Only whom the profile shows may agree to it")
+        raise NotAllowed(Message("Only whom the profile shows may agree to it"))
     if on == (row.consented_at is not None):
         return row
     async with ctx.unit_of_work() as work:
@@ -225,7 +226,7 @@ async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
     account_id = ctx.account_id
     row = await visible(ctx, pioneer_id)
     if not rules.can_thank(ctx.viewer, row):
-        raise NotAllowed("Neighbours thank a pioneer whose profile is out, and nobody themselves")
+        raise NotAllowed(Message("Neighbours thank a pioneer whose profile is out, and nobody themselves"))
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "thankPioneer", THANKS_A_MINUTE, 60)
         if on:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.base import now
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
@@ -44,9 +45,9 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
     at = articles.moment("publishAt", at)
     row = await articles.editable(ctx, article_id, "party.article.publish")
     if row.state_at(now()) not in (ArticleState.DRAFT, ArticleState.PLANNED):
-        raise Conflict("It has been published or withdrawn", current=row.id)
+        raise Conflict(Message("It has been published or withdrawn"), current=row.id)
     if at is not None and not now() < at < now() + FARTHEST:
-        raise InvalidInput(publishAt="Must be in the future, within a year")
+        raise InvalidInput(publishAt=Message("Must be in the future, within a year"))
     appears = at or now()
     check_period(row.comments_from, row.comments_until, appears)
     async with ctx.unit_of_work() as work:

@@ -8,6 +8,7 @@ from uuid import UUID
 from models import privacy
 from models.base import new_id, now
 from models.identity import HomeRow, NeighbourRow, neighbour_key
+from models.messages import Message
 from models.organisations import OrganisationRow, Power
 from models.party import visits as rules
 from models.party.visits import VISITS, HomeVisit, HomeVisitor, HomeVisitRow
@@ -29,7 +30,7 @@ LONGEST_NOTES = 2000
 LONGEST_REASON = 300
 MOST_VISITORS = 10
 LONGEST_AGO = timedelta(days=366)
-CHANGED = "It has been changed meanwhile"
+CHANGED = Message("It has been changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
     (visited_at,) = audit.check_moments(visitedAt=visit.visited_at)
     at = now()
     if visited_at is None or not at - LONGEST_AGO <= visited_at <= at:
-        raise InvalidInput(visitedAt="Must be within the past year")
+        raise InvalidInput(visitedAt=Message("Must be within the past year"))
     notes = check_text("notes", visit.notes, LONGEST_NOTES, least=0)
     if notes and not visit.consented:
-        raise InvalidInput(notes="Without consent only the fact is kept")
+        raise InvalidInput(notes=Message("Without consent only the fact is kept"))
     (home,) = await identity.homes_by_id(ctx, [visit.home_id])
     if home is None or home.community_id != branch.community_id:
-        raise InvalidInput(homeId="There is no such place in this community")
+        raise InvalidInput(homeId=Message("There is no such place in this community"))
     visitors = await visitors_meant(ctx, branch, visit.visitor_ids)
     visit_id = new_id()
     body = [branch_id, visit.home_id, visited_at, visit.visitor_ids, visit.consented, notes]
@@ -87,7 +88,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
 async def visitors_meant(ctx: Context, branch: OrganisationRow, ids: tuple[UUID, ...]) -> list[UUID]:
     """The accounts of these neighbours, who are officers or members of the branch. Raises InvalidInput."""
     if not 1 <= len(set(ids)) <= MOST_VISITORS:
-        raise InvalidInput(visitorIds="Is out of range")
+        raise InvalidInput(visitorIds=Message("Is out of range"))
     officers = await select(
         Officer,
         "SELECT account_id FROM appointment WHERE organisation_id = ? AND revoked_at IS NULL",
@@ -96,7 +97,9 @@ async def visitors_meant(ctx: Context, branch: OrganisationRow, ids: tuple[UUID,
     known = {officer.account_id for officer in officers} | set(await members_in(branch.id))
     accounts = [neighbour_key(branch.community_id, id) for id in dict.fromkeys(ids)]
     if not known.issuperset(accounts):
-        raise InvalidInput(visitorIds="Holds somebody who is neither officer nor member of the branch")
+        raise InvalidInput(
+            visitorIds=Message("Holds somebody who is neither officer nor member of the branch")
+        )
     return accounts
 
 
@@ -161,7 +164,7 @@ async def open_request(
                 row.id,
             )
             if not linked:
-                raise Conflict("There is a case of this visit already", row.request_id)
+                raise Conflict(Message("There is a case of this visit already"), row.request_id)
             await opening.open_case(ctx, work, origin, draft, located, policy, request_id)
             await audit.record(ctx, "party.openRequest", row)
     return await visible(ctx, visit_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models import requests
 from models.base import new_id, now
+from models.messages import Message
 from models.requests import RequestRow
 from models.storage.rows import execute, select
 from resolvers import limits
@@ -32,7 +33,7 @@ async def set_following(ctx: Context, *, request_id: UUID, on: bool) -> RequestR
     account_id = ctx.account_id
     row = await board.visible(ctx, request_id)
     if not requests.can_report(ctx.viewer, row.community_id):
-        raise NotAllowed("Only verified residents and officers of this community may follow a case")
+        raise NotAllowed(Message("Only verified residents and officers of this community may follow a case"))
     if row.reporter_id == account_id:
         return row
     async with ctx.unit_of_work() as work:

@@ -13,6 +13,7 @@ from uuid import UUID
 from models import requests
 from models.base import new_id, now
 from models.identity import neighbour_key
+from models.messages import Message
 from models.organisations import OrganisationRow
 from models.posts import PostState
 from models.requests import (
@@ -61,8 +62,8 @@ WITHOUT_VERSION = frozenset({RequestAction.NOTE, RequestAction.RATE})
 # What they say of the complaint that the case was made of.
 POST_STATES = {RequestAction.CONFIRM: PostState.RESOLVED, RequestAction.RETURN: PostState.OPEN}
 
-NOT_NOW = "This cannot be done with the case as it is now"
-CHANGED = "The case has changed meanwhile"
+NOT_NOW = Message("This cannot be done with the case as it is now")
+CHANGED = Message("The case has changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def checked(act: Act) -> Act:
     most = LONGEST_COMMENT if act.action is RequestAction.RATE else LONGEST_NOTE
     note = mask(check_text("note", act.note, most, least=least))
     if act.action is RequestAction.RATE and not 1 <= (act.rating or 0) <= HIGHEST_RATING:
-        raise InvalidInput(rating=f"From 1 to {HIGHEST_RATING}")
+        raise InvalidInput(rating=Message("From 1 to {most}", most=HIGHEST_RATING))
     return replace(act, note=note)
 
 
@@ -158,19 +159,19 @@ def check_visibility(act: Act, party: RequestParty) -> None:
     if act.visibility is not NoteVisibility.OFFICES:
         return
     if party is RequestParty.REPORTER or (act.action in NEEDS_NOTE and act.action is not RequestAction.NOTE):
-        raise InvalidInput(visibility="The reporter must be able to read this")
+        raise InvalidInput(visibility=Message("The reporter must be able to read this"))
 
 
 async def refusal(ctx: Context, row: RequestRow, action: RequestAction) -> NotAllowed:
     name = f"request.{action.value}"
     refuse = partial(audit.refuse, ctx, name, community_id=row.community_id, subject_id=row.id)
     if action is RequestAction.NOTE:
-        return await refuse("Only who reported the case and its offices may do this")
+        return await refuse(Message("Only who reported the case and its offices may do this"))
     if RequestParty.REPORTER in requests.MAY[action]:
-        return await refuse("Only who reported the case may do this")
+        return await refuse(Message("Only who reported the case may do this"))
     if RequestParty.OFFERED in requests.MAY[action]:
-        return await refuse("Only the office that the case is offered to may do this")
-    return await refuse("Only the office that has the case may do this")
+        return await refuse(Message("Only the office that the case is offered to may do this"))
+    return await refuse(Message("Only the office that has the case may do this"))
 
 
 async def perform(
@@ -283,7 +284,7 @@ async def return_to_office(move: Move) -> None:
     closed_at = move.before.closed_at
     reopening = timedelta(seconds=move.policy.reopen_seconds)
     if move.before.state is RequestState.CONFIRMED and closed_at and move.at > closed_at + reopening:
-        raise Conflict("The time to return it is over; report it anew", move.before.id)
+        raise Conflict(Message("The time to return it is over; report it anew"), move.before.id)
     await execute(
         "UPDATE request_tenure SET resolved_at = NULL, resolve_seconds = NULL, resolved_in_time = NULL,"
         " returns = returns + 1 WHERE id = ? RETURNING id",
@@ -315,7 +316,7 @@ async def withdraw(move: Move) -> None:
 
 async def rate(move: Move) -> None:
     if move.act.rating is None:
-        raise InvalidInput(rating=f"From 1 to {HIGHEST_RATING}")
+        raise InvalidInput(rating=Message("From 1 to {most}", most=HIGHEST_RATING))
     move.after = replace(move.after, rating=move.act.rating, rating_comment=move.act.note)
     await execute(
         "UPDATE request_tenure SET rating = ? WHERE id = ? RETURNING id",
@@ -327,7 +328,7 @@ async def rate(move: Move) -> None:
 async def hand_over(move: Move) -> None:
     office = move.act.to_office_id
     if office is None or office == move.before.office_id:
-        raise InvalidInput(officeId="Has the case already")
+        raise InvalidInput(officeId=Message("Has the case already"))
     tenure = await begin_tenure(move.before, office, move.policy, move.at)
     move.after = replace(
         move.after,
@@ -401,7 +402,7 @@ async def recall(move: Move) -> None:
 
 async def merge(move: Move) -> None:
     if move.act.into_id is None:
-        raise InvalidInput(intoId="Must not be empty")
+        raise InvalidInput(intoId=Message("Must not be empty"))
     await record_acceptance(move.after.tenure_id, move.at)
     move.after = replace(move.after, duplicate_of_id=move.act.into_id, closed_at=move.at)
     await merging.absorb(
@@ -506,7 +507,7 @@ async def check_office(ctx: Context, row: RequestRow, office_id: UUID) -> Organi
     """An office of the community that handles cases. Raises InvalidInput."""
     (office,) = await identity.organisations_by_id(ctx, [office_id])
     if office is None or office.community_id != row.community_id or office.kind not in HANDLING:
-        raise InvalidInput(officeId="Is no office of this community that handles service requests")
+        raise InvalidInput(officeId=Message("Is no office of this community that handles service requests"))
     return office
 
 
@@ -517,5 +518,5 @@ async def with_assignee(ctx: Context, row: RequestRow, party: RequestParty, act:
     officers = await steps.handlers(row.office_id)
     account_id = neighbour_key(row.community_id, act.assignee) if act.assignee else ctx.account_id
     if account_id not in officers:
-        raise InvalidInput(assigneeId="Is no officer of the office that has the case")
+        raise InvalidInput(assigneeId=Message("Is no officer of the office that has the case"))
     return replace(act, assignee=account_id)

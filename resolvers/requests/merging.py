@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.base import new_id
+from models.messages import Message
 from models.requests import MERGED_INTO, RequestAction, RequestParty, RequestRow
 from models.storage.rows import execute
 from resolvers.context import Context
@@ -13,17 +14,17 @@ from resolvers.requests import board, following, steps
 from resolvers.requests.steps import StepFacts
 from subscriptions.work import Work
 
-CANNOT = "Cannot take in another case as it is now"
+CANNOT = Message("Cannot take in another case as it is now")
 
 
 async def check_target(ctx: Context, row: RequestRow, target_id: UUID) -> RequestRow:
     """The case to merge into. Raises InvalidInput."""
     (target,) = await board.visible_by_ids(ctx, [target_id])
     if target is None or target.community_id != row.community_id or target.id == row.id:
-        raise InvalidInput(intoId="Is no other case of this community")
+        raise InvalidInput(intoId=Message("Is no other case of this community"))
     if target.scope_id != target.community_id and target.reporter_id != row.reporter_id:
         # Its reporter would follow what is nobody else's business.
-        raise InvalidInput(intoId="Is not on the board")
+        raise InvalidInput(intoId=Message("Is not on the board"))
     return target
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models import requests
 from models.base import new_id, now
+from models.messages import Message
 from models.organisations import OrganisationKind, OrganisationRow, Power, office_with
 from models.posts import PostKind, PostRow, is_author
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
@@ -25,7 +26,7 @@ LONGEST_TITLE = 80
 LONGEST_BODY = 2000
 LONGEST_AREA = 80
 REPORTS_AN_HOUR = 10
-NO_OFFICE = "No office of this community handles this yet"
+NO_OFFICE = Message("No office of this community handles this yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ async def submit(ctx: Context, *, community_id: UUID, draft: RequestDraft, key: 
     account_id = ctx.account_id
     await identity.community_visible(ctx, community_id)
     if not requests.can_report(ctx.viewer, community_id):
-        raise NotAllowed("Only verified residents and officers of this community may report a case")
+        raise NotAllowed(Message("Only verified residents and officers of this community may report a case"))
     draft = checked(draft, least=1)
     home = draft.place.home_id
     if home is not None and home not in ctx.viewer.homes:
-        raise InvalidInput(homeId="Is no home of yours")
+        raise InvalidInput(homeId=Message("Is no home of yours"))
     place = await registered_place(ctx, community_id, draft.place)
     policy = await policies.current(community_id, draft.category)
     office = await office_for(community_id, policy.office_kind)
@@ -104,17 +105,17 @@ async def open_from_post(
         raise await audit.refuse(
             ctx,
             "request.openFromPost",
-            "Only its author or an office that handles cases may make a case of a post",
+            Message("Only its author or an office that handles cases may make a case of a post"),
             post,
         )
     draft = checked(RequestDraft(category, title, post.body[:LONGEST_BODY], place), least=0)
     if place.home_id is not None and not (own and place.home_id in ctx.viewer.homes):
-        raise InvalidInput(homeId="Is no home of yours")
+        raise InvalidInput(homeId=Message("Is no home of yours"))
     if place == Place(area=place.area):
         place = Place(estate_id=post.estate_id, area=place.area)
     found = await registered_place(ctx, post.community_id, place)
     if post.kind is not PostKind.COMPLAINT:
-        raise InvalidInput(postId="Is no complaint")
+        raise InvalidInput(postId=Message("Is no complaint"))
     policy = await policies.current(post.community_id, category)
     office = (
         await office_of(office_id)
@@ -144,7 +145,7 @@ def checked(draft: RequestDraft, *, least: int) -> RequestDraft:
     place = draft.place
     given = [id for id in (place.home_id, place.building_id, place.estate_id) if id]
     if len(given) > 1:
-        raise InvalidInput(place="Give one of a home, a building and an estate")
+        raise InvalidInput(place=Message("Give one of a home, a building and an estate"))
     area = mask(check_text("area", place.area, LONGEST_AREA, least=0))
     return RequestDraft(
         category=draft.category,
@@ -199,7 +200,7 @@ async def registered_place(ctx: Context, community_id: UUID, place: Place) -> Re
     else:
         return None
     if found is None:
-        raise InvalidInput(**{field: "There is no such place in this community"})
+        raise InvalidInput(**{field: Message("There is no such place in this community")})
     return found
 
 
@@ -276,7 +277,7 @@ async def open_case(
     )
     if not made:
         (existing,) = await execute("SELECT id FROM service_request WHERE post_id = ?", row.post_id)
-        raise Conflict("There is a case of this post already", UUID(str(existing["id"])))
+        raise Conflict(Message("There is a case of this post already"), UUID(str(existing["id"])))
     told = StepFacts(
         action=RequestAction.SUBMIT,
         party=origin.party,

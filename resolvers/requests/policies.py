@@ -8,6 +8,7 @@ from uuid import UUID
 from models import requests
 from models.base import new_id, now
 from models.identity import CommunityRow, may_look_into
+from models.messages import Message
 from models.organisations import OrganisationKind, Power, has_power_in
 from models.requests import HANDLING, PolicyRow, RequestRow
 from models.storage.rows import columns, execute, select
@@ -97,7 +98,7 @@ async def current(community_id: UUID, code: str) -> PolicyRow:
     for row in (await newest([community_id]))[community_id]:
         if row.code == code and not row.retired:
             return row
-    raise InvalidInput(category="There is no such category here")
+    raise InvalidInput(category=Message("There is no such category here"))
 
 
 async def by_id(policy_id: UUID) -> PolicyRow:
@@ -149,7 +150,7 @@ async def set_policy(
         raise await audit.refuse(
             ctx,
             "setRequestPolicy",
-            "Only an administrator of the residents' committee may do this",
+            Message("Only an administrator of the residents' committee may do this"),
             community_id=community_id,
         )
     kept = Setting(**(asdict(setting) | {"name": check_text("name", setting.name, 40)}))
@@ -168,7 +169,9 @@ async def set_policy(
         )
         # Two at once make the same version, of which the database takes one.
         if version != (before[0].version if before else 0) or not await insert(row):
-            raise Conflict("The policy has been changed meanwhile", before[0].id if before else community_id)
+            raise Conflict(
+                Message("The policy has been changed meanwhile"), before[0].id if before else community_id
+            )
         await audit.record(
             ctx,
             "setRequestPolicy",
@@ -192,16 +195,16 @@ def policy_detail(row: PolicyRow) -> str:
 def check_setting(code: str, setting: Setting) -> None:
     """Raises InvalidInput for a policy that cannot be kept."""
     if not CODE.fullmatch(code):
-        raise InvalidInput(code="2 to 24 capital letters, digits and underscores")
+        raise InvalidInput(code=Message("2 to 24 capital letters, digits and underscores"))
     if setting.office_kind not in HANDLING:
-        raise InvalidInput(officeKind="Handles no service requests")
+        raise InvalidInput(officeKind=Message("Handles no service requests"))
     for name, field in SECONDS.items():
         least = requests.MINUTE if name != "reopen_seconds" else 0
         if not least <= getattr(setting, name) <= LONGEST:
-            raise InvalidInput(**{field: "From a minute to a year"})
+            raise InvalidInput(**{field: Message("From a minute to a year")})
     if setting.accept_seconds > setting.resolve_seconds:
-        raise InvalidInput(resolveSeconds="Not less than the time to accept")
+        raise InvalidInput(resolveSeconds=Message("Not less than the time to accept"))
     if setting.remind_seconds >= setting.accept_seconds:
-        raise InvalidInput(remindSeconds="Less than the time to accept")
+        raise InvalidInput(remindSeconds=Message("Less than the time to accept"))
     if setting.confirm_remind_seconds >= setting.confirm_seconds:
-        raise InvalidInput(confirmRemindSeconds="Less than the time to confirm")
+        raise InvalidInput(confirmRemindSeconds=Message("Less than the time to confirm"))

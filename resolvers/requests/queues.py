@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models import requests
 from models.base import now
+from models.messages import Message
 from models.organisations import OrganisationRow
 from models.requests import BY_DUE, QUEUE, RequestBucket, RequestRow, RequestState
 from models.storage.paging import Page, PageArgs
@@ -127,6 +128,6 @@ async def followed_queue(ctx: Context, organisation_id: UUID) -> OrganisationRow
         raise NotFound
     if not requests.can_see_queue(ctx.viewer, office.id):
         raise await audit.refuse(
-            ctx, "requestQueue", "Only who handles its cases sees an office's queue", office
+            ctx, "requestQueue", Message("Only who handles its cases sees an office's queue"), office
         )
     return office

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.identity import BuildingRow
+from models.messages import Message
 from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
 from models.storage.rows import Where, select
 from resolvers import identity
@@ -82,7 +83,7 @@ async def statistics_of(
 ) -> list[Statistics | None]:
     """The statistics of each office, None for who may not see them. Raises InvalidInput."""
     if period.until <= period.since:
-        raise InvalidInput(until="Must be later than since")
+        raise InvalidInput(until=Message("Must be later than since"))
     seen = [row for row in organisations if may_see(ctx, row)]
     found = {row.organisation_id: row for row in await figures(seen, period)}
     return [

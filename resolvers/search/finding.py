@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models import search
 from models.identity import CommunityRow
+from models.messages import Message
 from models.posts import being
 from models.search import FoundRow, SearchKind
 from models.storage.paging import Page, PageArgs
@@ -42,7 +43,7 @@ async def found_in(
     """
     wanted = search.bigrams(check_text("words", words, LONGEST_WORDS))
     if not wanted:
-        raise InvalidInput(words=f"At least {SHORTEST_WORD} characters")
+        raise InvalidInput(words=Message("At least {least} characters", least=SHORTEST_WORD))
     where = search.visible_to(ctx.viewer) & search.holding(wanted)
     if kinds is not None:
         where &= being("t.kind", kinds)

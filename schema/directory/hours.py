@@ -9,6 +9,7 @@ from typing import Protocol
 import strawberry
 
 from models.directory.hours import MINUTES, Exceptional, Hours, Interval
+from models.messages import Message
 from resolvers.errors import InvalidInput
 from schema.directory.terms import Weekday
 
@@ -63,7 +64,7 @@ def hours_of(weekly: Sequence[WeeklyOpeningInput], exceptions: Sequence[OpeningE
         week[time.day.value] += (interval_of(time),)
     dates = {item.date: Exceptional(tuple(map(interval_of, item.times)), item.note) for item in exceptions}
     if len(dates) < len(exceptions):
-        raise InvalidInput(exceptions="Names a date twice")
+        raise InvalidInput(exceptions=Message("Names a date twice"))
     return Hours(dict(week), dates)
 
 
@@ -79,7 +80,7 @@ def interval_of(time: Times) -> Interval:
 
 def minutes(name: str, clock: str) -> int:
     if not CLOCK.fullmatch(clock):
-        raise InvalidInput(**{name: "Is not a time as in 08:30"})
+        raise InvalidInput(**{name: Message("Is not a time as in 08:30")})
     return 60 * int(clock[:2]) + int(clock[3:])
 
 

@@ -14,6 +14,7 @@ from models.identity import (
     Relation,
     ResidencyRow,
 )
+from models.messages import Message
 from models.organisations import OrganisationRow
 from resolvers.errors import InvalidInput as InvalidInputError
 from resolvers.identity import applications, register, unmasking
@@ -23,7 +24,6 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.identity.neighbours import Neighbour
-from schema.messages import said
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
@@ -120,7 +120,7 @@ class HouseholdImport(Node):
             HouseholdImportProblem(
                 line=problem["line"],
                 column=problem["column"],
-                message=said(problem["message"], info.context.language),
+                message=Message(problem["message"], **problem["values"]).in_language(info.context.language),
             )
             for problem in root.problems
         ]
@@ -362,7 +362,7 @@ class ResidenciesMutation:
         """
         found = type_and_key(input.subject_id)
         if found is None or found[0] not in ("ResidencyApplication", "Residency"):
-            raise InvalidInputError(subjectId="Is not the id of an application or a residency")
+            raise InvalidInputError(subjectId=Message("Is not the id of an application or a residency"))
         of_application = found[0] == "ResidencyApplication"
         shown = await unmasking.unmask(
             info.context,

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.base import now
 from models.media import MediaKind, MediaRow
+from models.messages import Message, in_language
 from models.storage.settled import settled
 from resolvers.context import Context, Services
 from resolvers.errors import DomainError, InvalidInput, RateLimited
@@ -25,9 +26,9 @@ from resolvers.media import uploads
 from resolvers.media.links import Variant, link
 from resolvers.media.uploads import DOCUMENT_BYTES, DOCUMENT_TYPE, PICTURE_BYTES, PICTURE_TYPES
 from schema.media.files import reference_of, type_name
-from schema.messages import language_of, said, worded
 from schema.node import global_id, key_of
 from schema.serving.endpoint import PREFLIGHTED, BadRequest, TooLarge, body_of
+from schema.serving.languages import language_of
 from subscriptions.headers import headers_of
 
 UPLOAD_SECONDS: Final = 60.0
@@ -64,13 +65,14 @@ class MediaEndpoint:
         self.under_way = 0
 
     async def upload(self, request: Request) -> Response:
+        language = language_of(headers_of(request.scope).get("accept-language"))
         try:
             return await self._taken(request)
         except BadRequest as error:
-            message = said(str(error), language_of(headers_of(request.scope).get("accept-language")))
-            return refusal(error.status, {"code": error.code, "message": message}, **error.headers)
+            told = {"code": error.code, "message": error.message.in_language(language)}
+            return refusal(error.status, told, **error.headers)
         except DomainError as error:
-            return domain_refusal(worded(error, request))
+            return domain_refusal(error, language)
         except ClientDisconnect:
             # Nobody is there to read it.
             return Response(status_code=400)
@@ -81,7 +83,7 @@ class MediaEndpoint:
     async def _taken(self, request: Request) -> Response:
         if not any(headers_of(request.scope).get(name) for name in PREFLIGHTED):
             raise BadRequest(
-                "Send uploads with the header 'apollo-require-preflight'",
+                Message("Send uploads with the header 'apollo-require-preflight'"),
                 status=403,
                 code="PREFLIGHT_REQUIRED",
             )
@@ -91,7 +93,7 @@ class MediaEndpoint:
         )
         if most is None:
             raise BadRequest(
-                "The body must be a picture (JPEG, PNG, WebP) or a PDF document",
+                Message("The body must be a picture (JPEG, PNG, WebP) or a PDF document"),
                 status=415,
                 code="UNSUPPORTED_MEDIA_TYPE",
             )
@@ -100,7 +102,7 @@ class MediaEndpoint:
         await uploads.may_upload(context, community_id=community_id)
         if self.under_way >= AT_ONCE:
             raise BadRequest(
-                "Too many uploads at once; try again",
+                Message("Too many uploads at once; try again"),
                 status=503,
                 code="BUSY",
                 headers={"retry-after": "5"},
@@ -178,18 +180,20 @@ async def _file(request: Request, most: int) -> bytes:
     try:
         return await body_of(request, most, UPLOAD_SECONDS)
     except TooLarge:
-        raise BadRequest(f"The file is larger than {most} bytes", status=413, code="BODY_TOO_LARGE") from None
+        raise BadRequest(
+            Message("The file is larger than {most} bytes", most=most), status=413, code="BODY_TOO_LARGE"
+        ) from None
     except TimeoutError:
-        raise BadRequest("The body took too long to arrive", status=408, code="TIMEOUT") from None
+        raise BadRequest(Message("The body took too long to arrive"), status=408, code="TIMEOUT") from None
 
 
-def domain_refusal(error: DomainError) -> Response:
-    told: dict[str, Any] = {"code": error.code, "message": str(error), **error.extensions()}
+def domain_refusal(error: DomainError, language: str) -> Response:
+    told = in_language({"code": error.code, "message": error.message, **error.extensions()}, language)
     headers = {}
     if isinstance(error, RateLimited):
         headers["retry-after"] = str(error.retry_after)
     elif isinstance(error, InvalidInput):
-        told["message"] = next(iter(error.fields.values()), told["message"])
+        told["message"] = next(iter(told["fields"].values()), told["message"])
     elif error.code == "UNAUTHENTICATED":
         headers["www-authenticate"] = "Bearer"
     return refusal(STATUS.get(error.code, 400), told, **headers)

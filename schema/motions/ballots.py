@@ -6,6 +6,7 @@ from uuid import UUID
 
 import strawberry
 
+from models.messages import Message
 from models.motions import ElectorRow, EntryRow
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.motions import reading
@@ -119,5 +120,5 @@ def chosen(given: Sequence[ItemChoiceInput]) -> dict[UUID, Choice]:
     """Raises InvalidInput for an item that is answered twice."""
     found = {key_of("choices", item.item_id, "MotionItem"): item.choice for item in given}
     if len(found) < len(given):
-        raise Invalid(choices="Choose once for every item of the motion; to abstain is a choice")
+        raise Invalid(choices=Message("Choose once for every item of the motion; to abstain is a choice"))
     return found

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from models.messages import Message
 from models.notices import NoticeRow
 from models.organisations import OrganisationKind, Role
 from resolvers.errors import InvalidInput as Invalid
@@ -41,12 +42,12 @@ PLACES = {
 def wanted_audience(given: AudienceInput) -> Wanted:
     """Raises InvalidInput unless exactly one of place and role is given."""
     if (given.place_id is None) == (given.role is None):
-        raise Invalid(audience="Give exactly one of placeId and role")
+        raise Invalid(audience=Message("Give exactly one of placeId and role"))
     if given.role is not None:
         return RoleHolders(given.role.organisation_kind, given.role.role)
     found = type_and_key(given.place_id or "")
     if found is None or found[0] not in PLACES:
-        raise Invalid(audience="Holds an id of no community, estate, building or grid")
+        raise Invalid(audience=Message("Holds an id of no community, estate, building or grid"))
     return Place(PLACES[found[0]], found[1])
 
 

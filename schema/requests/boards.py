@@ -8,6 +8,7 @@ import strawberry
 from models import requests as rules
 from models.base import now
 from models.identity import CommunityRow
+from models.messages import Message
 from models.organisations import OrganisationRow
 from models.storage.paging import PageArgs
 from resolvers.errors import InvalidInput as BadInput
@@ -40,7 +41,7 @@ class RequestFilter:
     def wanted(self) -> RequestCriteria:
         """Raises InvalidInput."""
         if self.categories is not None and len(self.categories) > MOST_CATEGORIES:
-            raise BadInput(categories=f"At most {MOST_CATEGORIES}")
+            raise BadInput(categories=Message("At most {most}", most=MOST_CATEGORIES))
         return RequestCriteria(
             states=None if self.states is None else frozenset(self.states),
             categories=None if self.categories is None else frozenset(self.categories),
@@ -161,7 +162,7 @@ class OrganisationRequests:
     ) -> RequestStatistics | None:
         for name, moment in (("since", since), ("until", until)):
             if moment is not None and moment.tzinfo is None:
-                raise BadInput(**{name: "Needs a time zone"})
+                raise BadInput(**{name: Message("Needs a time zone")})
         building_id = key_of("building", building, "Building") if building else None
         # All that ask in one operation mean the same now.
         until = until or info.context.memo.setdefault("request statistics until", now())

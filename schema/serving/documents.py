@@ -17,6 +17,8 @@ from typing import Any, Final
 import orjson
 from graphql import GraphQLError
 
+from models.messages import BadValue, Message
+
 # Texts remembered for clients that send them once; more than this and the oldest go.
 LEARNED_CHARS: Final = 1 << 20
 
@@ -33,6 +35,10 @@ class UnknownDocument(Exception):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.error = GraphQLError(message, extensions={"code": code})
+
+
+class BadName(BadValue):
+    """What should name a document is of another form."""
 
 
 class Documents:
@@ -54,13 +60,13 @@ class Documents:
         """
         if name is None:
             if query is None:
-                raise UnknownDocument("The request names no document.", NOT_FOUND)
+                raise UnknownDocument(Message("The request names no document."), NOT_FOUND)
             if self.trusted_only and sha256(query) not in self.trusted:
-                raise UnknownDocument("This document is not one of the app's.", NOT_TRUSTED)
+                raise UnknownDocument(Message("This document is not one of the app's."), NOT_TRUSTED)
             return query
         known = self.trusted.get(name)
         if known is None and self.trusted_only:
-            raise UnknownDocument("This document is not one of the app's.", NOT_TRUSTED)
+            raise UnknownDocument(Message("This document is not one of the app's."), NOT_TRUSTED)
         if query is None:
             known = known or self._learned.get(name)
             if known is None:
@@ -68,7 +74,7 @@ class Documents:
                 raise UnknownDocument("PersistedQueryNotFound", NOT_FOUND)
             return known
         if sha256(query) != name:
-            raise UnknownDocument("The document's SHA-256 is another.", MISMATCH)
+            raise UnknownDocument(Message("The document's SHA-256 is another."), MISMATCH)
         if known is None:
             self._learn(name, query)
         return query
@@ -92,13 +98,13 @@ def named(body: Mapping[str, Any]) -> str | None:
     """The SHA-256 by which a request names its document, if it names one.
 
     As ``extensions.persistedQuery`` (Apollo, urql) or ``documentId`` (GraphQL over HTTP, persisted
-    documents). Raises ValueError for a name of another form.
+    documents). Raises BadName for a name of another form.
     """
     extensions = body.get("extensions")
     persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
     if persisted is not None:
         if not isinstance(persisted, dict) or persisted.get("version") != 1:
-            raise ValueError("Persisted queries are of version 1.")
+            raise BadName(Message("Persisted queries are of version 1."))
         name = persisted.get("sha256Hash")
     else:
         name = body.get("documentId")
@@ -106,7 +112,7 @@ def named(body: Mapping[str, Any]) -> str | None:
             return None
         name = name.removeprefix("sha256:") if isinstance(name, str) else name
     if not isinstance(name, str) or not _SHA256.fullmatch(name):
-        raise ValueError("A document is named by its SHA-256, 64 hexadecimal digits.")
+        raise BadName(Message("A document is named by its SHA-256, 64 hexadecimal digits."))
     return name
 
 

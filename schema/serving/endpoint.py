@@ -24,8 +24,10 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from models.messages import Message
 from schema.execution import Resumed
-from schema.serving.documents import Documents, UnknownDocument, named
+from schema.serving.documents import BadName, Documents, UnknownDocument, named
+from schema.serving.languages import language_of
 from schema.serving.observability import REQUEST_ID, new_request_id
 from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
@@ -60,13 +62,14 @@ class BadRequest(Exception):
 
     def __init__(
         self,
-        message: str,
+        message: Message,
         *,
         status: int = 400,
         code: str = "BAD_REQUEST",
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.status = status
         self.code = code
         self.headers = headers or {}
@@ -93,22 +96,24 @@ class Parameters:
     def of(cls, body: object) -> Parameters:
         """The parameters in a decoded body. Raises BadRequest."""
         if isinstance(body, list):
-            raise BadRequest("Send one operation a request; batches are not supported.", code="NO_BATCHES")
+            raise BadRequest(
+                Message("Send one operation a request; batches are not supported."), code="NO_BATCHES"
+            )
         if not isinstance(body, dict):
-            raise BadRequest("The body must be a JSON object.")
+            raise BadRequest(Message("The body must be a JSON object."))
         try:
             document = named(body)
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
+        except BadName as error:
+            raise BadRequest(error.message) from None
         query = body.get("query")
         if not isinstance(query, str) and (query is not None or document is None):
-            raise BadRequest("The parameter 'query' must be a string.")
+            raise BadRequest(Message("The parameter 'query' must be a string."))
         operation_name = body.get("operationName")
         if operation_name is not None and not isinstance(operation_name, str):
-            raise BadRequest("The parameter 'operationName' must be a string.")
+            raise BadRequest(Message("The parameter 'operationName' must be a string."))
         for name in ("variables", "extensions"):
             if body.get(name) is not None and not isinstance(body[name], dict):
-                raise BadRequest(f"The parameter '{name}' must be an object.")
+                raise BadRequest(Message("The parameter '{name}' must be an object.", name=name))
         return cls(query, document, operation_name, body.get("variables"), body.get("extensions"))
 
 
@@ -147,43 +152,45 @@ class GraphQLEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """The response to a request. Never raises but for disconnection and cancellation."""
-        media_type = accepted(headers_of(request.scope))
+        headers = headers_of(request.scope)
+        media_type, language = accepted(headers), language_of(headers.get("accept-language"))
         if media_type is None:
-            said = f"Responses are {GRAPHQL_RESPONSE} or {JSON}."
-            return _malformed(BadRequest(said, status=406, code="NOT_ACCEPTABLE"), JSON)
+            message = Message("Responses are {this} or {that}.", this=GRAPHQL_RESPONSE, that=JSON)
+            return _malformed(BadRequest(message, status=406, code="NOT_ACCEPTABLE"), JSON, language)
         try:
-            return await self._answer(request, media_type)
+            return await self._answer(request, media_type, language)
         except BadRequest as error:
-            return _malformed(error, media_type)
+            return _malformed(error, media_type, language)
         except Rejected as rejected:
-            return _response(rejected.result, media_type, _status(rejected.status, media_type))
+            return _response(rejected.result, media_type, language, _status(rejected.status, media_type))
         except UnknownDocument as unknown:
-            return _response(Refusal([unknown.error]), media_type, _status(400, media_type))
+            return _response(Refusal([unknown.error]), media_type, language, _status(400, media_type))
         except ClientDisconnect:
             raise
         except Exception as error:
-            return _response(Refusal([self.operations.masked(error)]), media_type, 500)
+            return _response(Refusal([self.operations.masked(error)]), media_type, language, 500)
 
-    async def _answer(self, request: Request, media_type: str) -> Response:
+    async def _answer(self, request: Request, media_type: str, language: str) -> Response:
         if request.method == "POST":
             parameters = await posted(request)
         elif request.method == "GET":
             parameters = queried(request)
         else:
-            raise _not_allowed("Use POST, or GET for queries.", "GET, POST")
+            raise _not_allowed(Message("Use POST, or GET for queries."), "GET, POST")
         try:
             context = await self.context_for(request)
         except self.operations.expected as error:
-            shown = self.operations.domain_error(error, request)
+            shown = self.operations.domain_error(error)
             extensions = {**((shown and shown.extensions) or {}), "code": "UNAUTHENTICATED"}
             message = shown.message if shown else "Unauthenticated"
             refusal = Refusal([GraphQLError(message, extensions=extensions)])
-            return _response(refusal, media_type, 401, {"www-authenticate": "Bearer"})
+            return _response(refusal, media_type, language, 401, {"www-authenticate": "Bearer"})
         text = self.documents.text(parameters.query, parameters.document)
         operation = self.operations.prepare(text, parameters.operation_name)
         _check_kind(operation, request.method)
         result = await self.operations.execute(operation, parameters.variables, context)
-        return _response(result, media_type, _status(400, media_type) if isinstance(result, Refusal) else 200)
+        status = _status(400, media_type) if isinstance(result, Refusal) else 200
+        return _response(result, media_type, language, status)
 
 
 async def posted(request: Request) -> Parameters:
@@ -192,11 +199,11 @@ async def posted(request: Request) -> Parameters:
     try:
         body = await body_of(request, BODY_BYTES, BODY_SECONDS)
     except TooLarge:
-        said = f"The body is larger than {BODY_BYTES} bytes."
-        raise BadRequest(said, status=413, code="BODY_TOO_LARGE") from None
+        message = Message("The body is larger than {most} bytes.", most=BODY_BYTES)
+        raise BadRequest(message, status=413, code="BODY_TOO_LARGE") from None
     except TimeoutError:
-        raise BadRequest("The body took too long to arrive.", status=408, code="TIMEOUT") from None
-    return Parameters.of(_json(body, "The body"))
+        raise BadRequest(Message("The body took too long to arrive."), status=408, code="TIMEOUT") from None
+    return Parameters.of(_json(body, Message("The body must be well-formed JSON in UTF-8.")))
 
 
 async def body_of(request: Request, most: int, seconds: float) -> bytes:
@@ -236,14 +243,17 @@ def queried(request: Request) -> Parameters:
     headers = headers_of(request.scope)
     if not any(headers.get(name) for name in PREFLIGHTED) and _may_be_forged(headers):
         raise BadRequest(
-            "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST.",
+            Message(
+                "Send GET requests from a browser with the header 'apollo-require-preflight', or use POST."
+            ),
             status=403,
             code="PREFLIGHT_REQUIRED",
         )
     body: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):
         if name in body:
-            body[name] = _json(body[name].encode(errors="replace"), f"The parameter '{name}'")
+            message = Message("The parameter '{name}' must be well-formed JSON in UTF-8.", name=name)
+            body[name] = _json(body[name].encode(errors="replace"), message)
     return Parameters.of(body)
 
 
@@ -287,10 +297,12 @@ def _quality(parameters: list[str]) -> float:
 def _check_content(headers: Mapping[str, str]) -> None:
     if not _is_json(headers.get("content-type", "")):
         raise BadRequest(
-            "The body must be application/json in UTF-8.", status=415, code="UNSUPPORTED_MEDIA_TYPE"
+            Message("The body must be application/json in UTF-8."), status=415, code="UNSUPPORTED_MEDIA_TYPE"
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise BadRequest("The body must not be compressed.", status=415, code="UNSUPPORTED_MEDIA_TYPE")
+        raise BadRequest(
+            Message("The body must not be compressed."), status=415, code="UNSUPPORTED_MEDIA_TYPE"
+        )
 
 
 @lru_cache(maxsize=100)
@@ -317,28 +329,28 @@ def _may_be_forged(headers: Mapping[str, str]) -> bool:
 def _check_kind(operation: Operation, method: str) -> None:
     if operation.kind == "subscription":
         raise BadRequest(
-            "Subscriptions are served over WebSocket (graphql-transport-ws), not over this path.",
+            Message("Subscriptions are served over WebSocket (graphql-transport-ws), not over this path."),
             code="SUBSCRIPTION_NEEDS_WEBSOCKET",
         )
     if operation.kind == "mutation" and method == "GET":
-        raise _not_allowed("Mutations need POST.", "POST")
+        raise _not_allowed(Message("Mutations need POST."), "POST")
 
 
-def _json(text: bytes, what: str) -> object:
+def _json(text: bytes, message: Message) -> object:
     try:
         value: object = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise BadRequest(f"{what} must be well-formed JSON in UTF-8.") from None
+        raise BadRequest(message) from None
     return value
 
 
-def _not_allowed(message: str, allow: str) -> BadRequest:
+def _not_allowed(message: Message, allow: str) -> BadRequest:
     return BadRequest(message, status=405, code="METHOD_NOT_ALLOWED", headers={"allow": allow})
 
 
-def _malformed(error: BadRequest, media_type: str) -> Response:
-    refusal = Refusal([GraphQLError(str(error), extensions={"code": error.code})])
-    return _response(refusal, media_type, error.status, error.headers)
+def _malformed(error: BadRequest, media_type: str, language: str) -> Response:
+    refusal = Refusal([GraphQLError(error.message, extensions={"code": error.code})])
+    return _response(refusal, media_type, language, error.status, error.headers)
 
 
 def _status(refused: int, media_type: str) -> int:
@@ -347,8 +359,12 @@ def _status(refused: int, media_type: str) -> int:
 
 
 def _response(
-    result: ExecutionResult, media_type: str, status: int, headers: Mapping[str, str] | None = None
+    result: ExecutionResult,
+    media_type: str,
+    language: str,
+    status: int,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    response = Response(encode_bytes(result), status, headers)
+    response = Response(encode_bytes(result, language), status, headers)
     response.raw_headers += _FIELDS[media_type]
     return response

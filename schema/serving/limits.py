@@ -36,6 +36,8 @@ from graphql import (
 )
 from graphql.language import DirectiveNode
 
+from models.messages import Message
+
 TOO_COMPLEX: Final = "TOO_COMPLEX"
 
 # Nested fragments reach numbers of hundreds of digits, which JSON cannot carry.
@@ -82,20 +84,20 @@ class Limits:
 
 
 def exceeded(
-    limit: str, said: str, maximum: int, actual: int | None = None, node: Node | None = None
+    limit: str, message: Message, maximum: int, actual: int | None = None, node: Node | None = None
 ) -> GraphQLError:
     """The error that names the limit, what it allows and, where it is known, what was asked for."""
     extensions: dict[str, Any] = {"code": TOO_COMPLEX, "limit": limit, "maximum": maximum}
     if actual is not None:
         extensions["actual"] = min(actual, _CEILING)
-    return GraphQLError(said, node, extensions=extensions)
+    return GraphQLError(message, node, extensions=extensions)
 
 
 def check_text(text: str, limits: Limits) -> GraphQLError | None:
     """Refuse a text that is too long or whose brackets nest too deep, without parsing it."""
     if len(text) > limits.text_bytes or len(text.encode(errors="replace")) > limits.text_bytes:
-        said = f"The query text is longer than the {limits.text_bytes} bytes allowed."
-        return exceeded("text_bytes", said, limits.text_bytes)
+        message = Message("The query text is longer than the {most} bytes allowed.", most=limits.text_bytes)
+        return exceeded("text_bytes", message, limits.text_bytes)
     nesting = 0
     for match in _BRACKET.finditer(text):
         if match.group(1):
@@ -103,7 +105,7 @@ def check_text(text: str, limits: Limits) -> GraphQLError | None:
             if nesting > limits.nesting:
                 return exceeded(
                     "nesting",
-                    f"The query text nests brackets more than {limits.nesting} deep.",
+                    Message("The query text nests brackets more than {most} deep.", most=limits.nesting),
                     limits.nesting,
                 )
         elif match.group(2):
@@ -254,26 +256,32 @@ class Survey:
     def _exceeded(self, operation: OperationDefinitionNode) -> list[GraphQLError]:
         limits, extent = self._limits, self.extent
         checks = (
-            ("nesting", extent.nesting, limits.nesting, "selection sets inside each other"),
-            ("depth", extent.depth, limits.depth, "levels of fields"),
+            ("nesting", extent.nesting, limits.nesting, Message("selection sets inside each other")),
+            ("depth", extent.depth, limits.depth, Message("levels of fields")),
             (
                 "introspection_depth",
                 extent.introspection_depth,
                 limits.introspection_depth,
-                "levels of introspection",
+                Message("levels of introspection"),
             ),
-            ("aliases", self.aliases, limits.aliases, "aliases"),
+            ("aliases", self.aliases, limits.aliases, Message("aliases")),
             (
                 "introspection_aliases",
                 self.introspection_aliases,
                 limits.introspection_aliases,
-                "aliases in introspection",
+                Message("aliases in introspection"),
             ),
-            ("directives", self.directives, limits.directives, "directives"),
-            ("root_fields", extent.width, limits.root_fields, "root fields"),
+            ("directives", self.directives, limits.directives, Message("directives")),
+            ("root_fields", extent.width, limits.root_fields, Message("root fields")),
         )
         errors = [
-            exceeded(name, f"The operation has more than {maximum} {what}.", maximum, actual, operation)
+            exceeded(
+                name,
+                Message("The operation has more than {most} {parts}.", most=maximum, parts=what),
+                maximum,
+                actual,
+                operation,
+            )
             for name, actual, maximum, what in checks
             if actual > maximum
         ]
@@ -378,8 +386,12 @@ def check_cost(
     actual = cost.of(variables)
     if actual <= limits.cost:
         return None
-    said = f"The operation costs {actual}; at most {limits.cost} is allowed. Ask for smaller pages."
-    return exceeded("cost", said, limits.cost, actual, node)
+    message = Message(
+        "The operation costs {cost}; at most {most} is allowed. Ask for smaller pages.",
+        cost=actual,
+        most=limits.cost,
+    )
+    return exceeded("cost", message, limits.cost, actual, node)
 
 
 def _size(value: ValueNode) -> int:

@@ -24,7 +24,7 @@ import inspect
 import re
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -68,6 +68,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
+from models.messages import ENGLISH, Message, in_language
 from schema import execution
 from schema.serving import observability
 from schema.serving.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
@@ -149,8 +150,7 @@ class Operations:
     """All operations on one schema.
 
     `expected` are the exceptions whose message and `code` clients may see; every other exception is masked
-    and logged. `worded` puts an expected error into the language of a context (or of a connection that has
-    none yet). `running` holds the mutations under way, which no disconnect and no `complete` can cancel.
+    and logged. `running` holds the mutations under way, which no disconnect and no `complete` can cancel.
     Unless `compiled`, graphql-core executes everything; with `in_turn`, what a level of a plan
     awaits is awaited one after the other.
     """
@@ -162,14 +162,12 @@ class Operations:
         *,
         introspection: bool,
         expected: tuple[type[Exception], ...] = (),
-        worded: Callable[[Any, Any], Exception] = lambda error, _where: error,
         compiled: bool = True,
         in_turn: bool = False,
     ) -> None:
         self.schema = schema
         self.limits = limits or Limits()
         self.expected = expected
-        self._worded = worded
         self.running: set[asyncio.Task[ExecutionResult]] = set()
         self._rules = [*specified_rules]
         if not introspection:
@@ -221,9 +219,11 @@ class Operations:
         # These refusals are cheap, and what they refuse may be too large to remember.
         for text in (query, operation_name or ""):
             if not _is_unicode(text):
-                return _error("The query text has characters that are no Unicode text.", PARSE_FAILED)
+                return _error(
+                    Message("The query text has characters that are no Unicode text."), PARSE_FAILED
+                )
         if len(operation_name or "") > self.limits.text_bytes:
-            return _error("The operation's name is too long.", UNRESOLVED)
+            return _error(Message("The operation's name is too long."), UNRESOLVED)
         return check_text(query, self.limits)
 
     def _prepare(self, query: str, operation_name: str | None) -> Operation:
@@ -319,7 +319,7 @@ class Operations:
         except Exception as error:
             result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
         if isinstance(result, ExecutionResult) and not isinstance(result, Refusal):
-            result = Refusal(self._presentable(result.errors or [], context))
+            result = Refusal(self._presentable(result.errors or []))
         self._report(operation, "subscription", result, time.perf_counter() - started)
         return result
 
@@ -345,7 +345,7 @@ class Operations:
         except Exception as error:
             result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
         if result.errors and not isinstance(result, Refusal):
-            result.errors = self._presentable(result.errors, context)
+            result.errors = self._presentable(result.errors)
         kind = "event" if operation.kind == "subscription" else operation.kind
         self._report(operation, kind, result, time.perf_counter() - started)
         return result
@@ -467,23 +467,23 @@ class Operations:
 
     # Errors
 
-    def _presentable(self, errors: Iterable[GraphQLError], context: Any) -> list[GraphQLError]:
+    def _presentable(self, errors: Iterable[GraphQLError]) -> list[GraphQLError]:
         """What clients may see of these errors of execution; unexpected ones are logged, each cause once."""
         shown: list[GraphQLError] = []
         ids: dict[int, str] = {}
         for error in errors:
             origin = _origin(error)
             if isinstance(origin, self.expected):
-                shown.append(self._domain(error, self._worded(origin, context)))
+                shown.append(self._domain(error, origin))
             elif isinstance(origin, GraphQLError) and _is_meant_for_clients(origin):
                 shown.append(_coded(error, BAD_USER_INPUT))
             else:
                 shown.append(self.masked(origin, error, ids))
         return shown
 
-    def domain_error(self, error: Exception, where: Any) -> GraphQLError | None:
+    def domain_error(self, error: Exception) -> GraphQLError | None:
         """The GraphQL error for a domain error raised outside of execution; None for any other exception."""
-        return self._domain(None, self._worded(error, where)) if isinstance(error, self.expected) else None
+        return self._domain(None, error) if isinstance(error, self.expected) else None
 
     def _domain(self, located: GraphQLError | None, error: Exception) -> GraphQLError:
         more = getattr(error, "extensions", None)
@@ -491,7 +491,7 @@ class Operations:
             **(more() if callable(more) else {}),
             "code": str(getattr(error, "code", BAD_USER_INPUT)),
         }
-        return _located(located, str(error) or extensions["code"], extensions)
+        return _located(located, getattr(error, "message", str(error)) or extensions["code"], extensions)
 
     def masked(
         self, error: Exception, located: GraphQLError | None = None, ids: dict[int, str] | None = None
@@ -505,7 +505,7 @@ class Operations:
                 part for part in (located.path if located else None) or () if isinstance(part, str)
             )
             log.error("internal_error", id=id_, path=path, exc_info=error)
-        return _located(located, "Internal error", {"code": INTERNAL, "id": id_})
+        return _located(located, Message("Internal error"), {"code": INTERNAL, "id": id_})
 
     def _report(
         self,
@@ -540,18 +540,18 @@ class Operations:
 # Encoding
 
 
-def encode(result: ExecutionResult) -> str:
+def encode(result: ExecutionResult, language: str = ENGLISH) -> str:
     """The JSON text of a result. A refused request has no `data` entry. Never raises."""
-    return encode_bytes(result).decode()
+    return encode_bytes(result, language).decode()
 
 
-def encode_bytes(result: ExecutionResult) -> bytes:
+def encode_bytes(result: ExecutionResult, language: str) -> bytes:
     """The same, in UTF-8."""
     body: dict[str, Any] = {}
     if not isinstance(result, Refusal):
         body["data"] = result.data
     if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
+        body["errors"] = formatted(result.errors, language)
     if result.extensions:
         body["extensions"] = result.extensions
     try:
@@ -560,14 +560,22 @@ def encode_bytes(result: ExecutionResult) -> bytes:
         # A lone surrogate, or a scalar that is serialized to something JSON does not have.
         id_ = observability.REQUEST_ID.get() or observability.new_request_id()
         log.exception("internal_error", id=id_, path="")
-        masked = {"message": "Internal error", "extensions": {"code": INTERNAL, "id": id_}}
+        masked = {
+            "message": Message("Internal error").in_language(language),
+            "extensions": {"code": INTERNAL, "id": id_},
+        }
         return orjson.dumps({"errors": [masked]} | ({} if isinstance(result, Refusal) else {"data": None}))
+
+
+def formatted(errors: Iterable[GraphQLError], language: str) -> list[dict[str, Any]]:
+    """The errors as clients get them, with the messages that are ours in `language`."""
+    return [in_language(error.formatted, language) for error in errors]
 
 
 # Errors
 
 
-def _error(message: str, code: str) -> GraphQLError:
+def _error(message: Message, code: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code})
 
 
@@ -641,8 +649,8 @@ def _text_of(variables: Mapping[str, Any] | None) -> bytes | None:
 
 
 def _no_text() -> GraphQLError:
-    said = "The variables have characters that are no Unicode text, or are nested too deep."
-    return _error(said, BAD_USER_INPUT)
+    message = Message("The variables have characters that are no Unicode text, or are nested too deep.")
+    return _error(message, BAD_USER_INPUT)
 
 
 def _is_unicode(text: str) -> bool:
@@ -670,15 +678,12 @@ def _definition(document: DocumentNode, name: str | None) -> OperationDefinition
             definition for definition in definitions if definition.name and definition.name.value == name
         ]
     if not definitions:
-        said = (
-            "The document has no operation."
-            if name is None
-            else "The document has no operation of that name."
-        )
-        raise Rejected([_error(said, UNRESOLVED)])
+        none = Message("The document has no operation.")
+        none_of_that_name = Message("The document has no operation of that name.")
+        raise Rejected([_error(none if name is None else none_of_that_name, UNRESOLVED)])
     if len(definitions) > 1 and name is None:
         raise Rejected(
-            [_error("Must provide operation name if query contains multiple operations.", UNRESOLVED)]
+            [_error(Message("The document has several operations; name one of them."), UNRESOLVED)]
         )
     return definitions[0]
 

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from models.messages import ENGLISH, Message
 from models.visibility import Viewer
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
@@ -24,13 +25,21 @@ from schema.execution import SharedRun
 from schema.serving.documents import Documents, UnknownDocument
 from schema.serving.endpoint import BadRequest, Parameters
 from schema.serving.observability import REQUEST_ID, new_request_id
-from schema.serving.operations import INTERNAL, Operation, Operations, Refusal, Rejected, encode_bytes
+from schema.serving.operations import (
+    INTERNAL,
+    Operation,
+    Operations,
+    Refusal,
+    Rejected,
+    encode_bytes,
+    formatted,
+)
 from subscriptions.connection import CHECK_SECONDS, CLOSED, Close, Connection, Outbox
 from subscriptions.events import Logged
 from subscriptions.headers import headers_of
 from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
 from subscriptions.recent import Recent
-from subscriptions.streams import Message, Request
+from subscriptions.streams import Request, StreamItem
 
 SUBPROTOCOL = "graphql-transport-ws"
 # Operations that one connection may have under way.
@@ -200,6 +209,10 @@ class Handler:
         self.talk: asyncio.Task[None] | None = None
         self.waiting: list[str | None] = []
 
+    @property
+    def language(self) -> str:
+        return self.admission.language if self.admission else ENGLISH
+
     # What the connection asks of its owner
 
     def subscriptions(self) -> Iterable[Subscriber]:
@@ -210,9 +223,9 @@ class Handler:
             if followed is subscriber:
                 self._stop(id)
                 error = self.endpoint.operations.domain_error(
-                    NotAllowed("You may no longer follow this"), self.admission
+                    NotAllowed(Message("You may no longer follow this"))
                 )
-                self._send(id, "error", [error.formatted if error else {}])
+                self._refuse(id, [error] if error else [])
 
     # The conversation
 
@@ -390,20 +403,17 @@ class Handler:
             self._bad(str(error))
             return None
         if len(self.tasks) + len(self.followed) >= OPERATIONS:
-            error_ = {
-                "message": f"At most {OPERATIONS} operations at once",
-                "extensions": {"code": "RATE_LIMITED"},
-            }
-            self._send(id, "error", [error_])
+            many = Message("At most {most} operations at once", most=OPERATIONS)
+            self._refuse(id, [GraphQLError(many, extensions={"code": "RATE_LIMITED"})])
             return None
         try:
             text = self.endpoint.documents.text(parameters.query, parameters.document)
             operation = self.endpoint.operations.prepare(text, parameters.operation_name)
         except Rejected as rejected:
-            self._send(id, "error", [error.formatted for error in rejected.errors])
+            self._refuse(id, rejected.errors)
             return None
         except UnknownDocument as unknown:
-            self._send(id, "error", [unknown.error.formatted])
+            self._refuse(id, [unknown.error])
             return None
         if operation.kind != "mutation":
             self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
@@ -461,15 +471,15 @@ class Handler:
         context = self.endpoint.context_for(admission, connection.viewer)
         request = await operations.subscribe(operation, parameters.variables, context)
         if not isinstance(request, Request):
-            self._send(id, "error", [error.formatted for error in request.errors or []])
+            self._refuse(id, request.errors or [])
             return
 
         key = shared_key(operation, parameters.variables, admission.language)
 
-        def place_of(message: Message) -> Hashable:
+        def place_of(message: StreamItem) -> Hashable:
             return key, request.stream.topic, key_of(message)
 
-        async def shared(message: Message) -> SharedRun | None:
+        async def shared(message: StreamItem) -> SharedRun | None:
             """What all accounts that follow with this operation are told of an event."""
             if not isinstance(message, Logged):
                 return None
@@ -479,12 +489,12 @@ class Handler:
                 lambda: operations.share(operation, parameters.variables, everyone, message),
             )
 
-        async def render(message: Message, viewer: Viewer) -> bytes:
+        async def render(message: StreamItem, viewer: Viewer) -> bytes:
             holder = viewer if operation.uses_viewer else None
             shared_run = await shared(message) if holder else None
             context = self.endpoint.context_for(admission, holder)
             result = await operations.execute(operation, parameters.variables, context, message, shared_run)
-            payload = encode_bytes(result) + b"}"
+            payload = encode_bytes(result, admission.language) + b"}"
             if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors or ()):
                 # The database may be away for a moment, and the event would be lost on the client.
                 self.endpoint.shared_runs.drop(place_of(message))
@@ -511,9 +521,9 @@ class Handler:
             return
         del self.tasks[id]
         if isinstance(result, Refusal):
-            self._send(id, "error", [error.formatted for error in result.errors or ()])
+            self._refuse(id, result.errors or [])
         else:
-            self.connection.reply(opening(id) + encode_bytes(result) + b"}")
+            self.connection.reply(opening(id) + encode_bytes(result, self.language) + b"}")
             self._send(id, "complete")
 
     def _stop(self, id: str) -> None:
@@ -524,6 +534,9 @@ class Handler:
         subscriber = self.followed.pop(id, None)
         if subscriber is not None:
             self.endpoint.hub.leave(subscriber)
+
+    def _refuse(self, id: str, errors: Iterable[GraphQLError]) -> None:
+        self._send(id, "error", formatted(errors, self.language))
 
     def _send(self, id: str, type: str, payload: Any = None) -> None:
         message = {"id": id, "type": type} | ({} if payload is None else {"payload": payload})

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from models.messages import Message
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind
 from resolvers.checks import check_text
 from resolvers.errors import InvalidInput
@@ -85,7 +86,7 @@ class LessonDraft:
 def checked(draft: LessonDraft) -> LessonDraft:
     """The draft as it is kept. Raises InvalidInput."""
     if len(draft.items) > MOST_ITEMS:
-        raise InvalidInput(items=f"At most {MOST_ITEMS}")
+        raise InvalidInput(items=Message("At most {most}", most=MOST_ITEMS))
     return replace(
         draft,
         title=check_text("title", draft.title, LONGEST_TITLE),
@@ -122,7 +123,7 @@ def checked_item(item: ItemDraft) -> ItemDraft:
 
 def check_range(field: str, number: int, most: int) -> int:
     if not 1 <= number <= most:
-        raise InvalidInput(**{field: "Is out of range"})
+        raise InvalidInput(**{field: Message("Is out of range")})
     return number
 
 
@@ -134,12 +135,12 @@ def check_link(url: str) -> str:
         # Reading the port checks it.
         odd = parts.port is not None or parts.username is not None or parts.password is not None
     except ValueError as error:
-        raise InvalidInput(url="Is not a link") from error
+        raise InvalidInput(url=Message("Is not a link")) from error
     host = parts.hostname or ""
     strange = any(character.isspace() or character == "\\" for character in url)
     local = "." not in host or host.rpartition(".")[2].isdigit() or not host.isascii()
     if parts.scheme != "https" or odd or strange or local:
-        raise InvalidInput(url="Must be an https link to a public host")
+        raise InvalidInput(url=Message("Must be an https link to a public host"))
     return url
 
 
@@ -148,27 +149,27 @@ def check_video(url: str) -> str:
     url = check_link(url)
     host = urlsplit(url).hostname or ""
     if not any(host == allowed or host.endswith(f".{allowed}") for allowed in VIDEO_HOSTS):
-        raise InvalidInput(url="Videos of this host are not allowed")
+        raise InvalidInput(url=Message("Videos of this host are not allowed"))
     return url
 
 
 def checked_questions(questions: tuple[Question, ...]) -> tuple[Question, ...]:
     if not 1 <= len(questions) <= MOST_QUESTIONS:
-        raise InvalidInput(questions="Is out of range")
+        raise InvalidInput(questions=Message("Is out of range"))
     return tuple(checked_question(question) for question in questions)
 
 
 def checked_question(question: Question) -> Question:
     """Raises InvalidInput for options that are too few, twice the same, or without a right answer."""
     if not 2 <= len(question.options) <= MOST_OPTIONS:
-        raise InvalidInput(options="Is out of range")
+        raise InvalidInput(options=Message("Is out of range"))
     options = tuple(
         Option(check_text("options", option.text, LONGEST_OPTION), option.correct)
         for option in question.options
     )
     if len({option.text for option in options}) < len(options):
-        raise InvalidInput(options="Holds an option twice")
+        raise InvalidInput(options=Message("Holds an option twice"))
     right = sum(option.correct for option in options)
     if not right or (right > 1 and not question.multiple):
-        raise InvalidInput(options="A question has one right option, or several where it says so")
+        raise InvalidInput(options=Message("A question has one right option, or several where it says so"))
     return Question(check_text("questions", question.text, LONGEST_QUESTION), question.multiple, options)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power
 from models.party.lessons import (
@@ -24,7 +25,7 @@ from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
 
-CHANGED = "It has been changed meanwhile"
+CHANGED = Message("It has been changed meanwhile")
 
 
 async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str) -> PartyLessonRow:
@@ -35,7 +36,7 @@ async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str)
     branch = await branch_with_power(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.createLesson")
     draft = checked(draft)
     if any(item.id for item in draft.items):
-        raise InvalidInput(items="Holds an item that is not of this lesson")
+        raise InvalidInput(items=Message("Holds an item that is not of this lesson"))
     lesson_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "createPartyLesson", [branch_id, *draft.said], lesson_id)
@@ -143,7 +144,7 @@ async def editable(ctx: Context, lesson_id: UUID, action: str) -> PartyLessonRow
 
 def check_publishable(items: tuple[ItemDraft, ...] | list[PartyLessonItemRow]) -> None:
     if not any(item.required for item in items):
-        raise InvalidInput(items="A lesson has at least one required item")
+        raise InvalidInput(items=Message("A lesson has at least one required item"))
 
 
 async def change(row: PartyLessonRow, version: int, **values: object) -> None:
@@ -175,7 +176,7 @@ async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> Non
     before = {item.id: item for item in items}
     named = [draft.id for draft in drafts if draft.id]
     if len(set(named)) < len(named) or not before.keys() >= set(named):
-        raise InvalidInput(items="Holds an item that is not of this lesson")
+        raise InvalidInput(items=Message("Holds an item that is not of this lesson"))
     gone = before.keys() - set(named)
     if gone:
         await execute("UPDATE party_lesson_item SET removed_at = ? WHERE id IN (?) RETURNING id", now(), gone)
@@ -204,7 +205,7 @@ async def add_item(row: PartyLessonRow, draft: ItemDraft, position: int) -> None
 
 async def rewrite_item(item: PartyLessonItemRow, draft: ItemDraft, position: int) -> None:
     if draft.kind is not item.kind:
-        raise InvalidInput(items="An item keeps its kind")
+        raise InvalidInput(items=Message("An item keeps its kind"))
     await execute(
         "UPDATE party_lesson_item SET position = ?, title = ?, body = ?, url = ?, required = ?,"
         " pass_percent = ?, attempts = ?, questions = ?,"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.party import lessons as rules
 from models.party.lessons import (
     PartyLessonItemKind,
@@ -28,7 +29,7 @@ async def finish(ctx: Context, *, item_id: UUID) -> PartyLessonItemRow:
     """
     item, lesson = await learnable(ctx, item_id)
     if item.kind is PartyLessonItemKind.QUIZ:
-        raise InvalidInput(itemId="A quiz is finished by passing it")
+        raise InvalidInput(itemId=Message("A quiz is finished by passing it"))
     async with ctx.unit_of_work() as work:
         await keeping.lock(lesson.id)
         await record_finished(work, ctx, item, lesson)
@@ -45,7 +46,7 @@ async def submit(
     """
     item, lesson = await learnable(ctx, item_id)
     if item.kind is not PartyLessonItemKind.QUIZ:
-        raise InvalidInput(itemId="Is no quiz")
+        raise InvalidInput(itemId=Message("Is no quiz"))
     if revision != item.revision:
         raise Conflict(keeping.CHANGED, item.id)
     graded = grade(item, answers)
@@ -72,20 +73,20 @@ async def learnable(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, Pa
         raise NotFound
     lesson = await reading.visible(ctx, item.lesson_id)
     if not rules.can_learn(ctx.viewer, lesson):
-        raise NotAllowed("Only published lessons are learnt, by who belongs to the community")
+        raise NotAllowed(Message("Only published lessons are learnt, by who belongs to the community"))
     return item, lesson
 
 
 def grade(item: PartyLessonItemRow, answers: list[list[int]]) -> list[dict[str, Any]]:
     """What was chosen for each question, and whether that is right. Raises InvalidInput."""
     if len(answers) != len(item.questions):
-        raise InvalidInput(answers="Must answer each question")
+        raise InvalidInput(answers=Message("Must answer each question"))
     graded = []
     for question, answer in zip(item.questions, answers, strict=True):
         chosen = sorted(set(answer))
         known = all(1 <= number <= len(question["options"]) for number in chosen)
         if not known or (len(chosen) > 1 and not question["multiple"]):
-            raise InvalidInput(answers="Holds an option that cannot be chosen")
+            raise InvalidInput(answers=Message("Holds an option that cannot be chosen"))
         graded.append({"chosen": chosen, "right": chosen == right_options(question)})
     return graded
 
@@ -96,9 +97,9 @@ async def record_attempt(
     """Keep an attempt, behind the lesson's lock; whether it passes. Raises NotAllowed, Conflict."""
     (before,) = await reading.attempts_by_viewer(ctx, [item])
     if any(row.passed for row in before):
-        raise Conflict("You have passed this quiz already", item.id)
+        raise Conflict(Message("You have passed this quiz already"), item.id)
     if len(before) >= item.attempts:
-        raise NotAllowed("No attempt is left")
+        raise NotAllowed(Message("No attempt is left"))
     score, total = sum(bool(answer["right"]) for answer in graded), len(graded)
     passed = score * 100 >= item.pass_percent * total
     made = await execute(

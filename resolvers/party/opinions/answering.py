@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.base import now
 from models.identity import neighbour_key
+from models.messages import Message
 from models.organisations import Power
 from models.party import opinions as rules
 from models.party.opinions import (
@@ -38,10 +39,10 @@ async def assign(
     (due,) = audit.check_moments(dueAt=due_at)
     at = now()
     if due is None or not at < due <= at + LONGEST_TIME:
-        raise InvalidInput(dueAt="Must be within the coming year")
+        raise InvalidInput(dueAt=Message("Must be within the coming year"))
     owner = neighbour_key(row.community_id, assignee_id)
     if owner not in await officers_with(row.branch_id, Power.ANSWER_OPINIONS):
-        raise InvalidInput(assigneeId="Is no officer of the branch who answers opinions")
+        raise InvalidInput(assigneeId=Message("Is no officer of the branch who answers opinions"))
     async with ctx.unit_of_work() as work:
         await clock.unschedule_reminders(row.id)
         before = await steps.locked_at(
@@ -63,10 +64,10 @@ async def answer(
     """
     row = await dealt_with(ctx, opinion_id, Power.ANSWER_OPINIONS, "party.answerOpinion")
     if not rules.can_answer(ctx.viewer, row):
-        raise NotAllowed("Only its owner and who assigns opinions may answer this one")
+        raise NotAllowed(Message("Only its owner and who assigns opinions may answer this one"))
     text = mask(check_text("answer", text, LONGEST_ANSWER))
     if REACH.index(published) > REACH.index(row.reach):
-        raise InvalidInput(published="The member does not want it to go so far")
+        raise InvalidInput(published=Message("The member does not want it to go so far"))
     at = now()
     async with ctx.unit_of_work() as work:
         await clock.unschedule_reminders(row.id)

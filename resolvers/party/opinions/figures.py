@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from models.messages import Message
 from models.organisations import OrganisationRow
 from models.party import opinions as rules
 from models.party.opinions import PartyOpinionTopic
@@ -39,9 +40,9 @@ async def figures_of(
     """
     audit.check_moments(since=since, until=until)
     if until <= since:
-        raise InvalidInput(until="Must be later than since")
+        raise InvalidInput(until=Message("Must be later than since"))
     if until - since > LONGEST_PERIOD:
-        raise InvalidInput(until="At most three years")
+        raise InvalidInput(until=Message("At most three years"))
     seen = {branch.id for branch in branches if rules.can_assign(ctx.viewer, branch.id)}
     month = (
         "to_char(t.created_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM')"

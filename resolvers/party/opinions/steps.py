@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.base import new_id
+from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import Power
 from models.party import opinions as rules
@@ -24,7 +25,7 @@ from resolvers.party.branches import officers_with
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
 
-CHANGED = "It has been changed meanwhile"
+CHANGED = Message("It has been changed meanwhile")
 
 
 async def locked(opinion_id: UUID) -> PartyOpinionRow:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from models.base import new_id, now
+from models.messages import Message
 from models.organisations import OrganisationRow
 from models.party.opinions import (
     PartyOpinion,
@@ -52,7 +53,7 @@ async def submit(ctx: Context, *, branch_id: UUID, draft: OpinionDraft, key: str
     _ = ctx.account_id
     branch = await own_branch(ctx, branch_id)
     if draft.named and draft.reach is not PartyOpinionReach.MEMBERS:
-        raise InvalidInput(named="Only members learn whose an opinion is")
+        raise InvalidInput(named=Message("Only members learn whose an opinion is"))
     draft = replace(
         draft,
         title=mask(check_text("title", draft.title, LONGEST_TITLE)),
