@@ -230,7 +230,7 @@ async def refusals_kept(ctx: Context, action: str, motion: MotionRow) -> AsyncIt
     try:
         yield
     except Partial as refused:
-        raise await audit.refuse(ctx, action, str(refused), motion) from None
+        raise await audit.refuse(ctx, action, refused.message, motion) from None
 
 
 async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID) -> None:
