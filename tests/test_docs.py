@@ -1,6 +1,7 @@
 """The documentation's tables and examples, held to the code in both directions."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,3 +170,30 @@ def test_lines_are_short(page: Path) -> None:
     """But for tables, whose rows cannot be broken."""
     long = [line for line in page.read_text().splitlines() if len(line) > 120 and not line.startswith("|")]
     assert long == []
+
+
+PACKAGES = "bench|demo|models|resolvers|schema|subscriptions|tests|tools"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_that_is_named_is_there(page: Path) -> None:
+    """Files by their path, with or without what is in them: `models/x.py`, `models.x.NAME`."""
+    for named in re.findall(r"`([^`\n]+)`", page.read_text()):
+        if re.fullmatch(rf"(?:{PACKAGES})/[\w/.-]*", named):
+            assert (ROOT / named).exists(), f"{page.name}: {named}"
+        elif re.fullmatch(rf"(?:{PACKAGES})(?:\.\w+)+(?<!\.graphql)", named):
+            assert resolved(named), f"{page.name}: {named}"
+
+
+def resolved(named: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    parts = named.split(".")
+    for most in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:most]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[most:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
