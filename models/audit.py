@@ -17,6 +17,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.base import Table, new_id, now
+from models.identity import neighbour_key
 from models.organisations import OrganisationKind, Power, has_power
 from models.storage.bulk import insert_all
 from models.storage.rows import EVERYTHING, NOTHING, Where, dialect, execute, select
@@ -239,18 +240,20 @@ def visible_to(viewer: Viewer) -> Where:
 
 @dataclass(frozen=True, slots=True)
 class AuditCriteria:
-    """Which entries: of one actor, of one action, refused or done, in [since, until)."""
+    """Which entries: of one actor, a neighbour, of one action, refused or done, in [since, until)."""
 
-    account_id: UUID | None = None
+    actor_id: UUID | None = None
     action: str | None = None
     refused: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
 
-    def where(self) -> Where:
+    def where(self, communities: Iterable[UUID]) -> Where:
         where = EVERYTHING
+        if self.actor_id is not None:
+            accounts = [neighbour_key(community_id, self.actor_id) for community_id in set(communities)]
+            where &= Where("t.account_id IN (?)", (accounts,))
         for text, value in (
-            ("t.account_id = ?", self.account_id),
             ("t.action = ?", self.action),
             ("t.refused = ?", self.refused),
             ("t.created_at >= ?", self.since),

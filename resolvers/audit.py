@@ -169,37 +169,41 @@ async def log_of_communities(
     ctx: Context, communities: Sequence[CommunityRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
     """The log of each community, the newest first. Raises NotFound; NotAllowed, and keeps the attempt."""
-    await check_may_read(ctx, communities)
+    for community in communities:
+        await check_may_read(ctx, community)
     ids = [community.id for community in communities]
     return await pages(
-        AuditRow, "audit_entry", ids, by="chain", args=args, where=wanted.where(), order=BY_NUMBER
+        AuditRow, "audit_entry", ids, by="chain", args=args, where=wanted.where(ids), order=BY_NUMBER
     )
 
 
-async def check_may_read(ctx: Context, communities: Sequence[CommunityRow]) -> None:
-    """Raises NotFound for who does not belong there, and who writes nothing into its log either."""
-    for community in communities:
-        if not ctx.viewer.belongs_to(community.id):
-            raise NotFound
-        if not can_see_audit(ctx.viewer, community.id):
-            raise await refused_reading(ctx, community.id, None)
+async def check_may_read(ctx: Context, community: CommunityRow) -> None:
+    """Raises NotFound for who does not belong there, and who writes nothing into its log either.
+
+    Raises NotAllowed, and keeps the attempt, for who belongs there and may not read it.
+    """
+    if not ctx.viewer.belongs_to(community.id):
+        raise NotFound
+    if not can_see_audit(ctx.viewer, community.id):
+        raise await refused_reading(ctx, community.id, None)
 
 
-async def check_may_read_of(ctx: Context, organisations: Sequence[OrganisationRow]) -> None:
-    """Raises NotAllowed, and keeps the attempt, for who may not read what these organisations did."""
-    for organisation in organisations:
-        if not can_see_audit_of(ctx.viewer, organisation.community_id, organisation.id):
-            raise await refused_reading(ctx, organisation.community_id, organisation.id)
+async def check_may_read_of(ctx: Context, organisation: OrganisationRow) -> None:
+    """Raises NotAllowed, and keeps the attempt, for who may not read what this organisation did."""
+    if not can_see_audit_of(ctx.viewer, organisation.community_id, organisation.id):
+        raise await refused_reading(ctx, organisation.community_id, organisation.id)
 
 
 async def log_of_organisations(
     ctx: Context, organisations: Sequence[OrganisationRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
     """What each organisation did, the newest first. Raises NotAllowed, and keeps the attempt."""
-    await check_may_read_of(ctx, organisations)
+    for organisation in organisations:
+        await check_may_read_of(ctx, organisation)
     ids = [organisation.id for organisation in organisations]
+    where = wanted.where(organisation.community_id for organisation in organisations)
     return await pages(
-        AuditRow, "audit_entry", ids, by="organisation_id", args=args, where=wanted.where(), order=BY_NUMBER
+        AuditRow, "audit_entry", ids, by="organisation_id", args=args, where=where, order=BY_NUMBER
     )
 
 

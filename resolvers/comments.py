@@ -452,7 +452,7 @@ def subject_key(row: SubjectRow) -> UUID:
 
 
 async def comments_of(
-    _ctx: Context, subjects: Sequence[SubjectRow], args: PageArgs, order: Order
+    _ctx: Context, subjects: Sequence[SubjectRow], order: Order, args: PageArgs
 ) -> list[Page[CommentRow]]:
     """A page of all comments of each subject."""
     keys = [subject_key(row) for row in subjects]
@@ -460,7 +460,7 @@ async def comments_of(
 
 
 async def threads_of(
-    _ctx: Context, subjects: Sequence[SubjectRow], args: PageArgs, order: Order
+    _ctx: Context, subjects: Sequence[SubjectRow], order: Order, args: PageArgs
 ) -> list[Page[CommentRow]]:
     """A page of the first comments of each subject's threads."""
     keys = [subject_key(row) for row in subjects]
@@ -468,7 +468,7 @@ async def threads_of(
 
 
 async def replies_of(
-    _ctx: Context, rows: Sequence[CommentRow], args: PageArgs, order: Order
+    _ctx: Context, rows: Sequence[CommentRow], order: Order, args: PageArgs
 ) -> list[Page[CommentRow]]:
     """A page of the answers in the thread that each comment begins; none for a comment that begins none."""
     keys = [row.id for row in rows]

@@ -129,7 +129,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Notification
 
 
 async def inboxes_of(
-    ctx: Context, accounts: Sequence[AccountRow], args: PageArgs, unread_only: bool
+    ctx: Context, accounts: Sequence[AccountRow], unread_only: bool, args: PageArgs
 ) -> list[Page[NotificationRow]]:
     """Each account's inbox, newest first; empty but for the viewer's own."""
     where = visible_to(ctx.viewer)

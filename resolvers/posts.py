@@ -8,7 +8,7 @@ from uuid import UUID
 from models import posts
 from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
-from models.identity import CommunityRow, EstateRow
+from models.identity import CommunityRow, EstateRow, neighbour_key
 from models.messages import Message
 from models.organisations import Power
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
@@ -48,7 +48,7 @@ OWN_ESTATE = OwnEstate()
 
 @dataclass(frozen=True, slots=True)
 class FeedCriteria:
-    """Which posts of a community or a group, in which order; None is any."""
+    """Which posts of a community or a group, in which order; None is any. The author is a neighbour."""
 
     kinds: frozenset[PostKind] | None = None
     states: frozenset[PostState] | None = None
@@ -405,7 +405,7 @@ async def feeds_of(
     if wanted.estate_id is not None:
         where &= Where("t.estate_id = ?", (wanted.estate_id,))
     if wanted.author_id is not None:
-        where &= Where("t.author_id = ?", (wanted.author_id,))
+        where &= Where("t.author_id IN (?)", (accounts_of(wanted.author_id, walls),))
     return await pages(
         PostRow,
         "post",
@@ -415,6 +415,12 @@ async def feeds_of(
         where=where,
         order=wanted.order,
     )
+
+
+def accounts_of(author_id: UUID, walls: Sequence[CommunityRow | GroupRow]) -> list[UUID]:
+    """The accounts that a neighbour's id means where these walls are: one in each community."""
+    communities = {wall.community_id if isinstance(wall, GroupRow) else wall.id for wall in walls}
+    return [neighbour_key(community_id, author_id) for community_id in communities]
 
 
 async def pinned_of(ctx: Context, walls: Sequence[CommunityRow | GroupRow]) -> list[list[PostRow]]:

@@ -8,14 +8,13 @@ from uuid import UUID
 import strawberry
 
 from models.audit import AuditCriteria, AuditRow
-from models.identity import CommunityRow, neighbour_key
-from models.organisations import OrganisationRow, Role
+from models.organisations import Role
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.offices import exports
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import loaded
 from schema.identity import Neighbour
 from schema.node import FETCHERS, Node, fetched_by, key_of
 
@@ -99,118 +98,59 @@ class AuditHead:
     hash: str = strawberry.field(description="The last entry's hash.")
 
 
-def wanted(
-    community_id: UUID,
-    actor_id: str | None,
-    action: str | None,
-    refused: bool | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> AuditCriteria:
-    neighbour = key_of("actorId", actor_id, "Neighbour") if actor_id else None
-    account_id = neighbour_key(community_id, neighbour) if neighbour else None
+def entries_wanted(
+    actor_id: ActorArg = None,
+    action: ActionArg = None,
+    refused: RefusedArg = None,
+    since: SinceArg = None,
+    until: UntilArg = None,
+) -> tuple[AuditCriteria]:
+    actor = key_of("actorId", actor_id, "Neighbour") if actor_id else None
     since, until = audit.check_moments(since=since, until=until)
-    return AuditCriteria(account_id, action, refused, since, until)
+    return (AuditCriteria(actor, action, refused, since, until),)
 
 
 @strawberry.type
 class CommunityAudit:
     """What the audit log adds to a community."""
 
-    @strawberry.field(
+    audit_head: AuditHead | None = loaded(
+        audit.heads_of,
+        viewer=True,
         description="Where the community's audit log stands, for whoever may look into the community.",
-        metadata={"batch": audit.heads_of, **VIEWER},
     )
-    @staticmethod
-    async def audit_head(root: strawberry.Parent[CommunityRow], info: Info) -> AuditHead | None:
-        return await load(info, audit.heads_of, root)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    audit_log: Connection[AuditEntry] | None = connection(
+        audit.log_of_communities,
+        arguments=entries_wanted,
+        check=audit.check_may_read,
+        viewer=True,
         description=f"What all offices did, for administrators of the residents' committee, {LOG}",
-        metadata={"batch": audit.log_of_communities, **VIEWER},
     )
-    @staticmethod
-    async def audit_log(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        actor_id: ActorArg = None,
-        action: ActionArg = None,
-        refused: RefusedArg = None,
-        since: SinceArg = None,
-        until: UntilArg = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[AuditEntry] | None:
-        which = wanted(root.id, actor_id, action, refused, since, until)
-        # Each on its own: a log that is refused does not take the others along.
-        await audit.check_may_read(info.context, [root])
-        args = page_args(first, after, last, before)
-        return await load(info, audit.log_of_communities, root, which, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    audit_csv: str | None = loaded(
+        exports.audit_of_communities,
+        arguments=entries_wanted,
+        check=audit.check_may_read,
+        viewer=True,
         description=f"What `auditLog` holds {CSV}",
-        metadata={"batch": exports.audit_of_communities, **VIEWER},
     )
-    @staticmethod
-    async def audit_csv(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        actor_id: ActorArg = None,
-        action: ActionArg = None,
-        refused: RefusedArg = None,
-        since: SinceArg = None,
-        until: UntilArg = None,
-    ) -> str | None:
-        which = wanted(root.id, actor_id, action, refused, since, until)
-        # Each on its own: a log that is refused does not take the others along.
-        await audit.check_may_read(info.context, [root])
-        return await load(info, exports.audit_of_communities, root, which)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class OrganisationAudit:
     """What the audit log adds to an organisation."""
 
-    @strawberry.field(
+    audit_log: Connection[AuditEntry] | None = connection(
+        audit.log_of_organisations,
+        arguments=entries_wanted,
+        check=audit.check_may_read_of,
+        viewer=True,
         description="What its officers did and what was refused to them, for its administrators and the"
         f" residents' committee's, {LOG}",
-        metadata={"batch": audit.log_of_organisations, **VIEWER},
     )
-    @staticmethod
-    async def audit_log(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        actor_id: ActorArg = None,
-        action: ActionArg = None,
-        refused: RefusedArg = None,
-        since: SinceArg = None,
-        until: UntilArg = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[AuditEntry] | None:
-        which = wanted(root.community_id, actor_id, action, refused, since, until)
-        await audit.check_may_read_of(info.context, [root])
-        args = page_args(first, after, last, before)
-        return await load(info, audit.log_of_organisations, root, which, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    audit_csv: str | None = loaded(
+        exports.audit_of_organisations,
+        arguments=entries_wanted,
+        check=audit.check_may_read_of,
+        viewer=True,
         description=f"What `auditLog` holds {CSV}",
-        metadata={"batch": exports.audit_of_organisations, **VIEWER},
     )
-    @staticmethod
-    async def audit_csv(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        actor_id: ActorArg = None,
-        action: ActionArg = None,
-        refused: RefusedArg = None,
-        since: SinceArg = None,
-        until: UntilArg = None,
-    ) -> str | None:
-        which = wanted(root.community_id, actor_id, action, refused, since, until)
-        await audit.check_may_read_of(info.context, [root])
-        return await load(info, exports.audit_of_organisations, root, which)  # type: ignore[no-any-return]

@@ -13,10 +13,10 @@ from models.storage.paging import Order
 from resolvers import comments as discussion
 from resolvers.context import Context
 from resolvers.paging import edge_cursor
-from schema.connections import After, Before, Connection, Edge, First, Last, listed, page_args
+from schema.connections import Connection, Edge, connection, edge
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded, permitted
 from schema.identity import Neighbour
 from schema.likes import CountersChanged, Liked, subject_of
 from schema.mutations import mutation, payload, shown
@@ -24,7 +24,7 @@ from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests import RequestStepAdded
 from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
-from subscriptions.events import Kind, Logged, community_topic
+from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
 
 
@@ -49,6 +49,14 @@ CommentOrderArgument = Annotated[CommentOrder, strawberry.argument(description="
 
 def shown_bodies(_info: Any, rows: Sequence[CommentRow]) -> list[str | None]:
     return [row.body if row.deleted_at is None else None for row in rows]
+
+
+def in_order(order: CommentOrderArgument = CommentOrder.OLDEST) -> tuple[Order]:
+    return (order.by,)
+
+
+def body_of(root: strawberry.Parent[CommentRow]) -> str | None:
+    return shown_bodies(None, [root])[0]
 
 
 @fetched_by(discussion.visible_by_ids)
@@ -76,37 +84,18 @@ class Comment(Liked):
     subject: Annotated["Commented", strawberry.lazy("schema.comments")] | None = loaded(
         discussion.subjects_of, description="The post or notice that it is below; null if that is gone."
     )
-
-    @strawberry.field(
+    body: str | None = strawberry.field(
+        resolver=body_of,
         description="The text, 1 to 2,000 characters; null once it is deleted.",
         metadata={"column": shown_bodies},
     )
-    @staticmethod
-    def body(root: strawberry.Parent[CommentRow]) -> str | None:
-        return shown_bodies(None, [root])[0]
-
-    @strawberry.field(
+    replies: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = connection(
+        discussion.replies_of,
+        arguments=in_order,
         description="The answers in the thread that it begins, tombstones included. Answers to answers are"
         " among them; a comment inside a thread has none.",
-        metadata={"batch": discussion.replies_of, "arguments": listed},
     )
-    @staticmethod
-    async def replies(
-        root: strawberry.Parent[CommentRow],
-        info: Info,
-        order: CommentOrderArgument = CommentOrder.OLDEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated["Comment", strawberry.lazy("schema.comments")]]:
-        args = page_args(first, after, last, before)
-        return await load(info, discussion.replies_of, root, args, order.by)  # type: ignore[no-any-return]
-
-    @strawberry.field(description="Whether the viewer may edit it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_edit(root: strawberry.Parent[CommentRow], info: Info) -> bool:
-        return rules.can_edit(info.context.viewer, root)
+    viewer_can_edit: bool = permitted(rules.can_edit, description="Whether the viewer may edit it.")
 
     is_type_of = IsA(CommentRow)
 
@@ -116,40 +105,16 @@ class Commented(Node):
     comment_count: int = loaded(
         discussion.comment_counts_of, description="How many comments it has, tombstones aside."
     )
-
-    @strawberry.field(
+    comments: Connection[Comment] = connection(
+        discussion.comments_of,
+        arguments=in_order,
         description="All its comments, answers included, tombstones too.",
-        metadata={"batch": discussion.comments_of, "arguments": listed},
     )
-    @staticmethod
-    async def comments(
-        root: strawberry.Parent[Any],
-        info: Info,
-        order: CommentOrderArgument = CommentOrder.OLDEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Comment]:
-        args = page_args(first, after, last, before)
-        return await load(info, discussion.comments_of, root, args, order.by)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    threads: Connection[Comment] = connection(
+        discussion.threads_of,
+        arguments=in_order,
         description="The comments that begin threads; their `replies` hold the rest.",
-        metadata={"batch": discussion.threads_of, "arguments": listed},
     )
-    @staticmethod
-    async def threads(
-        root: strawberry.Parent[Any],
-        info: Info,
-        order: CommentOrderArgument = CommentOrder.OLDEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Comment]:
-        args = page_args(first, after, last, before)
-        return await load(info, discussion.threads_of, root, args, order.by)  # type: ignore[no-any-return]
 
 
 # Writing
@@ -259,13 +224,12 @@ class CommentAdded:
     comment: Comment | None = loaded(
         discussion.comments_of_events, description="The comment; null if its post is gone."
     )
-
-    @strawberry.field(description="The edge to put into lists of comments; null if the post is gone.")
-    async def comment_edge(self, root: strawberry.Parent[Logged], info: Info) -> Edge[Comment] | None:
-        row = await load(info, discussion.comments_of_events, root)
-        return Edge(node=row, cursor=edge_cursor(OLDEST_COMMENTS, row)) if row else None
-
     subject: Commented | None = loaded(discussion.subjects_of_events, description=SUBJECT)
+    comment_edge: Edge[Comment] | None = edge(
+        discussion.comments_of_events,
+        OLDEST_COMMENTS,
+        description="The edge to put into lists of comments; null if the post is gone.",
+    )
 
 
 @strawberry.type(description="A comment's text was changed.")

@@ -1,14 +1,20 @@
 """Relay connections over keyset pages."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, TypeVarTuple, overload
 
 import strawberry
 
 from models.storage.paging import BadPage, Order, Page, PageArgs
+from resolvers.context import Context
 from resolvers.errors import InvalidInput
+from resolvers.paging import edge_cursor
+from schema.fields import Check, Info, load, loading
 
+A = TypeVarTuple("A")
+P = TypeVar("P")
 T = TypeVar("T")
 
 First = Annotated[int | None, strawberry.argument(description="The first so many, 1 to 100.")]
@@ -18,10 +24,10 @@ Before = Annotated[str | None, strawberry.argument(description="Only what preced
 
 
 def page_args(
-    first: int | None,
-    after: str | None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
     *,
     look_ahead: bool = True,
 ) -> PageArgs:
@@ -32,20 +38,54 @@ def page_args(
         raise InvalidInput(error.message, **{error.field: error.message}) from error
 
 
-def listed(
-    order: Any,
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
-    selected: frozenset[str] | None = None,
-) -> tuple[PageArgs, Order]:
-    """The arguments of a batch resolver of pages, from those of a field whose order can be chosen.
+# The arguments of a list.
+PAGING = {
+    name: parameter
+    for name, parameter in inspect.signature(page_args).parameters.items()
+    if name != "look_ahead"
+}
 
-    Whether more follows is found out only for who asks.
+
+@overload
+def connection(
+    batch: Callable[[Context, Sequence[P], PageArgs], Awaitable[Sequence[Page[Any] | None]]],
+    *,
+    description: str,
+    viewer: bool = False,
+    check: Check[Context, P] | None = None,
+) -> Any: ...
+@overload
+def connection(
+    batch: Callable[[Context, Sequence[P], *A, PageArgs], Awaitable[Sequence[Page[Any] | None]]],
+    *,
+    arguments: Callable[..., tuple[*A]],
+    description: str,
+    viewer: bool = False,
+    check: Check[Context, P] | None = None,
+) -> Any: ...
+def connection(
+    batch: Callable[..., Awaitable[Sequence[Page[Any] | None]]],
+    *,
+    arguments: Callable[..., tuple[Any, ...]] = tuple,
+    description: str,
+    viewer: bool = False,
+    check: Check[Context, Any] | None = None,
+) -> Any:
+    """A field whose value is a page of `batch`'s for its parent.
+
+    The arguments of `batch` are those that `arguments` makes, and the page's at last; those of the field are
+    the parameters of `arguments`, and those of paging. For `viewer` and `check` see `loaded`.
     """
-    look_ahead = selected is None or "pageInfo" in selected
-    return page_args(first, after, last, before, look_ahead=look_ahead), order.by
+
+    def paged(*, selected: frozenset[str] | None = None, **given: Any) -> tuple[Any, ...]:
+        asked = {name: given.pop(name) for name in PAGING if name in given}
+        # Whether more follows is found out only for who asks.
+        page = page_args(**asked, look_ahead=selected is None or "pageInfo" in selected)
+        return *arguments(**given), page
+
+    added = [] if arguments is tuple else list(inspect.signature(arguments).parameters.values())
+    parameters = [*added, *PAGING.values()]
+    return loading(batch, parameters, paged, description=description, viewer=viewer, check=check)
 
 
 @strawberry.type(description="Where a page stands in its list.")
@@ -94,3 +134,18 @@ class Connection(Generic[T]):
     page_info: PageInfo = strawberry.field(
         resolver=resolve_page_info, description="Where this page stands in the list."
     )
+
+
+def edge(
+    batch: Callable[[Context, Sequence[P]], Awaitable[Sequence[object | None]]],
+    order: Order,
+    *,
+    description: str,
+) -> Any:
+    """A field whose value is the edge of `batch`'s result for its parent, in lists of this order."""
+
+    async def resolve(root: strawberry.Parent[Any], info: Info) -> Edge[object] | None:
+        row = await load(info, batch, root)
+        return None if row is None else Edge(node=row, cursor=edge_cursor(order, row))
+
+    return strawberry.field(resolver=resolve, description=description, metadata={"batch": batch})

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from models.matching import PostMatchRow
-from models.posts import PostRow
 from resolvers import matching
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import Info, load, loaded
+from schema.fields import loaded
 
 if TYPE_CHECKING:
     from schema.posts import Post
@@ -35,19 +34,9 @@ class PostMatch:
 class PostMatches:
     """What lost and found adds to a post."""
 
-    @strawberry.field(
+    matches: Connection[PostMatch] = connection(
+        matching.matches_of,
+        viewer=True,
         description="Open posts that it may match, the likest first: found ones for a lost one, and the other"
         " way round.",
-        metadata={"batch": matching.matches_of, "viewer": True},
     )
-    @staticmethod
-    async def matches(
-        root: strawberry.Parent[PostRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PostMatch]:
-        args = page_args(first, after, last, before)
-        return await load(info, matching.matches_of, root, args)  # type: ignore[no-any-return]

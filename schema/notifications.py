@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.identity import AccountRow
 from models.notifications import NotificationKind, NotificationRow
 from resolvers import identity, notifications
 from resolvers.context import Context
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity import Neighbour
 from schema.mutations import mutation, payload
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of
@@ -103,6 +102,12 @@ class Notification(Node):
     is_type_of = IsA(NotificationRow)
 
 
+def unread(
+    unread_only: Annotated[bool, strawberry.argument(description="Only what is not read.")] = False,
+) -> tuple[bool]:
+    return (unread_only,)
+
+
 @strawberry.type
 class ViewerInbox:
     """What the inbox adds to the viewer."""
@@ -112,22 +117,9 @@ class ViewerInbox:
         description="How many entries of the inbox are not read.",
         viewer=True,
     )
-
-    @strawberry.field(
-        description="The inbox, newest first.", metadata={**VIEWER, "batch": notifications.inboxes_of}
+    notifications: Connection[Notification] = connection(
+        notifications.inboxes_of, arguments=unread, viewer=True, description="The inbox, newest first."
     )
-    @staticmethod
-    async def notifications(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        unread_only: Annotated[bool, strawberry.argument(description="Only what is not read.")] = False,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Notification]:
-        args = page_args(first, after, last, before)
-        return await load(info, notifications.inboxes_of, root, args, unread_only)  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="What was read: exactly one of the two.")
@@ -161,7 +153,6 @@ class NotificationsMutation:
 @strawberry.type(description="The viewer's inbox has a new entry.")
 class NotificationAdded:
     is_type_of = of_kind(Kind.NOTIFICATION_ADDED)
-
     notification: Notification | None = loaded(
         notifications.told_of,
         description="The entry; null for those who see a notice without being told of it, as its author.",
@@ -175,7 +166,6 @@ class NotificationAdded:
 @strawberry.type(description="Entries were read, on this device or another.")
 class NotificationsRead:
     is_type_of = of_kind(Kind.NOTIFICATIONS_READ)
-
     unread_count: int = loaded(
         notifications.unread_counts_of, description="How many entries are still not read.", viewer=True
     )

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.identity import AccountRow, CommunityRow
 from models.organisations import AppointmentRow, OrganisationRow, Power, Role
 from resolvers import organisations
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Grid, Neighbour
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
@@ -70,6 +69,10 @@ class Appointment(Node):
     is_type_of = IsA(AppointmentRow)
 
 
+def viewer_powers_of(root: strawberry.Parent[OrganisationRow], info: Info) -> list[Power]:
+    return organisations.powers_held(info.context, root.id)
+
+
 @strawberry.type
 class OrganisationMembers:
     """What offices add to an organisation."""
@@ -77,60 +80,34 @@ class OrganisationMembers:
     community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
         organisations.communities_around, description="The community that it takes part in."
     )
-
-    @strawberry.field(description="What the viewer may do in its name.", metadata=VIEWER)
-    @staticmethod
-    def viewer_powers(root: strawberry.Parent[OrganisationRow], info: Info) -> list[Power]:
-        return organisations.powers_held(info.context, root.id)
-
-    @strawberry.field(
-        description="Who holds which office now, for verified residents and officers of the community.",
-        metadata={"batch": organisations.members_of, **VIEWER},
+    viewer_powers: list[Power] = strawberry.field(
+        resolver=viewer_powers_of, description="What the viewer may do in its name.", metadata=VIEWER
     )
-    @staticmethod
-    async def members(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Appointment]:
-        return await load(info, organisations.members_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    members: Connection[Appointment] = connection(
+        organisations.members_of,
+        viewer=True,
+        description="Who holds which office now, for verified residents and officers of the community.",
+    )
 
 
 @strawberry.type
 class CommunityOrganisations:
     """What organisations add to a community."""
 
-    @strawberry.field(
+    organisations: Connection[Annotated["Organisation", strawberry.lazy("schema.communities")]] = connection(
+        organisations.organisations_of,
+        viewer=True,
         description="The organisations that take part, for those who may look at the community's content.",
-        metadata={"batch": organisations.organisations_of, **VIEWER},
     )
-    @staticmethod
-    async def organisations(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated["Organisation", strawberry.lazy("schema.communities")]]:
-        args = page_args(first, after, last, before)
-        return await load(info, organisations.organisations_of, root, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class ViewerOffices:
     """What offices add to the viewer."""
 
-    @strawberry.field(
-        description="The offices that the account holds.",
-        metadata={"batch": organisations.offices_held, **VIEWER},
+    offices: list[Appointment] = loaded(
+        organisations.offices_held, viewer=True, description="The offices that the account holds."
     )
-    @staticmethod
-    async def offices(root: strawberry.Parent[AccountRow], info: Info) -> list[Appointment]:
-        return await load(info, organisations.offices_held, root)  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="Whom to appoint to what. Give either a phone or a neighbour.")

@@ -4,12 +4,11 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import strawberry
 
 from models import posts as rules
-from models.identity import CommunityRow, neighbour_key
+from models.identity import CommunityRow
 from models.posts import HOT, LATEST, PostAudience, PostKind, PostRow, PostState, RevisionRow
 from models.storage.paging import Order
 from models.visibility import public_of
@@ -21,11 +20,11 @@ from resolvers.party import contents
 from resolvers.posts import OWN_ESTATE, FeedCriteria
 from resolvers.requests import board
 from schema.comments import AfterCursor, Commented
-from schema.connections import After, Before, Connection, Edge, First, Last, page_args
+from schema.connections import Connection, Edge, connection, edge
 from schema.deliberations import PostDeliberations
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.matching import PostMatches
@@ -96,6 +95,13 @@ class Revision:
     is_type_of = IsA(RevisionRow)
 
 
+def audience_of(root: strawberry.Parent[PostRow]) -> PostAudience:
+    if root.scope_id == root.community_id:
+        return PostAudience.NEIGHBOURS
+    public = root.scope_id == public_of(root.community_id)
+    return PostAudience.PUBLIC if public else PostAudience.MEMBERS
+
+
 @fetched_by(feed.visible_by_ids)
 @strawberry.type(description="A post of the neighbour feed, or of a group.")
 class Post(Commented, Liked, PostDeliberations, PostMatches):
@@ -122,7 +128,6 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
         viewer=True,
         description="The service request that was made of it, as far as the viewer may see it.",
     )
-
     card: FeedCard | None = loaded(
         contents.cards_of,
         description="What it shows, if it is a card (kind BRANCH); its body is then that thing's title.",
@@ -132,51 +137,19 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
         viewer=True,
         description="Whether the viewer may comment on it now.",
     )
-
-    @strawberry.field(description="Who may see it.")
-    @staticmethod
-    def audience(root: strawberry.Parent[PostRow]) -> PostAudience:
-        if root.scope_id == root.community_id:
-            return PostAudience.NEIGHBOURS
-        public = root.scope_id == public_of(root.community_id)
-        return PostAudience.PUBLIC if public else PostAudience.MEMBERS
-
-    @strawberry.field(
+    audience: PostAudience = strawberry.field(resolver=audience_of, description="Who may see it.")
+    revisions: Connection[Revision] = connection(
+        feed.revisions_of,
+        viewer=True,
         description="What it said before its edits, the latest first. For its author and for moderators;"
         " empty for others.",
-        metadata={"batch": feed.revisions_of, "viewer": True},
     )
-    @staticmethod
-    async def revisions(
-        root: strawberry.Parent[PostRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Revision]:
-        args = page_args(first, after, last, before)
-        return await load(info, feed.revisions_of, root, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(description="Whether the viewer may edit it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_edit(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_edit(info.context.viewer, root)
-
-    @strawberry.field(description="Whether the viewer may delete it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_delete(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_delete(info.context.viewer, root)
-
-    @strawberry.field(description="Whether the viewer may settle or reopen it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_set_state(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_set_state(info.context.viewer, root)
-
-    @strawberry.field(description="Whether the viewer may pin it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_pin(root: strawberry.Parent[PostRow], info: Info) -> bool:
-        return rules.can_pin(info.context.viewer, root)
+    viewer_can_edit: bool = permitted(rules.can_edit, description="Whether the viewer may edit it.")
+    viewer_can_delete: bool = permitted(rules.can_delete, description="Whether the viewer may delete it.")
+    viewer_can_set_state: bool = permitted(
+        rules.can_set_state, description="Whether the viewer may settle or reopen it."
+    )
+    viewer_can_pin: bool = permitted(rules.can_pin, description="Whether the viewer may pin it.")
 
     is_type_of = IsA(PostRow)
 
@@ -188,58 +161,37 @@ ByAuthor = Annotated[strawberry.ID | None, strawberry.argument(description="Only
 InOrder = Annotated[PostOrder, strawberry.argument(description="Which come first.")]
 
 
-def wanted_of(
-    community_id: UUID,
-    kinds: list[PostKind] | None,
-    states: list[PostState] | None,
-    estate: strawberry.ID | None,
-    author: strawberry.ID | None,
-    order: PostOrder,
-    in_groups: bool = False,
-) -> FeedCriteria:
-    """What the arguments of a list of posts ask for. Raises InvalidInput."""
-    by = None if author is None else neighbour_key(community_id, key_of("author", author, "Neighbour"))
-    return FeedCriteria(
+def of_feed(
+    kinds: Kinds = None,
+    states: InStates = None,
+    estate: AboutEstate = None,
+    author: ByAuthor = None,
+    order: InOrder = PostOrder.LATEST,
+    in_groups: Annotated[bool, strawberry.argument(description="Also what is posted in its groups.")] = False,
+) -> tuple[FeedCriteria]:
+    criteria = FeedCriteria(
         kinds=None if kinds is None else frozenset(kinds),
         states=None if states is None else frozenset(states),
         estate_id=None if estate is None else key_of("estate", estate, "Estate"),
-        author_id=by,
+        author_id=None if author is None else key_of("author", author, "Neighbour"),
         order=order.by,
         in_groups=in_groups,
     )
+    return (criteria,)
 
 
 @strawberry.type
 class CommunityPosts:
     """What the neighbour feed adds to a community."""
 
-    @strawberry.field(
-        description="The posts of its feed that the viewer may see.",
-        metadata={"batch": feed.feeds_of, "viewer": True},
-    )
-    @staticmethod
-    async def posts(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        kinds: Kinds = None,
-        states: InStates = None,
-        estate: AboutEstate = None,
-        author: ByAuthor = None,
-        order: InOrder = PostOrder.LATEST,
-        in_groups: Annotated[
-            bool, strawberry.argument(description="Also what is posted in its groups.")
-        ] = False,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Post]:
-        wanted = wanted_of(root.id, kinds, states, estate, author, order, in_groups)
-        args = page_args(first, after, last, before)
-        return await load(info, feed.feeds_of, root, wanted, args)  # type: ignore[no-any-return]
-
     pinned_posts: list[Post] = loaded(
         feed.pinned_of, viewer=True, description="Its pinned posts, the latest pin first, 20 at most."
+    )
+    posts: Connection[Post] = connection(
+        feed.feeds_of,
+        arguments=of_feed,
+        viewer=True,
+        description="The posts of its feed that the viewer may see.",
     )
 
     @strawberry.field(description="Whether the viewer may post, comment and like here.", metadata=VIEWER)
@@ -382,11 +334,11 @@ class PostsMutation:
 class PostCreated:
     is_type_of = of_kind(Kind.POST_CREATED)
     post: Post | None = loaded(feed.posts_of_events, description="The post; null if it is gone.")
-
-    @strawberry.field(description="The edge to put into the latest posts; null if the post is gone.")
-    async def post_edge(self, root: strawberry.Parent[Logged], info: Info) -> Edge[Post] | None:
-        row = await load(info, feed.posts_of_events, root)
-        return Edge(node=row, cursor=edge_cursor(LATEST, row)) if row else None
+    post_edge: Edge[Post] | None = edge(
+        feed.posts_of_events,
+        LATEST,
+        description="The edge to put into the latest posts; null if the post is gone.",
+    )
 
 
 @strawberry.type(description="A post was edited, settled, reopened, pinned or taken down.")

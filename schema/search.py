@@ -4,13 +4,12 @@ from typing import Annotated
 
 import strawberry
 
-from models.identity import CommunityRow
 from models.search import SearchKind
 from resolvers.search import finding
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.deliberations.topics import Deliberation
 from schema.enums import described
-from schema.fields import Info, load, loaded
+from schema.fields import loaded
 from schema.notices.notices import Notice
 from schema.posts import Post
 
@@ -37,33 +36,26 @@ class SearchHit:
     )
 
 
+def having(
+    words: Annotated[
+        str,
+        strawberry.argument(
+            description="What to look for, 2 to 100 characters. Width, case, and what stands between"
+            " words do not count; letters and digits that stand alone are not looked for."
+        ),
+    ],
+    kinds: Annotated[list[SearchKind] | None, strawberry.argument(description="Only of these kinds.")] = None,
+) -> tuple[str, frozenset[SearchKind] | None]:
+    return words, None if kinds is None else frozenset(kinds)
+
+
 @strawberry.type
 class CommunitySearch:
     """What search adds to a community."""
 
-    @strawberry.field(
+    search: Connection[SearchHit] = connection(
+        finding.found_in,
+        arguments=having,
+        viewer=True,
         description="What has all of the words and the viewer may see, the newest first.",
-        metadata={"batch": finding.found_in, "viewer": True},
     )
-    @staticmethod
-    async def search(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        words: Annotated[
-            str,
-            strawberry.argument(
-                description="What to look for, 2 to 100 characters. Width, case, and what stands between"
-                " words do not count; letters and digits that stand alone are not looked for."
-            ),
-        ],
-        kinds: Annotated[
-            list[SearchKind] | None, strawberry.argument(description="Only of these kinds.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[SearchHit]:
-        wanted = None if kinds is None else frozenset(kinds)
-        args = page_args(first, after, last, before)
-        return await load(info, finding.found_in, root, words, wanted, args)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ import pytest
 from models import audit as log
 from models.audit import NO_COMMUNITY, AuditChain, AuditCriteria, AuditEntry, AuditRow, digest, genesis
 from models.base import new_id
-from models.identity import Account, Community, CommunityRow
+from models.identity import Account, Community, CommunityRow, neighbour_key
 from models.messages import Message
 from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
@@ -401,7 +401,7 @@ async def test_filters(world: World, community: Community, committee: Organisati
         return [item.number for item in page.items]
 
     assert await found(AuditCriteria()) == [4, 3, 2, 1]
-    assert await found(AuditCriteria(account_id=clerk.id)) == [4, 3]
+    assert await found(AuditCriteria(actor_id=neighbour_key(community.id, clerk.id))) == [4, 3]
     assert await found(AuditCriteria(action="two")) == [3, 2]
     assert await found(AuditCriteria(refused=True)) == [4]
     assert await found(AuditCriteria(refused=False, action="one")) == [1]

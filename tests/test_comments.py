@@ -205,12 +205,12 @@ async def test_answers_form_a_thread(place: Place) -> None:
         place.post.id,
     ]
     ctx = await place.world.context(place.neighbour)
-    (threads,) = await comments.threads_of(ctx, [place.post], ALL, OLDEST_COMMENTS)
+    (threads,) = await comments.threads_of(ctx, [place.post], OLDEST_COMMENTS, ALL)
     assert ids(threads.items) == [head.id, other.id]
     assert [row.reply_count for row in threads.items] == [2, 0]
-    replies = await comments.replies_of(ctx, threads.items, ALL, OLDEST_COMMENTS)
+    replies = await comments.replies_of(ctx, threads.items, OLDEST_COMMENTS, ALL)
     assert [ids(page.items) for page in replies] == [[answer.id, deeper.id], []]
-    (everything,) = await comments.comments_of(ctx, [place.post], ALL, NEWEST_COMMENTS)
+    (everything,) = await comments.comments_of(ctx, [place.post], NEWEST_COMMENTS, ALL)
     assert ids(everything.items) == [other.id, deeper.id, answer.id, head.id]
     assert ids(await comments.thread_heads_of(ctx, everything.items)) == [
         other.id,
@@ -275,9 +275,9 @@ async def test_a_deleted_comment_leaves_a_tombstone(place: Place) -> None:
     assert await comments.delete_comment(ctx, comment_id=head.id) == tomb
     assert await comments.authors_of(ctx, [tomb]) == [None]
     assert await place.counts() == (1, 1)
-    (threads,) = await comments.threads_of(ctx, [place.post], ALL, OLDEST_COMMENTS)
+    (threads,) = await comments.threads_of(ctx, [place.post], OLDEST_COMMENTS, ALL)
     assert ids(threads.items) == [head.id]
-    (replies,) = await comments.replies_of(ctx, threads.items, ALL, OLDEST_COMMENTS)
+    (replies,) = await comments.replies_of(ctx, threads.items, OLDEST_COMMENTS, ALL)
     assert ids(replies.items) == [answer.id]
     with pytest.raises(NotAllowed):
         await comments.edit_comment(ctx, comment_id=head.id, body="又来")
@@ -387,7 +387,7 @@ async def test_the_updates_of_a_notice_share_one_thread(place: Place) -> None:
     assert subject.audience == {building.id, place.committee.id}
     old = await comments.visible_subject(ctx, SubjectKind.NOTICE, first.id)
     assert (old.id, old.row.id) == (first.id, update.id)
-    (found,) = await comments.comments_of(ctx, [subject.row], ALL, OLDEST_COMMENTS)
+    (found,) = await comments.comments_of(ctx, [subject.row], OLDEST_COMMENTS, ALL)
     assert ids(found.items) == [one.id, two.id]
     assert await comments.comment_counts_of(ctx, [subject.row]) == [2]
     events = [
@@ -424,7 +424,7 @@ async def test_a_page_of_many_subjects_is_one_statement(place: Place) -> None:
     ctx = await place.world.context(place.neighbour)
     for some in (rows[:1], rows):
         async with counted() as queries:
-            found = await comments.comments_of(ctx, some, PageArgs(first=3), NEWEST_COMMENTS)
+            found = await comments.comments_of(ctx, some, NEWEST_COMMENTS, PageArgs(first=3))
         assert queries.count == 1
         assert [[it.body for it in page.items] for page in found] == [["第3", "第2", "第1"]] * len(some)
         assert all(page.has_next_page for page in found)

@@ -9,7 +9,7 @@ import pytest
 from models.audit import AuditEntry
 from models.base import new_id, now
 from models.groups import Group, GroupAccess, GroupAction, GroupRow, GroupStep
-from models.identity import Account
+from models.identity import Account, neighbour_key
 from models.memberships import Alerts, members_of
 from models.notifications import Notification, NotificationKind
 from models.posts import HOT, Comment, Post, PostAudience, PostKind, PostRow, SubjectKind
@@ -392,7 +392,7 @@ async def test_a_groups_pages_are_read_from_indexes(club: Club) -> None:
             ANY,
             FeedCriteria(order=HOT),
             FeedCriteria(kinds=frozenset({PostKind.TALK})),
-            FeedCriteria(author_id=club.member.id),
+            FeedCriteria(author_id=neighbour_key(club.community.id, club.member.id)),
         ):
             walls: Any = [wall]
             async with recorded() as statements:

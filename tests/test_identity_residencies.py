@@ -203,7 +203,7 @@ async def test_other_offices_are_refused_and_the_attempt_is_kept(
     (row,) = await organisations_by_id(ctx, [organisation.id])
     assert row
     with pytest.raises(NotAllowed):
-        await applications.applications_of(ctx, [row], PageArgs(first=1), None)
+        await applications.applications_of(ctx, [row], None, PageArgs(first=1))
     assert await applications.applications_by_id(ctx, [application.id]) == [None]
     entries = await AuditEntry.all().order_by("id")
     assert [entry.action for entry in entries] == [
@@ -383,12 +383,12 @@ async def test_officers_see_masked_names_only(
     ctx = await world.context(officer)
     (row,) = await organisations_by_id(ctx, [committee.id])
     assert row
-    (page,) = await applications.applications_of(ctx, [row], PageArgs(first=10), ApplicationStatus.PENDING)
+    (page,) = await applications.applications_of(ctx, [row], ApplicationStatus.PENDING, PageArgs(first=10))
     assert [item.id for item in page.items] == [application.id]
     assert await unmasking.masked_names(ctx, page.items) == ["张**"]
     assert await unmasking.masked_documents(ctx, page.items) == ["1***************2X"]
     await applications.approve(ctx, application_id=application.id, version=1)
-    (page,) = await applications.applications_of(ctx, [row], PageArgs(first=10), ApplicationStatus.PENDING)
+    (page,) = await applications.applications_of(ctx, [row], ApplicationStatus.PENDING, PageArgs(first=10))
     assert page.items == []
     rows = await homes_by_id(ctx, [home.id])
     homes = [row for row in rows if row]

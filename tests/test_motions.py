@@ -566,7 +566,7 @@ async def test_online_and_paper_are_a_conflict_that_a_third_officer_settles(stre
     with pytest.raises(Conflict):
         await vote.cast(owner, NO)
     (page,) = await reading.rolls_of(
-        await street.officer(), [row], PageArgs(first=5), reading.RollFilter(disputed=True)
+        await street.officer(), [row], reading.RollFilter(disputed=True), PageArgs(first=5)
     )
     (elector,) = page.items
     (rivals,) = await reading.rival_ballots_of(await street.officer(), [elector])
@@ -920,9 +920,9 @@ async def test_lists_cost_the_same_for_one_and_for_many(street: Street) -> None:
         lambda some: reading.rules_of(ctx, some),
         lambda some: reading.buildings_of(ctx, some, args),
         lambda some: reading.own_heads_of(ctx, some),
-        lambda some: reading.rolls_of(ctx, some, args, reading.RollFilter()),
+        lambda some: reading.rolls_of(ctx, some, reading.RollFilter(), args),
         lambda some: reading.papers_of(ctx, some, args),
-        lambda some: reading.proxies_of(ctx, some, args, None),
+        lambda some: reading.proxies_of(ctx, some, None, args),
     ):
         counts = []
         for some in (rows[:1], rows):

@@ -517,7 +517,7 @@ async def test_lists_are_filtered_and_paged(scene: Scene) -> None:
 
     async def listed(args: PageArgs = PAGE, **wanted: Any) -> list[UUID]:
         filters = reading.Filters(**wanted)
-        (page,) = await reading.notices_of_communities(resident, [community], args, filters)
+        (page,) = await reading.notices_of_communities(resident, [community], filters, args)
         return [row.id for row in page.items]
 
     assert await listed() == [cancelled.id, outage.id, general.id]
@@ -528,10 +528,10 @@ async def test_lists_are_filtered_and_paged(scene: Scene) -> None:
     assert await listed(severities=frozenset()) == []
     assert await listed(category=NoticeCategory.GENERAL) == [general.id]
     committee: Any = scene.committee
-    (page,) = await reading.notices_of_organisations(resident, [committee], PAGE, reading.Filters())
+    (page,) = await reading.notices_of_organisations(resident, [committee], reading.Filters(), PAGE)
     assert [row.id for row in page.items] == [cancelled.id, outage.id, general.id]
     officer = await scene.as_officer()
-    (page,) = await reading.notices_of_organisations(officer, [committee], PAGE, reading.Filters())
+    (page,) = await reading.notices_of_organisations(officer, [committee], reading.Filters(), PAGE)
     assert page.items[0].id == other.id
     with pytest.raises(InvalidInput):
         await listed(PageArgs(first=1, after="x"))

@@ -63,7 +63,7 @@ async def inbox(ctx: Context, unread_only: bool = False, **page: Any) -> list[No
     account = await account_of(ctx)
     assert account is not None
     args = PageArgs(**(page or {"first": 100}))
-    (found,) = await notifications.inboxes_of(ctx, [account], args, unread_only)
+    (found,) = await notifications.inboxes_of(ctx, [account], unread_only, args)
     return found.items
 
 
@@ -123,7 +123,7 @@ async def test_an_inbox_shows_the_newest_first_and_only_to_its_owner(world: Worl
     assert await notifications.visible_by_ids(await world.context(other), ids) == [None] * 5
     assert await notifications.visible_by_ids(await world.context(), ids) == [None] * 5
     page = await notifications.inboxes_of(
-        await world.context(other), [await account_of(ctx)], PageArgs(first=10), False
+        await world.context(other), [await account_of(ctx)], False, PageArgs(first=10)
     )
     assert page[0].items == []
 

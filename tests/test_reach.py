@@ -107,7 +107,7 @@ class Scene:
     async def unreached(self, **where: Any) -> list[UUID]:
         ctx = await self.world.context(self.officer)
         asked = {"building_id": None, "grid_id": None, **where}
-        (page,) = await reach.unreached(ctx, [Reach(self.notice.id)], PAGE, **asked)
+        (page,) = await reach.unreached(ctx, [Reach(self.notice.id)], **asked, args=PAGE)
         return [row.home_id for row in page.items]
 
 
@@ -407,7 +407,7 @@ async def test_reach_is_read_from_indexes(scene: Scene) -> None:
     if dialect() == "postgres":
         await execute("ANALYZE")
     async with recorded() as statements:
-        await reach.unreached(officer, [Reach(scene.notice.id)], PAGE, None, None)
+        await reach.unreached(officer, [Reach(scene.notice.id)], None, None, PAGE)
         await reach.visited(officer, [Reach(scene.notice.id)], PAGE)
         await reach.buildings_of(officer, [Reach(scene.notice.id)], PAGE)
     assert len(statements) == 3

@@ -21,6 +21,7 @@ from models.activities import (
     sign_ups_visible_to,
     visible_to,
 )
+from models.base import now
 from models.identity import CommunityRow, NeighbourRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
@@ -33,9 +34,9 @@ from subscriptions.events import Logged
 
 @dataclass(frozen=True, slots=True)
 class ActivityCriteria:
-    """Which activities of a community; None is any. `at` divides the coming from the past."""
+    """Which activities of a community; None is any. `at`, or now, divides the coming from the past."""
 
-    at: datetime
+    at: datetime | None = None
     coming: bool = True
     kinds: frozenset[ActivityKind] | None = None
     host_id: UUID | None = None
@@ -85,7 +86,9 @@ async def activities_of(
 ) -> list[Page[ActivityRow]]:
     """A page of each community's activities that the viewer may see."""
     where = visible_to(ctx.viewer)
-    where &= Where("t.ends_at > ?" if wanted.coming else "t.ends_at <= ?", (wanted.at,))
+    # All that ask in one operation mean the same now.
+    at = wanted.at or ctx.memo.setdefault("activities at", now())
+    where &= Where("t.ends_at > ?" if wanted.coming else "t.ends_at <= ?", (at,))
     if wanted.kinds is not None:
         where &= posts.being("t.kind", wanted.kinds)
     if wanted.host_id is not None:

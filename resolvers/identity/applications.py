@@ -427,10 +427,7 @@ async def check_may_see(ctx: Context, organisation: OrganisationRow) -> None:
 
 
 async def applications_of(
-    ctx: Context,
-    organisations: Sequence[OrganisationRow],
-    args: PageArgs,
-    status: ApplicationStatus | None,
+    ctx: Context, organisations: Sequence[OrganisationRow], status: ApplicationStatus | None, args: PageArgs
 ) -> list[Page[ApplicationRow]]:
     """The applications that each organisation may decide, the oldest first.
 

@@ -94,8 +94,8 @@ async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[MotionRow
 async def motions_of_communities(
     ctx: Context,
     communities: Sequence[CommunityRow],
-    args: PageArgs,
     statuses: frozenset[MotionStatus] | None,
+    args: PageArgs,
 ) -> list[Page[MotionRow]]:
     """For each community its motions that the viewer may see, newest first."""
     where = visible_to(ctx.viewer)
@@ -307,7 +307,7 @@ class RollFilter:
 
 
 async def rolls_of(
-    _ctx: Context, motions: Sequence[MotionRow], args: PageArgs, wanted: RollFilter
+    _ctx: Context, motions: Sequence[MotionRow], wanted: RollFilter, args: PageArgs
 ) -> list[Page[ElectorRow]]:
     """The heads of each motion, by number."""
     return await pages(
@@ -352,7 +352,7 @@ async def papers_of(_ctx: Context, motions: Sequence[MotionRow], args: PageArgs)
 
 
 async def proxies_of(
-    ctx: Context, motions: Sequence[MotionRow], args: PageArgs, status: ProxyStatus | None
+    ctx: Context, motions: Sequence[MotionRow], status: ProxyStatus | None, args: PageArgs
 ) -> list[Page[ProxyRow]]:
     """The proxies asked for: all for who decides them, else by the viewer or for a home of theirs."""
     counted = {row.id for row in motions if can_count(ctx.viewer, row)}

@@ -120,7 +120,7 @@ async def buildings_of(
 
 
 async def unreached(
-    _ctx: Context, reaches: Sequence[Reach], args: PageArgs, building_id: UUID | None, grid_id: UUID | None
+    _ctx: Context, reaches: Sequence[Reach], building_id: UUID | None, grid_id: UUID | None, args: PageArgs
 ) -> list[Page[ReceiptRow]]:
     """For each reach the homes that nobody answered from or was met in, in the order of a walk."""
     where = UNREACHED

@@ -114,7 +114,7 @@ def in_force() -> Where:
 
 
 async def notices_of_communities(
-    ctx: Context, communities: Sequence[CommunityRow], args: PageArgs, filters: Filters
+    ctx: Context, communities: Sequence[CommunityRow], filters: Filters, args: PageArgs
 ) -> list[Page[NoticeRow]]:
     """For each community its notices that the viewer may see, newest first."""
     return await pages(
@@ -128,7 +128,7 @@ async def notices_of_communities(
 
 
 async def notices_of_organisations(
-    ctx: Context, organisations: Sequence[OrganisationRow], args: PageArgs, filters: Filters
+    ctx: Context, organisations: Sequence[OrganisationRow], filters: Filters, args: PageArgs
 ) -> list[Page[NoticeRow]]:
     """For each organisation the notices it published that the viewer may see, newest first."""
     return await pages(

@@ -45,7 +45,8 @@ async def audit_of_communities(
     ctx: Context, communities: Sequence[CommunityRow], wanted: AuditCriteria
 ) -> list[str]:
     """The log of each community, the oldest first. Raises NotFound, NotAllowed, InvalidInput."""
-    await audit.check_may_read(ctx, communities)
+    for community in communities:
+        await audit.check_may_read(ctx, community)
     return [await table_of(ctx, row.id, None, wanted, Where("t.chain = ?", (row.id,))) for row in communities]
 
 
@@ -65,7 +66,7 @@ async def audit_of_organisations(
 async def table_of(
     ctx: Context, community_id: UUID, organisation_id: UUID | None, wanted: AuditCriteria, where: Where
 ) -> str:
-    where &= wanted.where()
+    where &= wanted.where([community_id])
     rows = await select(
         AuditRow,
         f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE {where.text}"

@@ -17,9 +17,9 @@ from schema.activities.terms import (
     CheckInBy,
     SignUpState,
 )
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
 
@@ -53,22 +53,9 @@ class ActivitySeries(Node):
     rule: str = strawberry.field(
         description="When, as RFC 5545 writes it (RRULE), in the time of Asia/Shanghai."
     )
-
-    @strawberry.field(
-        description="Its occurrences, in the order of time.",
-        metadata={"batch": reading.occurrences_of, **VIEWER},
+    occurrences: Connection[ActivityType] = connection(
+        reading.occurrences_of, viewer=True, description="Its occurrences, in the order of time."
     )
-    @staticmethod
-    async def occurrences(
-        root: strawberry.Parent[SeriesRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ActivityType]:
-        args = page_args(first, after, last, before)
-        return await load(info, reading.occurrences_of, root, args)  # type: ignore[no-any-return]
 
     is_type_of = IsA(SeriesRow)
 
@@ -87,6 +74,10 @@ States = Annotated[
     list[SignUpState] | None,
     strawberry.argument(description="Only in these states; left out, who comes or waits."),
 ]
+
+
+def in_states(states: States = None) -> tuple[frozenset[State]]:
+    return (frozenset((State.GOING, State.WAITING) if states is None else states),)
 
 
 @fetched_by(reading.visible_by_ids)
@@ -139,24 +130,12 @@ class Activity(Node):
         viewer=True,
         description="Who comes and who waits, as a table for its organisers; null for others.",
     )
-
-    @strawberry.field(
+    sign_ups: Connection[ActivitySignUp] = connection(
+        reading.sign_ups_of,
+        arguments=in_states,
+        viewer=True,
         description="Who has signed up, in the order of the queue. For its organisers, empty for others.",
-        metadata={"batch": reading.sign_ups_of, **VIEWER},
     )
-    @staticmethod
-    async def sign_ups(
-        root: strawberry.Parent[ActivityRow],
-        info: Info,
-        states: States = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ActivitySignUp]:
-        args = page_args(first, after, last, before)
-        wanted = frozenset((State.GOING, State.WAITING) if states is None else states)
-        return await load(info, reading.sign_ups_of, root, wanted, args)  # type: ignore[no-any-return]
 
     @strawberry.field(description="Whether there is an address online.")
     @staticmethod

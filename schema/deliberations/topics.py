@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -23,7 +24,6 @@ from models.deliberations import (
 )
 from models.identity import CommunityRow
 from models.organisations import Power, has_power_in
-from models.posts import PostRow
 from resolvers import comments as discussion
 from resolvers.context import Context
 from resolvers.deliberations import analysis, executions, outcomes, topics
@@ -31,12 +31,12 @@ from resolvers.deliberations import statements as saying
 from resolvers.deliberations import steps as record
 from resolvers.deliberations import timeline as cases
 from schema.comments import Commented
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.deliberations.opinions import OpinionMap
 from schema.deliberations.statements import Statement, StatementTally
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of
@@ -213,6 +213,17 @@ class DeliberationOutcome:
     citations: list[OutcomeCitation] = loaded(outcomes.citations_of, description="What it cites, in order.")
 
 
+def shown_or_hidden(
+    hidden: Annotated[
+        bool,
+        strawberry.argument(
+            description="Those that were hidden instead: one's own, and for the convenor and moderators all."
+        ),
+    ] = False,
+) -> tuple[bool]:
+    return (hidden,)
+
+
 @fetched_by(topics.visible_by_ids)
 @strawberry.type(
     description="小区议事: a topic that residents discuss and vote on in statements, with an outcome that is"
@@ -260,103 +271,36 @@ class Deliberation(Commented, Liked):
     viewer_statements_left: int = loaded(
         saying.remaining_of, viewer=True, description="How many statements the viewer has not voted on."
     )
-
-    @strawberry.field(description="What came of it; null until the convenor has written that.")
-    @staticmethod
-    def outcome(root: strawberry.Parent[DeliberationRow]) -> DeliberationOutcome | None:
-        return root if root.outcome_version else None  # type: ignore[return-value]
-
-    @strawberry.field(
-        description="Its statements, by number.",
-        metadata={"batch": saying.statements_of, "viewer": True},
+    outcome: DeliberationOutcome | None = strawberry.field(
+        resolver=lambda root: root if root.outcome_version else None,
+        description="What came of it; null until the convenor has written that.",
     )
-    @staticmethod
-    async def statements(
-        root: strawberry.Parent[DeliberationRow],
-        info: Info,
-        hidden: Annotated[
-            bool,
-            strawberry.argument(
-                description="Those that were hidden instead: one's own, and for the convenor and moderators"
-                " all."
-            ),
-        ] = False,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Statement]:
-        args = page_args(first, after, last, before)
-        return await load(info, saying.statements_of, root, hidden, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    statements: Connection[Statement] = connection(
+        saying.statements_of, arguments=shown_or_hidden, viewer=True, description="Its statements, by number."
+    )
+    next_statements: Connection[Statement] = connection(
+        saying.next_statements_of,
+        viewer=True,
         description="The statements that the viewer has not voted on, those with the fewest votes first."
         " After a vote"
         " it is gone from the list, so a client asks for the first ones again.",
-        metadata={"batch": saying.next_statements_of, "viewer": True},
     )
-    @staticmethod
-    async def next_statements(
-        root: strawberry.Parent[DeliberationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Statement]:
-        args = page_args(first, after, last, before)
-        return await load(info, saying.next_statements_of, root, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
-        description="Everything that was done with it, in order.", metadata={"batch": record.steps_of}
+    steps: Connection[DeliberationStep] = connection(
+        record.steps_of, description="Everything that was done with it, in order."
     )
-    @staticmethod
-    async def steps(
-        root: strawberry.Parent[DeliberationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[DeliberationStep]:
-        return await load(info, record.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
-        description="What is done about its outcome, in the order in which it was added.",
-        metadata={"batch": executions.items_of},
+    execution: Connection[ExecutionItem] = connection(
+        executions.items_of, description="What is done about its outcome, in the order in which it was added."
     )
-    @staticmethod
-    async def execution(
-        root: strawberry.Parent[DeliberationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ExecutionItem]:
-        return await load(info, executions.items_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    timeline: Connection[TimelineEntry] = connection(
+        cases.timelines_of,
+        viewer=True,
         description="The whole case, oldest first: the post that it began with, its own steps, and the"
         " public steps"
         " of the service requests that it led to.",
-        metadata={"batch": cases.timelines_of, "viewer": True},
     )
-    @staticmethod
-    async def timeline(
-        root: strawberry.Parent[DeliberationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[TimelineEntry]:
-        return await load(info, cases.timelines_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(description="Whether the viewer may accept, move and conclude it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_lead(root: strawberry.Parent[DeliberationRow], info: Info) -> bool:
-        return rules.can_lead(info.context.viewer, root)
+    viewer_can_lead: bool = permitted(
+        rules.can_lead, description="Whether the viewer may accept, move and conclude it."
+    )
 
     @strawberry.field(description="Whether the viewer may add a statement now.", metadata=VIEWER)
     @staticmethod
@@ -376,35 +320,28 @@ class Deliberation(Commented, Liked):
     is_type_of = IsA(DeliberationRow)
 
 
+def in_phases(
+    phases: Annotated[
+        list[DeliberationPhase] | None, strawberry.argument(description="Only in these phases.")
+    ] = None,
+    estate: Annotated[strawberry.ID | None, strawberry.argument(description="Only for this estate.")] = None,
+) -> tuple[frozenset[DeliberationPhase] | None, UUID | None]:
+    key = None if estate is None else key_of("estate", estate, "Estate")
+    return None if phases is None else frozenset(phases), key
+
+
 @strawberry.type
 class CommunityDeliberations:
     """What deliberation adds to a community."""
 
-    @strawberry.field(
+    deliberations: Connection[Deliberation] = connection(
+        topics.deliberations_of,
+        arguments=in_phases,
+        viewer=True,
         description="Its deliberations that the viewer may see, the newest first. Proposals are seen by who"
         " made them"
         " and by the organisation asked.",
-        metadata={"batch": topics.deliberations_of, "viewer": True},
     )
-    @staticmethod
-    async def deliberations(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        phases: Annotated[
-            list[DeliberationPhase] | None, strawberry.argument(description="Only in these phases.")
-        ] = None,
-        estate: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only for this estate.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Deliberation]:
-        wanted = None if phases is None else frozenset(phases)
-        key = None if estate is None else key_of("estate", estate, "Estate")
-        args = page_args(first, after, last, before)
-        return await load(info, topics.deliberations_of, root, wanted, key, args)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="Whether the viewer may convene deliberations here, for one of its organisations.",
@@ -419,18 +356,10 @@ class CommunityDeliberations:
 class PostDeliberations:
     """What deliberation adds to a post."""
 
-    @strawberry.field(
-        description="The deliberations that began with it, the newest first.",
-        metadata={"batch": topics.deliberations_of_posts, "viewer": True},
+    deliberations: Connection[Annotated["Deliberation", strawberry.lazy("schema.deliberations.topics")]] = (
+        connection(
+            topics.deliberations_of_posts,
+            viewer=True,
+            description="The deliberations that began with it, the newest first.",
+        )
     )
-    @staticmethod
-    async def deliberations(
-        root: strawberry.Parent[PostRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated["Deliberation", strawberry.lazy("schema.deliberations.topics")]]:
-        args = page_args(first, after, last, before)
-        return await load(info, topics.deliberations_of_posts, root, args)  # type: ignore[no-any-return]

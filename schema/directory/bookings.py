@@ -8,10 +8,10 @@ import strawberry
 from models.directory import bookings as rules
 from models.directory.bookings import BookingRow, BookingStepRow, SlotRow
 from resolvers.directory import bookings, slots
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.directory.terms import BookingAction, BookingState
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
 
@@ -64,6 +64,10 @@ class BookingStep(Node):
     is_type_of = IsA(BookingStepRow)
 
 
+def note_of(root: strawberry.Parent[BookingRow], info: Info) -> str | None:
+    return root.note if rules.can_see_person(info.context.viewer, root) else None
+
+
 @fetched_by(bookings.visible_by_ids)
 @strawberry.type(
     description="A place that somebody has taken in a slot; seen by who booked it and by the office."
@@ -83,24 +87,11 @@ class Booking(Node):
         viewer=True,
         description="Who booked it, as neighbours know them; for themselves and who serves at the office.",
     )
-
-    @strawberry.field(description="What it is about; for the same.", metadata=VIEWER)
-    @staticmethod
-    def note(root: strawberry.Parent[BookingRow], info: Info) -> str | None:
-        return root.note if rules.can_see_person(info.context.viewer, root) else None
-
-    @strawberry.field(
-        description="What was done with it, in its order.", metadata={"batch": bookings.steps_of}
+    note: str | None = strawberry.field(
+        resolver=note_of, description="What it is about; for the same.", metadata=VIEWER
     )
-    @staticmethod
-    async def steps(
-        root: strawberry.Parent[BookingRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[BookingStep]:
-        return await load(info, bookings.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    steps: Connection[BookingStep] = connection(
+        bookings.steps_of, description="What was done with it, in its order."
+    )
 
     is_type_of = IsA(BookingRow)

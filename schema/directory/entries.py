@@ -8,14 +8,14 @@ import strawberry
 from models.directory import entries as rules
 from models.directory.entries import EntryRow
 from resolvers.directory import listing, offers, ratings, slots
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.directory.bookings import AppointmentSlot
 from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_of, weekly_of
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating, RatingFigures
 from schema.directory.terms import DirectoryCategory
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building, Estate, Grid
 from schema.node import Node, fetched_by
 
@@ -30,6 +30,43 @@ OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities
 class EntryLink:
     title: str = strawberry.field(description="What is there.")
     address: str = strawberry.field(description="An address that begins with http:// or https://.")
+
+
+def from_then_on(
+    since: Annotated[
+        datetime | None, strawberry.argument(description="Those that begin after this; left out, now.")
+    ] = None,
+    free: Annotated[bool, strawberry.argument(description="Only those with a place left.")] = False,
+) -> tuple[datetime | None, bool]:
+    return since, free
+
+
+def viewer_can_keep_of(root: strawberry.Parent[EntryRow], info: Info) -> bool:
+    return rules.can_keep(info.context.viewer, root.organisation_id)
+
+
+def next_change_of(root: strawberry.Parent[EntryRow], info: Info) -> datetime | None:
+    return root.opening.next_change(listing.moment(info.context))
+
+
+def open_now_of(root: strawberry.Parent[EntryRow], info: Info) -> bool | None:
+    return root.opening.is_open(listing.moment(info.context)) if root.opening else None
+
+
+def opening_exceptions_of(root: strawberry.Parent[EntryRow]) -> list[OpeningException]:
+    return exceptions_of(root.opening)
+
+
+def opening_hours_of(root: strawberry.Parent[EntryRow]) -> list[WeeklyOpening]:
+    return weekly_of(root.opening)
+
+
+def links_of(root: strawberry.Parent[EntryRow]) -> list[EntryLink]:
+    return [EntryLink(title=title, address=address) for title, address in root.links]
+
+
+def rating_of(root: strawberry.Parent[EntryRow]) -> RatingFigures:
+    return RatingFigures(count=root.rating_count, sum=root.rating_sum, average=ratings.average(root))
 
 
 @fetched_by(listing.visible_by_ids)
@@ -62,97 +99,44 @@ class DirectoryEntry(Node):
         description="The last day on which the merchant's licence is valid, as the residents' committee has"
         " checked; null for who needs none, and without one.",
     )
-
     viewer_rating: EntryRating | None = loaded(
         ratings.ratings_of_viewer, viewer=True, description="What the viewer said of it."
     )
-
-    @strawberry.field(description="What residents think of it, in exact figures.")
-    @staticmethod
-    def rating(root: strawberry.Parent[EntryRow]) -> RatingFigures:
-        return RatingFigures(count=root.rating_count, sum=root.rating_sum, average=ratings.average(root))
-
-    @strawberry.field(description="Where more is found.")
-    @staticmethod
-    def links(root: strawberry.Parent[EntryRow]) -> list[EntryLink]:
-        return [EntryLink(title=title, address=address) for title, address in root.links]
-
-    @strawberry.field(description="When it is open in an ordinary week.")
-    @staticmethod
-    def opening_hours(root: strawberry.Parent[EntryRow]) -> list[WeeklyOpening]:
-        return weekly_of(root.opening)
-
-    @strawberry.field(description="The dates on which that does not hold.")
-    @staticmethod
-    def opening_exceptions(root: strawberry.Parent[EntryRow]) -> list[OpeningException]:
-        return exceptions_of(root.opening)
-
-    @strawberry.field(description="Whether it is open now; null if no hours are known.")
-    @staticmethod
-    def open_now(root: strawberry.Parent[EntryRow], info: Info) -> bool | None:
-        return root.opening.is_open(listing.moment(info.context)) if root.opening else None
-
-    @strawberry.field(
+    rating: RatingFigures = strawberry.field(
+        resolver=rating_of, description="What residents think of it, in exact figures."
+    )
+    links: list[EntryLink] = strawberry.field(resolver=links_of, description="Where more is found.")
+    opening_hours: list[WeeklyOpening] = strawberry.field(
+        resolver=opening_hours_of, description="When it is open in an ordinary week."
+    )
+    opening_exceptions: list[OpeningException] = strawberry.field(
+        resolver=opening_exceptions_of, description="The dates on which that does not hold."
+    )
+    open_now: bool | None = strawberry.field(
+        resolver=open_now_of, description="Whether it is open now; null if no hours are known."
+    )
+    next_change: datetime | None = strawberry.field(
+        resolver=next_change_of,
         description="When it opens or closes next, holidays considered; null if it never does, or if no hours"
-        " are known."
+        " are known.",
     )
-    @staticmethod
-    def next_change(root: strawberry.Parent[EntryRow], info: Info) -> datetime | None:
-        return root.opening.next_change(listing.moment(info.context))
-
-    @strawberry.field(description="Whether the viewer may change it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_keep(root: strawberry.Parent[EntryRow], info: Info) -> bool:
-        return rules.can_keep(info.context.viewer, root.organisation_id)
-
-    @strawberry.field(
+    viewer_can_keep: bool = strawberry.field(
+        resolver=viewer_can_keep_of, description="Whether the viewer may change it.", metadata=VIEWER
+    )
+    slots: Connection[AppointmentSlot] = connection(
+        slots.slots_of,
+        arguments=from_then_on,
         description="The times at which it can be visited, in their order.",
-        metadata={"batch": slots.slots_of},
     )
-    @staticmethod
-    async def slots(
-        root: strawberry.Parent[EntryRow],
-        info: Info,
-        since: Annotated[
-            datetime | None, strawberry.argument(description="Those that begin after this; left out, now.")
-        ] = None,
-        free: Annotated[bool, strawberry.argument(description="Only those with a place left.")] = False,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[AppointmentSlot]:
-        args = page_args(first, after, last, before)
-        return await load(info, slots.slots_of, root, since, free, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    offers: Connection[Offer] = connection(
+        offers.offers_of,
+        viewer=True,
         description="What is offered under it now, the newest first; for its organisation, all that was.",
-        metadata={"batch": offers.offers_of, **VIEWER},
     )
-    @staticmethod
-    async def offers(
-        root: strawberry.Parent[EntryRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Offer]:
-        return await load(info, offers.offers_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    ratings: Connection[EntryRating] = connection(
+        ratings.ratings_of,
+        viewer=True,
         description="What residents said of it, the newest first; for the community's members.",
-        metadata={"batch": ratings.ratings_of, **VIEWER},
     )
-    @staticmethod
-    async def ratings(
-        root: strawberry.Parent[EntryRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[EntryRating]:
-        return await load(info, ratings.ratings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     is_type_of = IsA(EntryRow)

@@ -7,10 +7,10 @@ import strawberry
 
 from models.directory.licences import LicenceRow, LicenceStepRow, last_day
 from resolvers.directory import licences
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
 from schema.execution.type_resolution import IsA
-from schema.fields import Info, load, loaded
+from schema.fields import loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
 
@@ -32,6 +32,10 @@ class LicenceStep(Node):
     is_type_of = IsA(LicenceStepRow)
 
 
+def valid_until_of(root: strawberry.Parent[LicenceRow]) -> date:
+    return last_day(root.expires_at)
+
+
 @fetched_by(licences.visible_by_ids)
 @strawberry.type(
     description="A licence that a merchant has submitted; for the merchant, and for those who check licences."
@@ -45,24 +49,11 @@ class MerchantLicence(Node):
     organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
         licences.organisations_of, description="The merchant."
     )
-
-    @strawberry.field(description="The last day on which it is valid, in China.")
-    @staticmethod
-    def valid_until(root: strawberry.Parent[LicenceRow]) -> date:
-        return last_day(root.expires_at)
-
-    @strawberry.field(
-        description="What was done with it, in its order.", metadata={"batch": licences.steps_of}
+    valid_until: date = strawberry.field(
+        resolver=valid_until_of, description="The last day on which it is valid, in China."
     )
-    @staticmethod
-    async def steps(
-        root: strawberry.Parent[LicenceRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[LicenceStep]:
-        return await load(info, licences.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    steps: Connection[LicenceStep] = connection(
+        licences.steps_of, description="What was done with it, in its order."
+    )
 
     is_type_of = IsA(LicenceRow)

@@ -5,17 +5,15 @@ from typing import Annotated
 
 import strawberry
 
-from models.identity import AccountRow, CommunityRow
-from models.organisations import OrganisationRow
 from resolvers.directory import bookings, licences, listing, offers
 from resolvers.directory.listing import DirectoryCriteria
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.directory.bookings import Booking
 from schema.directory.entries import DirectoryEntry
 from schema.directory.licences import MerchantLicence
 from schema.directory.offers import Offer
 from schema.directory.terms import BookingState, DirectoryCategory, LicenceState
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import loaded
 from schema.identity import Home
 
 
@@ -47,141 +45,80 @@ class BookingFilter:
 Bookings = Annotated[BookingFilter | None, strawberry.argument(description="Only these; left out, all.")]
 
 
+def in_state(
+    state: Annotated[
+        LicenceState | None, strawberry.argument(description="Only those in this state.")
+    ] = None,
+) -> tuple[LicenceState | None]:
+    return (state,)
+
+
+def entries_wanted(
+    filter: Annotated[
+        DirectoryFilter | None, strawberry.argument(description="Only these; left out, all.")
+    ] = None,
+) -> tuple[DirectoryCriteria]:
+    return (filter.wanted() if filter else DirectoryCriteria(),)
+
+
 @strawberry.type
 class CommunityDirectory:
     """What local services add to a community."""
 
-    @strawberry.field(
+    directory: Connection[DirectoryEntry] = connection(
+        listing.directory_of,
+        arguments=entries_wanted,
+        viewer=True,
         description="Its local services, those in an estate where the viewer lives before the others.",
-        metadata={"batch": listing.directory_of, **VIEWER},
     )
-    @staticmethod
-    async def directory(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        filter: Annotated[
-            DirectoryFilter | None, strawberry.argument(description="Only these; left out, all.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[DirectoryEntry]:
-        wanted = filter.wanted() if filter else DirectoryCriteria()
-        args = page_args(first, after, last, before)
-        return await load(info, listing.directory_of, root, wanted, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
-        description="What is offered there now, the newest first.",
-        metadata={"batch": offers.offers_in, **VIEWER},
+    offers: Connection[Offer] = connection(
+        offers.offers_in, viewer=True, description="What is offered there now, the newest first."
     )
-    @staticmethod
-    async def offers(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Offer]:
-        return await load(info, offers.offers_in, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    merchant_licences: Connection[MerchantLicence] = connection(
+        licences.licences_of_communities,
+        arguments=in_state,
+        viewer=True,
         description="The licences of its merchants, the newest first; for who checks them. A merchant has its"
         " own.",
-        metadata={"batch": licences.licences_of_communities, **VIEWER},
     )
-    @staticmethod
-    async def merchant_licences(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        state: Annotated[
-            LicenceState | None, strawberry.argument(description="Only those in this state.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[MerchantLicence]:
-        args = page_args(first, after, last, before)
-        return await load(info, licences.licences_of_communities, root, state, args)  # type: ignore[no-any-return]
+
+
+def bookings_wanted(filter: Bookings = None) -> tuple[bookings.BookingCriteria]:
+    return (filter.wanted() if filter else bookings.BookingCriteria(),)
 
 
 @strawberry.type
 class OrganisationDirectory:
     """What local services add to an organisation."""
 
-    @strawberry.field(
+    entries: Connection[DirectoryEntry] = connection(
+        listing.entries_of,
+        viewer=True,
         description="What it offers; for those who work in it, what it has not published, too.",
-        metadata={"batch": listing.entries_of, **VIEWER},
     )
-    @staticmethod
-    async def entries(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[DirectoryEntry]:
-        return await load(info, listing.entries_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    licences: Connection[MerchantLicence] = connection(
+        licences.licences_of_merchants,
+        viewer=True,
         description="The licences that it has submitted, the newest first; for itself and who checks them.",
-        metadata={"batch": licences.licences_of_merchants, **VIEWER},
     )
-    @staticmethod
-    async def licences(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[MerchantLicence]:
-        args = page_args(first, after, last, before)
-        return await load(info, licences.licences_of_merchants, root, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    bookings: Connection[Booking] = connection(
+        bookings.bookings_of_offices,
+        arguments=bookings_wanted,
+        viewer=True,
         description="What is booked with it, in the order of time; for those who serve there.",
-        metadata={"batch": bookings.bookings_of_offices, **VIEWER},
     )
-    @staticmethod
-    async def bookings(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        filter: Bookings = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Booking]:
-        wanted = filter.wanted() if filter else bookings.BookingCriteria()
-        args = page_args(first, after, last, before)
-        return await load(info, bookings.bookings_of_offices, root, wanted, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class ViewerBookings:
     """What local services add to the viewer."""
 
-    @strawberry.field(
+    bookings: Connection[Booking] = connection(
+        bookings.bookings_of_accounts,
+        arguments=bookings_wanted,
+        viewer=True,
         description="What the account has booked, the latest time first.",
-        metadata={"batch": bookings.bookings_of_accounts, **VIEWER},
     )
-    @staticmethod
-    async def bookings(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        filter: Bookings = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Booking]:
-        wanted = filter.wanted() if filter else bookings.BookingCriteria()
-        args = page_args(first, after, last, before)
-        return await load(info, bookings.bookings_of_accounts, root, wanted, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type

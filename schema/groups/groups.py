@@ -3,23 +3,24 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import strawberry
 
 from models import groups as rules
 from models.groups import LARGEST, NEWEST, GroupAccess, GroupRow, JoinStatus
-from models.identity import AccountRow, CommunityRow
 from models.storage.paging import Order
 from resolvers import posts as feed
 from resolvers.groups import people, reading
-from schema.connections import After, Before, Connection, First, Last, page_args
+from resolvers.posts import FeedCriteria
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.groups.people import GroupInvitation, GroupMembership, GroupStep, JoinRequest
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by, key_of
-from schema.posts import AboutEstate, ByAuthor, InOrder, InStates, Kinds, Post, PostOrder, wanted_of
+from schema.posts import AboutEstate, ByAuthor, InOrder, InStates, Kinds, Post, PostOrder, of_feed
 
 if TYPE_CHECKING:
     from schema.communities import Community
@@ -50,6 +51,20 @@ described(
 )
 
 WithStatus = Annotated[JoinStatus | None, strawberry.argument(description="Only those so far.")]
+
+
+def with_status(status: WithStatus = None) -> tuple[JoinStatus | None]:
+    return (status,)
+
+
+def of_wall(
+    kinds: Kinds = None,
+    states: InStates = None,
+    estate: AboutEstate = None,
+    author: ByAuthor = None,
+    order: InOrder = PostOrder.LATEST,
+) -> tuple[FeedCriteria]:
+    return of_feed(kinds, states, estate, author, order)
 
 
 @fetched_by(reading.visible_by_ids)
@@ -84,91 +99,31 @@ class Group(Node):
     viewer_invitation: GroupInvitation | None = loaded(
         people.viewer_invitations_of, viewer=True, description="The invitation that the viewer may answer."
     )
-
-    @strawberry.field(
-        description="Its posts that the viewer may see.", metadata={"batch": feed.feeds_of, "viewer": True}
+    posts: Connection[Post] = connection(
+        feed.feeds_of, arguments=of_wall, viewer=True, description="Its posts that the viewer may see."
     )
-    @staticmethod
-    async def posts(
-        root: strawberry.Parent[GroupRow],
-        info: Info,
-        kinds: Kinds = None,
-        states: InStates = None,
-        estate: AboutEstate = None,
-        author: ByAuthor = None,
-        order: InOrder = PostOrder.LATEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Post]:
-        wanted = wanted_of(root.community_id, kinds, states, estate, author, order)
-        args = page_args(first, after, last, before)
-        return await load(info, feed.feeds_of, root, wanted, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    members: Connection[GroupMembership] | None = connection(
+        people.members_of_groups,
+        viewer=True,
         description="Who belongs to it, in the order of joining; null for everyone but its members.",
-        metadata={"batch": people.members_of_groups, **VIEWER},
     )
-    @staticmethod
-    async def members(
-        root: strawberry.Parent[GroupRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[GroupMembership] | None:
-        return await load(info, people.members_of_groups, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    join_requests: Connection[JoinRequest] | None = connection(
+        people.requests_of_groups,
+        arguments=with_status,
+        viewer=True,
         description="Who has asked to join, the newest first; null for everyone but those who look after it.",
-        metadata={"batch": people.requests_of_groups, **VIEWER},
     )
-    @staticmethod
-    async def join_requests(
-        root: strawberry.Parent[GroupRow],
-        info: Info,
-        status: WithStatus = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[JoinRequest] | None:
-        args = page_args(first, after, last, before)
-        return await load(info, people.requests_of_groups, root, status, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    invitations: Connection[GroupInvitation] | None = connection(
+        people.invitations_of_groups,
+        arguments=with_status,
+        viewer=True,
         description="Whom it has invited, the newest first; null for everyone but those who look after it.",
-        metadata={"batch": people.invitations_of_groups, **VIEWER},
     )
-    @staticmethod
-    async def invitations(
-        root: strawberry.Parent[GroupRow],
-        info: Info,
-        status: WithStatus = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[GroupInvitation] | None:
-        args = page_args(first, after, last, before)
-        return await load(info, people.invitations_of_groups, root, status, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    steps: Connection[GroupStep] | None = connection(
+        people.steps_of_groups,
+        viewer=True,
         description="What was done in it, the newest first; null for everyone but those who look after it.",
-        metadata={"batch": people.steps_of_groups, **VIEWER},
     )
-    @staticmethod
-    async def steps(
-        root: strawberry.Parent[GroupRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[GroupStep] | None:
-        return await load(info, people.steps_of_groups, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="How many requests wait; null for everyone but those who look after it.", metadata=VIEWER
@@ -195,32 +150,17 @@ class Group(Node):
     is_type_of = IsA(GroupRow)
 
 
+def named(
+    name: Annotated[str | None, strawberry.argument(description="Only those whose name holds this.")] = None,
+    archived: Annotated[bool, strawberry.argument(description="Those that rest, instead.")] = False,
+    order: Annotated[GroupOrder, strawberry.argument(description="Which come first.")] = GroupOrder.NEWEST,
+) -> tuple[str | None, bool, Order]:
+    return name, archived, order.by
+
+
 @strawberry.type
 class CommunityGroups:
     """What groups add to a community."""
-
-    @strawberry.field(
-        description="Its groups that the viewer may know of.",
-        metadata={"batch": reading.groups_of, **VIEWER},
-    )
-    @staticmethod
-    async def groups(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        name: Annotated[
-            str | None, strawberry.argument(description="Only those whose name holds this.")
-        ] = None,
-        archived: Annotated[bool, strawberry.argument(description="Those that rest, instead.")] = False,
-        order: Annotated[
-            GroupOrder, strawberry.argument(description="Which come first.")
-        ] = GroupOrder.NEWEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Group]:
-        args = page_args(first, after, last, before)
-        return await load(info, reading.groups_of, root, name, archived, order.by, args)  # type: ignore[no-any-return]
 
     suggested_groups: list[Group] = loaded(
         reading.suggestions_for,
@@ -228,32 +168,29 @@ class CommunityGroups:
         description="Groups that the viewer may like to join, the likeliest first, 10 at most: those of"
         " neighbours in the same building and estate, and lively ones.",
     )
+    groups: Connection[Group] = connection(
+        reading.groups_of, arguments=named, viewer=True, description="Its groups that the viewer may know of."
+    )
+
+
+def in_community(
+    community_id: Annotated[
+        strawberry.ID | None, strawberry.argument(description="Only those of this community.")
+    ] = None,
+) -> tuple[UUID | None]:
+    return (None if community_id is None else key_of("communityId", community_id, "Community"),)
 
 
 @strawberry.type
 class ViewerGroups:
     """What groups add to the viewer."""
 
-    @strawberry.field(
-        description="The groups that the viewer belongs to, the newest first.",
-        metadata={"batch": people.memberships_of, **VIEWER},
-    )
-    @staticmethod
-    async def groups(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        community_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only those of this community.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[GroupMembership]:
-        key = None if community_id is None else key_of("communityId", community_id, "Community")
-        args = page_args(first, after, last, before)
-        return await load(info, people.memberships_of, root, key, args)  # type: ignore[no-any-return]
-
     group_invitations: list[GroupInvitation] = loaded(
         people.invitations_to, viewer=True, description="The invitations to groups that wait for an answer."
+    )
+    groups: Connection[GroupMembership] = connection(
+        people.memberships_of,
+        arguments=in_community,
+        viewer=True,
+        description="The groups that the viewer belongs to, the newest first.",
     )

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import strawberry
 
-from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
+from models.identity import BuildingRow, EstateRow, GridRow, HomeRow
 from resolvers.identity import addresses
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import Info, load, loaded
+from schema.fields import loaded
 from schema.identity.residencies import HomeResidents
 from schema.node import Node, fetched_by
 from schema.workers import GridWorkers, HomeWorkers
@@ -44,18 +44,7 @@ class Building(Node):
         addresses.estates_around, description="The estate it belongs to."
     )
     grid: Grid | None = loaded(addresses.grids_around, description="The grid it is in, if any.")
-
-    @strawberry.field(description="Its homes.", metadata={"batch": addresses.homes_of})
-    @staticmethod
-    async def homes(
-        root: strawberry.Parent[BuildingRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Home]:
-        return await load(info, addresses.homes_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    homes: Connection[Home] = connection(addresses.homes_of, description="Its homes.")
 
     is_type_of = IsA(BuildingRow)
 
@@ -65,18 +54,7 @@ class Building(Node):
 class Estate(Node):
     name: str = strawberry.field(description="Its name.")
     address: str = strawberry.field(description="Where it is; may be empty.")
-
-    @strawberry.field(description="Its buildings.", metadata={"batch": addresses.buildings_of})
-    @staticmethod
-    async def buildings(
-        root: strawberry.Parent[EstateRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Building]:
-        return await load(info, addresses.buildings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    buildings: Connection[Building] = connection(addresses.buildings_of, description="Its buildings.")
 
     is_type_of = IsA(EstateRow)
 
@@ -85,26 +63,5 @@ class Estate(Node):
 class CommunityRegister:
     """What the register adds to a community."""
 
-    @strawberry.field(description="Its estates.", metadata={"batch": addresses.estates_of})
-    @staticmethod
-    async def estates(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Estate]:
-        return await load(info, addresses.estates_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(description="Its grids.", metadata={"batch": addresses.grids_of})
-    @staticmethod
-    async def grids(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Grid]:
-        return await load(info, addresses.grids_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    estates: Connection[Estate] = connection(addresses.estates_of, description="Its estates.")
+    grids: Connection[Grid] = connection(addresses.grids_of, description="Its grids.")

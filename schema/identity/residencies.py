@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from models.identity import (
-    AccountRow,
     ApplicationRow,
     ApplicationStatus,
-    HomeRow,
     HouseholdImportRow,
     Relation,
     ResidencyRow,
 )
 from models.messages import Message
-from models.organisations import OrganisationRow
 from resolvers.errors import InvalidInput as InvalidInputError
 from resolvers.identity import applications, register, unmasking
 from resolvers.identity import residencies as living
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity.neighbours import Neighbour
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of, type_and_key
@@ -132,82 +129,42 @@ class HouseholdImport(Node):
 class ViewerResidencies:
     """What residency adds to the viewer."""
 
-    @strawberry.field(
-        description="Where the account lives and lived, the newest first.",
-        metadata={"batch": living.residencies_of},
+    residencies: Connection[Residency] = connection(
+        living.residencies_of, description="Where the account lives and lived, the newest first."
     )
-    @staticmethod
-    async def residencies(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Residency]:
-        return await load(info, living.residencies_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    residency_applications: Connection[ResidencyApplication] = connection(
+        applications.applications_of_accounts, description="What the account applied for, the newest first."
+    )
 
-    @strawberry.field(
-        description="What the account applied for, the newest first.",
-        metadata={"batch": applications.applications_of_accounts},
-    )
-    @staticmethod
-    async def residency_applications(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ResidencyApplication]:
-        args = page_args(first, after, last, before)
-        return await load(info, applications.applications_of_accounts, root, args)  # type: ignore[no-any-return]
+
+def with_status(status: StatusArg = ApplicationStatus.PENDING) -> tuple[ApplicationStatus | None]:
+    return (status,)
 
 
 @strawberry.type
 class OrganisationApplications:
     """What residency adds to an organisation."""
 
-    @strawberry.field(
+    residency_applications: Connection[ResidencyApplication] | None = connection(
+        applications.applications_of,
+        arguments=with_status,
+        viewer=True,
+        check=applications.check_may_see,
         description="The applications that wait for the residents' committee or that it decided, the oldest"
         " first. For its officers; an error and null for everyone else, whose asking is kept in the audit"
         " log.",
-        metadata={"batch": applications.applications_of, **VIEWER},
     )
-    @staticmethod
-    async def residency_applications(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        status: StatusArg = ApplicationStatus.PENDING,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ResidencyApplication] | None:
-        args = page_args(first, after, last, before)
-        # Asked apart for each, so that one that is refused takes no other's list with it.
-        await applications.check_may_see(info.context, root)
-        return await load(info, applications.applications_of, root, args, status)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class HomeResidents:
     """What residency adds to a home."""
 
-    @strawberry.field(
+    residents: Connection[Residency] | None = connection(
+        living.residents_of,
+        viewer=True,
         description="Who lives there now; null for everyone but officers of the residents' committee.",
-        metadata={"batch": living.residents_of, **VIEWER},
     )
-    @staticmethod
-    async def residents(
-        root: strawberry.Parent[HomeRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Residency] | None:
-        return await load(info, living.residents_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="Who asks to be known as living where.")

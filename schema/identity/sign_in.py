@@ -8,9 +8,9 @@ import strawberry
 from models.identity import AccountRow, SessionRow
 from models.visibility import viewers
 from resolvers.identity import accounts, sessions, sign_in
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited
@@ -35,6 +35,10 @@ class Session(Node):
     is_type_of = IsA(SessionRow)
 
 
+def has_password_of(root: strawberry.Parent[AccountRow]) -> bool:
+    return root.password_hash is not None
+
+
 @strawberry.type
 class ViewerAccount:
     """What signing in adds to the viewer."""
@@ -48,26 +52,10 @@ class ViewerAccount:
         description="Where the account lives or holds office.",
         viewer=True,
     )
-
-    @strawberry.field(description="Whether a password is set.")
-    @staticmethod
-    def has_password(root: strawberry.Parent[AccountRow]) -> bool:
-        return root.password_hash is not None
-
-    @strawberry.field(
-        description="Where the account is signed in, the newest first.",
-        metadata={"batch": sessions.sessions_of},
+    has_password: bool = strawberry.field(resolver=has_password_of, description="Whether a password is set.")
+    sessions: Connection[Session] = connection(
+        sessions.sessions_of, description="Where the account is signed in, the newest first."
     )
-    @staticmethod
-    async def sessions(
-        root: strawberry.Parent[AccountRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Session]:
-        return await load(info, sessions.sessions_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="Whom to send a code.")

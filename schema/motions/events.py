@@ -17,49 +17,42 @@ from subscriptions.streams import Stream
 @strawberry.type(description="A motion was put to the owners.")
 class MotionAnnounced:
     is_type_of = of_kind(Kind.MOTION_ANNOUNCED)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion.")
 
 
 @strawberry.type(description="A vote opened; its electorate is frozen.")
 class MotionOpened:
     is_type_of = of_kind(Kind.MOTION_OPENED)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion.")
 
 
 @strawberry.type(description="A vote in which too few took part was extended.")
 class MotionExtended:
     is_type_of = of_kind(Kind.MOTION_EXTENDED)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion.")
 
 
 @strawberry.type(description="A vote was counted.")
 class MotionClosed:
     is_type_of = of_kind(Kind.MOTION_CLOSED)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion, with its result.")
 
 
 @strawberry.type(description="A motion was withdrawn.")
 class MotionWithdrawn:
     is_type_of = of_kind(Kind.MOTION_WITHDRAWN)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion.")
 
 
 @strawberry.type(description="More take part in a vote. Several ballots may be told of as one.")
 class ParticipationChanged:
     is_type_of = of_kind(Kind.PARTICIPATION_CHANGED)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion, with its gauges.")
 
 
 @strawberry.type(description="Two ballots of one home are in conflict; for the offices that count.")
 class BallotConflict:
     is_type_of = of_kind(Kind.BALLOT_CONFLICT)
-
     motion: Motion = loaded(reading.subjects_of, description="The motion.")
 
 

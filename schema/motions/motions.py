@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.identity import CommunityRow
 from models.motions import ItemRow, MotionRow, can_count, can_put_motions
 from resolvers import identity
 from resolvers.motions import reading, rules
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Neighbour
 from schema.motions.ballots import OwnHead, RollEntry
 from schema.motions.paper import PaperBallot
@@ -43,6 +42,30 @@ class MotionItem(Node):
 
 Voted = Annotated[bool | None, strawberry.argument(description="Only those who have voted, or have not.")]
 InConflict = Annotated[bool | None, strawberry.argument(description="Only those in conflict, or not.")]
+
+
+def with_status(
+    status: Annotated[
+        ProxyStatus | None, strawberry.argument(description="Only those with this status.")
+    ] = None,
+) -> tuple[ProxyStatus | None]:
+    return (status,)
+
+
+def of_roll(voted: Voted = None, in_conflict: InConflict = None) -> tuple[reading.RollFilter]:
+    return (reading.RollFilter(voted, in_conflict),)
+
+
+def viewer_can_put_of(root: strawberry.Parent[MotionRow], info: Info) -> bool:
+    return can_put_motions(info.context.viewer, root.organisation_id)
+
+
+def result_of(root: strawberry.Parent[MotionRow]) -> MotionResult | None:
+    return None if root.result is None else read_result(root.result)
+
+
+def phase_of(root: strawberry.Parent[MotionRow]) -> MotionPhase:
+    return reading.phase(root)
 
 
 @fetched_by(reading.visible_by_ids)
@@ -86,126 +109,66 @@ class Motion(Node):
         description="The heads whose ballot the viewer may cast; none before the opening.",
         viewer=True,
     )
-
-    @strawberry.field(description="Where it stands by the clock.")
-    @staticmethod
-    def phase(root: strawberry.Parent[MotionRow]) -> MotionPhase:
-        return reading.phase(root)
-
-    @strawberry.field(description="Who has taken part.")
-    @staticmethod
-    def participation(root: strawberry.Parent[MotionRow]) -> Participation:
-        return root  # type: ignore[return-value]
-
-    @strawberry.field(description="The result; null until it is counted.")
-    @staticmethod
-    def result(root: strawberry.Parent[MotionRow]) -> MotionResult | None:
-        return None if root.result is None else read_result(root.result)
-
-    @strawberry.field(description="Whether the viewer may change, announce and withdraw it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_put(root: strawberry.Parent[MotionRow], info: Info) -> bool:
-        return can_put_motions(info.context.viewer, root.organisation_id)
-
-    @strawberry.field(description="Whether the viewer may see who has voted, and count.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_count(root: strawberry.Parent[MotionRow], info: Info) -> bool:
-        return can_count(info.context.viewer, root)
-
-    @strawberry.field(
+    phase: MotionPhase = strawberry.field(resolver=phase_of, description="Where it stands by the clock.")
+    participation: Participation = strawberry.field(
+        resolver=lambda root: root, description="Who has taken part."
+    )
+    result: MotionResult | None = strawberry.field(
+        resolver=result_of, description="The result; null until it is counted."
+    )
+    viewer_can_put: bool = strawberry.field(
+        resolver=viewer_can_put_of,
+        description="Whether the viewer may change, announce and withdraw it.",
+        metadata=VIEWER,
+    )
+    viewer_can_count: bool = permitted(
+        can_count, description="Whether the viewer may see who has voted, and count."
+    )
+    roll: Connection[RollEntry] | None = connection(
+        reading.rolls_of,
+        arguments=of_roll,
+        viewer=True,
+        check=reading.check_may_count,
         description="Who has voted, never how, for the officers who count; an error and null for others.",
-        metadata={**VIEWER, "batch": reading.rolls_of},
     )
-    @staticmethod
-    async def roll(
-        root: strawberry.Parent[MotionRow],
-        info: Info,
-        voted: Voted = None,
-        in_conflict: InConflict = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[RollEntry] | None:
-        await reading.check_may_count(info.context, root)
-        wanted = reading.RollFilter(voted, in_conflict)
-        return await load(info, reading.rolls_of, root, page_args(first, after, last, before), wanted)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    paper_ballots: Connection[PaperBallot] | None = connection(
+        reading.papers_of,
+        viewer=True,
+        check=reading.check_may_count,
         description="The ballots on paper, for the officers who count; an error and null for others.",
-        metadata={**VIEWER, "batch": reading.papers_of},
     )
-    @staticmethod
-    async def paper_ballots(
-        root: strawberry.Parent[MotionRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PaperBallot] | None:
-        await reading.check_may_count(info.context, root)
-        return await load(info, reading.papers_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    proxies: Connection[VoteProxy] = connection(
+        reading.proxies_of,
+        arguments=with_status,
+        viewer=True,
         description="The proxies: all for the officers who count, else the viewer's and those for own homes.",
-        metadata={**VIEWER, "batch": reading.proxies_of},
     )
-    @staticmethod
-    async def proxies(
-        root: strawberry.Parent[MotionRow],
-        info: Info,
-        status: Annotated[
-            ProxyStatus | None, strawberry.argument(description="Only those with this status.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[VoteProxy]:
-        args = page_args(first, after, last, before)
-        return await load(info, reading.proxies_of, root, args, status)  # type: ignore[no-any-return]
 
     is_type_of = IsA(MotionRow)
+
+
+def of_statuses(
+    statuses: Annotated[
+        list[MotionStatus] | None, strawberry.argument(description="Only those of these statuses.")
+    ] = None,
+) -> tuple[frozenset[MotionStatus] | None]:
+    return (None if statuses is None else frozenset(statuses),)
 
 
 @strawberry.type
 class CommunityMotions:
     """What the owners' vote adds to a community."""
 
-    @strawberry.field(
+    motions: Connection[Motion] = connection(
+        reading.motions_of_communities,
+        arguments=of_statuses,
+        viewer=True,
         description="Motions to the owners, newest first; drafts only for who writes them.",
-        metadata={**VIEWER, "batch": reading.motions_of_communities},
     )
-    @staticmethod
-    async def motions(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        statuses: Annotated[
-            list[MotionStatus] | None, strawberry.argument(description="Only those of these statuses.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Motion]:
-        args = page_args(first, after, last, before)
-        wanted = None if statuses is None else frozenset(statuses)
-        return await load(info, reading.motions_of_communities, root, args, wanted)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    vote_rules: Connection[VoteRules] = connection(
+        rules.rules_of_communities,
+        viewer=True,
         description="The versions of the rules of voting, newest first. The law's own are"
         " made version 1 by the"
         " first motion if nothing else was adopted before.",
-        metadata={**VIEWER, "batch": rules.rules_of_communities},
     )
-    @staticmethod
-    async def vote_rules(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[VoteRules]:
-        return await load(info, rules.rules_of_communities, root, page_args(first, after, last, before))  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ import strawberry
 from models.motions import MotionBuildingRow, MotionRow
 from resolvers.motions import closing, reading, rules, tally
 from resolvers.motions.tally import Weight
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, load, loaded
 from schema.identity import Building
@@ -117,38 +117,32 @@ class BuildingParticipation:
     is_type_of = IsA(MotionBuildingRow)
 
 
+async def quorum_of(root: strawberry.Parent[MotionRow], info: Info) -> list[VoteTest]:
+    under = await load(info, reading.rules_of, root)
+    part, whole = Weight(root.heads_cast, root.area_cast_cm2), Weight(root.heads, root.area_cm2)
+    found = tally.tests(rules.thresholds_of(under).quorum, part, whole)
+    return [read_test(test.content()) for test in found]
+
+
+def cast_of(root: strawberry.Parent[MotionRow]) -> VoteWeight:
+    return VoteWeight(heads=root.heads_cast, area_cm2=str(root.area_cast_cm2))
+
+
+def total_of(root: strawberry.Parent[MotionRow]) -> VoteWeight:
+    return VoteWeight(heads=root.heads, area_cm2=str(root.area_cm2))
+
+
 @strawberry.type(description="How many take part, never which way. Zero before the opening.")
 class Participation:
-    @strawberry.field(description="All owners, as frozen at the opening.")
-    @staticmethod
-    def total(root: strawberry.Parent[MotionRow]) -> VoteWeight:
-        return VoteWeight(heads=root.heads, area_cm2=str(root.area_cm2))
-
-    @strawberry.field(description="Those who have taken part.")
-    @staticmethod
-    def cast(root: strawberry.Parent[MotionRow]) -> VoteWeight:
-        return VoteWeight(heads=root.heads_cast, area_cm2=str(root.area_cast_cm2))
-
-    @strawberry.field(
-        description="The quorum as it stands, by area and by heads.", metadata={"batch": reading.rules_of}
+    total: VoteWeight = strawberry.field(
+        resolver=total_of, description="All owners, as frozen at the opening."
     )
-    @staticmethod
-    async def quorum(root: strawberry.Parent[MotionRow], info: Info) -> list[VoteTest]:
-        under = await load(info, reading.rules_of, root)
-        part, whole = Weight(root.heads_cast, root.area_cast_cm2), Weight(root.heads, root.area_cm2)
-        found = tally.tests(rules.thresholds_of(under).quorum, part, whole)
-        return [read_test(test.content()) for test in found]
-
-    @strawberry.field(
-        description="The same per building, in the order of a walk.", metadata={"batch": reading.buildings_of}
+    cast: VoteWeight = strawberry.field(resolver=cast_of, description="Those who have taken part.")
+    quorum: list[VoteTest] = strawberry.field(
+        resolver=quorum_of,
+        description="The quorum as it stands, by area and by heads.",
+        metadata={"batch": reading.rules_of},
     )
-    @staticmethod
-    async def by_building(
-        root: strawberry.Parent[MotionRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[BuildingParticipation]:
-        return await load(info, reading.buildings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
+    by_building: Connection[BuildingParticipation] = connection(
+        reading.buildings_of, description="The same per building, in the order of a walk."
+    )

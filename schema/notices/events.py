@@ -23,28 +23,24 @@ AfterEvent = Annotated[str | None, strawberry.argument(description=AFTER)]
 @strawberry.type(description="A notice was sent.")
 class NoticePublished:
     is_type_of = of_kind(Kind.NOTICE_PUBLISHED)
-
     notice: Notice = loaded(reading.subjects_of, description="The notice.")
 
 
 @strawberry.type(description="An update was sent, which supersedes another notice.")
 class NoticeUpdated:
     is_type_of = of_kind(Kind.NOTICE_UPDATED)
-
     notice: Notice = loaded(reading.subjects_of, description="The new notice.")
 
 
 @strawberry.type(description="A notice was taken back.")
 class NoticeCancelled:
     is_type_of = of_kind(Kind.NOTICE_CANCELLED)
-
     notice: Notice = loaded(reading.subjects_of, description="The notice.")
 
 
 @strawberry.type(description="The reach of a notice changed. Several changes may be told of as one.")
 class ReachChanged:
     is_type_of = of_kind(Kind.REACH_CHANGED)
-
     notice: Notice = loaded(reading.subjects_of, description="The notice.")
     reach: Reach = loaded(reaches.reaches_of_events, description="Whom it reached so far.")
 

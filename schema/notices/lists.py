@@ -4,11 +4,10 @@ from typing import Annotated
 
 import strawberry
 
-from models.identity import AccountRow, CommunityRow
-from models.organisations import OrganisationRow
+from models.identity import AccountRow
 from resolvers.notices import reading
-from schema.connections import After, Before, Connection, First, Last, page_args
-from schema.fields import VIEWER, Info, load
+from schema.connections import After, Before, Connection, First, Last, connection, page_args
+from schema.fields import VIEWER, Info
 from schema.node import key_of
 from schema.notices.notices import Notice
 from schema.notices.terms import NoticeCategory, NoticeStatus, Severity
@@ -27,59 +26,34 @@ MinSeverityArg = Annotated[
 
 
 def filters(
-    status: NoticeStatus | None, severities: list[Severity] | None, category: NoticeCategory | None
-) -> reading.Filters:
-    return reading.Filters(status, None if severities is None else frozenset(severities), category)
+    status: StatusArg = None, severities: SeveritiesArg = None, category: CategoryArg = None
+) -> tuple[reading.Filters]:
+    chosen = None if severities is None else frozenset(severities)
+    return (reading.Filters(status, chosen, category),)
 
 
 @strawberry.type
 class CommunityNotices:
     """What notices add to a community."""
 
-    @strawberry.field(
+    notices: Connection[Notice] = connection(
+        reading.notices_of_communities,
+        arguments=filters,
+        viewer=True,
         description="The notices that were sent to the viewer or an office of theirs, newest first.",
-        metadata={**VIEWER, "batch": reading.notices_of_communities},
     )
-    @staticmethod
-    async def notices(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        status: StatusArg = None,
-        severities: SeveritiesArg = None,
-        category: CategoryArg = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Notice]:
-        args = page_args(first, after, last, before)
-        wanted = filters(status, severities, category)
-        return await load(info, reading.notices_of_communities, root, args, wanted)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class OrganisationNotices:
     """What notices add to an organisation."""
 
-    @strawberry.field(
+    notices: Connection[Notice] = connection(
+        reading.notices_of_organisations,
+        arguments=filters,
+        viewer=True,
         description="The notices that it published, as far as the viewer may see them, newest first.",
-        metadata={**VIEWER, "batch": reading.notices_of_organisations},
     )
-    @staticmethod
-    async def notices(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        status: StatusArg = None,
-        severities: SeveritiesArg = None,
-        category: CategoryArg = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Notice]:
-        args = page_args(first, after, last, before)
-        wanted = filters(status, severities, category)
-        return await load(info, reading.notices_of_organisations, root, args, wanted)  # type: ignore[no-any-return]
 
 
 @strawberry.type

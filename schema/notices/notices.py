@@ -12,9 +12,9 @@ from resolvers import comments as discussion
 from resolvers.notices import reach as reaches
 from resolvers.notices import reading
 from schema.comments import Commented
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import loaded, permitted
 from schema.identity import Neighbour
 from schema.node import fetched_by
 from schema.notices.reach import Reach, Receipt
@@ -36,6 +36,10 @@ class NoticeAudience:
     role: Role | None = strawberry.field(description="For a role: which.")
 
     is_type_of = IsA(AudienceRow)
+
+
+def valid_now_of(root: strawberry.Parent[NoticeRow]) -> bool:
+    return root.valid_at(now())
 
 
 @fetched_by(reading.visible_by_ids)
@@ -69,57 +73,26 @@ class Notice(Commented):
     viewer_receipts: list[Receipt] = loaded(
         reading.viewers_receipts, description="How far it came with each of the viewer's homes.", viewer=True
     )
-
-    @strawberry.field(description="Whether it stands now: active, begun and not over.")
-    @staticmethod
-    def valid_now(root: strawberry.Parent[NoticeRow]) -> bool:
-        return root.valid_at(now())
-
-    @strawberry.field(
-        description="The whole chain of updates that it belongs to, oldest first.",
-        metadata={"batch": reading.histories_of},
+    valid_now: bool = strawberry.field(
+        resolver=valid_now_of, description="Whether it stands now: active, begun and not over."
     )
-    @staticmethod
-    async def history(
-        root: strawberry.Parent[NoticeRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated["Notice", strawberry.lazy("schema.notices.notices")]]:
-        return await load(info, reading.histories_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(description="Whether the viewer may see `reach`.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_see_reach(root: strawberry.Parent[NoticeRow], info: Info) -> bool:
-        return can_see_reach(info.context.viewer, root)
-
-    @strawberry.field(
+    history: Connection[Annotated["Notice", strawberry.lazy("schema.notices.notices")]] = connection(
+        reading.histories_of, description="The whole chain of updates that it belongs to, oldest first."
+    )
+    viewer_can_see_reach: bool = permitted(can_see_reach, description="Whether the viewer may see `reach`.")
+    reach: Reach | None = loaded(
+        reaches.reaches_of,
+        viewer=True,
+        check=reaches.check_may_see,
         description="Whom it reached. For the publisher and the residents' committee; an error and null for"
         " everyone else.",
-        metadata={**VIEWER, "batch": reaches.reaches_of},
     )
-    @staticmethod
-    async def reach(root: strawberry.Parent[NoticeRow], info: Info) -> Reach | None:
-        await reaches.check_may_see(info.context, root)
-        return await load(info, reaches.reaches_of, root)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    round: Connection[Receipt] | None = connection(
+        reaches.rounds_of,
+        viewer=True,
+        check=reaches.check_may_see,
         description="The households not reached yet in the grids that the viewer looks after, in walking"
         " order. An error and null for those who may not see `reach`.",
-        metadata={**VIEWER, "batch": reaches.rounds_of},
     )
-    @staticmethod
-    async def round(
-        root: strawberry.Parent[NoticeRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Receipt] | None:
-        await reaches.check_may_see(info.context, root)
-        return await load(info, reaches.rounds_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     is_type_of = IsA(NoticeRow)

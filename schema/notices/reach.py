@@ -2,15 +2,16 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from models.notices import BuildingReachRow, ReceiptRow
 from resolvers.notices import reach as reaches
 from resolvers.notices.reach import Reach as ReachFound
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import Info, load, loaded
+from schema.fields import loaded
 from schema.identity import Building, Home, Neighbour
 from schema.node import key_of
 from schema.notices.terms import Progress, ReachedHow
@@ -48,6 +49,17 @@ class BuildingReach:
     is_type_of = IsA(BuildingReachRow)
 
 
+def within(
+    building_id: Annotated[
+        strawberry.ID | None, strawberry.argument(description="Only in this building.")
+    ] = None,
+    grid_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only in this grid.")] = None,
+) -> tuple[UUID | None, UUID | None]:
+    building = key_of("buildingId", building_id, "Building") if building_id else None
+    grid = key_of("gridId", grid_id, "Grid") if grid_id else None
+    return building, grid
+
+
 @strawberry.type(
     description="Whom a notice reached. Household counts, exact; a share is `reached` of `targeted`."
 )
@@ -65,59 +77,17 @@ class Reach:
         description="All households not reached, as CSV for a round on paper: addresses only, no person.",
         viewer=True,
     )
-
-    @strawberry.field(
-        description="The same per building, in the order of a walk.", metadata={"batch": reaches.buildings_of}
+    by_building: Connection[BuildingReach] = connection(
+        reaches.buildings_of, description="The same per building, in the order of a walk."
     )
-    @staticmethod
-    async def by_building(
-        root: strawberry.Parent[ReachFound],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[BuildingReach]:
-        return await load(info, reaches.buildings_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    unreached: Connection[Receipt] = connection(
+        reaches.unreached,
+        arguments=within,
         description="The households neither acknowledged nor told in person, in the order of a walk.",
-        metadata={"batch": reaches.unreached},
     )
-    @staticmethod
-    async def unreached(
-        root: strawberry.Parent[ReachFound],
-        info: Info,
-        building_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only in this building.")
-        ] = None,
-        grid_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only in this grid.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Receipt]:
-        building = key_of("buildingId", building_id, "Building") if building_id else None
-        grid = key_of("gridId", grid_id, "Grid") if grid_id else None
-        args = page_args(first, after, last, before)
-        return await load(info, reaches.unreached, root, args, building, grid)  # type: ignore[no-any-return]
-
-    @strawberry.field(
-        description="The households that somebody told in person, acknowledged since or not.",
-        metadata={"batch": reaches.visited},
+    visits: Connection["Visit"] = connection(
+        reaches.visited, description="The households that somebody told in person, acknowledged since or not."
     )
-    @staticmethod
-    async def visits(
-        root: strawberry.Parent[ReachFound],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection["Visit"]:
-        return await load(info, reaches.visited, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     is_type_of = IsA(ReachFound)
 

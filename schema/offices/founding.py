@@ -6,7 +6,7 @@ import strawberry
 
 from models.organisations import OrganisationKind, OrganisationRow, Power, Role, can_rename, powers_in_order
 from resolvers.offices import founding
-from schema.fields import VIEWER, Info
+from schema.fields import Info, permitted
 from schema.mutations import mutation, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
@@ -35,11 +35,7 @@ class OrganisationVersion:
     """What is needed to rename an organisation."""
 
     version: int = strawberry.field(description="Raised by every change of the organisation itself.")
-
-    @strawberry.field(description="Whether the viewer may rename it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_can_rename(root: strawberry.Parent[OrganisationRow], info: Info) -> bool:
-        return can_rename(info.context.viewer, root)
+    viewer_can_rename: bool = permitted(can_rename, description="Whether the viewer may rename it.")
 
 
 @strawberry.input(description="An organisation to be made.")

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.identity import AccountRow
-from models.organisations import InvitationRow, InvitationStatus, OrganisationRow, Role
+from models.organisations import InvitationRow, InvitationStatus, Role
 from resolvers.offices import invitations
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity import Grid, Neighbour
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
@@ -60,34 +59,21 @@ class OfficeInvitation(Node):
 class OrganisationInvitations:
     """What invitations add to an organisation."""
 
-    @strawberry.field(
+    invitations: Connection[OfficeInvitation] | None = connection(
+        invitations.invitations_of,
+        viewer=True,
         description="Whom it has invited, the newest first; null for everyone but its administrators and the"
         " residents' committee's.",
-        metadata={"batch": invitations.invitations_of, **VIEWER},
     )
-    @staticmethod
-    async def invitations(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[OfficeInvitation] | None:
-        return await load(info, invitations.invitations_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class ViewerInvitations:
     """What invitations add to the viewer."""
 
-    @strawberry.field(
-        description="The offices that the account's phone is offered now.",
-        metadata={"batch": invitations.offers_to, **VIEWER},
+    invitations: list[OfficeInvitation] = loaded(
+        invitations.offers_to, viewer=True, description="The offices that the account's phone is offered now."
     )
-    @staticmethod
-    async def invitations(root: strawberry.Parent[AccountRow], info: Info) -> list[OfficeInvitation]:
-        return await load(info, invitations.offers_to, root)  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="Which office to offer to whom.")

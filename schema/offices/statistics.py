@@ -6,10 +6,9 @@ from typing import Annotated
 import strawberry
 
 from models.notices import NoticeCategory, Severity
-from models.organisations import OrganisationRow
 from resolvers.offices import exports, statistics
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import loaded
 from schema.identity import Building
 
 SinceArg = Annotated[datetime, strawberry.argument(description="The beginning of the period.")]
@@ -71,17 +70,18 @@ class OfficeStatistics:
     is_type_of = IsA(statistics.OfficeStatistics)
 
 
+def period(since: SinceArg, until: UntilArg) -> tuple[datetime, datetime]:
+    return since, until
+
+
 @strawberry.type
 class OrganisationStatistics:
     """What statistics add to an organisation."""
 
-    @strawberry.field(
+    statistics: OfficeStatistics | None = loaded(
+        statistics.statistics_of,
+        arguments=period,
+        viewer=True,
         description="What it achieved in a period. For its officers and the residents' committee; null with"
         " an error for everyone else, whose asking is kept in the audit log.",
-        metadata={"batch": statistics.statistics_of, **VIEWER},
     )
-    @staticmethod
-    async def statistics(
-        root: strawberry.Parent[OrganisationRow], info: Info, since: SinceArg, until: UntilArg
-    ) -> OfficeStatistics | None:
-        return await load(info, statistics.statistics_of, root, since, until)  # type: ignore[no-any-return]

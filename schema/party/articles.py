@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from models.base import now
-from models.organisations import OrganisationRow
 from models.party.articles import AffairCategory, ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience, can_publish
 from resolvers.markdown import with_addresses
 from resolvers.media.links import link
 from resolvers.party import articles
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture
 from schema.node import Node, fetched_by
@@ -66,6 +65,18 @@ def html_of(info: Info, subject: Any) -> str:
     return with_addresses(subject.html, lambda media_id: link(tokens, media_id, subject.id))
 
 
+def state_of(root: strawberry.Parent[ArticleRow]) -> ArticleState:
+    return root.state_at(now())
+
+
+def body_html_of(root: strawberry.Parent[ArticleRow], info: Info) -> str:
+    return html_of(info, root)
+
+
+def body_markdown_of(root: strawberry.Parent[ArticleRow]) -> str:
+    return root.body
+
+
 @strawberry.interface(description="What a party branch publishes in words: news, or an open affair.")
 class PartyArticle(Node):
     audience: BranchAudience = strawberry.field(description="Whom it is for.")
@@ -88,38 +99,15 @@ class PartyArticle(Node):
         viewer=True,
         description="Its card in the feed, with comments and likes; null until some seconds after it is out.",
     )
-
-    @strawberry.field(description=TEXT)
-    @staticmethod
-    def body_markdown(root: strawberry.Parent[ArticleRow]) -> str:
-        return root.body
-
-    @strawberry.field(description=HTML)
-    @staticmethod
-    def body_html(root: strawberry.Parent[ArticleRow], info: Info) -> str:
-        return html_of(info, root)
-
-    @strawberry.field(description="How far it is.")
-    @staticmethod
-    def state(root: strawberry.Parent[ArticleRow]) -> ArticleState:
-        return root.state_at(now())
-
-    @strawberry.field(
+    body_markdown: str = strawberry.field(resolver=body_markdown_of, description=TEXT)
+    body_html: str = strawberry.field(resolver=body_html_of, description=HTML)
+    state: ArticleState = strawberry.field(resolver=state_of, description="How far it is.")
+    revisions: Connection[Annotated["Revision", strawberry.lazy("schema.posts")]] = connection(
+        articles.revisions_of,
+        viewer=True,
         description="What it said before it was changed, title first, the latest first. For the branch's"
         " office; empty for others.",
-        metadata={"batch": articles.revisions_of, "viewer": True},
     )
-    @staticmethod
-    async def revisions(
-        root: strawberry.Parent[ArticleRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated["Revision", strawberry.lazy("schema.posts")]]:
-        args = page_args(first, after, last, before)
-        return await load(info, articles.revisions_of, root, args)  # type: ignore[no-any-return]
 
     @strawberry.field(description="Whether the viewer may change, publish and withdraw it.", metadata=VIEWER)
     @staticmethod
@@ -162,46 +150,32 @@ Categories = Annotated[
 ]
 
 
+def affairs_in_states(
+    states: States = None, categories: Categories = None
+) -> tuple[ArticleKind, frozenset[ArticleState] | None, frozenset[AffairCategory] | None]:
+    about = None if categories is None else frozenset(categories)
+    return ArticleKind.AFFAIR, None if states is None else frozenset(states), about
+
+
+def news_in_states(states: States = None) -> tuple[ArticleKind, frozenset[ArticleState] | None, None]:
+    return ArticleKind.NEWS, None if states is None else frozenset(states), None
+
+
 @strawberry.type
 class OrganisationArticles:
     """What its articles add to a party branch."""
 
-    @strawberry.field(
+    party_news: Connection[PartyNews] = connection(
+        articles.articles_of,
+        arguments=news_in_states,
+        viewer=True,
         description="The news of the party branch that the viewer may see, the latest first. Its office sees"
         " drafts and what is withdrawn, too.",
-        metadata={"batch": articles.articles_of, "viewer": True},
     )
-    @staticmethod
-    async def party_news(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        states: States = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyNews]:
-        args = page_args(first, after, last, before)
-        wanted = None if states is None else frozenset(states)
-        return await load(info, articles.articles_of, root, ArticleKind.NEWS, wanted, None, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    party_affairs: Connection[PartyAffair] = connection(
+        articles.articles_of,
+        arguments=affairs_in_states,
+        viewer=True,
         description="The open affairs of the party branch that the viewer may see, the latest first. Its"
         " office sees drafts and what is withdrawn, too.",
-        metadata={"batch": articles.articles_of, "viewer": True},
     )
-    @staticmethod
-    async def party_affairs(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        states: States = None,
-        categories: Categories = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyAffair]:
-        args = page_args(first, after, last, before)
-        wanted = None if states is None else frozenset(states)
-        about = None if categories is None else frozenset(categories)
-        return await load(info, articles.articles_of, root, ArticleKind.AFFAIR, wanted, about, args)  # type: ignore[no-any-return]

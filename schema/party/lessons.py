@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import OrganisationRow
 from models.party.lessons import (
     PartyLessonAudience,
     PartyLessonCompletionRow,
@@ -16,10 +15,10 @@ from models.party.lessons import (
     PartyQuizAttemptRow,
 )
 from resolvers.party.lessons import completing, reading
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
 
@@ -182,47 +181,33 @@ class PartyLesson(Node):
         description="Who has finished it, in numbers: for the secretary, and for members whose function"
         " carries it.",
     )
-
-    @strawberry.field(
+    completions: Connection[PartyLessonCompletion] = connection(
+        completing.completions_of,
+        viewer=True,
         description="Who has finished it, the latest first: for the same; empty for others.",
-        metadata={"batch": completing.completions_of, **VIEWER},
     )
-    @staticmethod
-    async def completions(
-        root: strawberry.Parent[PartyLessonRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyLessonCompletion]:
-        return await load(info, completing.completions_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     is_type_of = IsA(PartyLessonRow)
+
+
+def in_state(
+    state: Annotated[
+        PartyLessonState | None, strawberry.argument(description="Only those that are so far.")
+    ] = None,
+) -> tuple[PartyLessonState | None]:
+    return (state,)
 
 
 @strawberry.type
 class OrganisationPartyLessons:
     """What lessons add to an organisation that is a party branch."""
 
-    @strawberry.field(
+    party_lessons: Connection[PartyLesson] = connection(
+        reading.lessons_of,
+        arguments=in_state,
+        viewer=True,
         description="The lessons of the party branch that the viewer may see, the newest first.",
-        metadata={"batch": reading.lessons_of, **VIEWER},
     )
-    @staticmethod
-    async def party_lessons(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        state: Annotated[
-            PartyLessonState | None, strawberry.argument(description="Only those that are so far.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyLesson]:
-        args = page_args(first, after, last, before)
-        return await load(info, reading.lessons_of, root, state, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="A certificate, as whoever has its number may check it.")

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from models import privacy
-from models.identity import AccountRow
-from models.organisations import OrganisationRow
 from models.party.members import (
     ABILITIES,
     PartyAbility,
@@ -17,10 +15,10 @@ from models.party.members import (
     PartyMemberRow,
 )
 from resolvers.party import members
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity import Neighbour
 from schema.mutations import Result, payload, shown
 from schema.node import Node, fetched_by, key_of
@@ -116,6 +114,14 @@ class PartyMember(Node):
     is_type_of = IsA(PartyMemberRow)
 
 
+def with_status(
+    status: Annotated[
+        PartyApplicationStatus | None, strawberry.argument(description="Only those that are so far.")
+    ] = None,
+) -> tuple[PartyApplicationStatus | None]:
+    return (status,)
+
+
 @strawberry.type
 class OrganisationPartyMembers:
     """What membership adds to an organisation that is a party branch."""
@@ -123,54 +129,27 @@ class OrganisationPartyMembers:
     viewer_party_application: PartyApplication | None = loaded(
         members.own_applications, viewer=True, description="The viewer's newest application to the branch."
     )
-
-    @strawberry.field(
+    party_members: Connection[PartyMember] = connection(
+        members.members_of,
+        viewer=True,
         description="Who belongs to the party branch now, for its members and officers; empty for others.",
-        metadata={"batch": members.members_of, **VIEWER},
     )
-    @staticmethod
-    async def party_members(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyMember]:
-        return await load(info, members.members_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    party_applications: Connection[PartyApplication] = connection(
+        members.applications_of,
+        arguments=with_status,
+        viewer=True,
         description="Who applied to the party branch, the newest first, for those who decide it; empty for"
         " others.",
-        metadata={"batch": members.applications_of, **VIEWER},
     )
-    @staticmethod
-    async def party_applications(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        status: Annotated[
-            PartyApplicationStatus | None, strawberry.argument(description="Only those that are so far.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyApplication]:
-        args = page_args(first, after, last, before)
-        return await load(info, members.applications_of, root, status, args)  # type: ignore[no-any-return]
 
 
 @strawberry.type
 class ViewerParty:
     """What party branches add to the viewer."""
 
-    @strawberry.field(
-        description="The party branches that the viewer is a member of.",
-        metadata={"batch": members.own_memberships, **VIEWER},
+    party_memberships: list[PartyMember] = loaded(
+        members.own_memberships, viewer=True, description="The party branches that the viewer is a member of."
     )
-    @staticmethod
-    async def party_memberships(root: strawberry.Parent[AccountRow], info: Info) -> list[PartyMember]:
-        return await load(info, members.own_memberships, root)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="Somebody applies to a party branch, or the application was settled.")

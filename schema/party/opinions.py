@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import OrganisationRow
 from models.party import opinions as rules
 from models.party.opinions import (
     PartyOpinionAction,
@@ -17,10 +16,10 @@ from models.party.opinions import (
 )
 from resolvers.party.opinions import figures, reading
 from resolvers.party.opinions.reading import OpinionCriteria
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
 from schema.streams import of_kind
@@ -162,47 +161,38 @@ class PartyOpinionFigures:
     withdrawn: int = strawberry.field(description="How many were taken back.")
 
 
+def period(
+    since: Annotated[datetime, strawberry.argument(description="From when.")],
+    until: Annotated[datetime, strawberry.argument(description="Up to when.")],
+) -> tuple[datetime, datetime]:
+    return since, until
+
+
+def opinions_wanted(
+    filter: Annotated[PartyOpinionFilter | None, strawberry.argument(description="Which of them.")] = None,
+) -> tuple[OpinionCriteria]:
+    if filter is None:
+        return (OpinionCriteria(),)
+    return (OpinionCriteria(filter.state, filter.topic, filter.mine, filter.owned),)
+
+
 @strawberry.type
 class OrganisationPartyOpinions:
     """What opinions add to an organisation that is a party branch."""
 
-    @strawberry.field(
+    party_opinions: Connection[PartyOpinion] = connection(
+        reading.opinions_of,
+        arguments=opinions_wanted,
+        viewer=True,
         description="The opinions brought before the party branch that the viewer may see, the newest first.",
-        metadata={"batch": reading.opinions_of, **VIEWER},
     )
-    @staticmethod
-    async def party_opinions(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        filter: Annotated[
-            PartyOpinionFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PartyOpinion]:
-        args = page_args(first, after, last, before)
-        wanted = (
-            OpinionCriteria(filter.state, filter.topic, filter.mine, filter.owned)
-            if filter is not None
-            else OpinionCriteria()
-        )
-        return await load(info, reading.opinions_of, root, wanted, args)  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    party_opinion_figures: list[PartyOpinionFigures] | None = loaded(
+        figures.figures_of,
+        arguments=period,
+        viewer=True,
         description="The opinions submitted in [since, until), three years at most, by month (of China) and"
         " topic: for who assigns them; null for others.",
-        metadata={"batch": figures.figures_of, **VIEWER},
     )
-    @staticmethod
-    async def party_opinion_figures(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        since: Annotated[datetime, strawberry.argument(description="From when.")],
-        until: Annotated[datetime, strawberry.argument(description="Up to when.")],
-    ) -> list[PartyOpinionFigures] | None:
-        return await load(info, figures.figures_of, root, since, until)  # type: ignore[no-any-return]
 
 
 @strawberry.type(

@@ -4,15 +4,14 @@ from datetime import date, datetime
 
 import strawberry
 
-from models.organisations import OrganisationRow
 from models.party import pioneers as rules
 from models.party.audience import BranchAudience, can_publish
 from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, PledgeState
 from resolvers.party import deeds, pioneers
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.media.files import Picture
 from schema.node import Node, fetched_by
@@ -49,6 +48,14 @@ class PioneerDeed(Node):
     is_type_of = IsA(DeedRow)
 
 
+def story_html_of(root: strawberry.Parent[PioneerRow], info: Info) -> str:
+    return html_of(info, root)
+
+
+def story_markdown_of(root: strawberry.Parent[PioneerRow]) -> str:
+    return root.story
+
+
 @fetched_by(pioneers.visible_by_ids)
 @strawberry.type(
     description="A member whom a party branch shows as a pioneer (党员先锋), having agreed to the text."
@@ -71,44 +78,14 @@ class Pioneer(Node):
     viewer_has_thanked: bool = loaded(
         pioneers.viewer_has_thanked, viewer=True, description="Whether the viewer has thanked."
     )
-
-    @strawberry.field(description=TEXT)
-    @staticmethod
-    def story_markdown(root: strawberry.Parent[PioneerRow]) -> str:
-        return root.story
-
-    @strawberry.field(description=HTML)
-    @staticmethod
-    def story_html(root: strawberry.Parent[PioneerRow], info: Info) -> str:
-        return html_of(info, root)
-
-    @strawberry.field(
-        description="What the pioneer promises, in order.", metadata={"batch": deeds.pledges_of}
+    story_markdown: str = strawberry.field(resolver=story_markdown_of, description=TEXT)
+    story_html: str = strawberry.field(resolver=story_html_of, description=HTML)
+    pledges: Connection[PioneerPledge] = connection(
+        deeds.pledges_of, description="What the pioneer promises, in order."
     )
-    @staticmethod
-    async def pledges(
-        root: strawberry.Parent[PioneerRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PioneerPledge]:
-        return await load(info, deeds.pledges_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
-        description="What the pioneer did, the last told first.", metadata={"batch": deeds.deeds_of}
+    deeds: Connection[PioneerDeed] = connection(
+        deeds.deeds_of, description="What the pioneer did, the last told first."
     )
-    @staticmethod
-    async def deeds(
-        root: strawberry.Parent[PioneerRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[PioneerDeed]:
-        return await load(info, deeds.deeds_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     @strawberry.field(description="Whether the viewer may change and publish it.", metadata=VIEWER)
     @staticmethod
@@ -132,19 +109,9 @@ class Pioneer(Node):
 class OrganisationPioneers:
     """What its pioneers add to a party branch."""
 
-    @strawberry.field(
+    pioneers: Connection[Pioneer] = connection(
+        pioneers.pioneers_of,
+        viewer=True,
         description="The pioneers of the party branch whom the viewer may see, the last proposed first. Its"
         " office sees those that are not out, too.",
-        metadata={"batch": pioneers.pioneers_of, "viewer": True},
     )
-    @staticmethod
-    async def pioneers(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Pioneer]:
-        args = page_args(first, after, last, before)
-        return await load(info, pioneers.pioneers_of, root, args)  # type: ignore[no-any-return]

@@ -2,17 +2,17 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import strawberry
 
-from models.organisations import OrganisationRow
 from models.party.visits import HomeVisitRow
 from models.requests import RequestRow
 from resolvers.party import visits
 from resolvers.party.visits import Visit
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import Info, loaded
 from schema.identity import Home, Neighbour
 from schema.mutations import Result, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
@@ -69,27 +69,21 @@ class HomeVisit(Node):
 HomeArgument = Annotated[strawberry.ID | None, strawberry.argument(description="Only those to this home.")]
 
 
+def to_home(home_id: HomeArgument = None) -> tuple[UUID | None]:
+    return (key_of("homeId", home_id, "Home") if home_id else None,)
+
+
 @strawberry.type
 class OrganisationVisits:
     """What visits add to an organisation that is a party branch."""
 
-    @strawberry.field(
+    home_visits: Connection[HomeVisit] = connection(
+        visits.visits_of,
+        arguments=to_home,
+        viewer=True,
         description="The party branch's visits to homes, the latest written first, for officers who keep its"
         " log; empty for others.",
-        metadata={"batch": visits.visits_of, **VIEWER},
     )
-    @staticmethod
-    async def home_visits(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        home_id: HomeArgument = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[HomeVisit]:
-        home = key_of("homeId", home_id, "Home") if home_id else None
-        return await load(info, visits.visits_of, root, home, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
 
 @strawberry.input(description="A visit to a home.")

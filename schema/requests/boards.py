@@ -10,13 +10,12 @@ from models.base import now
 from models.identity import CommunityRow
 from models.messages import Message
 from models.organisations import OrganisationRow
-from models.storage.paging import PageArgs
 from resolvers.errors import InvalidInput as BadInput
 from resolvers.requests import board, policies, queues, statistics
 from resolvers.requests.board import RequestCriteria
 from resolvers.requests.queues import QueueCounts
 from resolvers.requests.statistics import Period
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, load, loaded
 from schema.node import key_of
@@ -58,6 +57,14 @@ class RequestFilter:
 MOST_CATEGORIES = 100
 
 
+def requests_wanted(
+    filter: Annotated[
+        RequestFilter | None, strawberry.argument(description="Only these; left out, all.")
+    ] = None,
+) -> tuple[RequestCriteria]:
+    return (filter.wanted() if filter else RequestCriteria(),)
+
+
 @strawberry.type
 class CommunityRequests:
     """What service requests add to a community."""
@@ -67,26 +74,12 @@ class CommunityRequests:
         viewer=True,
         description="The categories of service requests, each with the policy that holds for new ones.",
     )
-
-    @strawberry.field(
+    requests: Connection[ServiceRequest] = connection(
+        board.board_of,
+        arguments=requests_wanted,
+        viewer=True,
         description="The progress board: its service requests that the viewer may see, the newest first.",
-        metadata={"batch": board.board_of, **VIEWER},
     )
-    @staticmethod
-    async def requests(
-        root: strawberry.Parent[CommunityRow],
-        info: Info,
-        filter: Annotated[
-            RequestFilter | None, strawberry.argument(description="Only these; left out, all.")
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ServiceRequest]:
-        args = page_args(first, after, last, before)
-        wanted = filter.wanted() if filter else RequestCriteria()
-        return await load(info, board.board_of, root, wanted, args)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="Whether the viewer may report and follow service requests here.", metadata=VIEWER
@@ -111,6 +104,15 @@ class RequestCounts:
     is_type_of = IsA(QueueCounts)
 
 
+def of_queue(
+    bucket: Annotated[RequestBucket, strawberry.argument(description="Which part.")],
+    assigned_to_me: Annotated[
+        bool, strawberry.argument(description="Only those that the viewer is to do.")
+    ] = False,
+) -> tuple[RequestBucket, bool]:
+    return bucket, assigned_to_me
+
+
 @strawberry.type
 class OrganisationRequests:
     """What service requests add to an organisation."""
@@ -120,31 +122,18 @@ class OrganisationRequests:
         viewer=True,
         description="How long its queue is; null for those who do not handle its requests.",
     )
-
-    @strawberry.field(
+    request_queue: Connection[ServiceRequest] = connection(
+        queues.queue_of,
+        arguments=of_queue,
+        viewer=True,
         description="A part of its queue, the longest waiting first; empty for those who do not handle its"
         " requests.",
-        metadata={"batch": queues.queue_of, **VIEWER},
     )
-    @staticmethod
-    async def request_queue(
-        root: strawberry.Parent[OrganisationRow],
-        info: Info,
-        bucket: Annotated[RequestBucket, strawberry.argument(description="Which part.")],
-        assigned_to_me: Annotated[
-            bool, strawberry.argument(description="Only those that the viewer is to do.")
-        ] = False,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ServiceRequest]:
-        args: PageArgs = page_args(first, after, last, before)
-        return await load(info, queues.queue_of, root, bucket, assigned_to_me, args)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="How it answers, resolves and satisfies; for its officers and the residents' committee,"
         " null for others.",
+        graphql_type=RequestStatistics | None,
         metadata={"batch": statistics.statistics_of, **VIEWER},
     )
     @staticmethod
@@ -159,7 +148,7 @@ class OrganisationRequests:
             strawberry.ID | None, strawberry.argument(description="Only about this building.")
         ] = None,
         category: Annotated[str | None, strawberry.argument(description="Only in this category.")] = None,
-    ) -> RequestStatistics | None:
+    ) -> statistics.Statistics | None:
         for name, moment in (("since", since), ("until", until)):
             if moment is not None and moment.tzinfo is None:
                 raise BadInput(**{name: Message("Needs a time zone")})
@@ -167,4 +156,4 @@ class OrganisationRequests:
         # All that ask in one operation mean the same now.
         until = until or info.context.memo.setdefault("request statistics until", now())
         period = Period(since, until, building_id, category)
-        return await load(info, statistics.statistics_of, root, period)  # type: ignore[no-any-return]
+        return await load(info, statistics.statistics_of, root, period)

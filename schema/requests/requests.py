@@ -8,9 +8,9 @@ import strawberry
 from models import requests as rules
 from models.requests import RequestRow, StepRow
 from resolvers.requests import board, following, policies
-from schema.connections import After, Before, Connection, First, Last, page_args
+from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
-from schema.fields import VIEWER, Info, load, loaded
+from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building, Estate, Home, Neighbour
 from schema.node import Node, fetched_by
 from schema.requests.policies import OrganisationType, RequestPolicy
@@ -72,6 +72,26 @@ class RequestStep(Node):
         return None if hidden else root.note
 
     is_type_of = IsA(StepRow)
+
+
+def on_board_of(root: strawberry.Parent[RequestRow]) -> bool:
+    return root.scope_id == root.community_id
+
+
+def viewer_actions_of(root: strawberry.Parent[RequestRow], info: Info) -> list[RequestAction]:
+    return board.actions_of(info.context, root)
+
+
+def viewer_is_reporter_of(root: strawberry.Parent[RequestRow], info: Info) -> bool:
+    return info.context.viewer.account_id == root.reporter_id
+
+
+def rating_comment_of(root: strawberry.Parent[RequestRow], info: Info) -> str | None:
+    return root.rating_comment if rules.can_see_reporter(info.context.viewer, root) else None
+
+
+def body_of(root: strawberry.Parent[RequestRow], info: Info) -> str | None:
+    return root.body if rules.can_see_reporter(info.context.viewer, root) else None
 
 
 @fetched_by(board.visible_by_ids)
@@ -149,63 +169,30 @@ class ServiceRequest(Node):
     viewer_follows: bool = loaded(
         following.followed_by_viewer, viewer=True, description="Whether the viewer follows it."
     )
-
-    @strawberry.field(description="What exactly was said; for the reporter and the offices.", metadata=VIEWER)
-    @staticmethod
-    def body(root: strawberry.Parent[RequestRow], info: Info) -> str | None:
-        return root.body if rules.can_see_reporter(info.context.viewer, root) else None
-
-    @strawberry.field(
+    body: str | None = strawberry.field(
+        resolver=body_of,
+        description="What exactly was said; for the reporter and the offices.",
+        metadata=VIEWER,
+    )
+    rating_comment: str | None = strawberry.field(
+        resolver=rating_comment_of,
         description="What the reporter said with the rating; for the reporter and the offices.",
         metadata=VIEWER,
     )
-    @staticmethod
-    def rating_comment(root: strawberry.Parent[RequestRow], info: Info) -> str | None:
-        return root.rating_comment if rules.can_see_reporter(info.context.viewer, root) else None
-
-    @strawberry.field(description="Whether the viewer reported it.", metadata=VIEWER)
-    @staticmethod
-    def viewer_is_reporter(root: strawberry.Parent[RequestRow], info: Info) -> bool:
-        return info.context.viewer.account_id == root.reporter_id
-
-    @strawberry.field(description="What the viewer may do with it now.", metadata=VIEWER)
-    @staticmethod
-    def viewer_actions(root: strawberry.Parent[RequestRow], info: Info) -> list[RequestAction]:
-        return board.actions_of(info.context, root)
-
-    @strawberry.field(description="Whether it is on the public board.")
-    @staticmethod
-    def on_board(root: strawberry.Parent[RequestRow]) -> bool:
-        return root.scope_id == root.community_id
-
-    @strawberry.field(
-        description="Its steps that the viewer may see, in their order.",
-        metadata={"batch": board.steps_of, **VIEWER},
+    viewer_is_reporter: bool = strawberry.field(
+        resolver=viewer_is_reporter_of, description="Whether the viewer reported it.", metadata=VIEWER
     )
-    @staticmethod
-    async def steps(
-        root: strawberry.Parent[RequestRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[RequestStep]:
-        return await load(info, board.steps_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
-
-    @strawberry.field(
+    viewer_actions: list[RequestAction] = strawberry.field(
+        resolver=viewer_actions_of, description="What the viewer may do with it now.", metadata=VIEWER
+    )
+    on_board: bool = strawberry.field(resolver=on_board_of, description="Whether it is on the public board.")
+    steps: Connection[RequestStep] = connection(
+        board.steps_of, viewer=True, description="Its steps that the viewer may see, in their order."
+    )
+    duplicates: Connection[RequestType] = connection(
+        board.duplicates_of,
+        viewer=True,
         description="The requests that were merged into it, the newest first.",
-        metadata={"batch": board.duplicates_of, **VIEWER},
     )
-    @staticmethod
-    async def duplicates(
-        root: strawberry.Parent[RequestRow],
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[RequestType]:
-        return await load(info, board.duplicates_of, root, page_args(first, after, last, before))  # type: ignore[no-any-return]
 
     is_type_of = IsA(RequestRow)
