@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from subscriptions.work import unit_of_work
 from tests.world import World
 
 TOPIC = "writer"
+# Of what an authorizer is asked about (sqlite.org/c3ref/c_alter_table.html).
+SQLITE_TRANSACTION = 22
 
 
 @pytest.fixture
@@ -60,11 +62,11 @@ class Traced:
         return self.statements.count("COMMIT")
 
     async def __aenter__(self) -> "Traced":
-        await writer().connection.submit(lambda it: it.set_trace_callback(self.statements.append))
+        await writer().connection.set_trace_callback(self.statements.append)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await writer().connection.submit(lambda it: it.set_trace_callback(None))
+        await writer().connection.set_trace_callback(None)  # type: ignore[arg-type]
 
 
 async def add(name: str) -> None:
@@ -217,7 +219,7 @@ class Where:
         return 1
 
     async def __aenter__(self) -> "Where":
-        await writer().connection.submit(lambda it: it.create_function("here", 0, self.here))
+        await writer().connection.create_function("here", 0, self.here)
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
@@ -232,8 +234,7 @@ async def raised_and_taken_back() -> None:
         raise ZeroDivisionError
 
 
-async def test_a_write_runs_at_once_if_the_last_one_was_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "SHORT", 60.0)
+async def test_a_write_runs_at_once_if_the_last_one_was_short() -> None:
     loop = threading.get_ident()
     async with Where() as where:
         async with in_transaction():
@@ -248,39 +249,57 @@ async def test_a_write_runs_at_once_if_the_last_one_was_short(monkeypatch: pytes
     assert await execute("SELECT trimmed FROM topic WHERE name = ?", "here") == [{"trimmed": 3}]
 
 
-async def test_a_write_that_took_long_goes_back_to_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "SHORT", 60.0)
+async def test_a_write_that_took_long_goes_back_to_the_thread() -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    raise_after = f"{RAISE} AND ({numbers} SELECT count(*) FROM n) > 0"
     loop = threading.get_ident()
     async with Where() as where, in_transaction():
         await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "here")
-        await execute(RAISE, "here")
-        monkeypatch.setattr(sqlite, "SHORT", 0.0)
-        await execute(RAISE, "here")
-        await execute(RAISE, "here")
+        await execute(raise_after, "here", 1)
+        await execute(raise_after, "here", 200_000)
+        await execute(raise_after, "here", 1)
     assert [thread == loop for thread in where.threads] == [False, True, False]
 
 
-async def test_a_write_waits_for_what_the_thread_is_doing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "SHORT", 60.0)
+async def test_a_write_waits_for_what_the_thread_is_doing() -> None:
     release = threading.Event()
+    double = "UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?"
+    await writer().connection.create_function("wait", 0, lambda: 5 * release.wait(10))
     async with in_transaction():
         await execute("INSERT INTO topic (name, seq, trimmed) VALUES (?, 0, 0)", "order")
         for _ in range(2):
-            await execute("UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?", "order")
-        assert "UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?" in client().pace.short
-
-        def late(it: sqlite3.Connection) -> None:
-            release.wait(10)
-            it.execute("UPDATE topic SET trimmed = 5 WHERE name = 'order'")
-
-        under_way = writer().connection.submit(late)
-        doubled = asyncio.create_task(
-            execute("UPDATE topic SET trimmed = trimmed * 2 WHERE name = ?", "order")
-        )
+            await execute(double, "order")
+        assert double in client().pace.short
+        under_way = asyncio.create_task(execute("UPDATE topic SET trimmed = wait() WHERE name = ?", "order"))
         await asyncio.sleep(0)
+        doubled = asyncio.create_task(execute(double, "order"))
+        await asyncio.sleep(0.05)
+        assert not under_way.done()
         release.set()
         await asyncio.gather(under_way, doubled)
     assert await execute("SELECT trimmed FROM topic WHERE name = ?", "order") == [{"trimmed": 10}]
+
+
+async def test_long_reads_that_nobody_waits_for_take_no_reader_away() -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    counting = f"{numbers} SELECT count(*) AS n FROM n"
+    await execute(counting, 500_000)
+    for turns in range(3 * sqlite.READERS):
+        reads = [asyncio.create_task(execute(counting, 200_000)) for _ in range(sqlite.READERS + 1)]
+        await asyncio.sleep(turns * 0.005)
+        for read in reads:
+            read.cancel()
+        await asyncio.wait(reads)
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*(execute(counting, number) for number in range(1, 9)))
+    assert found == [[{"n": number}] for number in range(1, 9)]
+
+
+async def test_there_is_one_sqlite_in_the_process() -> None:
+    assert isinstance(writer().plain, sqlite3.Connection)
+    assert (await execute("SELECT sqlite_version() AS v"))[0]["v"] == sqlite3.sqlite_version
+    async with in_transaction():
+        assert (await execute("SELECT sqlite_version() AS v"))[0]["v"] == sqlite3.sqlite_version
 
 
 async def test_many_reads_in_a_row_leave_the_event_loop_to_others() -> None:
@@ -315,24 +334,18 @@ async def test_events_stand_in_the_order_of_their_commits(world: World) -> None:
 # Accidents
 
 
-@contextmanager
-def failing_at_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("ROLLBACK")
-        raise sqlite3.OperationalError("disk I/O error")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "commit", fail)
-        yield
+def forbid_commit(action: int, statement: str, *_: object) -> int:
+    forbidden = action == SQLITE_TRANSACTION and statement == "COMMIT"
+    return sqlite3.SQLITE_DENY if forbidden else sqlite3.SQLITE_OK
 
 
-async def test_a_commit_that_fails_fails_for_all(
-    database_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with failing_at_commit(monkeypatch):
-        results = await asyncio.gather(*(unit(f"{number}") for number in range(10)), return_exceptions=True)
+async def test_a_commit_that_fails_fails_for_all(database_file: Path) -> None:
+    connection = writer().connection
+    await connection.set_authorizer(forbid_commit)
+    results = await asyncio.gather(*(unit(f"{number}") for number in range(10)), return_exceptions=True)
     assert all(isinstance(result, TransactionManagementError) for result in results)
     assert on_disk(database_file) == set()
+    await connection.set_authorizer(None)
     await unit("after")
     assert len(on_disk(database_file)) == 2
 
@@ -347,7 +360,7 @@ async def test_a_transaction_that_the_database_gives_up_is_an_error_for_all_in_i
     async def full() -> None:
         async with in_transaction():
             await add("full")
-            await connection.submit(lambda it: it.execute("ROLLBACK"))
+            await connection.execute_fetchall("ROLLBACK")
             with pytest.raises(OperationalError, match="rolled back"):
                 await add("left over")
 
