@@ -2,189 +2,23 @@
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Literal, TypeVar
+from collections.abc import Sequence
 
 from demo import accounts as demo_accounts
 from demo import community as demo_community
 from demo import scenario
-from demo.secrets import secrets_in
 from models import database
-from models.privacy import Keys, rotate
-from resolvers.context import Services
-from resolvers.media.storage import Directory
+from models.privacy import rotate
 from resolvers.organisations import create_admin
-from resolvers.sms import ConsoleSms, HttpSms, SmsGateway
-from resolvers.tokens import Tokens
 from resolvers.verification import report
 from schema.application import Application
 from schema.build import sdl
-from schema.serving.documents import Documents, manifest
 from schema.serving.observability import configure_logging
 from schema.serving.server import listen, serve
-from subscriptions.bus import Bus, Hint
-from subscriptions.hub import Hub
-from subscriptions.work import Committed
-
-HERE = Path(__file__).parent
-
-T = TypeVar("T")
-
-
-class BadSettings(Exception):
-    """The environment does not say what it must."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All that a deployment decides, read once from ``LINLI_*`` variables."""
-
-    mode: Literal["demo", "production"]
-    host: str
-    port: int
-    data_dir: Path
-    database_url: str
-    broadcast_url: str
-    keys: Keys
-    tokens: Tokens
-    sms: SmsGateway
-    origins: frozenset[str]
-    # Whose X-Forwarded-For is believed: addresses and networks. Anybody else could choose an address.
-    trusted_proxies: tuple[str, ...]
-    connections: int
-    log_days: int
-    log_events: int
-    documents: Documents
-    execution: Literal["compiled", "reference"]
-
-    @classmethod
-    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        """Raises BadSettings, which names the variable and never its value."""
-        mode = env.get("LINLI_MODE", "demo")
-        if mode not in ("demo", "production"):
-            raise BadSettings("LINLI_MODE must be demo or production")
-        execution = env.get("LINLI_EXECUTION", "compiled")
-        if execution not in ("compiled", "reference"):
-            raise BadSettings("LINLI_EXECUTION must be compiled or reference")
-        data_dir = Path(env.get("LINLI_DATA_DIR", "data")).resolve()
-        if mode == "demo":
-            env = {**secrets_in(data_dir), **env}
-        database_url = env.get("LINLI_DATABASE_URL") or f"sqlite://{data_dir / 'linli.db'}"
-        broadcast_url = env.get("LINLI_BROADCAST_URL", "memory://")
-        processes = integer(env, "LINLI_PROCESSES", 1)
-        if processes > 1 and broadcast_url.startswith("memory:"):
-            raise BadSettings(
-                "LINLI_BROADCAST_URL: memory:// reaches one process only; several need redis://"
-            )
-        sms: SmsGateway = ConsoleSms()
-        if mode == "production" or env.get("LINLI_SMS_URL"):
-            sms_url, sms_token = needed(env, "LINLI_SMS_URL"), env.get("LINLI_SMS_TOKEN", "")
-            sms = checked("LINLI_SMS_URL", lambda: HttpSms(sms_url, sms_token))
-        checked("LINLI_DATABASE_URL", lambda: database.config(database_url))
-        checked("LINLI_BROADCAST_URL", lambda: Bus(broadcast_url))
-        keys, index_key = needed(env, "LINLI_KEYS"), needed(env, "LINLI_INDEX_KEY")
-        token_key = needed(env, "LINLI_TOKEN_KEY")
-        return cls(
-            mode="production" if mode == "production" else "demo",
-            host=env.get("LINLI_HOST", "127.0.0.1"),
-            port=integer(env, "LINLI_PORT", 8000),
-            data_dir=data_dir,
-            database_url=database_url,
-            broadcast_url=broadcast_url,
-            keys=checked("LINLI_KEYS, LINLI_INDEX_KEY", lambda: Keys.from_text(keys, index_key)),
-            tokens=checked("LINLI_TOKEN_KEY", lambda: Tokens(token_key)),
-            sms=sms,
-            origins=frozenset(listed(env, "LINLI_ORIGINS")),
-            trusted_proxies=checked(
-                "LINLI_TRUSTED_PROXIES", lambda: networks(listed(env, "LINLI_TRUSTED_PROXIES"))
-            ),
-            connections=integer(env, "LINLI_CONNECTIONS", 20_000),
-            log_days=integer(env, "LINLI_LOG_DAYS", 7),
-            log_events=integer(env, "LINLI_LOG_EVENTS", 200_000),
-            documents=app_documents(env),
-            execution="reference" if execution == "reference" else "compiled",
-        )
-
-    def services(self, live: Committed) -> Services:
-        """What use cases work with; `live` is told of what they have committed."""
-        return Services(self.keys, self.tokens, self.sms, live, Directory(self.data_dir / "media"))
-
-    @property
-    def production(self) -> bool:
-        return self.mode == "production"
-
-
-def app_documents(env: Mapping[str, str]) -> Documents:
-    path, only = env.get("LINLI_DOCUMENTS"), env.get("LINLI_DOCUMENTS_ONLY") == "yes"
-    if path is None:
-        if only:
-            raise BadSettings("LINLI_DOCUMENTS_ONLY: name the documents in LINLI_DOCUMENTS")
-        return Documents()
-    try:
-        return Documents(manifest(Path(path).read_bytes()), trusted_only=only)
-    except (OSError, ValueError) as error:
-        raise BadSettings(f"LINLI_DOCUMENTS: {error}") from None
-
-
-def needed(env: Mapping[str, str], name: str) -> str:
-    value = env.get(name)
-    if not value:
-        raise BadSettings(f"{name} is needed; there is no default for a secret")
-    return value
-
-
-def checked(name: str, make: Callable[[], T]) -> T:
-    """What `make` makes of the variable `name`."""
-    try:
-        return make()
-    except ValueError as error:
-        raise BadSettings(f"{name}: {error}") from None
-
-
-def integer(env: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(env.get(name) or default)
-    except ValueError:
-        raise BadSettings(f"{name} must be a number") from None
-
-
-def listed(env: Mapping[str, str], name: str) -> list[str]:
-    return [item.strip() for item in env.get(name, "").split(",") if item.strip()]
-
-
-def networks(texts: Sequence[str]) -> tuple[str, ...]:
-    """Raises ValueError for what is no address and no network, and for a network of everybody."""
-    try:
-        found = [ipaddress.ip_network(text, strict=False) for text in texts]
-    except ValueError:
-        raise ValueError("Addresses and networks are written as 10.0.0.7,192.168.0.0/16") from None
-    if any(network.prefixlen == 0 for network in found):
-        raise ValueError("Whoever may claim any address is limited by none; name the proxies")
-    return tuple(map(str, found))
-
-
-def application(settings: Settings) -> Application:
-    """One process's server, as the settings want it."""
-    hub = Hub(Bus(settings.broadcast_url))
-    return Application(
-        settings.services(hub),
-        hub,
-        database_url=settings.database_url,
-        documents=settings.documents,
-        origins=settings.origins,
-        connections=settings.connections,
-        log_age=timedelta(days=settings.log_days),
-        log_events=settings.log_events,
-        compiled=settings.execution == "compiled",
-        introspection=not settings.production,
-        graphiql=None if settings.production else HERE / "web" / "graphiql" / "dist",
-    )
+from schema.settings import BadSettings, Settings
+from subscriptions.bus import Hint
 
 
 def run_server(settings: Settings) -> None:
@@ -196,7 +30,7 @@ def run_server(settings: Settings) -> None:
     configure_logging(production=settings.production)
     if not settings.production:
         print(demo_accounts.welcome(f"http://{settings.host}:{settings.port}"), flush=True)
-    made = application(settings)
+    made = Application(settings)
     serve(
         made.asgi,
         made.websocket,
@@ -256,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         run_server(settings)
         return 0
     if options.command == "migrate":
-        asyncio.run(database.migrate(settings.database_url))
+        asyncio.run(database.migrate(settings.database))
         return 0
     if options.command in DEMO_COMMANDS and settings.production:
         raise BadSettings(f"{options.command} is for LINLI_MODE=demo only")
@@ -268,7 +102,7 @@ DEMO_COMMANDS = ("seed", "token", "scenario")
 
 async def act(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command that works on the database."""
-    async with database.database(settings.database_url):
+    async with database.database(settings.database):
         services = settings.services(Unheard())
         match options.command:
             case "seed":
@@ -282,7 +116,7 @@ async def act(settings: Settings, options: argparse.Namespace) -> int:
                 url = options.url or f"http://{settings.host}:{settings.port}"
                 return await scenario.play(services, url)
             case "rotate-keys":
-                print(f"{await rotate(settings.keys)} values re-encrypted")
+                print(f"{await rotate(settings.sealing)} values re-encrypted")
             case "create-admin":
                 await create_admin(
                     services,

@@ -19,7 +19,7 @@ from models import database
 from models.visibility import NOBODY, Viewer, viewers_in
 from resolvers import limits, retries
 from resolvers.activities import calendar
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.errors import DomainError, NotFound, RateLimited
 from resolvers.identity import sign_in
 from resolvers.identity.sessions import viewer_of
@@ -29,18 +29,20 @@ from resolvers.notices import Deliveries
 from schema.build import graphql_schema
 from schema.media.endpoint import MediaEndpoint
 from schema.serving.application import Pages, asgi
-from schema.serving.documents import Documents
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.languages import language_of
 from schema.serving.operations import Operations, Rejected
 from schema.serving.websocket import Admission, WebSocketEndpoint
+from schema.settings import Settings
 from subscriptions import log
+from subscriptions.bus import Bus
 from subscriptions.headers import headers_of
 from subscriptions.hub import Hub
 from subscriptions.together import Together
 
 logger = structlog.get_logger("linli.application")
 
+ROOT = Path(__file__).parent.parent
 # Of what a client says it is.
 LONGEST_DEVICE = 120
 # Of those who connect, found by one statement: few enough for the event loop (models.storage.sqlite).
@@ -49,40 +51,20 @@ TIDY_EVERY = timedelta(minutes=10)
 
 
 class Application:
-    """One process's server.
+    """One process's server, as the settings want it."""
 
-    graphiql     where GraphiQL's page lies; None serves none
-    connections  how many WebSockets are admitted at a time
-    log_age, log_events  how much the event log keeps of each topic
-    """
-
-    def __init__(
-        self,
-        services: Services,
-        hub: Hub,
-        *,
-        database_url: str,
-        documents: Documents,
-        origins: frozenset[str],
-        connections: int,
-        log_age: timedelta,
-        log_events: int,
-        compiled: bool,
-        introspection: bool,
-        graphiql: Path | None,
-    ) -> None:
-        self.services = services
-        self.hub = hub
-        self._database_url = database_url
-        self._log_age = log_age
-        self._log_events = log_events
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        documents = settings.known_documents()
+        self.hub = hub = Hub(Bus(settings.broadcast_url))
+        self.services = services = settings.services(hub)
         self.operations = Operations(
             graphql_schema,
-            introspection=introspection,
+            introspection=not settings.production,
             expected=(DomainError,),
-            compiled=compiled,
+            compiled=settings.execution == "compiled",
             # There most reads are done on the spot; elsewhere they travel side by side.
-            in_turn=database_url.startswith("sqlite"),
+            in_turn=settings.database.startswith("sqlite"),
         )
         # Thousands connect anew at once when a server has gone.
         self._viewers = Together(viewers_in, hub.spawn, MOST_VIEWERS)
@@ -100,8 +82,8 @@ class Application:
             hub,
             self._admit,
             self._event_context,
-            origins=origins,
-            most=connections,
+            origins=settings.origins,
+            most=settings.connections,
             documents=documents,
         )
         media = MediaEndpoint(services, self._http_context, self.operations.masked)
@@ -110,24 +92,25 @@ class Application:
             Route("/media/{id}", media.show, methods=["GET"]),
             Route("/calendar/{token}.ics", self._calendar),
         ]
-        if graphiql:
+        if not settings.production:
             routes += [
                 Route("/", lambda _request: RedirectResponse("/graphiql/")),
-                Mount("/graphiql", Pages(graphiql)),
+                Mount("/graphiql", Pages(ROOT / "web" / "graphiql" / "dist")),
             ]
         self.asgi = asgi(
             GraphQLEndpoint(self.operations, self._http_context, documents),
             self.websocket,
             hub.bus,
             routes,
-            origins=origins,
+            origins=settings.origins,
+            metrics_token=None if not settings.production else settings.metrics_token,
             lifespan=self._lifespan,
         )
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(database.database(self._database_url))
+            await stack.enter_async_context(database.database(self._settings.database))
             await self._deliveries.start()
             stack.push_async_callback(self._deliveries.stop)
             await self.hub.start()
@@ -144,7 +127,7 @@ class Application:
         """Forget, now and then, what is of no more use to anyone."""
         while True:
             try:
-                await log.trim(self._log_age, self._log_events)
+                await log.trim(timedelta(days=self._settings.log_days), self._settings.log_events)
                 await log.measure()
                 await limits.sweep()
                 await sign_in.sweep()

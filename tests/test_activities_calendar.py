@@ -7,7 +7,6 @@ import httpx
 import icalendar
 import pytest
 
-from main import Settings, application
 from models.activities import ActivityAudience, CalendarFeed
 from models.base import now
 from models.identity import Account
@@ -15,6 +14,8 @@ from models.memberships import Membership
 from resolvers.activities import calendar
 from resolvers.errors import NotFound, RateLimited, Unauthenticated
 from resolvers.limits import Limit
+from schema.application import Application
+from schema.settings import Settings
 from tests.activity_scene import HOUR, Scene, scene_in
 from tests.servers import throwaway_secrets
 from tests.world import World
@@ -148,7 +149,7 @@ async def test_the_route(scene: Scene, database_url: str, tmp_path: Path) -> Non
     settings = Settings.from_environment(
         {"LINLI_DATA_DIR": str(tmp_path), "LINLI_DATABASE_URL": database_url, **throwaway_secrets()}
     )
-    made = application(settings)
+    made = Application(settings)
     made.services = scene.world.services
     account = await scene.neighbour()
     await scene.sign_up(account, await scene.hold())

@@ -8,10 +8,10 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from main import BadSettings, app_documents
 from schema.serving.documents import LEARNED_CHARS, Documents, UnknownDocument, manifest, named, sha256
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.operations import Operations
+from schema.settings import BadSettings, Settings
 from tests.test_endpoint import (
     LEGACY,
     MODERN,
@@ -96,6 +96,10 @@ def test_a_manifest_that_is_none_is_refused(text: str) -> None:
 def test_settings_name_the_manifest(tmp_path: Path) -> None:
     path = tmp_path / "documents.json"
     path.write_text(json.dumps({f"sha256:{sha256(ECHO)}": ECHO}))
+
+    def app_documents(env: dict[str, str]) -> Documents:
+        return Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path), **env}).known_documents()
+
     documents = app_documents({"LINLI_DOCUMENTS": str(path), "LINLI_DOCUMENTS_ONLY": "yes"})
     assert documents.trusted == {sha256(ECHO): ECHO}
     assert documents.trusted_only

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from main import BadSettings, Settings, application
 from models import database
 from schema.application import Application
+from schema.settings import BadSettings, Settings
 from tests.nursery import nursery
 from tests.servers import ROOT, throwaway_secrets
 
@@ -34,7 +34,7 @@ def client(served: Application) -> httpx.AsyncClient:
 
 
 async def test_an_address_with_a_slash_too_many_leads_to_the_right_one(tmp_path: Path) -> None:
-    async with client(application(Settings.from_environment(production(tmp_path)))) as http:
+    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
         answer = await http.post("/graphql/", json={"query": "{ __typename }"})
         assert (answer.status_code, answer.headers["location"]) == (307, "http://linli/graphql")
 
@@ -60,6 +60,23 @@ def test_production_has_no_default_secret(tmp_path: Path, name: str) -> None:
         ("LINLI_EXECUTION", "fastest"),
         ("LINLI_DATABASE_URL", "mysql://host/db"),
         ("LINLI_BROADCAST_URL", "kafka://host"),
+        ("LINLI_PORT", "0"),
+        ("LINLI_PORT", "65536"),
+        ("LINLI_PROCESSES", "0"),
+        ("LINLI_CONNECTIONS", "-1"),
+        ("LINLI_LOG_DAYS", "0"),
+        ("LINLI_LOG_EVENTS", "-5"),
+        ("LINLI_LOG_EVENTS", "1.5"),
+        ("LINLI_ORIGINS", "*"),
+        ("LINLI_ORIGINS", "https://app.example/path"),
+        ("LINLI_ORIGINS", "https://app.example/"),
+        ("LINLI_ORIGINS", "app.example"),
+        ("LINLI_TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("LINLI_TRUSTED_PROXIES", "the proxy"),
+        ("LINLI_SMS_URL", "http://sms.example/send"),
+        ("LINLI_DOCUMENTS_ONLY", "perhaps"),
+        ("LINLI_DOCUMENTS_ONLY", "true"),
+        ("LINLI_DOCUMENTS", "/nowhere/documents.json"),
     ],
 )
 def test_bad_settings_name_the_variable_and_not_its_value(tmp_path: Path, name: str, value: str) -> None:
@@ -69,24 +86,51 @@ def test_bad_settings_name_the_variable_and_not_its_value(tmp_path: Path, name: 
     assert len(value) < 6 or value not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "likely"), [("LINLI_LOG_DAY", "LINLI_LOG_DAYS"), ("LINLI_DATABSE_URL", "LINLI_DATABASE_URL")]
+)
+def test_a_misspelt_name_is_refused_with_the_right_one(tmp_path: Path, name: str, likely: str) -> None:
+    with pytest.raises(BadSettings, match=f"{name} is no setting; do you mean {likely}?"):
+        Settings.from_environment(production(tmp_path, **{name: "7"}))
+
+
+def test_several_processes_in_production_need_postgresql(tmp_path: Path) -> None:
+    env = production(tmp_path, LINLI_PROCESSES="2", LINLI_BROADCAST_URL="redis://localhost")
+    with pytest.raises(BadSettings, match="PostgreSQL"):
+        Settings.from_environment(env)
+    assert Settings.from_environment({**env, "LINLI_DATABASE_URL": "postgres://host/db"}).processes == 2
+
+
+async def test_metrics_in_production_are_for_whoever_has_the_token(tmp_path: Path) -> None:
+    for env in (production(tmp_path), production(tmp_path, LINLI_METRICS_TOKEN="scrape")):
+        token = env.get("LINLI_METRICS_TOKEN")
+        async with client(Application(Settings.from_environment(env))) as http:
+            for sent in ({}, {"authorization": "Bearer "}, {"authorization": "Bearer scrap"}):
+                answer = await http.get("/metrics", headers=sent)
+                assert (answer.status_code, answer.text) == (401, "")
+            answer = await http.get("/metrics", headers={"authorization": f"Bearer {token or 'scrape'}"})
+            assert answer.status_code == (200 if token else 401)
+
+
 def test_several_processes_need_a_bus_between_them(tmp_path: Path) -> None:
     env = production(tmp_path, LINLI_PROCESSES="2")
     with pytest.raises(BadSettings, match="memory://"):
         Settings.from_environment(env)
-    assert Settings.from_environment({**env, "LINLI_BROADCAST_URL": "redis://localhost"}).production
+    connected = {"LINLI_BROADCAST_URL": "redis://localhost", "LINLI_DATABASE_URL": "postgres://host/db"}
+    assert Settings.from_environment({**env, **connected}).production
 
 
 def test_a_demo_keeps_the_secrets_of_its_first_start(tmp_path: Path) -> None:
     env = {"LINLI_DATA_DIR": str(tmp_path)}
     first = Settings.from_environment(env)
     again = Settings.from_environment(env)
-    sealed = first.keys.seal("phone", "+8613800000001")
-    assert again.keys.open("phone", sealed) == "+8613800000001"
+    sealed = first.sealing.seal("phone", "+8613800000001")
+    assert again.sealing.open("phone", sealed) == "+8613800000001"
     assert (tmp_path / "demo-secrets.env").stat().st_mode & 0o077 == 0
 
 
 async def test_production_shows_neither_graphiql_nor_its_schema(tmp_path: Path) -> None:
-    async with client(application(Settings.from_environment(production(tmp_path)))) as http:
+    async with client(Application(Settings.from_environment(production(tmp_path)))) as http:
         assert (await http.get("/graphiql/")).status_code == 404
         answer = await http.post("/graphql", json={"query": "{ __schema { queryType { name } } }"})
         assert "introspection" in answer.json()["errors"][0]["message"].lower()
@@ -96,7 +140,7 @@ async def test_production_shows_neither_graphiql_nor_its_schema(tmp_path: Path) 
 
 
 async def test_the_demo_ships_its_own_graphiql(tmp_path: Path) -> None:
-    made = application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    made = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
     async with client(made) as http:
         assert (await http.get("/")).headers["location"] == "/graphiql/"
         page = await http.get("/graphiql/")
@@ -110,8 +154,8 @@ async def test_the_demo_ships_its_own_graphiql(tmp_path: Path) -> None:
 
 async def test_readiness_is_the_databases(tmp_path: Path) -> None:
     settings = Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)})
-    await database.migrate(settings.database_url)
-    made = application(settings)
+    await database.migrate(settings.database)
+    made = Application(settings)
     async with client(made) as http:
         async with made.asgi.router.lifespan_context(made.asgi):
             assert (await http.get("/healthz")).json() == {"status": "ok"}
@@ -126,7 +170,7 @@ async def test_readiness_is_the_databases(tmp_path: Path) -> None:
 
 
 async def test_metrics_are_served(tmp_path: Path) -> None:
-    made = application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
+    made = Application(Settings.from_environment({"LINLI_DATA_DIR": str(tmp_path)}))
     async with client(made) as http:
         await http.post("/graphql", json={"query": "{ __typename }"})
         text = (await http.get("/metrics")).text
@@ -147,7 +191,7 @@ async def test_only_listed_origins_may_call_from_a_browser(tmp_path: Path) -> No
     settings = Settings.from_environment(
         {"LINLI_DATA_DIR": str(tmp_path), "LINLI_ORIGINS": "https://app.example, https://screen.example"}
     )
-    async with client(application(settings)) as http:
+    async with client(Application(settings)) as http:
 
         async def preflight(origin: str) -> httpx.Response:
             return await http.options(

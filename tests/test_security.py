@@ -22,7 +22,6 @@ import asyncpg
 import httpx
 import pytest
 
-from main import BadSettings, Settings
 from models.identity import Relation, Residency, neighbour_key
 from models.organisations import Appointment, OrganisationKind, Role
 from models.visibility import NOBODY
@@ -34,6 +33,7 @@ from resolvers.identity.accounts import check_display_name
 from resolvers.identity.sessions import open_session, viewer_of
 from resolvers.organisations import PHONES_AN_HOUR, grant_role
 from schema.node import global_id
+from schema.settings import BadSettings, Settings
 from tests.client import Refused
 from tests.neighbourhood import Neighbourhood, deployment_of, prepared, running
 from tests.nursery import nursery

@@ -2,8 +2,9 @@
 
 import os
 
-from main import Settings, run_server
+from main import run_server
 from models.storage import sqlite
+from schema.settings import Settings
 
 if __name__ == "__main__":
     sqlite.MOST_SHARED = 1

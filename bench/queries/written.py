@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from main import Settings, Unheard
+from main import Unheard
 from models import database, notices
 from models.base import now
 from models.identity import BuildingRow, HomeRow, neighbour_key
@@ -36,6 +36,7 @@ from resolvers.identity.sessions import viewer_of
 from resolvers.notices.reach import UNREACHED
 from resolvers.requests import queues
 from schema.node import global_id, type_and_key
+from schema.settings import Settings
 
 SETTINGS = Settings.from_environment(os.environ)
 SERVICES = SETTINGS.services(Unheard())
@@ -398,7 +399,7 @@ async def answer(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-    async with database.database(SETTINGS.database_url):
+    async with database.database(SETTINGS.database):
         yield
 
 

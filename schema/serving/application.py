@@ -1,6 +1,7 @@
 """The ASGI application: GraphQL over HTTP and WebSocket, what operators ask, and the routes it is given."""
 
 import asyncio
+import hmac
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -19,6 +20,7 @@ from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.observability import metrics_response
 from schema.serving.websocket import WebSocketEndpoint
 from subscriptions.bus import Bus
+from subscriptions.headers import headers_of
 
 HEADERS = ("authorization", "content-type", "accept-language", "apollo-require-preflight", "x-request-id")
 READY_SECONDS = 2.0
@@ -31,10 +33,12 @@ def asgi(
     routes: Sequence[BaseRoute],
     *,
     origins: Collection[str],
+    metrics_token: str | None,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
 ) -> Starlette:
     """Serve GraphQL at ``/graphql`` to clients and to web pages of `origins`, and `routes` beside it.
 
+    Metrics are for whoever sends `metrics_token` as bearer token: for nobody if it is empty, for all if None.
     `lifespan` opens what the process needs and closes it at the end.
     """
 
@@ -52,7 +56,11 @@ def asgi(
         ready = checks["database"] == "ok" and not websocket.draining
         return JSONResponse({"ready": ready, **checks}, status_code=200 if ready else 503)
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if metrics_token is not None:
+            given = headers_of(request.scope).get("authorization", "").encode()
+            if not metrics_token or not hmac.compare_digest(given, f"Bearer {metrics_token}".encode()):
+                return Response(status_code=401, headers={"www-authenticate": "Bearer"})
         return metrics_response()
 
     cors = Middleware(
