@@ -7,9 +7,9 @@ must have an id holding one's own or the other's; whatever else is required is m
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import cycle, islice, product
 from typing import Any
 
 from graphql import (
@@ -221,8 +221,7 @@ class Walk:
                         yield self.call(place, kind, what, name, found, shape, position, chosen)
         shape = self.shape(found.args, None, everything=True)
         if len(shape) > 1:
-            for type_name in self.guessed:
-                id = self.guessed[type_name][0]
+            for id in self.everywhere():
                 chosen = [(at, self.cursors[0] if at[-1] in CURSORS else id) for at in shape]
                 yield self.call(place, kind, what, name, found, shape, None, chosen)
 
@@ -231,6 +230,10 @@ class Walk:
         if position[-1] in CURSORS:
             return self.cursors
         return [id for ids in self.guessed.values() for id in (ids if each else ids[:1])]
+
+    def everywhere(self) -> Iterable[str]:
+        """Somebody else's ids that are put in all places at once."""
+        return [ids[0] for ids in self.guessed.values()]
 
     def fitting(self, position: Position, holder: Ids) -> Sequence[str]:
         """Ids of the types that the position's name speaks of, one each; of all if it speaks of none."""
@@ -403,3 +406,24 @@ class Walk:
                 page = "(first: 2)" if "first" in field_.args else ""
                 found[name] = f"{name}{page} {self.selection(inner, depth if between else depth - 1)}"
         return found
+
+
+class Sample(Walk):
+    """Every field, every place in it and every type, but not each with each.
+
+    At a place there are the ids that fit it, and of the others one, in turn.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, samples: Samples, own: Ids, guessed: Ids, cursors: Sequence[str]
+    ) -> None:
+        super().__init__(schema, samples, own, guessed, cursors)
+        self.turn = cycle(ids[0] for ids in guessed.values())
+
+    def guesses(self, position: Position, *, each: bool) -> Sequence[str]:
+        if position[-1] in CURSORS:
+            return self.cursors
+        return [*self.fitting(position, self.guessed), next(self.turn)]
+
+    def everywhere(self) -> Iterable[str]:
+        return islice(self.turn, 1)
