@@ -1,4 +1,4 @@
-"""Every list of the schema is paged, and takes as many statements for 300 rows as for one.
+"""Every list of the schema is paged, and takes as many statements for many rows as for one.
 
 The lists are found in the schema. What is behind each, and for how many parents at once, is made by
 `tests.lists.LISTS`; a list that has no entry there fails.
@@ -35,10 +35,7 @@ from tests.world import World, counted
 
 # Counted is what a page takes, however dear it is.
 OPERATIONS = Operations(graphql_schema, Limits(cost=10_000_000), introspection=False, expected=(DomainError,))
-ROWS = 300
-PAGE = 100
 SOME = 10
-PARENTS = 20
 PAGING = "$first: Int, $after: String, $last: Int, $before: String"
 
 # Fields that write whenever they are asked for, once for each object, and so are not asked for below a list.
@@ -227,15 +224,15 @@ class Asked:
         assert result.errors is None, (self.name, selected, result.errors[:3])
         return queries.statements
 
-    async def walk(self, *, backward: bool) -> list[str]:
+    async def walk(self, most: int, *, backward: bool) -> list[str]:
         """The cursors of all pages, one after the other, in the order of the list."""
-        size, beyond, more, end = (
+        wanted, beyond, more, end = (
             ("last", "before", "hasPreviousPage", "startCursor")
             if backward
             else ("first", "after", "hasNextPage", "endCursor")
         )
         seen: list[str] = []
-        paging: dict[str, Any] = {size: PAGE}
+        paging: dict[str, Any] = {wanted: most}
         while True:
             page = await self.page(**paging)
             cursors = [edge["cursor"] for edge in page["edges"]]
@@ -244,7 +241,7 @@ class Asked:
             assert page["pageInfo"]["endCursor"] == cursors[-1]
             if not page["pageInfo"][more]:
                 return seen
-            assert len(cursors) == PAGE
+            assert len(cursors) == most
             paging[beyond] = page["pageInfo"][end]
 
 
@@ -265,6 +262,21 @@ def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         return f"sqlite://{path}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.create_database("counts", template=request.getfixturevalue("postgres_template"))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many are many."""
+
+    rows: int
+    page: int
+    parents: int
+
+
+@pytest.fixture
+def size(shared_url: str) -> Size:
+    """Large on one database: how many statements there are is decided before they are made for another."""
+    return Size(300, 100, 20) if shared_url.startswith("sqlite") else Size(5, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -290,33 +302,33 @@ def test_every_list_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
-async def test_300_rows_take_the_statements_of_one(streets: World, name: str) -> None:
+async def test_many_rows_take_the_statements_of_one(streets: World, size: Size, name: str) -> None:
     entry = entry_of(name)
     (town,) = await towns(streets, await streets.account(), 1)
     parent = await entry.parent(town)
     asked = Asked(name, entry, town, [global_id((entry.within or name.split("."))[0], parent)])
-    sized = [(PAGE, "itself", leaves(asked.item))]
+    sized = [(size.page, "itself", leaves(asked.item))]
     if name in FIRST_OF_THEIR_KIND:
-        sized += [(PAGE, of, text) for of, text in near(asked.item).items()]
+        sized += [(size.page, of, text) for of, text in near(asked.item).items()]
         sized += [(SOME, of, text) for of, text in far(asked.item).items()]
 
     await entry.rows(town, parent, range(1))
-    assert len((await asked.page(first=PAGE))["edges"]) == entry.already + 1
-    one = {of: await asked.count(text, first=size) for size, of, text in sized}
+    assert len((await asked.page(first=size.page))["edges"]) == min(entry.already + 1, size.page)
+    one = {of: await asked.count(text, first=first) for first, of, text in sized}
 
-    await entry.rows(town, parent, range(1, ROWS))
-    page = await asked.page(first=PAGE)
-    assert len(page["edges"]) == PAGE
+    await entry.rows(town, parent, range(1, size.rows))
+    page = await asked.page(first=size.page)
+    assert len(page["edges"]) == size.page
     assert page["pageInfo"]["hasNextPage"]
-    for size, of, text in sized:
-        many = await asked.count(text, first=size)
+    for first, of, text in sized:
+        many = await asked.count(text, first=first)
         assert len(many) == len(one[of]), difference(name, of, one[of], many)
 
-    forward = await asked.walk(backward=False)
-    assert len(forward) == len(set(forward)) == entry.already + ROWS
+    forward = await asked.walk(size.page, backward=False)
+    assert len(forward) == len(set(forward)) == entry.already + size.rows
     places = [place(cursor) for cursor in forward]
     assert places in (sorted(places), sorted(places, reverse=True)), f"{name} is in no order"
-    assert await asked.walk(backward=True) == forward
+    assert await asked.walk(size.page, backward=True) == forward
 
 
 def difference(name: str, of: str, few: list[str], many: list[str]) -> str:
@@ -332,10 +344,10 @@ def difference(name: str, of: str, few: list[str], many: list[str]) -> str:
 @pytest.mark.parametrize(
     "name", [name for name in CONNECTIONS if name.split(".")[0] not in ("Query", "Viewer")]
 )
-async def test_twenty_parents_take_the_statements_of_one(streets: World, name: str) -> None:
+async def test_many_parents_take_the_statements_of_one(streets: World, size: Size, name: str) -> None:
     entry = entry_of(name)
-    made = await towns(streets, await streets.account(), PARENTS if entry.one_a_town else 1)
-    made = made if entry.one_a_town else made * PARENTS
+    made = await towns(streets, await streets.account(), size.parents if entry.one_a_town else 1)
+    made = made if entry.one_a_town else made * size.parents
     parents = [await entry.parent(town) for town in made]
     for number, (town, parent) in enumerate(zip(made, parents, strict=True)):
         start = 0 if entry.one_a_town else 3 * number
@@ -349,4 +361,4 @@ async def test_twenty_parents_take_the_statements_of_one(streets: World, name: s
     for text in ("__typename", leaves(one.item)):
         few = await one.count(text, first=2)
         lot = await many.count(text, first=2)
-        assert len(few) == len(lot), difference(name, "one parent and twenty", few, lot)
+        assert len(few) == len(lot), difference(name, "one parent and many", few, lot)
