@@ -36,6 +36,16 @@ def moderators_of(host_id: UUID) -> UUID:
     return named_id(host_id, "moderators")
 
 
+def still_in_community(alias: str) -> str:
+    """SQL for whether the account of a row still lives in its community, or holds an office there."""
+    return (
+        f"(EXISTS (SELECT 1 FROM residency r WHERE r.account_id = {alias}.account_id"
+        f" AND r.community_id = {alias}.community_id AND r.until IS NULL)"
+        f" OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = {alias}.account_id"
+        f" AND a.community_id = {alias}.community_id AND a.revoked_at IS NULL))"
+    )
+
+
 class Membership(CommunityTable):
     """One row for each account and host: whoever comes back gets the same one again."""
 

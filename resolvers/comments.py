@@ -21,7 +21,7 @@ from models.notifications import NotificationKind
 from models.organisations import Power
 from models.posts import CommentRow, PostRow, SubjectKind
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids, select_one
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -347,8 +347,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow |
     seen = posts.visible_to(ctx.viewer)
     noticed = notices.visible_to(ctx.viewer)
     discussed = deliberation_rules.visible_to(ctx.viewer)
-    visible_subjects = await select(
-        Key,
+    keys = await select_ids(
         f"SELECT t.id FROM post t WHERE t.id IN (?) AND {seen.text}"
         f" UNION SELECT t.root_id AS id FROM notice t WHERE t.root_id IN (?) AND {noticed.text}"
         f" UNION SELECT t.id FROM deliberation t WHERE t.id IN (?) AND ({discussed.text})",
@@ -359,7 +358,6 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow |
         below,
         *discussed.params,
     )
-    keys = {key.id for key in visible_subjects}
     return [row if row and row.subject_id in keys else None for row in found]
 
 
@@ -369,11 +367,6 @@ async def visible(ctx: Context, comment_id: UUID) -> tuple[CommentRow, Subject]:
     if row is None:
         raise NotFound
     return row, await visible_subject(ctx, row.subject_kind, row.subject_id)
-
-
-@dataclass(slots=True)
-class Key:
-    id: UUID
 
 
 async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[CommentRow | None]:

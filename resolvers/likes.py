@@ -1,14 +1,13 @@
 """Likes of posts and comments. The counters are exact however many like at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from models import posts
 from models.base import new_id, now
 from models.deliberations import DeliberationRow
 from models.posts import CommentRow, PostRow, SubjectKind
-from models.storage.rows import execute, select
+from models.storage.rows import execute, select_ids
 from resolvers import comments, limits
 from resolvers import posts as feed
 from resolvers.comments import Subject, SubjectRow
@@ -103,23 +102,17 @@ def counts_changed(subject: Subject, comment: CommentRow | None) -> Event:
     )
 
 
-@dataclass(slots=True)
-class LikedSubject:
-    subject_id: UUID
-
-
 async def viewer_has_liked(ctx: Context, rows: Sequence[LikedRow]) -> list[bool]:
     """Whether the viewer likes each."""
     account_id = ctx.viewer.account_id
     if account_id is None:
         return [False] * len(rows)
-    found = await select(
-        LikedSubject,
+    found = await select_ids(
         "SELECT subject_id FROM appreciation WHERE account_id = ? AND subject_id IN (?)",
         account_id,
         list(dict.fromkeys(row.id for row in rows)),
     )
-    liked = {row.subject_id for row in found}
+    liked = set(found)
     return [row.id in liked for row in rows]
 
 

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.identity import AccountRow, NeighbourRow
-from models.memberships import Alerts
+from models.memberships import Alerts, still_in_community
 from models.messages import Message
 from models.notifications import NotificationKind, NotificationRow, visible_to
 from models.storage.bulk import insert_all
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select, select_ids
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity import neighbours
@@ -53,13 +53,12 @@ async def notify(
         params: list[object] = []
         for account_id in chunk:
             params += [new_id(), at, community_id, account_id, kind, subject_id, actor_id]
-        rows = await execute(
+        told += await select_ids(
             f"INSERT INTO notification ({', '.join(COLUMNS)})"
             f" VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * len(chunk))}"
             " ON CONFLICT (account_id, subject_id) DO NOTHING RETURNING account_id",
             *params,
         )
-        told += [UUID(str(row["account_id"])) for row in rows]
     for start in range(0, len(told), BATCH):
         work.record(
             Event(
@@ -74,17 +73,14 @@ async def notify(
 
 async def accounts_that_muted(group_id: UUID, account_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the accounts that have muted the group, or left it, or the community."""
-    rows = await execute(
+    muted = await select_ids(
         "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.account_id IN (?)"
         " AND (m.left_at IS NOT NULL"
-        f" OR m.alerts = '{Alerts.NONE}' OR NOT EXISTS (SELECT 1 FROM residency r"
-        " WHERE r.account_id = m.account_id AND r.community_id = m.community_id AND r.until IS NULL)"
-        " AND NOT EXISTS (SELECT 1 FROM appointment p WHERE p.account_id = m.account_id"
-        " AND p.community_id = m.community_id AND p.revoked_at IS NULL))",
+        f" OR m.alerts = '{Alerts.NONE}' OR NOT {still_in_community('m')})",
         group_id,
         account_ids,
     )
-    return {UUID(str(row["account_id"])) for row in rows}
+    return set(muted)
 
 
 async def put_new(

@@ -10,6 +10,7 @@ from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
 from models.messages import Message
 from models.organisations import (
+    POWERS,
     Appointment,
     AppointmentRow,
     OrganisationKind,
@@ -20,7 +21,7 @@ from models.organisations import (
     powers_of,
 )
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids, select_one
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
@@ -37,8 +38,22 @@ PHONES_AN_HOUR = 30
 
 
 @dataclass(slots=True)
-class Count:
-    n: int
+class Officer:
+    account_id: UUID
+    kind: OrganisationKind
+    role: Role
+
+
+async def officers_with(organisation_id: UUID, power: Power) -> list[UUID]:
+    """The accounts that may do this in the name of an organisation, in the order of their appointment."""
+    officers = await select(
+        Officer,
+        "SELECT a.account_id, o.kind, a.role FROM appointment a JOIN organisation o"
+        " ON o.id = a.organisation_id WHERE o.id = ? AND a.revoked_at IS NULL ORDER BY a.id",
+        organisation_id,
+    )
+    able = [row.account_id for row in officers if power in POWERS[row.kind].get(row.role, frozenset())]
+    return list(dict.fromkeys(able))
 
 
 async def visible_organisations_by_id(ctx: Context, ids: Sequence[UUID]) -> list[OrganisationRow | None]:
@@ -172,15 +187,15 @@ async def find_or_create(
 ) -> UUID:
     """The id of the community or organisation with this name, made if there is none."""
     if community_id is None:
-        made = await execute(
+        made = await select_ids(
             f"INSERT INTO {table} (id, created_at, name) VALUES (?, ?, ?)"
             " ON CONFLICT (name) DO NOTHING RETURNING id",
             new_id(),
             now(),
             name,
-        ) or await execute(f"SELECT id FROM {table} WHERE name = ?", name)
+        ) or await select_ids(f"SELECT id FROM {table} WHERE name = ?", name)
     else:
-        made = await execute(
+        made = await select_ids(
             f"INSERT INTO {table} (id, created_at, community_id, name, kind, version)"
             " VALUES (?, ?, ?, ?, ?, 1)"
             " ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
@@ -189,8 +204,10 @@ async def find_or_create(
             community_id,
             name,
             kind,
-        ) or await execute(f"SELECT id FROM {table} WHERE community_id = ? AND name = ?", community_id, name)
-    return UUID(str(made[0]["id"]))
+        ) or await select_ids(
+            f"SELECT id FROM {table} WHERE community_id = ? AND name = ?", community_id, name
+        )
+    return made[0]
 
 
 async def appoint(
@@ -224,13 +241,12 @@ async def lock(organisation_id: UUID) -> None:
 
 
 async def has_admin(organisation_id: UUID) -> bool:
-    found = await select_one(
-        Count,
-        "SELECT count(*) AS n FROM appointment"
-        " WHERE organisation_id = ? AND role = 'ADMIN' AND revoked_at IS NULL",
-        organisation_id,
+    return bool(
+        await select_ids(
+            "SELECT id FROM appointment WHERE organisation_id = ? AND role = 'ADMIN' AND revoked_at IS NULL",
+            organisation_id,
+        )
     )
-    return found is not None and found.n > 0
 
 
 async def check_grid(ctx: Context, organisation: OrganisationRow, role: Role, grid_id: UUID | None) -> None:

@@ -14,7 +14,7 @@ from models.organisations import Power
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.search import SearchKind
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids
 from models.visibility import public_of
 from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text
@@ -322,11 +322,6 @@ async def refusal(ctx: Context, action: str, message: Message, row: PostRow) -> 
     return await audit.refuse(ctx, action, message, row)
 
 
-@dataclass(slots=True)
-class DisplayedHome:
-    estate_id: UUID
-
-
 async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate | None) -> UUID | None:
     """The estate a new post is about: the one asked for, the author's own, or None for all of them."""
     if wanted is None:
@@ -336,14 +331,13 @@ async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate 
         if not known:
             raise InvalidInput(estateId=Message("There is no such estate in this community"))
         return wanted
-    own = await select_one(
-        DisplayedHome,
+    own = await select_ids(
         "SELECT b.estate_id FROM home h JOIN building b ON b.id = h.building_id"
         " WHERE h.id IN (?) AND h.community_id = ? ORDER BY h.id LIMIT 1",
         ctx.viewer.homes,
         community_id,
     )
-    return own.estate_id if own else None
+    return own[0] if own else None
 
 
 # Reading

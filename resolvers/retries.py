@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict, is_dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,11 +22,12 @@ async def earlier_result(ctx: Context, key: str, action: str, body: Any, result_
     """Claim `key` for `result_id`, inside the transaction that makes the result.
 
     Returns None if the claim is ours, or the id that the first call with this key made. `body` is
-    whatever makes two calls the same, as JSON can hold it. Raises Conflict if the key was used for
-    another action or body, InvalidInput for a key that is empty or longer than 64 characters.
+    whatever makes two calls the same: values, and the dataclasses of what was asked for. Raises Conflict
+    if the key was used for another action or body, InvalidInput for a key that is empty or longer than
+    64 characters.
     """
     key = check_text("idempotencyKey", key, 64)
-    digest = hashlib.sha256(json.dumps([action, body], sort_keys=True, default=str).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([action, body], sort_keys=True, default=plain).encode()).hexdigest()
     claimed = await execute(
         "INSERT INTO idempotent_call (id, created_at, account_id, key, action, digest, result_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
@@ -47,6 +49,13 @@ async def earlier_result(ctx: Context, key: str, action: str, body: Any, result_
     if first["digest"] != digest:
         raise Conflict(Message("This idempotency key was used for something else"))
     return UUID(str(first["result_id"]))
+
+
+def plain(value: object) -> object:
+    """What JSON holds instead of a value, the same for equal values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
 
 
 async def sweep() -> None:

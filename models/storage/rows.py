@@ -97,6 +97,13 @@ async def select_one(row: type[R], statement: str, *params: Any) -> R | None:
     return found[0] if found else None
 
 
+async def select_ids(statement: str, *params: Any) -> list[UUID]:
+    """The ids in the one column that `statement` selects, or that it returns of the rows that it changes."""
+    db = connection()
+    _, records = await db.fetch(*bind(db.capabilities.dialect, statement, params))
+    return [id if isinstance(id, UUID) else IDS_BY_TEXT[id] for (id,) in records]
+
+
 async def execute(statement: str, *params: Any) -> list[dict[str, Any]]:
     """Run a statement that writes; the rows of its RETURNING clause, as the driver gives them."""
     db = connection()

@@ -32,6 +32,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import statements, steps, topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind, Logged
@@ -217,7 +218,7 @@ async def change(
     verified = state is ExecutionState.VERIFIED
     told = set(await steps.participants(row))
     if by_clock:
-        told |= set(await steps.convenors(row))
+        told |= set(await officers_with(row.organisation_id, Power.CONVENE))
     await steps.record(
         work,
         ctx,

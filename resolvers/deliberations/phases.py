@@ -5,13 +5,16 @@ from uuid import UUID
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
 from models.messages import Message
+from models.organisations import Power
 from models.storage.rows import Where, execute
+from models.visibility import NOBODY
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.deliberations import analysis, steps, topics
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.jobs import does
+from resolvers.organisations import officers_with
 from subscriptions.work import Work
 
 
@@ -43,7 +46,7 @@ async def move(
 async def move_by_time(services: Services, work: Work, deliberation_id: UUID) -> None:
     """Bring a deliberation to the phase that its plan says; whatever has changed since is respected."""
     row = await topics.locked(deliberation_id)
-    ctx = steps.clock_context(services)
+    ctx = Context(services, NOBODY)
     phase = row.phase_at(now())
     if phase is not row.phase:
         await topics.change(row, row.version, assignments(row, phase))
@@ -57,7 +60,7 @@ async def move_by_time(services: Services, work: Work, deliberation_id: UUID) ->
             ctx,
             await topics.by_id(row.id),
             DeliberationAction.REMINDED,
-            told=await steps.convenors(row),
+            told=await officers_with(row.organisation_id, Power.CONVENE),
             by_clock=True,
         )
 

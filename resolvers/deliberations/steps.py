@@ -1,7 +1,6 @@
 """The steps of a deliberation: append-only, numbered without gaps, told live and to those who take part."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import new_id
@@ -19,25 +18,13 @@ from models.deliberations import (
 )
 from models.identity import NeighbourRow
 from models.notifications import NotificationKind
-from models.organisations import POWERS, Organisation, Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from models.visibility import NOBODY
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import identity, notifications
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.paging import pages
 from subscriptions.events import Event, Kind, Logged, community_topic
 from subscriptions.work import Work
-
-
-@dataclass(slots=True)
-class Key:
-    account_id: UUID
-
-
-def clock_context(services: Services) -> Context:
-    """The context of what the clock does."""
-    return Context(services, NOBODY)
 
 
 def event(kind: Kind, row: DeliberationRow, subject: UUID, scopes: frozenset[UUID] | None = None) -> Event:
@@ -99,8 +86,7 @@ async def record(
 
 async def participants(row: DeliberationRow) -> list[UUID]:
     """Whoever proposed it, or has commented, made a statement, or voted."""
-    rows = await select(
-        Key,
+    taking_part = await select_ids(
         "SELECT s.author_id AS account_id FROM statement s WHERE s.deliberation_id = ?"
         " UNION SELECT v.account_id FROM statement_vote v WHERE v.deliberation_id = ?"
         " UNION SELECT c.author_id FROM comment c WHERE c.subject_id = ? AND c.deleted_at IS NULL",
@@ -110,33 +96,18 @@ async def participants(row: DeliberationRow) -> list[UUID]:
     )
     # Who has moved away is told nothing more.
     there = await members_of_community(row.community_id)
-    return sorted(there.intersection({row.author_id, *(found.account_id for found in rows)}))
+    return sorted(there.intersection({row.author_id, *taking_part}))
 
 
 async def members_of_community(community_id: UUID) -> set[UUID]:
     """Who lives in the community or holds an office in it now."""
-    rows = await select(
-        Key,
+    rows = await select_ids(
         "SELECT r.account_id FROM residency r WHERE r.until IS NULL AND r.community_id = ?"
         " UNION SELECT a.account_id FROM appointment a WHERE a.revoked_at IS NULL AND a.community_id = ?",
         community_id,
         community_id,
     )
-    return {row.account_id for row in rows}
-
-
-async def convenors(row: DeliberationRow) -> list[UUID]:
-    """The officers who may lead the deliberation."""
-    organisation = await Organisation.get(id=row.organisation_id)
-    roles = [role for role, powers in POWERS[organisation.kind].items() if Power.CONVENE in powers]
-    rows = await select(
-        Key,
-        "SELECT a.account_id FROM appointment a"
-        " WHERE a.organisation_id = ? AND a.revoked_at IS NULL AND a.role IN (?)",
-        row.organisation_id,
-        roles,
-    )
-    return sorted({found.account_id for found in rows})
+    return set(rows)
 
 
 # Reading

@@ -23,7 +23,7 @@ from models.organisations import POWERS, OrganisationKind, OrganisationRow, Powe
 from models.posts import PostRow
 from models.search import SearchKind
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -32,6 +32,7 @@ from resolvers.deliberations import steps
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.jobs import schedule, unschedule
 from resolvers.masking import mask
+from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind, Logged
@@ -109,7 +110,7 @@ async def convene(
             ctx,
             key,
             "conveneDeliberation",
-            [organisation_id, *fingerprint(topic), *fingerprint(plan)],
+            [organisation_id, topic, plan],
             deliberation_id,
         )
         if earlier is None:
@@ -135,7 +136,7 @@ async def propose(ctx: Context, *, organisation_id: UUID, topic: Topic, key: str
     deliberation_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(
-            ctx, key, "proposeDeliberation", [organisation_id, *fingerprint(topic)], deliberation_id
+            ctx, key, "proposeDeliberation", [organisation_id, topic], deliberation_id
         )
         if earlier is None:
             await limits.check_rate(ctx, "proposeDeliberation", PROPOSALS_A_DAY, 24 * 3600)
@@ -148,7 +149,7 @@ async def propose(ctx: Context, *, organisation_id: UUID, topic: Topic, key: str
                 row,
                 DeliberationAction.PROPOSED,
                 to_phase=row.phase,
-                told=await steps.convenors(row),
+                told=await officers_with(row.organisation_id, Power.CONVENE),
             )
     return await visible(ctx, earlier or deliberation_id)
 
@@ -247,7 +248,7 @@ async def insert(
     phase: DeliberationPhase,
     plan: Plan,
 ) -> DeliberationRow:
-    overseers = await execute(
+    overseers = await select_ids(
         "SELECT id FROM organisation WHERE community_id = ? AND kind = ? ORDER BY id LIMIT 1",
         organisation.community_id,
         OrganisationKind.RESIDENTS_COMMITTEE,
@@ -258,7 +259,7 @@ async def insert(
         scope_id=topic.estate_id or organisation.community_id,
         estate_id=topic.estate_id,
         organisation_id=organisation.id,
-        overseer_id=UUID(str(overseers[0]["id"])) if overseers else None,
+        overseer_id=overseers[0] if overseers else None,
         author_id=ctx.account_id,
         post_id=topic.post_id,
         phase=phase,
@@ -350,11 +351,6 @@ def checked_plan(plan: Plan, phase: DeliberationPhase) -> Plan:
             raise InvalidInput(**{FIELDS[name]: Message("Is out of range")})
         kept[name] = earliest = at.astimezone(UTC)
     return Plan(**kept)
-
-
-def fingerprint(value: Topic | Plan) -> list[object]:
-    """What makes two calls the same."""
-    return [getattr(value, field.name) for field in fields(value)]
 
 
 async def convening_organisation(ctx: Context, organisation_id: UUID) -> OrganisationRow:

@@ -24,16 +24,14 @@ from models.identity import CommunityRow, NeighbourRow
 from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import (
-    POWERS,
     OrganisationKind,
     OrganisationRow,
     Power,
-    Role,
     has_power,
 )
 from models.privacy import mask_document
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -41,7 +39,7 @@ from resolvers.context import Context, Services
 from resolvers.directory import entries
 from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.notifications import notify
-from resolvers.organisations import lock
+from resolvers.organisations import lock, officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
@@ -81,12 +79,12 @@ async def submit(
         if earlier is None:
             await limits.check_rate(ctx, "submitLicence", SUBMISSIONS_A_DAY, 86400)
             await lock(organisation.id)
-            waiting = await execute(
+            waiting = await select_ids(
                 "SELECT id FROM merchant_licence WHERE organisation_id = ? AND state = 'PENDING'",
                 organisation.id,
             )
             if waiting:
-                raise Conflict(Message("A licence is being checked already"), UUID(str(waiting[0]["id"])))
+                raise Conflict(Message("A licence is being checked already"), waiting[0])
             row = LicenceRow(
                 id=licence_id,
                 created_at=now(),
@@ -232,33 +230,12 @@ async def add_step(
         await notify(
             work,
             ctx,
-            account_ids=await keepers_of(row.organisation_id),
+            account_ids=await officers_with(row.organisation_id, Power.KEEP_DIRECTORY),
             community_id=row.community_id,
             kind=NotificationKind.LICENCE,
             subject_id=step.id,
             actor_id=step.actor_id,
         )
-
-
-KEEPING = {
-    kind: [role for role, powers in roles.items() if Power.KEEP_DIRECTORY in powers]
-    for kind, roles in POWERS.items()
-}
-
-
-async def keepers_of(organisation_id: UUID) -> list[UUID]:
-    """The accounts that keep an organisation's entries."""
-    rows = await execute(
-        "SELECT DISTINCT a.account_id, o.kind, a.role FROM appointment a"
-        " JOIN organisation o ON o.id = a.organisation_id"
-        " WHERE a.organisation_id = ? AND a.revoked_at IS NULL",
-        organisation_id,
-    )
-    return [
-        UUID(str(row["account_id"]))
-        for row in rows
-        if Role(row["role"]) in KEEPING[OrganisationKind(row["kind"])]
-    ]
 
 
 async def tell_entries(work: Work, row: LicenceRow, before: set[UUID]) -> None:

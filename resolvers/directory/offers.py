@@ -58,7 +58,7 @@ async def create(ctx: Context, *, entry_id: UUID, draft: OfferDraft, key: str) -
     draft = checked(draft)
     offer_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "createOffer", [entry_id, asdict(draft)], offer_id)
+        earlier = await earlier_result(ctx, key, "createOffer", [entry_id, draft], offer_id)
         if earlier is None:
             await limits.check_rate(ctx, "createOffer", OFFERS_A_DAY, 86400)
             row = OfferRow(

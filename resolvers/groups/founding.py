@@ -1,7 +1,7 @@
 """Making a group, its text, and its end."""
 
 import json
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from models import groups as rules
@@ -55,7 +55,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
         raise NotAllowed(Message("Only verified residents and officers of this community may found a group"))
     group_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "foundGroup", [community_id, *astuple(draft)], group_id)
+        earlier = await earlier_result(ctx, key, "foundGroup", [community_id, draft], group_id)
         if earlier is None:
             await limits.check_rate(ctx, "foundGroup", GROUPS_A_DAY, 24 * 3600)
             await Group.create(

@@ -12,7 +12,7 @@ from models.base import new_id, now
 from models.groups import GroupAccess, GroupInvitationRow, GroupRow, JoinRequestRow, JoinStatus
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.storage.rows import Where, execute
+from models.storage.rows import Where, execute, select_ids
 from resolvers import identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -70,7 +70,7 @@ async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str])
         raise InvalidInput(answers=Message("Answer each of the group's questions"))
     told = [mask(check_text("answers", answer, LONGEST_ANSWER)) for answer in answers]
     pairs = [list(pair) for pair in zip(group.questions, told, strict=True)]
-    made = await execute(
+    made = await select_ids(
         "INSERT INTO join_request (id, created_at, community_id, group_id, account_id, answers, status,"
         " pending_key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
@@ -163,7 +163,7 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
             raise InvalidInput(neighbourId=Message("Is a member already"))
         await limits.check_rate(ctx, "inviteToGroup", INVITATIONS_AN_HOUR, 3600)
         key = rules.pending_key(group_id, neighbour.account_id)
-        made = await execute(
+        made = await select_ids(
             "INSERT INTO group_invitation (id, created_at, community_id, group_id, account_id,"
             " invited_by_id, status, pending_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
@@ -176,8 +176,9 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
             JoinStatus.PENDING,
             key,
         )
-        (found,) = made or await execute("SELECT id FROM group_invitation WHERE pending_key = ?", key)
-        invitation_id = UUID(str(found["id"]))
+        (invitation_id,) = made or await select_ids(
+            "SELECT id FROM group_invitation WHERE pending_key = ?", key
+        )
         if made:
             await notify(
                 work,

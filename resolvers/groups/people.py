@@ -1,7 +1,6 @@
 """Who is in a group, who wants to come in, and what was done there."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from models.groups import GroupInvitationRow, GroupRow, GroupStepRow, JoinReques
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import MemberRole, MembershipRow
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.groups.reading import by_ids
@@ -20,26 +19,18 @@ from subscriptions.events import Logged
 R = TypeVar("R")
 
 
-@dataclass(slots=True)
-class HeldMembership:
-    account_id: UUID
-
-
 async def member_ids(group_id: UUID, roles: Collection[MemberRole] = frozenset(MemberRole)) -> list[UUID]:
     """The accounts that belong to a group now, in these roles."""
-    rows = await select(
-        HeldMembership,
+    return await select_ids(
         "SELECT account_id FROM membership WHERE host_id = ? AND left_at IS NULL AND role IN (?) ORDER BY id",
         group_id,
         sorted(roles),
     )
-    return [row.account_id for row in rows]
 
 
 async def take_part(accounts: Collection[UUID], community_id: UUID) -> set[UUID]:
     """Those of the accounts that are still verified residents or officers of the community."""
-    rows = await select(
-        HeldMembership,
+    rows = await select_ids(
         "SELECT account_id FROM residency WHERE until IS NULL AND community_id = ? AND account_id IN (?)"
         " UNION SELECT account_id FROM appointment WHERE revoked_at IS NULL AND community_id = ?"
         " AND account_id IN (?)",
@@ -48,7 +39,7 @@ async def take_part(accounts: Collection[UUID], community_id: UUID) -> set[UUID]
         community_id,
         accounts,
     )
-    return {row.account_id for row in rows}
+    return set(rows)
 
 
 async def membership(group_id: UUID, account_id: UUID) -> MembershipRow | None:

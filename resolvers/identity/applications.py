@@ -22,7 +22,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power, has_power, has_power_in
 from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -63,11 +63,6 @@ class Match:
     applied_name: str
     register_name: str
     relation: Relation
-
-
-@dataclass(slots=True)
-class Found:
-    id: UUID
 
 
 @dataclass(slots=True)
@@ -142,22 +137,20 @@ async def apply(
 
 async def check_unknown_at(account_id: UUID, home_id: UUID) -> None:
     """Raises Conflict if the account lives in the home or has applied for it."""
-    pending = await select_one(
-        Found,
+    pending = await select_ids(
         "SELECT id FROM residency_application WHERE account_id = ? AND home_id = ? AND status = 'PENDING'",
         account_id,
         home_id,
     )
     if pending:
-        raise Conflict(Message("You have applied for this home already"), pending.id)
-    lived_in = await select_one(
-        Found,
+        raise Conflict(Message("You have applied for this home already"), pending[0])
+    lived_in = await select_ids(
         "SELECT id FROM residency WHERE account_id = ? AND home_id = ? AND until IS NULL",
         account_id,
         home_id,
     )
     if lived_in:
-        raise Conflict(Message("You live in this home already"), lived_in.id)
+        raise Conflict(Message("You live in this home already"), lived_in[0])
 
 
 async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
@@ -271,7 +264,7 @@ async def admit(
     claimed = await decide_pending(which, ApplicationStatus.APPROVED, decided_by=decided_by)
     if not claimed:
         return []
-    verified = await execute(
+    verified = await select_ids(
         "UPDATE account SET real_name_sealed = p.real_name_sealed, document_sealed = p.document_sealed,"
         " document_index = p.document_index FROM residency_application p"
         " WHERE p.account_id = account.id AND p.id IN (?)"
@@ -279,7 +272,7 @@ async def admit(
         " RETURNING account.id",
         [item.id for item in claimed],
     )
-    if {UUID(str(row["id"])) for row in verified} != set(accounts_in(claimed)):
+    if set(verified) != set(accounts_in(claimed)):
         raise Conflict(Message("The account was verified with another document"), claimed[0].id)
     await forget(claimed)
     for item in claimed:

@@ -25,7 +25,7 @@ from models.base import new_id, now
 from models.identity import AccountRow, Session, SessionEnd, SessionRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids, select_one
 from models.visibility import InSession, Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated
@@ -152,14 +152,13 @@ async def sign_out_everywhere(ctx: Context) -> int:
 
 async def end(work: Work, which: Where, how: SessionEnd) -> int:
     """End the sessions that `which` names, and have every process close their connections."""
-    ended = await execute(
+    ended = await select_ids(
         f'UPDATE session SET ended_at = ?, "end" = ? WHERE ({which.text}) AND ended_at IS NULL RETURNING id',
         now(),
         how,
         *which.params,
     )
-    for row in ended:
-        work.record(Event(STANDING, Kind.SESSION_ENDED, UUID(str(row["id"]))))
+    work.record(*(Event(STANDING, Kind.SESSION_ENDED, session_id) for session_id in ended))
     return len(ended)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from models.base import now
 from models.media import MediaKind, MediaRow
 from models.messages import Message
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 
@@ -27,7 +27,7 @@ async def attach(
     Raises InvalidInput.
     """
     keys = {media_id for _, media_id in wanted}
-    taken = await execute(
+    taken = await select_ids(
         "UPDATE media SET subject_id = ?, loose_since = NULL"
         " WHERE id IN (?) AND kind = ? AND community_id = ?"
         " AND (subject_id = ? OR (subject_id IS NULL AND uploader_id = ?)) RETURNING id",
@@ -38,7 +38,7 @@ async def attach(
         subject_id,
         ctx.account_id,
     )
-    missing = keys - {UUID(str(row["id"])) for row in taken}
+    missing = keys.difference(taken)
     if missing:
         (name, *_) = [name for name, media_id in wanted if media_id in missing]
         raise InvalidInput(**{name: Message("There is no such upload of yours")})

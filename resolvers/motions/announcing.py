@@ -9,7 +9,7 @@ from models.motions import MotionRow, MotionStatus, ScopeKind
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.notifications import NotificationKind
 from models.organisations import OrganisationKind
-from models.storage.rows import execute
+from models.storage.rows import execute, select_ids
 from models.visibility import Viewer
 from resolvers import notifications
 from resolvers.context import Context, Services
@@ -89,19 +89,19 @@ def speaking_for(services: Services, motion: MotionRow) -> Context:
 
 async def tell_voters(work: Work, motion: MotionRow, elector_id: UUID) -> None:
     """Put the motion anew, and unread, into the inboxes of a head's owners."""
-    rows = await execute(
+    accounts = await select_ids(
         "UPDATE notification SET read_at = NULL WHERE subject_id = ? AND account_id IN"
         " (SELECT account_id FROM elector_voter WHERE elector_id = ?) RETURNING account_id",
         motion.id,
         elector_id,
     )
-    if rows:
+    if accounts:
         work.record(
             Event(
                 community_topic(motion.community_id),
                 Kind.NOTIFICATION_ADDED,
                 motion.id,
-                audience=frozenset(UUID(str(row["account_id"])) for row in rows),
+                audience=frozenset(accounts),
                 facts={"kind": NotificationKind.MOTION.value},
             )
         )
@@ -109,12 +109,12 @@ async def tell_voters(work: Work, motion: MotionRow, elector_id: UUID) -> None:
 
 async def counting_offices(motion: MotionRow) -> frozenset[UUID]:
     """The organisations whose officers count ballots in the motion's community."""
-    rows = await execute(
+    offices = await select_ids(
         "SELECT id FROM organisation WHERE community_id = ? AND kind IN (?)",
         motion.community_id,
         [OrganisationKind.OWNERS_COMMITTEE, OrganisationKind.RESIDENTS_COMMITTEE],
     )
-    return frozenset(UUID(str(row["id"])) for row in rows)
+    return frozenset(offices)
 
 
 async def publish(work: Work, ctx: Context, motion: MotionRow, title: str, body: str) -> UUID:

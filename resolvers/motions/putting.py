@@ -152,9 +152,7 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
     label = await check_scope(organisation, draft)
     motion_id = new_id()
     async with ctx.unit_of_work():
-        earlier = await earlier_result(
-            ctx, key, "createMotion", [organisation_id, fingerprint(draft)], motion_id
-        )
+        earlier = await earlier_result(ctx, key, "createMotion", [organisation_id, draft], motion_id)
         if earlier is None:
             under = await rules.newest_or_law(organisation.community_id)
             await Motion.create(
@@ -176,20 +174,6 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
             await write_items(motion_id, draft.items)
             await audit.record(ctx, "createMotion", organisation, subject_id=motion_id)
     return await reading.motion(earlier or motion_id)
-
-
-def fingerprint(draft: MotionDraft) -> list[object]:
-    """What makes two calls the same call."""
-    return [
-        draft.title,
-        draft.body,
-        [[item.item_class, item.title, item.body] for item in draft.items],
-        draft.scope_kind,
-        list(draft.scope_ids),
-        draft.opens_at,
-        draft.closes_at,
-        draft.secret,
-    ]
 
 
 async def write_items(motion_id: UUID, items: Sequence[ItemDraft]) -> None:

@@ -30,7 +30,7 @@ from models.motions import (
 )
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -44,12 +44,6 @@ from resolvers.identity import (
 from resolvers.motions.electorate import OWNERS
 from resolvers.paging import pages
 from subscriptions.events import Logged
-
-
-@dataclass(slots=True)
-class Identified:
-    id: UUID
-
 
 NUMBERS = Order("number", ("number",), descending=False)
 WALK = Order("walk", ("position",), descending=False)
@@ -412,13 +406,12 @@ async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | N
         return [None] * len(ids)
     rows = await select(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id IN (?)", set(ids))
     where = proxies_visible_to(ctx)
-    own = await select(
-        Identified,
+    own = await select_ids(
         f"SELECT t.id FROM vote_proxy t WHERE t.id IN (?) AND ({where.text})",
         set(ids),
         *where.params,
     )
-    mine = {row.id for row in own}
+    mine = set(own)
     motions = {row.id: row for row in await by_ids([row.motion_id for row in rows]) if row}
     found = {row.id: row for row in rows if row.id in mine or can_count(ctx.viewer, motions[row.motion_id])}
     return [found.get(id) for id in ids]

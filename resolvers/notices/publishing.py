@@ -27,7 +27,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, may_publish
 from models.search import SearchKind
 from models.storage.bulk import insert_all
-from models.storage.rows import execute, select
+from models.storage.rows import execute, select, select_ids
 from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -127,7 +127,7 @@ async def publish(
     notice_id = new_id()
     scopes = await audiences.check_audience(organisation, audience, notice_id)
     async with ctx.unit_of_work() as work:
-        body = [organisation_id, *fingerprint(draft), *sorted(map(str, audience))]
+        body = [organisation_id, draft, *sorted(map(str, audience))]
         earlier = await earlier_result(ctx, key, "publishNotice", body, notice_id)
         if earlier is None:
             homes = await audiences.targets(organisation.community_id, scopes)
@@ -166,7 +166,7 @@ async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeC
         raise await refusal(ctx, "updateNotice", old)
     new = new_id()
     async with ctx.unit_of_work() as work:
-        body = [notice_id, version, *fingerprint(draft)]
+        body = [notice_id, version, draft]
         earlier = await earlier_result(ctx, key, "updateNotice", body, new)
         if earlier is None:
             await close_version(old, version, NoticeStatus.SUPERSEDED)
@@ -218,11 +218,6 @@ async def organisation_of(ctx: Context, notice: NoticeRow) -> OrganisationRow:
     if row is None:
         raise NotFound
     return row
-
-
-def fingerprint(draft: NoticeDraft) -> list[object]:
-    """What makes two calls the same call."""
-    return [draft.category, draft.severity, draft.title, draft.body, draft.starts_at, draft.ends_at]
 
 
 async def close_version(notice: NoticeRow, version: int, status: NoticeStatus, reason: str = "") -> None:
@@ -365,7 +360,7 @@ async def write_receipts(community_id: UUID, notice_id: UUID, homes: Sequence[Ta
 
 async def recipients(notice_id: UUID, community_id: UUID) -> list[UUID]:
     """The accounts that live in a home with a receipt, and those with a role the notice is for."""
-    rows = await execute(
+    return await select_ids(
         "SELECT r.account_id FROM receipt t JOIN residency r ON r.home_id = t.home_id"
         " WHERE t.notice_id = ? AND r.until IS NULL"
         " UNION SELECT a.account_id FROM notice_audience t"
@@ -376,4 +371,3 @@ async def recipients(notice_id: UUID, community_id: UUID) -> list[UUID]:
         community_id,
         notice_id,
     )
-    return [UUID(str(row["account_id"])) for row in rows]

@@ -8,7 +8,7 @@ from models.base import new_id, now
 from models.identity import GridRow, HomeRow
 from models.messages import Message
 from models.organisations import AppointmentRow, Power, Role, can_manage_grids
-from models.storage.rows import columns, execute, select
+from models.storage.rows import columns, execute, select, select_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
@@ -134,7 +134,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
         raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
     async with ctx.unit_of_work() as work:
         await lock(held.organisation_id)
-        twice = await execute(
+        twice = await select_ids(
             "SELECT id FROM appointment WHERE organisation_id = ? AND account_id = ? AND grid_id = ?"
             " AND revoked_at IS NULL AND id <> ?",
             held.organisation_id,
@@ -143,7 +143,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
             held.id,
         )
         if twice:
-            raise Conflict(Message("The worker looks after this grid already"), UUID(str(twice[0]["id"])))
+            raise Conflict(Message("The worker looks after this grid already"), twice[0])
         changed = await execute(
             "UPDATE appointment SET grid_id = ?, version = version + 1"
             " WHERE id = ? AND version = ? AND revoked_at IS NULL RETURNING id",
@@ -190,20 +190,14 @@ async def check_buildings(community_id: UUID, ids: Sequence[UUID]) -> list[UUID]
     return wanted
 
 
-@dataclass(slots=True)
-class Lives:
-    account_id: UUID
-
-
 async def tell_residents(work: Work, buildings: Sequence[dict[str, object]]) -> None:
     """Have every process look again at who lives in these buildings: they hold another grid now."""
-    residents = await select(
-        Lives,
+    residents = await select_ids(
         "SELECT DISTINCT r.account_id FROM residency r JOIN home h ON h.id = r.home_id"
         " WHERE r.until IS NULL AND h.building_id IN (?)",
         [building["id"] for building in buildings],
     )
-    work.record(*(Event(STANDING, Kind.STANDING_CHANGED, row.account_id) for row in residents))
+    work.record(*(Event(STANDING, Kind.STANDING_CHANGED, account_id) for account_id in residents))
 
 
 # Reading

@@ -79,8 +79,7 @@ async def create(
     branch = await branch_with_power(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
     article_id = new_id()
     async with ctx.unit_of_work():
-        told = [branch_id, kind, *[getattr(draft, name) for name in ArticleDraft.__slots__]]
-        earlier = await earlier_result(ctx, key, "createPartyArticle", told, article_id)
+        earlier = await earlier_result(ctx, key, "createPartyArticle", [branch_id, kind, draft], article_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=article_id, wanted=shown)
             await PartyArticle.create(

@@ -1,13 +1,13 @@
 """Party branches, and who may do what in their name."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from models.memberships import still_in_community
 from models.messages import Message
-from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, Role, has_power
+from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import belongs_to_branch
-from models.storage.rows import select
+from models.storage.rows import select_ids
 from resolvers import audit, organisations
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -74,38 +74,10 @@ async def check_power(
     )
 
 
-@dataclass(slots=True)
-class Holder:
-    account_id: UUID
-    role: Role
-
-
-async def officers_with(branch_id: UUID, power: Power) -> list[UUID]:
-    """The accounts that may do this in the branch's name."""
-    rows = await select(
-        Holder,
-        "SELECT account_id, role FROM appointment"
-        " WHERE organisation_id = ? AND revoked_at IS NULL ORDER BY id",
-        branch_id,
-    )
-    roles = POWERS[OrganisationKind.PARTY_BRANCH]
-    return [row.account_id for row in rows if power in roles.get(row.role, frozenset())]
-
-
-@dataclass(slots=True)
-class EnrolledMember:
-    account_id: UUID
-
-
 async def members_in(branch_id: UUID) -> list[UUID]:
     """Who belongs to the branch and to its community now."""
-    rows = await select(
-        EnrolledMember,
-        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL AND ("
-        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = m.account_id"
-        " AND r.community_id = m.community_id AND r.until IS NULL)"
-        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = m.account_id"
-        " AND a.community_id = m.community_id AND a.revoked_at IS NULL)) ORDER BY m.id",
+    return await select_ids(
+        "SELECT m.account_id FROM membership m WHERE m.host_id = ? AND m.left_at IS NULL"
+        f" AND {still_in_community('m')} ORDER BY m.id",
         branch_id,
     )
-    return [row.account_id for row in rows]

@@ -5,7 +5,6 @@ a name or a reason.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from models import privacy
@@ -26,16 +25,17 @@ from models.party.members import (
     PartyMemberRow,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.faces import neighbours
 from resolvers.limits import check_rate
+from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.party import contents
-from resolvers.party.branches import branch_for, check_power, officers_with
+from resolvers.party.branches import branch_for, check_power
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
 from subscriptions.work import Work
@@ -283,16 +283,10 @@ async def member_event(row: PartyMemberRow) -> Event:
     )
 
 
-@dataclass(slots=True)
-class Living:
-    id: UUID
-
-
 async def lives_in(account_id: UUID, community_id: UUID) -> bool:
     """Whether the account is a verified resident there."""
     return bool(
-        await select(
-            Living,
+        await select_ids(
             "SELECT id FROM residency WHERE account_id = ? AND community_id = ? AND until IS NULL LIMIT 1",
             account_id,
             community_id,

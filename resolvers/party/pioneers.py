@@ -19,7 +19,7 @@ from models.party.members import PartyMemberRow
 from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
 from models.posts import PostRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -86,8 +86,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         raise NotFound
     pioneer_id = new_id()
     async with ctx.unit_of_work() as work:
-        told = [member_id, *[getattr(profile, name) for name in Profile.__slots__]]
-        earlier = await earlier_result(ctx, key, "proposePioneer", told, pioneer_id)
+        earlier = await earlier_result(ctx, key, "proposePioneer", [member_id, profile], pioneer_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
             row = await insert(pioneer_id, account_id, branch, member, profile, html)
@@ -353,21 +352,15 @@ async def posts_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[PostRow | N
     return [found.get(row.post_id) if row.post_id else None for row in rows]
 
 
-@dataclass(slots=True)
-class ThankedPioneer:
-    pioneer_id: UUID
-
-
 async def viewer_has_thanked(ctx: Context, rows: Sequence[PioneerRow]) -> list[bool]:
     """Whether the viewer has thanked each."""
     account_id = ctx.viewer.account_id
     if account_id is None:
         return [False] * len(rows)
-    found = await select(
-        ThankedPioneer,
+    found = await select_ids(
         "SELECT pioneer_id FROM pioneer_thank WHERE account_id = ? AND pioneer_id IN (?)",
         account_id,
         list(dict.fromkeys(row.id for row in rows)),
     )
-    thanked = {row.pioneer_id for row in found}
+    thanked = set(found)
     return [row.id in thanked for row in rows]

@@ -4,7 +4,6 @@ Whether an article is out is a matter of its times; the jobs here only tell of i
 event, the inbox. A late one shows nothing late but these.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
-from models.storage.rows import Where, execute, select
+from models.storage.rows import Where, execute, select_ids
 from models.visibility import NOBODY
 from resolvers import audit, notifications
 from resolvers.checks import check_text
@@ -132,14 +131,8 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
     return await articles.visible(ctx, article_id)
 
 
-@dataclass(slots=True)
-class Key:
-    account_id: UUID
-
-
 async def members_of_branch(branch_id: UUID) -> list[UUID]:
     """The accounts that belong to a branch now."""
-    rows = await select(
-        Key, "SELECT account_id FROM membership WHERE host_id = ? AND left_at IS NULL ORDER BY id", branch_id
+    return await select_ids(
+        "SELECT account_id FROM membership WHERE host_id = ? AND left_at IS NULL ORDER BY id", branch_id
     )
-    return [row.account_id for row in rows]

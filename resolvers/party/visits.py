@@ -14,7 +14,7 @@ from models.party import visits as rules
 from models.party.visits import VISITS, HomeVisit, HomeVisitor, HomeVisitRow
 from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -89,23 +89,17 @@ async def visitors_meant(ctx: Context, branch: OrganisationRow, ids: tuple[UUID,
     """The accounts of these neighbours, who are officers or members of the branch. Raises InvalidInput."""
     if not 1 <= len(set(ids)) <= MOST_VISITORS:
         raise InvalidInput(visitorIds=Message("Is out of range"))
-    officers = await select(
-        Officer,
+    officers = await select_ids(
         "SELECT account_id FROM appointment WHERE organisation_id = ? AND revoked_at IS NULL",
         branch.id,
     )
-    known = {officer.account_id for officer in officers} | set(await members_in(branch.id))
+    known = set(officers) | set(await members_in(branch.id))
     accounts = [neighbour_key(branch.community_id, id) for id in dict.fromkeys(ids)]
     if not known.issuperset(accounts):
         raise InvalidInput(
             visitorIds=Message("Holds somebody who is neither officer nor member of the branch")
         )
     return accounts
-
-
-@dataclass(slots=True)
-class Officer:
-    account_id: UUID
 
 
 async def withdraw_consent(ctx: Context, *, visit_id: UUID, version: int) -> HomeVisitRow:
@@ -154,8 +148,7 @@ async def open_request(
     origin = Origin(row.community_id, account_id, RequestParty.REPORTER, office)
     request_id = new_id()
     async with ctx.unit_of_work() as work:
-        said = [visit_id, *opening.fingerprint(draft)]
-        if await earlier_result(ctx, key, "openRequestFromVisit", said, request_id) is None:
+        if await earlier_result(ctx, key, "openRequestFromVisit", [visit_id, draft], request_id) is None:
             await limits.check_rate(ctx, "submitRequest", handling.ACTS_A_MINUTE, 60)
             linked = await execute(
                 "UPDATE home_visit SET request_id = ?, version = version + 1"

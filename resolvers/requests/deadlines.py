@@ -100,11 +100,6 @@ def by_clock(action: RequestAction, visibility: NoteVisibility = NoteVisibility.
     return StepFacts(action=action, party=RequestParty.SYSTEM, visibility=visibility)
 
 
-def clock_context(services: Services) -> Context:
-    """The clock acts for nobody."""
-    return Context(services, NOBODY)
-
-
 # Each looks at the case anew, behind its lock, and does nothing if that was done or is no longer due. So they
 # may come late, early, or twice.
 
@@ -120,7 +115,7 @@ async def remind(services: Services, work: Work, request_id: UUID) -> None:
         return
     after = replace(row, reminded_for=row.due_at)
     told = by_clock(RequestAction.REMIND, NoteVisibility.OFFICES)
-    await steps.add_step(work, clock_context(services), row, after, told, now())
+    await steps.add_step(work, Context(services, NOBODY), row, after, told, now())
 
 
 @jobs.does(ESCALATE)
@@ -135,7 +130,7 @@ async def escalate(services: Services, work: Work, request_id: UUID) -> None:
         "UPDATE request_tenure SET escalations = escalations + 1 WHERE id = ? RETURNING id",
         row.offered_tenure_id or row.tenure_id,
     )
-    await steps.add_step(work, clock_context(services), row, after, by_clock(RequestAction.ESCALATE), at)
+    await steps.add_step(work, Context(services, NOBODY), row, after, by_clock(RequestAction.ESCALATE), at)
 
 
 @jobs.does(REMIND_TO_CONFIRM)
@@ -154,7 +149,7 @@ async def say_reminder(services: Services, work: Work, row: RequestRow, confirm_
     at = now()
     after = replace(row, confirm_reminded_at=at, confirm_by=confirm_by)
     told = by_clock(RequestAction.REMIND, NoteVisibility.REPORTER)
-    await steps.add_step(work, clock_context(services), row, after, told, at)
+    await steps.add_step(work, Context(services, NOBODY), row, after, told, at)
 
 
 @jobs.does(CONFIRM)
@@ -178,6 +173,6 @@ async def confirm(services: Services, work: Work, request_id: UUID) -> None:
         closed_at=at,
     )
     after = await steps.add_step(
-        work, clock_context(services), row, after, by_clock(RequestAction.CONFIRM_BY_TIME), at
+        work, Context(services, NOBODY), row, after, by_clock(RequestAction.CONFIRM_BY_TIME), at
     )
     await steps.settle_post(work, after, PostState.RESOLVED)

@@ -14,7 +14,7 @@ from models import requests
 from models.base import new_id, now
 from models.identity import neighbour_key
 from models.messages import Message
-from models.organisations import OrganisationRow
+from models.organisations import OrganisationRow, Power
 from models.posts import PostState
 from models.requests import (
     HANDLING,
@@ -35,6 +35,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.masking import mask
+from resolvers.organisations import officers_with
 from resolvers.requests import board, deadlines, merging, policies, steps
 from resolvers.requests.steps import StepFacts
 from resolvers.retries import earlier_result
@@ -133,15 +134,11 @@ async def act(
         await merging.check_target(ctx, row, act.into_id)
     step_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "request", [request_id, fingerprint(act)], step_id)
+        earlier = await earlier_result(ctx, key, "request", [request_id, act], step_id)
         if earlier is None:
             await limits.check_rate(ctx, "actOnRequest", ACTS_A_MINUTE, 60)
             await perform(ctx, work, row, act, version, step_id)
     return await board.visible(ctx, request_id), earlier or step_id
-
-
-def fingerprint(act: Act) -> dict[str, str]:
-    return {name: str(value) for name, value in asdict(act).items()}
 
 
 def checked(act: Act) -> Act:
@@ -515,7 +512,7 @@ async def with_assignee(ctx: Context, row: RequestRow, party: RequestParty, act:
     """The act with the account that it assigns the case to. Raises InvalidInput."""
     if act.action is not RequestAction.ASSIGN:
         return replace(act, assignee=None)
-    officers = await steps.handlers(row.office_id)
+    officers = await officers_with(row.office_id, Power.HANDLE_REQUESTS)
     account_id = neighbour_key(row.community_id, act.assignee) if act.assignee else ctx.account_id
     if account_id not in officers:
         raise InvalidInput(assigneeId=Message("Is no officer of the office that has the case"))

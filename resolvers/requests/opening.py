@@ -10,7 +10,7 @@ from models.messages import Message
 from models.organisations import OrganisationKind, OrganisationRow, Power, office_with
 from models.posts import PostKind, PostRow, is_author
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
-from models.storage.rows import columns, execute, select, select_one
+from models.storage.rows import columns, execute, select, select_ids, select_one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -80,9 +80,7 @@ async def submit(ctx: Context, *, community_id: UUID, draft: RequestDraft, key: 
     origin = Origin(community_id, account_id, RequestParty.REPORTER, office)
     request_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(
-            ctx, key, "submitRequest", [community_id, fingerprint(draft)], request_id
-        )
+        earlier = await earlier_result(ctx, key, "submitRequest", [community_id, draft], request_id)
         if earlier is None:
             await limits.check_rate(ctx, "submitRequest", REPORTS_AN_HOUR, 3600)
             await open_case(ctx, work, origin, draft, place, policy, request_id)
@@ -126,9 +124,7 @@ async def open_from_post(
     origin = Origin(post.community_id, post.author_id, party, office, post)
     request_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(
-            ctx, key, "openRequestFromPost", [post_id, fingerprint(draft)], request_id
-        )
+        earlier = await earlier_result(ctx, key, "openRequestFromPost", [post_id, draft], request_id)
         if earlier is None:
             await limits.check_rate(ctx, "submitRequest", handling.ACTS_A_MINUTE, 60)
             await open_case(ctx, work, origin, draft, found, policy, request_id)
@@ -153,12 +149,6 @@ def checked(draft: RequestDraft, *, least: int) -> RequestDraft:
         body=mask(check_text("body", draft.body, LONGEST_BODY, least=least)),
         place=Place(place.home_id, place.building_id, place.estate_id, area),
     )
-
-
-def fingerprint(draft: RequestDraft) -> list[str]:
-    place = draft.place
-    ids = [str(place.home_id), str(place.building_id), str(place.estate_id)]
-    return [draft.category, draft.title, draft.body, *ids, place.area]
 
 
 @dataclass(slots=True)
@@ -276,8 +266,8 @@ async def open_case(
         *values.values(),
     )
     if not made:
-        (existing,) = await execute("SELECT id FROM service_request WHERE post_id = ?", row.post_id)
-        raise Conflict(Message("There is a case of this post already"), UUID(str(existing["id"])))
+        (existing,) = await select_ids("SELECT id FROM service_request WHERE post_id = ?", row.post_id)
+        raise Conflict(Message("There is a case of this post already"), existing)
     told = StepFacts(
         action=RequestAction.SUBMIT,
         party=origin.party,

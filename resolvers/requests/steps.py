@@ -8,16 +8,18 @@ from uuid import UUID
 from models import requests
 from models.base import new_id
 from models.deliberations import ExecutionKind
+from models.memberships import still_in_community
 from models.notifications import NotificationKind
-from models.organisations import POWERS, OrganisationKind, Power, Role
+from models.organisations import Power
 from models.posts import PostState
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
-from models.storage.rows import Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select, select_ids
 from resolvers import notifications
 from resolvers import posts as feed
 from resolvers.context import Context
 from resolvers.deliberations import executions
 from resolvers.errors import NotFound
+from resolvers.organisations import officers_with
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
 
@@ -188,53 +190,27 @@ async def recipients(after: RequestRow, step: StepRow) -> list[UUID]:
     if step.is_public:
         told += await followers(after)
     if is_for_office(step):
-        told += [after.assignee_id] if after.assignee_id else await handlers(after.holder_id)
+        told += (
+            [after.assignee_id]
+            if after.assignee_id
+            else await officers_with(after.holder_id, Power.HANDLE_REQUESTS)
+        )
     elif step.action is RequestAction.ASSIGN and after.assignee_id:
         told.append(after.assignee_id)
     if step.action is RequestAction.ESCALATE and after.overseer_id:
-        told += await handlers(after.overseer_id)
+        told += await officers_with(after.overseer_id, Power.HANDLE_REQUESTS)
     return told
-
-
-@dataclass(slots=True)
-class Follower:
-    account_id: UUID
 
 
 async def followers(row: RequestRow) -> list[UUID]:
     """Who follows the case and still belongs to the community."""
     if not row.follower_count:
         return []
-    rows = await select(
-        Follower,
-        "SELECT f.account_id FROM request_follower f WHERE f.request_id = ? AND ("
-        "EXISTS (SELECT 1 FROM residency r WHERE r.account_id = f.account_id"
-        " AND r.community_id = f.community_id AND r.until IS NULL)"
-        " OR EXISTS (SELECT 1 FROM appointment a WHERE a.account_id = f.account_id"
-        " AND a.community_id = f.community_id AND a.revoked_at IS NULL)) ORDER BY f.id",
+    return await select_ids(
+        "SELECT f.account_id FROM request_follower f WHERE f.request_id = ?"
+        f" AND {still_in_community('f')} ORDER BY f.id",
         row.id,
     )
-    return [row.account_id for row in rows]
-
-
-@dataclass(slots=True)
-class Handler:
-    account_id: UUID
-    kind: OrganisationKind
-    role: Role
-
-
-async def handlers(organisation_id: UUID) -> list[UUID]:
-    """Who handles the cases of an office."""
-    rows = await select(
-        Handler,
-        "SELECT a.account_id, o.kind, a.role FROM appointment a JOIN organisation o"
-        " ON o.id = a.organisation_id WHERE o.id = ? AND a.revoked_at IS NULL ORDER BY a.id",
-        organisation_id,
-    )
-    return [
-        row.account_id for row in rows if Power.HANDLE_REQUESTS in POWERS[row.kind].get(row.role, frozenset())
-    ]
 
 
 async def settle_post(work: Work, row: RequestRow, state: PostState) -> None:

@@ -77,11 +77,6 @@ class LessonDraft:
     audience: PartyLessonAudience
     items: tuple[ItemDraft, ...]
 
-    @property
-    def said(self) -> list[str]:
-        """What makes two drafts the same."""
-        return [json.dumps(asdict(self), default=str, sort_keys=True)]
-
 
 def checked(draft: LessonDraft) -> LessonDraft:
     """The draft as it is kept. Raises InvalidInput."""

@@ -39,7 +39,7 @@ async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str)
         raise InvalidInput(items=Message("Holds an item that is not of this lesson"))
     lesson_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "createPartyLesson", [branch_id, *draft.said], lesson_id)
+        earlier = await earlier_result(ctx, key, "createPartyLesson", [branch_id, draft], lesson_id)
         if earlier is None:
             await insert(ctx, work, lesson_id, branch, draft)
     return await reading.visible(ctx, earlier or lesson_id)

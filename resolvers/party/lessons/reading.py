@@ -1,7 +1,6 @@
 """What is seen of lessons: by whom they are for, and of one's own progress by oneself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from models.identity import NeighbourRow
@@ -15,7 +14,7 @@ from models.party.lessons import (
     PartyQuizAttemptRow,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -117,20 +116,14 @@ async def lessons_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Par
 # The viewer's own
 
 
-@dataclass(slots=True)
-class FinishedItem:
-    item_id: UUID
-
-
 async def done_by_viewer(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[bool]:
     """Whether the viewer has finished each."""
-    rows = await select(
-        FinishedItem,
+    rows = await select_ids(
         "SELECT item_id FROM party_lesson_progress WHERE account_id = ? AND item_id IN (?)",
         ctx.viewer.account_id,
         {item.id for item in items},
     )
-    done = {row.item_id for row in rows}
+    done = set(rows)
     return [item.id in done for item in items]
 
 

@@ -21,7 +21,8 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.masking import mask
-from resolvers.party.branches import check_power, officers_with
+from resolvers.organisations import officers_with
+from resolvers.party.branches import check_power
 from resolvers.party.opinions import clock, reading, steps
 
 LONGEST_ANSWER = 2000

@@ -40,17 +40,12 @@ async def unschedule_reminders(opinion_id: UUID) -> None:
     await jobs.unschedule(opinion_id, UNASSIGNED, REMIND, ESCALATE)
 
 
-def clock_context(services: Services) -> Context:
-    """The clock acts for nobody."""
-    return Context(services, NOBODY)
-
-
 @jobs.does(UNASSIGNED)
 async def remind_to_assign(services: Services, work: Work, opinion_id: UUID) -> None:
     """Tell the secretary that an opinion has no owner."""
     row = await steps.locked(opinion_id)
     if row.state is PartyOpinionState.SUBMITTED and row.created_at + TO_ASSIGN <= now():
-        await steps.write(work, clock_context(services), row, row, PartyOpinionAction.REMIND, now())
+        await steps.write(work, Context(services, NOBODY), row, row, PartyOpinionAction.REMIND, now())
 
 
 @jobs.does(REMIND)
@@ -62,7 +57,7 @@ async def remind(services: Services, work: Work, opinion_id: UUID) -> None:
         return
     if row.due_at - BEFORE_DUE <= at < row.due_at:
         after = replace(row, reminded_for=row.due_at)
-        await steps.write(work, clock_context(services), row, after, PartyOpinionAction.REMIND, at)
+        await steps.write(work, Context(services, NOBODY), row, after, PartyOpinionAction.REMIND, at)
 
 
 @jobs.does(ESCALATE)
@@ -74,4 +69,4 @@ async def escalate(services: Services, work: Work, opinion_id: UUID) -> None:
         return
     if row.escalated_at is None or row.escalated_at < row.due_at:
         after = replace(row, escalated_at=at)
-        await steps.write(work, clock_context(services), row, after, PartyOpinionAction.ESCALATE, at)
+        await steps.write(work, Context(services, NOBODY), row, after, PartyOpinionAction.ESCALATE, at)

@@ -21,7 +21,7 @@ from models.storage.rows import columns, execute, select
 from resolvers import notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
-from resolvers.party.branches import officers_with
+from resolvers.organisations import officers_with
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
 

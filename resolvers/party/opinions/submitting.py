@@ -61,7 +61,7 @@ async def submit(ctx: Context, *, branch_id: UUID, draft: OpinionDraft, key: str
     )
     opinion_id = new_id()
     async with ctx.unit_of_work() as work:
-        earlier = await earlier_result(ctx, key, "submitPartyOpinion", [branch_id, asdict(draft)], opinion_id)
+        earlier = await earlier_result(ctx, key, "submitPartyOpinion", [branch_id, draft], opinion_id)
         if earlier is None:
             await check_rate(ctx, "submitPartyOpinion", OPINIONS_A_DAY, 24 * 3600)
             await insert(ctx, work, opinion_id, branch, draft)
