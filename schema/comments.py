@@ -1,6 +1,6 @@
 """Comments, as clients see them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests import RequestStepAdded
-from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
+from schema.streams import Events, event
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
 
@@ -218,9 +218,8 @@ class CommentsMutation:
 SUBJECT = "The post or notice that it is below, with its new count; null if that is gone."
 
 
-@strawberry.type(description="A comment was added.")
+@event(Kind.COMMENT_ADDED, "A comment was added.")
 class CommentAdded:
-    is_type_of = of_kind(Kind.COMMENT_ADDED)
     comment: Comment | None = loaded(
         discussion.comments_of_events, description="The comment; null if its post is gone."
     )
@@ -232,79 +231,68 @@ class CommentAdded:
     )
 
 
-@strawberry.type(description="A comment's text was changed.")
+@event(Kind.COMMENT_CHANGED, "A comment's text was changed.")
 class CommentChanged:
-    is_type_of = of_kind(Kind.COMMENT_CHANGED)
     comment: Comment | None = loaded(
         discussion.comments_of_events, description="As it is now; null if its post is gone."
     )
 
 
-@strawberry.type(description="A comment was deleted.")
+@event(Kind.COMMENT_DELETED, "A comment was deleted.")
 class CommentDeleted:
-    is_type_of = of_kind(Kind.COMMENT_DELETED)
     comment: Comment | None = loaded(
         discussion.comments_of_events, description="The tombstone; null if its post is gone."
     )
     subject: Commented | None = loaded(discussion.subjects_of_events, description=SUBJECT)
 
 
-CommentEvent = Annotated[
-    CommentAdded | CommentChanged | CommentDeleted | RequestStepAdded | StreamOpened | StreamReset,
-    strawberry.union(
-        "CommentEvent",
-        description="What happens to the comments of one subject, and to the service request that was made of"
-        " it.",
-    ),
-]
-CounterEvent = Annotated[
-    CountersChanged | StreamOpened | StreamReset,
-    strawberry.union("CounterEvent", description="What happens to the counters of one post."),
-]
-COMMENT_KINDS = frozenset({Kind.COMMENT_ADDED, Kind.COMMENT_CHANGED, Kind.COMMENT_DELETED})
-
-AfterCursor = Annotated[str | None, strawberry.argument(description=AFTER)]
+COMMENT_EVENTS = Events(
+    "CommentEvent",
+    CommentAdded,
+    CommentChanged,
+    CommentDeleted,
+    RequestStepAdded,
+    description="What happens to the comments of one subject, and to the service request that was made of"
+    " it.",
+)
+COUNTER_EVENTS = Events(
+    "CounterEvent", CountersChanged, description="What happens to the counters of one post."
+)
 
 
 @strawberry.type
 class CommentsSubscription:
-    @strawberry.subscription(
-        description="The comments of a post, a notice or a deliberation, as they come and change."
-    )
+    @COMMENT_EVENTS.subscription
     async def comment_events(
         self,
         info: Info,
         subject_id: Annotated[
             strawberry.ID, strawberry.argument(description="The post, notice or deliberation.")
         ],
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[Envelope[CommentEvent], None]:
+    ) -> Stream:
+        """The comments of a post, a notice or a deliberation, as they come and change."""
         kind, key = subject_of("subjectId", subject_id, *COMMENTED)
         subject = await discussion.followed_subject(info.context, kind, key)
-        stream = Stream(
+        return Stream(
             topic=community_topic(subject.community_id),
-            kinds=COMMENT_KINDS | {Kind.REQUEST_STEP},
+            kinds=COMMENT_EVENTS.kinds,
             requires=subject.audience,
             thread=subject.id,
         )
-        return follow(stream, after)  # type: ignore[no-any-return]
 
-    @strawberry.subscription(
-        description="The counters of a post and of its comments: likes, and how many comments there are."
-    )
+    @COUNTER_EVENTS.subscription
     async def counter_events(
         self,
         info: Info,
         post_id: Annotated[strawberry.ID, strawberry.argument(description="The post.")],
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[Envelope[CounterEvent], None]:
+    ) -> Stream:
+        """The counters of a post and of its comments: likes, and how many comments there are."""
         subject = await discussion.followed_subject(
             info.context, SubjectKind.POST, key_of("postId", post_id, "Post")
         )
-        stream = Stream(
+        return Stream(
             topic=community_topic(subject.community_id),
-            kinds=frozenset({Kind.COUNTERS_CHANGED}),
+            kinds=COUNTER_EVENTS.kinds,
             requires=subject.audience,
             thread=subject.id,
         )
-        return follow(stream, after)  # type: ignore[no-any-return]

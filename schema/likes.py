@@ -12,7 +12,7 @@ from schema.fields import Info, loaded
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, key_of, type_and_key
 from schema.problems import InvalidInput, NotAllowed, NotFound, RateLimited
-from schema.streams import of_kind
+from schema.streams import event
 from subscriptions.events import Kind
 
 
@@ -60,12 +60,12 @@ class LikesMutation:
         return SetLikePayload(subject=row)
 
 
-@strawberry.type(
-    description="The number of likes or comments of something has changed. Of several such events about one"
-    " thing a client that lags may get only the last."
+@event(
+    Kind.COUNTERS_CHANGED,
+    "The number of likes or comments of something has changed. Of several such events about one"
+    " thing a client that lags may get only the last.",
 )
 class CountersChanged:
-    is_type_of = of_kind(Kind.COUNTERS_CHANGED)
     subject: Node | None = loaded(
         likes.subjects_of_events,
         description="The post, comment or notice with its counters as they are now; null if it is gone.",

@@ -1,6 +1,6 @@
 """The inbox, as clients see it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from schema.identity import Neighbour
 from schema.mutations import mutation, payload
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of
 from schema.problems import InvalidInput
-from schema.streams import AFTER, Envelope, StreamOpened, StreamReset, follow, of_kind
+from schema.streams import Events, event
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
 
@@ -150,9 +150,8 @@ class NotificationsMutation:
         return MarkNotificationsReadPayload(unread_count=unread)
 
 
-@strawberry.type(description="The viewer's inbox has a new entry.")
+@event(Kind.NOTIFICATION_ADDED, "The viewer's inbox has a new entry.")
 class NotificationAdded:
-    is_type_of = of_kind(Kind.NOTIFICATION_ADDED)
     notification: Notification | None = loaded(
         notifications.told_of,
         description="The entry; null for those who see a notice without being told of it, as its author.",
@@ -163,35 +162,35 @@ class NotificationAdded:
     )
 
 
-@strawberry.type(description="Entries were read, on this device or another.")
+@event(Kind.NOTIFICATIONS_READ, "Entries were read, on this device or another.")
 class NotificationsRead:
-    is_type_of = of_kind(Kind.NOTIFICATIONS_READ)
     unread_count: int = loaded(
         notifications.unread_counts_of, description="How many entries are still not read.", viewer=True
     )
 
 
-NotificationEvent = Annotated[
-    NotificationAdded | NotificationsRead | StreamOpened | StreamReset,
-    strawberry.union("NotificationEvent", description="What happens to the viewer's inbox."),
-]
+NOTIFICATION_EVENTS = Events(
+    "NotificationEvent",
+    NotificationAdded,
+    NotificationsRead,
+    description="What happens to the viewer's inbox.",
+)
 
 
 @strawberry.type
 class NotificationsSubscription:
-    @strawberry.subscription(description="What happens to the viewer's inbox, as far as one community goes.")
+    @NOTIFICATION_EVENTS.subscription
     async def notification_events(
         self,
         info: Info,
         community_id: Annotated[strawberry.ID, strawberry.argument(description="The community's id.")],
-        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
-    ) -> AsyncGenerator[Envelope[NotificationEvent], None]:
+    ) -> Stream:
+        """What happens to the viewer's inbox, as far as one community goes."""
         account_id = info.context.account_id
         community = key_of("communityId", community_id, "Community")
         await identity.community_visible(info.context, community)
-        stream = Stream(
+        return Stream(
             topic=community_topic(community),
-            kinds=frozenset({Kind.NOTIFICATION_ADDED, Kind.NOTIFICATIONS_READ}),
+            kinds=NOTIFICATION_EVENTS.kinds,
             requires=frozenset({account_id}),
         )
-        return follow(stream, after)  # type: ignore[no-any-return]

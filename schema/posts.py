@@ -1,6 +1,5 @@
 """The neighbour feed, as clients see it."""
 
-from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +18,7 @@ from resolvers.paging import edge_cursor
 from resolvers.party import contents
 from resolvers.posts import OWN_ESTATE, FeedCriteria
 from resolvers.requests import board
-from schema.comments import AfterCursor, Commented
+from schema.comments import Commented
 from schema.connections import Connection, Edge, connection, edge
 from schema.deliberations import PostDeliberations
 from schema.enums import described
@@ -32,8 +31,8 @@ from schema.mutations import mutation, payload, shown
 from schema.node import fetched_by, global_id, key_of
 from schema.party.cards import FeedCard
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
-from subscriptions.events import Kind, Logged, community_topic
+from schema.streams import Events, event, subject_id
+from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
 
 if TYPE_CHECKING:
@@ -330,9 +329,8 @@ class PostsMutation:
 # Live
 
 
-@strawberry.type(description="A post was published.")
+@event(Kind.POST_CREATED, "A post was published.")
 class PostCreated:
-    is_type_of = of_kind(Kind.POST_CREATED)
     post: Post | None = loaded(feed.posts_of_events, description="The post; null if it is gone.")
     post_edge: Edge[Post] | None = edge(
         feed.posts_of_events,
@@ -341,40 +339,36 @@ class PostCreated:
     )
 
 
-@strawberry.type(description="A post was edited, settled, reopened, pinned or taken down.")
+@event(Kind.POST_CHANGED, "A post was edited, settled, reopened, pinned or taken down.")
 class PostChanged:
-    is_type_of = of_kind(Kind.POST_CHANGED)
     post: Post | None = loaded(feed.posts_of_events, description="As it is now; null if it is gone.")
 
 
-@strawberry.type(description="A post was deleted, with all its comments.")
+@event(Kind.POST_DELETED, "A post was deleted, with all its comments.")
 class PostDeleted:
-    is_type_of = of_kind(Kind.POST_DELETED)
-
-    @strawberry.field(description="The id that it had.")
-    @staticmethod
-    def deleted_post_id(root: strawberry.Parent[Logged]) -> strawberry.ID:
-        return global_id("Post", root.event.subject)
+    deleted_post_id: strawberry.ID = subject_id("Post", description="The id that it had.")
 
 
-@strawberry.type(description="A post of the viewer's may have met what was lost, or whoever lost it.")
+@event(Kind.POST_MATCHED, "A post of the viewer's may have met what was lost, or whoever lost it.")
 class PostMatched:
-    is_type_of = of_kind(Kind.POST_MATCHED)
     post: Post | None = loaded(
         feed.posts_of_events, description="The viewer's post, with its new matches; null if it is gone."
     )
 
 
-PostEvent = Annotated[
-    PostCreated | PostChanged | PostDeleted | PostMatched | StreamOpened | StreamReset,
-    strawberry.union("PostEvent", description="What happens in a neighbour feed."),
-]
-POST_KINDS = frozenset({Kind.POST_CREATED, Kind.POST_CHANGED, Kind.POST_DELETED, Kind.POST_MATCHED})
+POST_EVENTS = Events(
+    "PostEvent",
+    PostCreated,
+    PostChanged,
+    PostDeleted,
+    PostMatched,
+    description="What happens in a neighbour feed.",
+)
 
 
 @strawberry.type
 class PostsSubscription:
-    @strawberry.subscription(description="The posts of a community's feed, as they come and change.")
+    @POST_EVENTS.subscription
     async def post_events(
         self,
         info: Info,
@@ -383,18 +377,17 @@ class PostsSubscription:
         estate_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only about this estate.")
         ] = None,
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[Envelope[PostEvent], None]:
+    ) -> Stream:
+        """The posts of a community's feed, as they come and change."""
         key = key_of("communityId", community_id, "Community")
         filters = {("wall", frozenset({str(key)}))}
         if kinds is not None:
             filters.add(("kind", frozenset(kind.value for kind in kinds)))
         if estate_id is not None:
             filters.add(("estate", frozenset({str(key_of("estateId", estate_id, "Estate"))})))
-        stream = Stream(
+        return Stream(
             topic=community_topic(key),
-            kinds=POST_KINDS,
+            kinds=POST_EVENTS.kinds,
             requires=await feed.followed_community(info.context, key),
             filters=frozenset(filters),
         )
-        return follow(stream, after)  # type: ignore[no-any-return]

@@ -1,33 +1,64 @@
 """What every subscription yields: an envelope with the event and the cursor to resume after it."""
 
-from typing import Any, Generic, TypeVar
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.union import StrawberryUnion
 
 from resolvers.errors import InvalidInput
 from schema.execution.type_resolution import IsA
+from schema.fields import Info
+from schema.node import global_id
 from subscriptions.events import Kind, Logged
 from subscriptions.streams import BadCursor, Opened, Request, Reset, ResetReason, Stream, cursor_of
 
+P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
-AFTER = (
-    "Resume after this cursor: first everything missed, in order, then what happens next. Without it the"
-    " stream starts from now."
-)
+After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Resume after this cursor: first everything missed, in order, then what happens next."
+        " Without it the stream starts from now."
+    ),
+]
+
+# Under which kind the log holds the events of each type.
+KINDS: dict[type, Kind] = {}
 
 
-def follow(stream: Stream, after: str | None) -> Any:
-    """What a subscription's resolver returns. Raises InvalidInput for a cursor of another stream."""
+def follow(stream: Stream, after: str | None) -> Request:
+    """What a subscription's resolver answers. Raises InvalidInput for a cursor of another stream."""
     try:
         return Request(stream, after)
     except BadCursor as error:
         raise InvalidInput(error.message, after=error.message) from error
 
 
-def of_kind(*kinds: Kind) -> IsA:
-    """The `is_type_of` of an event type: what the log holds under these kinds."""
-    return IsA(Logged, when=lambda logged: logged.event.kind in kinds)
+def event(kind: Kind, description: str) -> Callable[[type[T]], type[T]]:
+    """Decorate the type of what the log holds under this kind."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        KINDS[cls] = kind
+        type_: Any = cls
+        type_.is_type_of = IsA(Logged, when=lambda logged: logged.event.kind == kind)
+        return strawberry.type(cls, description=description)
+
+    return decorate
+
+
+def subject_id(type_name: str, *, description: str) -> Any:
+    """An event's field: the id of its subject, which is or was of this type."""
+
+    def resolve(root: strawberry.Parent[Logged]) -> strawberry.ID:
+        return global_id(type_name, root.event.subject)
+
+    return strawberry.field(resolver=resolve, description=description)
 
 
 def resolve_cursor(root: strawberry.Parent[Any]) -> str:
@@ -64,3 +95,34 @@ class StreamReset:
     reason: ResetReason = strawberry.field(description="Why.")
 
     is_type_of = IsA(Reset)
+
+
+class Events:
+    """What a stream may yield: one of `types`, or what is said of the stream itself."""
+
+    def __init__(self, name: str, *types: type, description: str) -> None:
+        self.kinds = frozenset(KINDS[each] for each in types)
+        members = tuple(StrawberryAnnotation(member) for member in (*types, StreamOpened, StreamReset))
+        self._union = StrawberryUnion(name, members, description=description)
+
+    def subscription(self, resolve: Callable[Concatenate[S, Info, P], Awaitable[Stream]]) -> Any:
+        """Decorate the resolver of a subscription to them: its docstring describes it.
+
+        It checks that the viewer may follow, and answers the stream. `after` is added to its arguments.
+        """
+
+        @functools.wraps(resolve)
+        async def answer(self: S, info: Info, *args: P.args, **kwargs: P.kwargs) -> Request:
+            after: Any = kwargs.pop("after", None)
+            return follow(await resolve(self, info, *args, **kwargs), after)
+
+        resolver: Any = answer
+        signature = inspect.signature(resolve)
+        added = inspect.Parameter("after", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=After)
+        resolver.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])
+        envelope: Any = Envelope
+        return strawberry.subscription(
+            resolver=resolver,
+            graphql_type=envelope[self._union],
+            description=" ".join((resolve.__doc__ or "").split()),
+        )

@@ -37,7 +37,7 @@ from subscriptions import transport as transport_module
 from subscriptions.bus import Bus
 from subscriptions.events import STANDING, Event, Kind, Logged
 from subscriptions.hub import Hub
-from subscriptions.streams import Opened, Stream, cursor_of
+from subscriptions.streams import Opened, Request, Stream, cursor_of
 from subscriptions.transport import HttpProtocol, WebSocketProtocol
 from subscriptions.work import unit_of_work
 from tests.world import World
@@ -139,10 +139,10 @@ class Tick:
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription
-    async def ticks(self, after: str | None = None) -> AsyncGenerator[Tick, None]:
+    @strawberry.subscription(graphql_type=Tick)
+    async def ticks(self, after: str | None = None) -> Request:
         stream = Stream(TOPIC, frozenset({Kind.POST_CREATED, Kind.NOTICE_PUBLISHED}), frozenset({SCOPE}))
-        return follow(stream, after)  # type: ignore[no-any-return]
+        return follow(stream, after)
 
     @strawberry.subscription
     async def secret(self) -> AsyncGenerator[Tick, None]:

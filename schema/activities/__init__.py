@@ -12,7 +12,6 @@ events      what can be followed live
 from schema.activities.activities import Activity
 from schema.activities.calendar import CalendarMutation, ViewerCalendar
 from schema.activities.events import (
-    ACTIVITY_KINDS,
     ActivitiesSubscription,
     ActivityCancelled,
     ActivityChanged,

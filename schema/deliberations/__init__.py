@@ -8,7 +8,6 @@ events      what can be followed live
 """
 
 from schema.deliberations.events import (
-    DELIBERATION_KINDS,
     DeliberationEdited,
     DeliberationParticipationChanged,
     DeliberationsSubscription,

@@ -17,8 +17,6 @@ events     what can be followed live
 from schema.directory.appointments import BookingsMutation
 from schema.directory.entries import DirectoryEntry
 from schema.directory.events import (
-    BOOKING_KINDS,
-    DIRECTORY_KINDS,
     BookingStepAdded,
     DirectorySubscription,
     EntryChanged,

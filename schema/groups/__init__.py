@@ -1,12 +1,6 @@
 """Interest groups, as clients see them."""
 
-from schema.groups.events import (
-    GROUP_KINDS,
-    GroupChanged,
-    GroupDissolved,
-    GroupsSubscription,
-    JoinRequestChanged,
-)
+from schema.groups.events import GroupChanged, GroupDissolved, GroupsSubscription, JoinRequestChanged
 from schema.groups.groups import CommunityGroups, Group, ViewerGroups
 from schema.groups.mutations import GroupsMutation
 

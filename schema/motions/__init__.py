@@ -17,7 +17,6 @@ events      what can be followed live
 
 from schema.motions.checking import MotionsQuery
 from schema.motions.events import (
-    MOTION_KINDS,
     BallotConflict,
     MotionAnnounced,
     MotionClosed,

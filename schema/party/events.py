@@ -1,6 +1,5 @@
 """What happens in a party branch, live. Comments on its cards are in `commentEvents`."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import strawberry
@@ -8,12 +7,11 @@ import strawberry
 from models.party.audience import BranchAudience
 from resolvers.party import branches, contents, pioneers
 from resolvers.party.contents import Content
-from schema.comments import AfterCursor
 from schema.fields import Info, loaded
 from schema.node import global_id, key_of
 from schema.party.cards import BranchContent
 from schema.party.pioneers import Pioneer
-from schema.streams import Envelope, StreamOpened, StreamReset, follow, of_kind
+from schema.streams import Events, event
 from subscriptions.events import Kind, Logged, community_topic
 from subscriptions.streams import Stream
 
@@ -21,59 +19,49 @@ TYPES = {Content.NEWS: "PartyNews", Content.AFFAIR: "PartyAffair", Content.PIONE
 NOW = "As it is now; null if it is out of view."
 
 
-@strawberry.type(description="News, an affair or a pioneer of a party branch is out.")
+@event(Kind.BRANCH_PUBLISHED, "News, an affair or a pioneer of a party branch is out.")
 class BranchContentPublished:
-    is_type_of = of_kind(Kind.BRANCH_PUBLISHED)
     content: BranchContent | None = loaded(contents.contents_of_events, description=NOW)
 
 
-@strawberry.type(
-    description="What a party branch shows was changed, or comments on an affair have opened or closed."
+@event(
+    Kind.BRANCH_CHANGED,
+    "What a party branch shows was changed, or comments on an affair have opened or closed.",
 )
 class BranchContentChanged:
-    is_type_of = of_kind(Kind.BRANCH_CHANGED)
     content: BranchContent | None = loaded(contents.contents_of_events, description=NOW)
 
 
-@strawberry.type(description="News, an affair or a pioneer of a party branch is out of view.")
+@event(Kind.BRANCH_WITHDRAWN, "News, an affair or a pioneer of a party branch is out of view.")
 class BranchContentWithdrawn:
-    is_type_of = of_kind(Kind.BRANCH_WITHDRAWN)
-
     @strawberry.field(description="The id that it had.")
     @staticmethod
     def withdrawn_id(root: strawberry.Parent[Logged]) -> strawberry.ID:
         return global_id(TYPES[Content(root.fact("content"))], root.event.subject)
 
 
-@strawberry.type(
-    description="A neighbour has thanked a pioneer, or no longer. Of several such events a client that lags"
-    " may get only the last."
+@event(
+    Kind.PIONEER_THANKED,
+    "A neighbour has thanked a pioneer, or no longer. Of several such events a client that lags"
+    " may get only the last.",
 )
 class PioneerThanked:
-    is_type_of = of_kind(Kind.PIONEER_THANKED)
     pioneer: Pioneer | None = loaded(pioneers.pioneers_of_events, description=NOW)
 
 
-BranchEvent = Annotated[
-    BranchContentPublished
-    | BranchContentChanged
-    | BranchContentWithdrawn
-    | PioneerThanked
-    | StreamOpened
-    | StreamReset,
-    strawberry.union("BranchEvent", description="What happens in a party branch."),
-]
-BRANCH_KINDS = frozenset(
-    {Kind.BRANCH_PUBLISHED, Kind.BRANCH_CHANGED, Kind.BRANCH_WITHDRAWN, Kind.PIONEER_THANKED}
+BRANCH_EVENTS = Events(
+    "BranchEvent",
+    BranchContentPublished,
+    BranchContentChanged,
+    BranchContentWithdrawn,
+    PioneerThanked,
+    description="What happens in a party branch.",
 )
 
 
 @strawberry.type
 class BranchSubscription:
-    @strawberry.subscription(
-        description="What a party branch shows, as it comes, changes and goes. What is for members comes to"
-        " them only; who asks for it and is none gets an error."
-    )
+    @BRANCH_EVENTS.subscription
     async def branch_events(
         self,
         info: Info,
@@ -85,17 +73,18 @@ class BranchSubscription:
                 " everyone in the community."
             ),
         ] = BranchAudience.MEMBERS,
-        after: AfterCursor = None,
-    ) -> AsyncGenerator[Envelope[BranchEvent], None]:
+    ) -> Stream:
+        """What a party branch shows, as it comes, changes and goes. What is for members comes to
+        them only; who asks for it and is none gets an error.
+        """
         key = key_of("branchId", branch_id, "Organisation")
         branch, requires = await branches.followable(info.context, key, audience)
         filters = {("branch", frozenset({str(branch.id)}))}
         if audience is BranchAudience.PUBLIC:
             filters.add(("audience", frozenset({audience.value})))
-        stream = Stream(
+        return Stream(
             topic=community_topic(branch.community_id),
-            kinds=BRANCH_KINDS,
+            kinds=BRANCH_EVENTS.kinds,
             requires=requires,
             filters=frozenset(filters),
         )
-        return follow(stream, after)  # type: ignore[no-any-return]

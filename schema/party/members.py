@@ -23,7 +23,7 @@ from schema.identity import Neighbour
 from schema.mutations import Result, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-from schema.streams import of_kind
+from schema.streams import event
 from subscriptions.events import Kind
 
 if TYPE_CHECKING:
@@ -152,9 +152,8 @@ class ViewerParty:
     )
 
 
-@strawberry.type(description="Somebody applies to a party branch, or the application was settled.")
+@event(Kind.PARTY_APPLICATION_CHANGED, "Somebody applies to a party branch, or the application was settled.")
 class PartyApplicationChanged:
-    is_type_of = of_kind(Kind.PARTY_APPLICATION_CHANGED)
     application: PartyApplication | None = loaded(
         members.applications_of_events,
         viewer=True,
@@ -162,9 +161,8 @@ class PartyApplicationChanged:
     )
 
 
-@strawberry.type(description="A membership in a party branch has changed or ended.")
+@event(Kind.PARTY_MEMBER_CHANGED, "A membership in a party branch has changed or ended.")
 class PartyMemberChanged:
-    is_type_of = of_kind(Kind.PARTY_MEMBER_CHANGED)
     member: PartyMember | None = loaded(
         members.members_of_events, viewer=True, description="As it is now, for the member and the secretary."
     )

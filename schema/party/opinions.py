@@ -22,7 +22,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
 from schema.node import Node, fetched_by
-from schema.streams import of_kind
+from schema.streams import event
 from subscriptions.events import Kind
 
 if TYPE_CHECKING:
@@ -195,20 +195,19 @@ class OrganisationPartyOpinions:
     )
 
 
-@strawberry.type(
-    description="An opinion was submitted, assigned or taken back, or the clock told the office."
+@event(
+    Kind.PARTY_OPINION_STEP, "An opinion was submitted, assigned or taken back, or the clock told the office."
 )
 class PartyOpinionStepped:
-    is_type_of = of_kind(Kind.PARTY_OPINION_STEP)
     step: PartyOpinionStep | None = loaded(reading.steps_of_events, description="The step.")
     opinion: PartyOpinion | None = loaded(reading.opinions_of_events, description="The opinion as it is now.")
 
 
-@strawberry.type(
-    description="An opinion was answered, or its answer corrected: for the member, the office, and those to"
-    " whom it is published."
+@event(
+    Kind.PARTY_OPINION_ANSWERED,
+    "An opinion was answered, or its answer corrected: for the member, the office, and those to"
+    " whom it is published.",
 )
 class PartyOpinionAnswered:
-    is_type_of = of_kind(Kind.PARTY_OPINION_ANSWERED)
     step: PartyOpinionStep | None = loaded(reading.steps_of_events, description="The step.")
     opinion: PartyOpinion | None = loaded(reading.opinions_of_events, description="The opinion as it is now.")

@@ -13,7 +13,6 @@ events      what can be followed live
 
 from schema.requests.boards import CommunityRequests, OrganisationRequests
 from schema.requests.events import (
-    REQUEST_KINDS,
     OfficeQueueChanged,
     RequestFollowersChanged,
     RequestsSubscription,
