@@ -10,8 +10,7 @@
 It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md has the design.
 """
 
-from schema.execution.loading import Resumed
 from schema.execution.plan import Planner, Plans, Unplanned
 from schema.execution.run import EventSource, SharedRun, execute, share
 
-__all__ = ["EventSource", "Planner", "Plans", "Resumed", "SharedRun", "Unplanned", "execute", "share"]
+__all__ = ["EventSource", "Planner", "Plans", "SharedRun", "Unplanned", "execute", "share"]

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
 from graphql import ExecutionResult, GraphQLError
@@ -25,14 +25,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from models.messages import Message
-from schema.execution import Resumed
 from schema.serving.documents import BadName, Documents, UnknownDocument, named
 from schema.serving.languages import language_of
 from schema.serving.observability import REQUEST_ID, new_request_id
 from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
-
-T = TypeVar("T")
 
 BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
@@ -211,31 +208,13 @@ async def body_of(request: Request, most: int, seconds: float) -> bytes:
     announced = headers_of(request.scope).get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > most:
         raise TooLarge
-    return await within(seconds, _read(request, most))
-
-
-async def _read(request: Request, most: int) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise TooLarge
-    return bytes(body)
-
-
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` comes to. Raises TimeoutError if it waits for longer.
-
-    If it need not wait, as for a body that came with its request, no clock is set.
-    """
-    try:
-        awaited = work.send(None)
-    except StopIteration as end:
-        found: T = end.value
-        return found
     async with asyncio.timeout(seconds):
-        rest: T = await Resumed(work, awaited)
-    return rest
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise TooLarge
+    return bytes(body)
 
 
 def queried(request: Request) -> Parameters:
