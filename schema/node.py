@@ -12,7 +12,7 @@ from asyncpg.pgproto import pgproto
 from strawberry.types.info import Info
 
 from models.messages import Message
-from models.storage.rows import Remembered
+from models.remembered import Remembered
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 

@@ -23,9 +23,9 @@ from asyncpg.pgproto import pgproto
 from tortoise.backends.base.client import Capabilities
 from tortoise.context import require_context
 
+from models.remembered import Remembered
+
 R = TypeVar("R")
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,7 @@ def bind(dialect: str, statement: str, params: Sequence[Any]) -> tuple[str, list
 
 
 def template_of(dialect: str, statement: str) -> "Template":
-    template = TEMPLATES.get((dialect, statement))
-    if template is None:
-        if len(TEMPLATES) >= MOST_TEMPLATES:
-            TEMPLATES.clear()
-        template = TEMPLATES[dialect, statement] = Template(dialect, statement)
-    return template
+    return TEMPLATES[dialect, statement]
 
 
 class Template:
@@ -160,7 +155,7 @@ class Template:
         # What the driver takes as it is.
         self.simple = SIMPLE if dialect == "sqlite" else SIMPLE | IDS | {datetime}
         self.single = (-1,) * len(self.lists)
-        self.texts: dict[tuple[int, ...], str] = {}
+        self.texts: Remembered[tuple[int, ...], str] = Remembered(self.text, MOST_TEXTS)
         # What makes rows of a type of the statement's results.
         self.builders: dict[type, Callable[[Iterable[Any]], list[Any]]] = {}
 
@@ -171,7 +166,7 @@ class Template:
             return self._bind_collections(params)
         simple, plain = self.simple, self.plain
         values = [value if type(value) in simple else plain(value) for value in params]
-        return self._filled(self.single), values
+        return self.texts[self.single], values
 
     def _bind_collections(self, params: Sequence[Any]) -> tuple[str, list[Any]]:
         values: list[Any] = []
@@ -190,7 +185,7 @@ class Template:
                 bound = known[key] = self._bind_collection(param, listed=listed)
             shape.append(bound[0])
             values += bound[1]
-        return self._filled(tuple(shape)), values
+        return self.texts[tuple(shape)], values
 
     def _bind_collection(self, param: Collection[Any], *, listed: bool) -> tuple[int, list[Any]]:
         """How many values there are for the database, or that they are one text; and the values."""
@@ -209,12 +204,6 @@ class Template:
         if listed and 0 < len(items) <= MOST_FILLED:
             items += items[-1:] * ((1 << (len(items) - 1).bit_length()) - len(items))
         return len(items), items
-
-    def _filled(self, shape: tuple[int, ...]) -> str:
-        text = self.texts.get(shape)
-        if text is None:
-            text = self.texts[shape] = self.text(shape)
-        return text
 
     def plain(self, value: Any) -> Any:
         """The value as the database's driver takes it."""
@@ -248,8 +237,10 @@ class Template:
         return text
 
 
-TEMPLATES: dict[tuple[str, str], Template] = {}
 MOST_TEMPLATES = 2_000
+TEMPLATES: Remembered[tuple[str, str], Template] = Remembered(lambda key: Template(*key), MOST_TEMPLATES)
+# Of one statement, for collections of different sizes.
+MOST_TEXTS = 1_000
 MOST_FILLED = 1_024
 # Of ids with a placeholder each. Binding more of them takes longer than having SQLite read them.
 MOST_MARKED = 16
@@ -329,21 +320,6 @@ def text_of(moment: datetime) -> str:
 def utc_from_text(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class Remembered(dict[K, V]):
-    """What `make` makes of each key, at most so many at a time. Worth it where most are asked for again."""
-
-    def __init__(self, make: Callable[[K], V], most: int) -> None:
-        super().__init__()
-        self._make = make
-        self._most = most
-
-    def __missing__(self, key: K) -> V:
-        if len(self) >= self._most:
-            self.clear()
-        found = self[key] = self._make(key)
-        return found
 
 
 # Looking an id up by its text costs a tenth of making it, as PostgreSQL's driver does; Python's own UUID
