@@ -102,10 +102,6 @@ ALLOWED: dict[DeliberationPhase, frozenset[Act]] = {
 }
 
 
-def phases_for(act: Act) -> frozenset[DeliberationPhase]:
-    return frozenset(phase for phase, acts in ALLOWED.items() if act in acts)
-
-
 # Of what the phases mean to time: when each begins by plan.
 PLANNED: dict[DeliberationPhase, str] = {
     P.DISCUSSION: "discussion_at",

@@ -221,7 +221,7 @@ def moderated_by(viewer: Viewer) -> list[UUID]:
     return [host_id for host_id, role in viewer.memberships.items() if role in MODERATING]
 
 
-def concerning(viewer: Viewer) -> Where:
+def of_viewer_or_moderated(viewer: Viewer) -> Where:
     """The requests and invitations (as ``t``) of the viewer, and those of groups that the viewer looks
     after."""
     if viewer.account_id is None:
@@ -233,13 +233,13 @@ def concerning(viewer: Viewer) -> Where:
 
 
 def step_visible_to(viewer: Viewer) -> Where:
-    """As `concerning`; that a group is no more, whoever was in it may know."""
+    """As `of_viewer_or_moderated`; that a group is no more, whoever was in it may know."""
     ended = Where(
         "t.action = 'DISSOLVED' AND EXISTS (SELECT 1 FROM membership m WHERE m.host_id = t.group_id"
         " AND m.account_id = ?)",
         (viewer.account_id,),
     )
-    return concerning(viewer) | (ended & Where("t.community_id IN (?)", (viewer.communities,)))
+    return of_viewer_or_moderated(viewer) | (ended & Where("t.community_id IN (?)", (viewer.communities,)))
 
 
 def can_found(viewer: Viewer, community_id: UUID) -> bool:

@@ -105,7 +105,7 @@ def visible_to(viewer: Viewer) -> Where:
     )
 
 
-def likest(row: PostRow, candidates: Sequence[PostRow]) -> list[Likeness]:
+def most_alike(row: PostRow, candidates: Sequence[PostRow]) -> list[Likeness]:
     """Those of the candidates that may be about the same thing, the likest first.
 
     A pair of characters that few texts have counts more than one that many have.

@@ -237,7 +237,7 @@ def visible_to(viewer: Viewer) -> Where:
     )
 
 
-def overseeing(viewer: Viewer, notice: NoticeRow) -> list[Office]:
+def overseeing_offices(viewer: Viewer, notice: NoticeRow) -> list[Office]:
     """The offices through which the viewer follows the notice: of its publisher and the committee."""
     return [
         office
@@ -252,7 +252,8 @@ def overseeing(viewer: Viewer, notice: NoticeRow) -> list[Office]:
 def can_see_reach(viewer: Viewer, notice: NoticeRow) -> bool:
     """May the viewer see whom the notice reached?"""
     return any(
-        has_power(viewer, office.organisation_id, Power.SEE_REACH) for office in overseeing(viewer, notice)
+        has_power(viewer, office.organisation_id, Power.SEE_REACH)
+        for office in overseeing_offices(viewer, notice)
     )
 
 
@@ -261,5 +262,5 @@ def can_record_visit(viewer: Viewer, notice: NoticeRow, grid_id: UUID | None) ->
     return any(
         Power.RECORD_VISITS in powers_of(office)
         and (office.roles != {Role.GRID_WORKER} or grid_id in office.grids)
-        for office in overseeing(viewer, notice)
+        for office in overseeing_offices(viewer, notice)
     )

@@ -195,7 +195,7 @@ HOT_STEP = 4 * 60 * 60
 HOT_DIGITS = 12
 
 
-def heat(likes: str, comments: str) -> str:
+def hot_rank_bonus(likes: str, comments: str) -> str:
     """SQL for the seconds that answers add to `hot`, given SQL for the counters."""
     answers = f"({likes} + 2 * {comments})"
     steps = " ".join(
@@ -205,24 +205,24 @@ def heat(likes: str, comments: str) -> str:
     return f"CASE {steps} ELSE 0 END"
 
 
-def counting(likes: int = 0, comments: int = 0) -> str:
+def counter_statement(likes: int = 0, comments: int = 0) -> str:
     """The statement that adds to a living post's counters, and so to `hot`; it takes the post's id.
 
     One statement, so that counters are exact however many write at once. It returns the id, or no
     row if the post has been deleted.
     """
-    before = heat("like_count", "comment_count")
-    after = heat(f"(like_count + {likes})", f"(comment_count + {comments})")
+    before = hot_rank_bonus("like_count", "comment_count")
+    after = hot_rank_bonus(f"(like_count + {likes})", f"(comment_count + {comments})")
     counters = f"like_count = like_count + {likes}, comment_count = comment_count + {comments}"
     changes = f"{counters}, hot = hot + ({after}) - ({before})"
     # Built of the constants above only.
     return f"UPDATE post SET {changes} WHERE id = ? AND deleted_at IS NULL RETURNING id"
 
 
-LIKED = counting(likes=1)
-UNLIKED = counting(likes=-1)
-COMMENTED = counting(comments=1)
-UNCOMMENTED = counting(comments=-1)
+LIKED = counter_statement(likes=1)
+UNLIKED = counter_statement(likes=-1)
+COMMENTED = counter_statement(comments=1)
+UNCOMMENTED = counter_statement(comments=-1)
 
 
 def visible_to(viewer: Viewer) -> Where:
@@ -230,7 +230,7 @@ def visible_to(viewer: Viewer) -> Where:
     return Where("t.deleted_at IS NULL") & held_by(viewer)
 
 
-def being(column: str, values: Iterable[object]) -> Where:
+def equal_to_any(column: str, values: Iterable[object]) -> Where:
     """The rows whose `column` is one of `values`; of one value an index can make an order."""
     wanted = list(dict.fromkeys(values))
     return Where(f"{column} = ?", (wanted[0],)) if len(wanted) == 1 else Where(f"{column} IN (?)", (wanted,))

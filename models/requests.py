@@ -486,7 +486,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Default:
+class DefaultPolicy:
     name: str
     office_kind: OrganisationKind
     accept: int
@@ -495,16 +495,18 @@ class Default:
 
 
 # What holds in a community that has set nothing itself.
-DEFAULTS: dict[str, Default] = {
-    "REPAIR": Default("报修", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
-    "SAFETY": Default("安全隐患", OrganisationKind.PROPERTY_COMPANY, 2 * HOUR, 1 * DAY),
-    "ENVIRONMENT": Default("环境卫生", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
-    "COMPLAINT": Default("投诉", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 7 * DAY),
-    "SUGGESTION": Default("建议", OrganisationKind.RESIDENTS_COMMITTEE, 3 * DAY, 15 * DAY),
-    "COMMON_PARTS": Default("公共部位", OrganisationKind.OWNERS_COMMITTEE, 3 * DAY, 15 * DAY),
+DEFAULTS: dict[str, DefaultPolicy] = {
+    "REPAIR": DefaultPolicy("报修", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
+    "SAFETY": DefaultPolicy("安全隐患", OrganisationKind.PROPERTY_COMPANY, 2 * HOUR, 1 * DAY),
+    "ENVIRONMENT": DefaultPolicy("环境卫生", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
+    "COMPLAINT": DefaultPolicy("投诉", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 7 * DAY),
+    "SUGGESTION": DefaultPolicy("建议", OrganisationKind.RESIDENTS_COMMITTEE, 3 * DAY, 15 * DAY),
+    "COMMON_PARTS": DefaultPolicy("公共部位", OrganisationKind.OWNERS_COMMITTEE, 3 * DAY, 15 * DAY),
     # Personal by nature: seen by the reporter and the offices only.
-    "GOVERNMENT": Default("办事", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 15 * DAY, on_board=False),
-    "OTHER": Default("其他诉求", OrganisationKind.RESIDENTS_COMMITTEE, 2 * DAY, 10 * DAY),
+    "GOVERNMENT": DefaultPolicy(
+        "办事", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 15 * DAY, on_board=False
+    ),
+    "OTHER": DefaultPolicy("其他诉求", OrganisationKind.RESIDENTS_COMMITTEE, 2 * DAY, 10 * DAY),
 }
 CONFIRM_WITHIN = 7 * DAY
 CONFIRM_REMIND = 2 * DAY
@@ -551,10 +553,10 @@ def visible_to(viewer: Viewer, alias: str = "t") -> Where:
 
 def audience(row: RequestRow) -> frozenset[UUID]:
     """Whoever may see the case: the same as `visible_to`, for the event log."""
-    return offices(row) | {row.scope_id, row.reporter_id}
+    return offices_of(row) | {row.scope_id, row.reporter_id}
 
 
-def offices(row: RequestRow) -> frozenset[UUID]:
+def offices_of(row: RequestRow) -> frozenset[UUID]:
     """The offices that have to do with the case, and see whom it is from."""
     return frozenset(
         office for office in (row.office_id, row.offered_to_id, row.overseer_id) if office is not None
@@ -567,9 +569,9 @@ def readers(row: RequestRow, visibility: NoteVisibility) -> frozenset[UUID]:
         case NoteVisibility.PUBLIC:
             return audience(row)
         case NoteVisibility.REPORTER:
-            return offices(row) | {row.reporter_id}
+            return offices_of(row) | {row.reporter_id}
         case NoteVisibility.OFFICES:
-            return offices(row)
+            return offices_of(row)
 
 
 def steps_visible_to(viewer: Viewer) -> Where:
@@ -607,7 +609,7 @@ def parties_of(viewer: Viewer, row: RequestRow) -> list[RequestParty]:
     return held
 
 
-def acting(viewer: Viewer, row: RequestRow, action: RequestAction) -> RequestParty | None:
+def acting_party(viewer: Viewer, row: RequestRow, action: RequestAction) -> RequestParty | None:
     """In which quality may the viewer do this to the case, if in any?"""
     for party in parties_of(viewer, row):
         if party not in MAY.get(action, frozenset()):
@@ -618,7 +620,7 @@ def acting(viewer: Viewer, row: RequestRow, action: RequestAction) -> RequestPar
     return None
 
 
-def after(state: RequestState, action: RequestAction) -> RequestState | None:
+def state_after(state: RequestState, action: RequestAction) -> RequestState | None:
     """The state that an action leads to; None if it cannot be done in this one."""
     return state if action is RequestAction.NOTE else LIFE[state].get(action)
 
@@ -631,7 +633,7 @@ def can_report(viewer: Viewer, community_id: UUID) -> bool:
 def can_see_reporter(viewer: Viewer, row: RequestRow) -> bool:
     """May the viewer see whose case it is, what exactly was said, and from which home?"""
     return viewer.account_id == row.reporter_id or any(
-        has_power(viewer, office, Power.HANDLE_REQUESTS) for office in offices(row)
+        has_power(viewer, office, Power.HANDLE_REQUESTS) for office in offices_of(row)
     )
 
 

@@ -75,7 +75,7 @@ def bigrams(text: str) -> list[str]:
     return list(dict.fromkeys(run[at : at + 2] for run in runs for at in range(len(run) - 1)))
 
 
-def holding(wanted: Iterable[str]) -> Where:
+def containing_all(wanted: Iterable[str]) -> Where:
     """The entries (as ``t``) that have all these bigrams."""
     wanted = list(wanted)[:MOST_BIGRAMS]
     if dialect() == "postgres":

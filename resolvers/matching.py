@@ -54,7 +54,7 @@ async def find_matches(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
     there = (
         await take_part({other.author_id for other in candidates}, row.community_id) if candidates else set()
     )
-    found = rules.likest(row, [other for other in candidates if other.author_id in there])
+    found = rules.most_alike(row, [other for other in candidates if other.author_id in there])
     if not found:
         return []
     await insert_all(

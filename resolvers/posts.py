@@ -35,7 +35,6 @@ EDITS_A_MINUTE = 30
 BEFORE_ANY_PIN = datetime(2000, 1, 1, tzinfo=UTC)
 
 NOT_A_MEMBER = Message("Only verified residents and officers of this community may write here")
-NO_PINS = "Only the committee pins in the feed, a moderator in a group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +394,7 @@ async def feeds_of(
     where = posts.visible_to(ctx.viewer)
     for column, values in (("t.kind", wanted.kinds), ("t.state", wanted.states)):
         if values is not None:
-            where &= posts.being(column, values)
+            where &= posts.equal_to_any(column, values)
     if wanted.estate_id is not None:
         where &= Where("t.estate_id = ?", (wanted.estate_id,))
     if wanted.author_id is not None:

@@ -204,7 +204,7 @@ def test_the_table_says_what_its_arrows_say() -> None:
         for action in MAY:
             told = NEXT.get((state.value, action.value))
             expected = state.value if action is A.NOTE else told
-            found = requests.after(state, action)
+            found = requests.state_after(state, action)
             assert (found.value if found else None) == expected, (state, action)
     # Nothing is done by nobody, and only what the clock does is done by no party.
     clocks = {action for actions in LIFE.values() for action in actions if action not in MAY}

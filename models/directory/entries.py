@@ -119,7 +119,7 @@ NEAR = Order("near-entries", ("id",), descending=False)
 FAR = Order("entries", ("id",), descending=False)
 
 
-def shown(at: datetime) -> Where:
+def published_and_licensed(at: datetime) -> Where:
     """The entries (as ``t``) that are published and, if a merchant's, licensed at this moment."""
     return Where(
         "t.published_at IS NOT NULL AND (t.needs_licence = ? OR EXISTS"
@@ -135,9 +135,9 @@ def visible_to(viewer: Viewer, at: datetime) -> Where:
     if not viewer.scopes:
         return NOTHING
     checked = Where("t.published_at IS NOT NULL AND t.needs_licence = ?", (True,)) & Where(
-        "t.community_id IN (?)", (licensing(viewer),)
+        "t.community_id IN (?)", (communities_licensed_by(viewer),)
     )
-    return (held_by(viewer) & shown(at)) | held_by(viewer, "t.organisation_id") | checked
+    return (held_by(viewer) & published_and_licensed(at)) | held_by(viewer, "t.organisation_id") | checked
 
 
 def audience(row: EntryRow) -> frozenset[UUID]:
@@ -145,7 +145,7 @@ def audience(row: EntryRow) -> frozenset[UUID]:
     return frozenset({public_of(row.community_id), row.organisation_id})
 
 
-def licensing(viewer: Viewer) -> frozenset[UUID]:
+def communities_licensed_by(viewer: Viewer) -> frozenset[UUID]:
     """The communities in which the viewer checks the licences of merchants."""
     return frozenset(
         office.community_id
@@ -154,12 +154,12 @@ def licensing(viewer: Viewer) -> frozenset[UUID]:
     )
 
 
-def near(viewer: Viewer) -> Where:
+def where_viewer_lives(viewer: Viewer) -> Where:
     """The entries (as ``t``) in an estate where the viewer lives."""
     return held_by(viewer, "t.estate_id")
 
 
-def elsewhere(viewer: Viewer) -> Where:
+def where_viewer_does_not_live(viewer: Viewer) -> Where:
     """All others."""
     return (
         Where("t.estate_id IS NULL OR t.estate_id NOT IN (?)", (viewer.scopes,)) if viewer.scopes else NOTHING

@@ -136,6 +136,3 @@ def pairs(found: Intervals) -> list[list[int]]:
 
 def intervals(found: Iterable[list[int]]) -> Intervals:
     return tuple(Interval(opens, closes) for opens, closes in found)
-
-
-ALWAYS_CLOSED = Hours()

@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import CommunityTable
-from models.directory.entries import licensing
+from models.directory.entries import communities_licensed_by
 from models.directory.hours import CHINA, DAY
 from models.organisations import POWERS, OrganisationKind, Power, Role, has_power_in
 from models.storage.paging import Order
@@ -114,7 +114,9 @@ def visible_to(viewer: Viewer) -> Where:
     """The licences, and their steps (as ``t``), of the viewer's own office, and all for who checks them."""
     if not viewer.scopes:
         return NOTHING
-    return held_by(viewer, "t.organisation_id") | Where("t.community_id IN (?)", (licensing(viewer),))
+    return held_by(viewer, "t.organisation_id") | Where(
+        "t.community_id IN (?)", (communities_licensed_by(viewer),)
+    )
 
 
 def audience(row: LicenceRow) -> frozenset[UUID]:

@@ -65,9 +65,9 @@ def visible_to(viewer: Viewer, at: datetime) -> Where:
     )
 
 
-def shown(at: datetime) -> Where:
+def running_of_shown_entries(at: datetime) -> Where:
     """The offers (as ``t``) that run, of entries that are shown to the community's public."""
-    return running(at) & entries_where(entries.shown(at))
+    return running(at) & entries_where(entries.published_and_licensed(at))
 
 
 def entries_where(where: Where) -> Where:

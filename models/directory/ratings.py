@@ -57,7 +57,7 @@ class RatingRow:
 RATINGS = Order("entry-ratings", ("id",))
 
 
-def moderated(viewer: Viewer) -> frozenset[UUID]:
+def communities_moderated_by(viewer: Viewer) -> frozenset[UUID]:
     """The communities in which the viewer hides what breaks the rules."""
     return frozenset(community_id for community_id in viewer.communities if can_hide(viewer, community_id))
 
@@ -68,7 +68,9 @@ def visible_to(viewer: Viewer) -> Where:
     if not viewer.communities:
         return NOTHING
     kept = Where("t.hidden_at IS NULL")
-    kept |= held_by(viewer, "t.author_id") | Where("t.community_id IN (?)", (moderated(viewer),))
+    kept |= held_by(viewer, "t.author_id") | Where(
+        "t.community_id IN (?)", (communities_moderated_by(viewer),)
+    )
     return held_by(viewer, "t.community_id") & kept
 
 

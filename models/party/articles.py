@@ -122,7 +122,7 @@ LISTED = Order("party-articles", ("listed_at", "id"))
 ALIVE = Where("t.withdrawn_at IS NULL")
 
 
-def over(moment: datetime) -> Where:
+def comments_closed_by(moment: datetime) -> Where:
     return Where("t.comments_until <= ?", (moment,))
 
 
@@ -133,7 +133,7 @@ STATES: dict[ArticleState, Callable[[datetime], Where]] = {
     ArticleState.PUBLISHED: lambda moment: (
         published(moment) & (Where("t.comments_until IS NULL") | Where("t.comments_until > ?", (moment,)))
     ),
-    ArticleState.ARCHIVED: lambda moment: published(moment) & over(moment),
+    ArticleState.ARCHIVED: lambda moment: published(moment) & comments_closed_by(moment),
     ArticleState.WITHDRAWN: lambda _moment: Where("t.withdrawn_at IS NOT NULL"),
 }
 

@@ -11,7 +11,7 @@ from tortoise import fields
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import Power
-from models.party.members import PartyAbility, able, branches_with
+from models.party.members import PartyAbility, branches_with, of_branches_with_ability
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
@@ -201,7 +201,7 @@ def can_learn(viewer: Viewer, row: PartyLessonRow) -> bool:
 def records_visible_to(viewer: Viewer) -> Where:
     """What (as ``t``, with a ``branch_id``) says of the branches whose records the viewer keeps."""
     kept = Where("t.branch_id IN (?)", (branches_with(viewer, Power.MANAGE_PARTY_MEMBERS),))
-    return kept | able(viewer, PartyAbility.SEE_LESSON_RECORDS)
+    return kept | of_branches_with_ability(viewer, PartyAbility.SEE_LESSON_RECORDS)
 
 
 def completions_visible_to(viewer: Viewer) -> Where:

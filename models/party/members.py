@@ -143,7 +143,7 @@ def branches_with(viewer: Viewer, power: Power) -> frozenset[UUID]:
     )
 
 
-def able(viewer: Viewer, ability: PartyAbility) -> Where:
+def of_branches_with_ability(viewer: Viewer, ability: PartyAbility) -> Where:
     """The rows (as ``t``, with a ``branch_id``) of branches in which the viewer's function carries this."""
     carrying = [function for function in PartyFunction if ability in ABILITIES[function]]
     return Where(
@@ -169,4 +169,4 @@ def applications_visible_to(viewer: Viewer) -> Where:
 def applications_decided_by(viewer: Viewer) -> Where:
     """The applications to the branches that the viewer leads, or keeps the members of."""
     managed = Where("t.branch_id IN (?)", (branches_with(viewer, Power.MANAGE_PARTY_MEMBERS),))
-    return managed | able(viewer, PartyAbility.SEE_APPLICATIONS)
+    return managed | of_branches_with_ability(viewer, PartyAbility.SEE_APPLICATIONS)

@@ -90,7 +90,7 @@ async def activities_of(
     at = wanted.at or ctx.memo.setdefault("activities at", now())
     where &= Where("t.ends_at > ?" if wanted.coming else "t.ends_at <= ?", (at,))
     if wanted.kinds is not None:
-        where &= posts.being("t.kind", wanted.kinds)
+        where &= posts.equal_to_any("t.kind", wanted.kinds)
     if wanted.host_id is not None:
         where &= Where("t.host_id = ?", (wanted.host_id,))
     if wanted.mine:

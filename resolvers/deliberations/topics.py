@@ -457,7 +457,7 @@ async def deliberations_of(
     """A page of each community's deliberations that the viewer may see."""
     where = rules.visible_to(ctx.viewer)
     if phases is not None:
-        where &= posts.being("t.phase", sorted(phases))
+        where &= posts.equal_to_any("t.phase", sorted(phases))
     if estate_id is not None:
         where &= Where("t.estate_id = ?", (estate_id,))
     return await pages(

@@ -97,7 +97,7 @@ async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRo
 async def take_place(slot: SlotRow) -> None:
     """One place fewer, if one is left: one statement decides, whoever else asks at the moment."""
     at = now()
-    shown = entries.shown(at)
+    shown = entries.published_and_licensed(at)
     taken = await execute(
         "UPDATE appointment_slot SET booked = booked + 1 WHERE id = ? AND booked < capacity"
         " AND withdrawn_at IS NULL AND starts_at > ?"

@@ -196,7 +196,7 @@ async def editable(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow,
 
 async def event_of(kind: Kind, row: EntryRow) -> Event:
     """What happened to an entry, for whoever sees it now; call it while that is true of the row stored."""
-    (seen,) = await listing.by_ids([row.id], entries.shown(now()))
+    (seen,) = await listing.by_ids([row.id], entries.published_and_licensed(now()))
     return event(kind, row, shown=seen is not None)
 
 
@@ -212,7 +212,7 @@ def event(kind: Kind, row: EntryRow, *, shown: bool) -> Event:
 
 async def shown_of(organisation_id: UUID, at: datetime) -> list[EntryRow]:
     """The entries of an organisation that the community sees at this moment."""
-    return await of_organisation(organisation_id, entries.shown(at))
+    return await of_organisation(organisation_id, entries.published_and_licensed(at))
 
 
 async def of_organisation(organisation_id: UUID, where: Where = EVERYTHING) -> list[EntryRow]:

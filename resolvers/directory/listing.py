@@ -62,7 +62,11 @@ async def entries_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Ent
     Not asked for a viewer: whoever delivers an event has checked its audience.
     """
     rows = await by_ids([logged.event.subject for logged in events])
-    seen = {row.id for row in await by_ids([row.id for row in rows if row], entries.shown(now())) if row}
+    seen = {
+        row.id
+        for row in await by_ids([row.id for row in rows if row], entries.published_and_licensed(now()))
+        if row
+    }
     return [
         row if row and (row.id in seen or logged.event.audience == {row.organisation_id}) else None
         for row, logged in zip(rows, events, strict=True)
@@ -103,13 +107,17 @@ async def directory_of(
     The two parts are lists of their own with cursors of their own, read by a statement each.
     """
     at = moment(ctx)
-    where = entries.visible_to(ctx.viewer, at) & entries.shown(at) & wanted.where()
+    where = entries.visible_to(ctx.viewer, at) & entries.published_and_licensed(at) & wanted.where()
     ids = [row.id for row in communities]
     parts = [
         await part_of(ids, where & mine, order, share)
         for mine, order, share in (
-            (entries.near(ctx.viewer), NEAR, share_of(args, NEAR, before=None, after=FAR)),
-            (entries.elsewhere(ctx.viewer), FAR, share_of(args, FAR, before=NEAR, after=None)),
+            (entries.where_viewer_lives(ctx.viewer), NEAR, share_of(args, NEAR, before=None, after=FAR)),
+            (
+                entries.where_viewer_does_not_live(ctx.viewer),
+                FAR,
+                share_of(args, FAR, before=NEAR, after=None),
+            ),
         )
     ]
     return [joined_page(near, far, args) for near, far in zip(*parts, strict=True)]
@@ -240,7 +248,7 @@ async def grid_services_of(ctx: Context, homes: Sequence[HomeRow]) -> list[list[
     )
     grid_of = {row.id: row.grid_id for row in buildings}
     at = moment(ctx)
-    where = entries.visible_to(ctx.viewer, at) & entries.shown(at)
+    where = entries.visible_to(ctx.viewer, at) & entries.published_and_licensed(at)
     rows = await select(
         EntryRow,
         f"SELECT {columns(EntryRow)} FROM directory_entry t WHERE t.category = ? AND t.community_id IN (?)"

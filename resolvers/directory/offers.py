@@ -163,7 +163,7 @@ async def keep_time(row: OfferRow) -> None:
 async def event_of(kind: Kind, row: OfferRow) -> Event:
     """What happened to an offer, for whoever sees it now."""
     at = now()
-    (shown,) = await listing.by_ids([row.entry_id], entries.shown(at))
+    (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(at))
     return event(kind, row, shown if row.runs(at) else None)
 
 
@@ -191,7 +191,7 @@ async def begin(_services: Services, work: Work, offer_id: UUID) -> None:
 async def end(_services: Services, work: Work, offer_id: UUID) -> None:
     (row,) = await by_ids([offer_id])
     if row and row.withdrawn_at is None and row.ends_at <= now():
-        (shown,) = await listing.by_ids([row.entry_id], entries.shown(now()))
+        (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(now()))
         work.record(event(Kind.OFFER_ENDED, row, shown))
 
 
@@ -225,7 +225,11 @@ async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[OfferRo
 async def offers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[OfferRow | None]:
     """The offer that each event is about; None if what was shown to the public is not any more."""
     rows = await by_ids([logged.event.subject for logged in events])
-    shown = {row.id for row in await by_ids([row.id for row in rows if row], offers.shown(now())) if row}
+    shown = {
+        row.id
+        for row in await by_ids([row.id for row in rows if row], offers.running_of_shown_entries(now()))
+        if row
+    }
     return [
         row if row and (row.id in shown or logged.event.audience == {row.organisation_id}) else None
         for row, logged in zip(rows, events, strict=True)
@@ -245,7 +249,7 @@ async def offers_in(
 ) -> list[Page[OfferRow]]:
     """What is offered in each community now, the newest first."""
     at = listing.moment(ctx)
-    where = offers.visible_to(ctx.viewer, at) & offers.shown(at)
+    where = offers.visible_to(ctx.viewer, at) & offers.running_of_shown_entries(at)
     ids = [row.id for row in communities]
     return await pages(OfferRow, "offer", ids, by="community_id", args=args, where=where, order=OFFERS)
 

@@ -204,7 +204,7 @@ def event(row: RatingRow) -> Event:
 
 async def record_events(work: Work, row: RatingRow) -> None:
     """The rating to the members, and the entry's figures to all who see it."""
-    (shown,) = await listing.by_ids([row.entry_id], entries.shown(now()))
+    (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(now()))
     audience = entries.audience(shown) if shown else frozenset({row.organisation_id})
     topic = community_topic(row.community_id)
     work.record(event(row), Event(topic, Kind.ENTRY_RATED, row.entry_id, audience, thread=row.entry_id))

@@ -139,7 +139,7 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
 
 async def slot_changed(slot: SlotRow) -> Event:
     """That more or fewer places are left in a slot, for whoever sees its entry."""
-    (shown,) = await listing.by_ids([slot.entry_id], entries.shown(now()))
+    (shown,) = await listing.by_ids([slot.entry_id], entries.published_and_licensed(now()))
     return Event(
         community_topic(slot.community_id),
         Kind.SLOT_CHANGED,
@@ -190,7 +190,9 @@ async def slots_of_events(_ctx: Context, events: Sequence[Logged]) -> list[SlotR
     rows = await by_ids([logged.event.subject for logged in events])
     shown = {
         row.id
-        for row in await listing.by_ids([row.entry_id for row in rows if row], entries.shown(now()))
+        for row in await listing.by_ids(
+            [row.entry_id for row in rows if row], entries.published_and_licensed(now())
+        )
         if row
     }
     return [

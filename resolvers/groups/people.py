@@ -204,12 +204,14 @@ async def pages_for_moderators(
 
 async def requests_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[JoinRequestRow | None]:
     """The requests with these ids that are the viewer's, or to a group that the viewer looks after."""
-    return await visible_rows(JoinRequestRow, "join_request", ids, rules.concerning(ctx.viewer))
+    return await visible_rows(JoinRequestRow, "join_request", ids, rules.of_viewer_or_moderated(ctx.viewer))
 
 
 async def invitations_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupInvitationRow | None]:
     """The invitations with these ids, to the viewer or from a group that the viewer looks after."""
-    return await visible_rows(GroupInvitationRow, "group_invitation", ids, rules.concerning(ctx.viewer))
+    return await visible_rows(
+        GroupInvitationRow, "group_invitation", ids, rules.of_viewer_or_moderated(ctx.viewer)
+    )
 
 
 async def steps_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupStepRow | None]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from models.identity import BuildingRow, HomeRow, NeighbourRow
 from models.messages import Message
-from models.notices import BuildingReachRow, NoticeRow, ReceiptRow, can_see_reach, overseeing
+from models.notices import BuildingReachRow, NoticeRow, ReceiptRow, can_see_reach, overseeing_offices
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, select
 from resolvers import audit
@@ -138,7 +138,12 @@ async def visited(_ctx: Context, reaches: Sequence[Reach], args: PageArgs) -> li
 
 async def rounds_of(ctx: Context, notices: Sequence[NoticeRow], args: PageArgs) -> list[Page[ReceiptRow]]:
     """For each notice the unreached homes in the viewer's own grids."""
-    grids = {grid for notice in notices for office in overseeing(ctx.viewer, notice) for grid in office.grids}
+    grids = {
+        grid
+        for notice in notices
+        for office in overseeing_offices(ctx.viewer, notice)
+        for grid in office.grids
+    }
     return await receipts([Reach(notice.id) for notice in notices], args, UNREACHED & in_grids(grids))
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import CommunityRow, NeighbourRow
+from models.identity import NeighbourRow
 from models.media import MediaKind, MediaRow
 from models.messages import Message
 from models.organisations import OrganisationRow, Power
@@ -21,7 +21,7 @@ from models.party.articles import (
     in_states,
 )
 from models.party.audience import BranchAudience, scope_of
-from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, being
+from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_any
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity
@@ -273,7 +273,7 @@ async def articles_of(
     if states is not None:
         where &= in_states(sorted(states), now())
     if categories is not None:
-        where &= being("t.category", sorted(categories))
+        where &= equal_to_any("t.category", sorted(categories))
     return await pages(
         ArticleRow,
         "party_article",
@@ -304,10 +304,6 @@ async def posts_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[PostRow | N
 
 async def branches_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[OrganisationRow | None]:
     return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
-async def communities_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[CommunityRow | None]:
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
 
 
 async def authors_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[NeighbourRow]:

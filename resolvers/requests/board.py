@@ -247,7 +247,8 @@ def actions_of(ctx: Context, row: RequestRow) -> list[RequestAction]:
     return [
         action
         for action in requests.MAY
-        if requests.after(row.state, action) is not None and requests.acting(ctx.viewer, row, action)
+        if requests.state_after(row.state, action) is not None
+        and requests.acting_party(ctx.viewer, row, action)
     ]
 
 

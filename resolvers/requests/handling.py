@@ -86,14 +86,6 @@ class Act:
     rating: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """What came of an act: the case as it is now, and the step."""
-
-    request_id: UUID
-    step_id: UUID
-
-
 @dataclass(slots=True)
 class Move:
     """An act on a locked case."""
@@ -123,7 +115,7 @@ async def act(
     _ = ctx.account_id
     act = checked(act)
     row = await board.visible(ctx, request_id)
-    party = requests.acting(ctx.viewer, row, act.action)
+    party = requests.acting_party(ctx.viewer, row, act.action)
     if party is None:
         raise await refusal(ctx, row, act.action)
     if act.to_office_id is not None:
@@ -180,10 +172,10 @@ async def perform(
     # Two cases are always locked in the same order.
     rows = {id: await steps.locked(id) for id in sorted({seen.id, act.into_id or seen.id})}
     before = rows[seen.id]
-    party = requests.acting(ctx.viewer, before, act.action)
+    party = requests.acting_party(ctx.viewer, before, act.action)
     if party is None or (act.action not in WITHOUT_VERSION and version != before.version):
         raise Conflict(CHANGED, before.id)
-    state = requests.after(before.state, act.action)
+    state = requests.state_after(before.state, act.action)
     if state is None:
         raise Conflict(NOT_NOW, before.id)
     move = Move(

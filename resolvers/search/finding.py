@@ -7,7 +7,7 @@ from uuid import UUID
 from models import search
 from models.identity import CommunityRow
 from models.messages import Message
-from models.posts import being
+from models.posts import equal_to_any
 from models.search import FoundRow, SearchKind
 from models.storage.paging import Page, PageArgs
 from resolvers import posts
@@ -44,9 +44,9 @@ async def found_in(
     wanted = search.bigrams(check_text("words", words, LONGEST_WORDS))
     if not wanted:
         raise InvalidInput(words=Message("At least {least} characters", least=SHORTEST_WORD))
-    where = search.visible_to(ctx.viewer) & search.holding(wanted)
+    where = search.visible_to(ctx.viewer) & search.containing_all(wanted)
     if kinds is not None:
-        where &= being("t.kind", kinds)
+        where &= equal_to_any("t.kind", kinds)
     return await pages(
         FoundRow,
         "search_entry",
