@@ -86,7 +86,7 @@ class Settings(BaseModel):
         " SQLite in the data directory",
     )
     broadcast_url: str = Field(
-        "memory://", description="`redis://…` or `rediss://…` as soon as there is more than one process"
+        "memory://", description="`redis://…` or `rediss://…`; needed for more than one process"
     )
     processes: int = Field(
         1, ge=1, description="how many processes the deployment runs; above 1 needs PostgreSQL and Redis"
@@ -98,7 +98,7 @@ class Settings(BaseModel):
     )
     index_key: str = Field(
         "",
-        description="base64, 32 bytes: keyed hashes by which phones and documents are found. Never changes",
+        description="base64, 32 bytes: keyed hashes by which phones and documents are found. Must not change",
     )
     token_key: str = Field(
         "", description="at least 32 characters: signs access tokens and picture addresses"
@@ -112,22 +112,22 @@ class Settings(BaseModel):
         "", description="bearer token for `/metrics`; production without one serves no metrics"
     )
     origins: Annotated[frozenset[Origin], BeforeValidator(split)] = Field(
-        frozenset(), description="browser origins allowed, separated by commas; empty: same origin only"
+        frozenset(), description="allowed browser origins, comma-separated; empty: same origin only"
     )
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split)] = Field(
         (),
-        description="addresses and networks, separated by commas, whose `X-Forwarded-For` is believed."
-        " **Behind a load balancer name it**, or all residents share one address and its limits",
+        description="proxy addresses or networks, comma-separated, whose `X-Forwarded-For` is trusted."
+        " **Required behind a load balancer**; otherwise all residents share one rate limit",
     )
     connections: int = Field(
         20_000, ge=1, description="WebSockets per process; further ones are closed with 1013"
     )
     log_days: int = Field(7, ge=1, description="how many days the event log keeps")
-    log_events: int = Field(200_000, ge=1_000, description="how many events of a topic the log keeps")
+    log_events: int = Field(200_000, ge=1_000, description="how many events per topic the event log keeps")
     execution: Literal["compiled", "reference"] = Field(
         "compiled",
-        description="`reference`: graphql-core executes everything, several times slower, should a plan ever"
-        " answer wrongly ([execution](execution.md))",
+        description="`reference`: graphql-core executes everything, several times slower, in case a plan"
+        " ever answers wrongly ([execution](execution.md))",
     )
     documents: Path | None = Field(
         None,
@@ -135,7 +135,8 @@ class Settings(BaseModel):
         " instead of sending; prepared at the start",
     )
     documents_only: bool = Field(
-        False, description="`yes`: no other document is executed. Off as long as unknown apps are in use"
+        False,
+        description="`yes`: no other document is executed. Leave it off while apps of unknown build are in use",
     )
 
     @classmethod
