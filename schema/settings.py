@@ -136,7 +136,8 @@ class Settings(BaseModel):
     )
     documents_only: bool = Field(
         False,
-        description="`yes`: no other document is executed. Leave it off while apps of unknown build are in use",
+        description="`yes`: no other document is executed. Leave it off while apps of unknown build are in"
+        " use",
     )
 
     @classmethod
