@@ -196,10 +196,27 @@ async def test_an_old_session_needs_the_current_password(world: World) -> None:
     assert (await Account.get()).password_hash != before
 
 
-async def test_a_short_password_is_refused(world: World) -> None:
-    ctx = await signed_in(world, await world.account())
+@pytest.mark.parametrize(
+    "password",
+    [
+        "q9!vB7#xL",
+        "          ",
+        "1234567890",
+        "password12",
+        "qwertyuiop",
+        "小区小区小区小区小区",
+        "老马老马老马老马老马",
+        "{phone}",
+        "{phone}ab",
+        "x" * 129,
+    ],
+)
+async def test_a_password_that_is_soon_guessed_is_refused(world: World, password: str) -> None:
+    account = await world.account("老马")
+    ctx = await signed_in(world, account)
+    phone = world.services.keys.open("phone", account.phone_sealed).removeprefix("+86")
     with pytest.raises(InvalidInput) as error:
-        await sign_in.set_password(ctx, new="1234567")
+        await sign_in.set_password(ctx, new=password.format(phone=phone))
     assert list(error.value.fields) == ["newPassword"]
     assert (await Account.get()).password_hash is None
 

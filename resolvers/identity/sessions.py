@@ -3,9 +3,9 @@
 A refresh token holds its session's id, 32 random bytes, and a proof that we made it. Of each session
 the digests of its current and its previous token are kept.
 
-- The current token gives a new pair; the token becomes the previous one.
-- The previous token, within 10 seconds and from the same device, gives another new pair and makes
-  the pair in between worthless: an answer that was lost on its way can be asked for again.
+- The current token gives its successor, which is always the same; the token becomes the previous one.
+- The previous token gives the same successor for 30 seconds more: two tabs may refresh at once, and an
+  answer that was lost on its way can be asked for again.
 - Any other token that we made has been used before: somebody holds a copy. The session ends, and
   with it whatever either of the two got. So of a stolen token and its owner only one goes on, and
   only until the other comes.
@@ -36,8 +36,9 @@ from subscriptions.work import Work
 
 # A session that is not refreshed for so long is over.
 LIFETIME = timedelta(days=60)
-GRACE = timedelta(seconds=10)
+GRACE = timedelta(seconds=30)
 PURPOSE = "refresh-token"
+SUCCESSION = "refresh-token-successor"
 # Session id and random bytes; the proof follows.
 BODY = 16 + 32
 PROOF = 16
@@ -98,7 +99,7 @@ async def refresh_session(ctx: Context, *, token: str) -> SignedIn:
     before.
     """
     session_id = session_of(ctx.services, token)
-    new = refresh_token(ctx.services, session_id)
+    new = successor(ctx.services, session_id, token)
     at = now()
     found = await execute(
         "UPDATE session SET previous_digest = refresh_digest, refresh_digest = ?, refreshed_at = ?,"
@@ -111,11 +112,11 @@ async def refresh_session(ctx: Context, *, token: str) -> SignedIn:
         digest(token),
         at,
     ) or await execute(
-        "UPDATE session SET refresh_digest = ? WHERE id = ? AND previous_digest = ? AND device = ?"
-        " AND refreshed_at > ? AND ended_at IS NULL AND expires_at > ? RETURNING account_id",
-        digest(new),
+        "SELECT account_id FROM session WHERE id = ? AND previous_digest = ? AND refresh_digest = ?"
+        " AND device = ? AND refreshed_at > ? AND ended_at IS NULL AND expires_at > ?",
         session_id,
         digest(token),
+        digest(new),
         ctx.device[:120],
         at - GRACE,
         at,
@@ -189,7 +190,16 @@ async def visible_sessions_by_id(ctx: Context, ids: Sequence[UUID]) -> list[Sess
 
 
 def refresh_token(services: Services, session_id: UUID) -> str:
-    body = session_id.bytes + secrets.token_bytes(BODY - 16)
+    """A session's first."""
+    return written(services, session_id.bytes + secrets.token_bytes(BODY - 16))
+
+
+def successor(services: Services, session_id: UUID, token: str) -> str:
+    """What follows a token: made of it and of our key, so that nothing has to be kept to give it again."""
+    return written(services, session_id.bytes + bytes.fromhex(services.keys.index(SUCCESSION, token)))
+
+
+def written(services: Services, body: bytes) -> str:
     return base64.urlsafe_b64encode(body + device_proof(services, body)).decode()
 
 

@@ -88,8 +88,8 @@ class SignInWithPasswordInput:
 @strawberry.input(description="A refresh token, which works once.")
 class RefreshSessionInput:
     refresh_token: str = strawberry.field(
-        description="The newest. A used one ends the session, but for 10 seconds on the same device, in case"
-        " the answer was lost."
+        description="The newest. The one before gives the same answer for 30 seconds more on the same device,"
+        " in case the answer was lost; any other ends the session."
     )
 
 
@@ -130,7 +130,9 @@ class SignOutEverywherePayload:
 
 @strawberry.input(description="A new password.")
 class SetPasswordInput:
-    new_password: str = strawberry.field(description="8 to 128 characters.")
+    new_password: str = strawberry.field(
+        description="10 to 128 characters that are not soon guessed by whoever knows the phone or the name."
+    )
     current_password: str | None = strawberry.field(
         default=None, description="Needed unless the session began less than ten minutes ago."
     )
