@@ -11,9 +11,9 @@ from tortoise.transactions import in_transaction
 from bench.town import TEXT, Town, account, session, table
 from models import database
 from models.base import new_id, now
-from models.identity import Account, Community, Home, Residency, Session
+from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow, SessionRow
 from models.notices import AudienceKind, NoticeCategory, ReachedHow, Severity
-from models.organisations import Appointment, Organisation, Role
+from models.organisations import AppointmentRow, OrganisationRow, Role
 from models.privacy import Keys
 from models.requests import CLOSED, DEFAULTS, OPEN, RequestRow, RequestState, WaitingFor, default_policies
 from models.storage.bulk import insert_all
@@ -49,15 +49,15 @@ async def settle(
     chance = random.Random(8)
     async with database.database(url):
         world = World()
-        community = await Community.get(id=town.community_id)
+        community = await CommunityRow.get(id=town.community_id)
         async with in_transaction():
             committee = await world.organisation(community, name="屯乐苑居委会")
             officers = [account(keys, 80_000_000 + number) for number in range(OFFICERS)]
             sessions = [session(one) for one in officers]
-            await Account.bulk_create(officers)
-            await Session.bulk_create(sessions)
-            await Appointment.bulk_create(
-                Appointment(
+            await AccountRow.bulk_create(officers)
+            await SessionRow.bulk_create(sessions)
+            await AppointmentRow.bulk_create(
+                AppointmentRow(
                     community_id=community.id,
                     organisation_id=committee.id,
                     account_id=one.id,
@@ -71,7 +71,7 @@ async def settle(
         held = await viewers({officers[0].id: sessions[0].id})
         ctx = Context(world.services, held[officers[0].id])
         notices = [await published(ctx, committee, number) for number in range(NOTICES)]
-        homes = [home.id for home in await Home.filter(community_id=community.id)]
+        homes = [home.id for home in await HomeRow.filter(community_id=community.id)]
         chance.shuffle(homes)
         async with in_transaction():
             await answered(officers, homes)
@@ -85,7 +85,7 @@ async def settle(
     )
 
 
-async def more_households(world: World, community: Community, households: int) -> None:
+async def more_households(world: World, community: CommunityRow, households: int) -> None:
     estate = await world.estate(community)
     buildings = [await world.building(estate) for _ in range(BUILDINGS)]
     await insert_all(
@@ -98,7 +98,7 @@ async def more_households(world: World, community: Community, households: int) -
     )
 
 
-async def published(ctx: Context, committee: Organisation, number: int) -> UUID:
+async def published(ctx: Context, committee: OrganisationRow, number: int) -> UUID:
     notice = await publishing.publish(
         ctx,
         organisation_id=committee.id,
@@ -115,7 +115,7 @@ async def published(ctx: Context, committee: Organisation, number: int) -> UUID:
     return notice.id
 
 
-async def answered(officers: Sequence[Account], homes: Sequence[UUID]) -> None:
+async def answered(officers: Sequence[AccountRow], homes: Sequence[UUID]) -> None:
     """Of the homes 65 % have acknowledged every notice, 80 seen it, 90 been sent it; at 5 somebody rang."""
     at = now()
     for column, share in (("delivered_at", 90), ("seen_at", 80), ("acknowledged_at", 65)):
@@ -142,12 +142,12 @@ async def answered(officers: Sequence[Account], homes: Sequence[UUID]) -> None:
 
 
 async def reported(
-    committee: Organisation, officers: Sequence[Account], cases: int, chance: random.Random
+    committee: OrganisationRow, officers: Sequence[AccountRow], cases: int, chance: random.Random
 ) -> list[RequestRow]:
     """Cases in all states, half of them open."""
-    reporters = await Residency.filter(community_id=committee.community_id)
+    reporters = await ResidencyRow.filter(community_id=committee.community_id)
     places = {
-        home.id: home.building_id for home in await Home.filter(id__in=[one.home_id for one in reporters])
+        home.id: home.building_id for home in await HomeRow.filter(id__in=[one.home_id for one in reporters])
     }
     rows = []
     for number in range(1, cases + 1):
@@ -160,7 +160,7 @@ async def reported(
 
 
 def case(
-    committee: Organisation, number: int, reporter: Residency, state: RequestState, assignee_id: UUID
+    committee: OrganisationRow, number: int, reporter: ResidencyRow, state: RequestState, assignee_id: UUID
 ) -> RequestRow:
     policy = default_policies(committee.community_id)[number % len(DEFAULTS)]
     open_ = state in OPEN

@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 
 from models import database
 from models.base import new_id, now
-from models.identity import Account, Home, Relation, Residency, Session
+from models.identity import AccountRow, HomeRow, Relation, ResidencyRow, SessionRow
 from models.posts import CommentRow, PostKind, PostRow, PostState, SubjectKind
 from models.privacy import Keys
 from models.storage.bulk import insert_all
@@ -72,7 +72,7 @@ async def build(
             buildings = [await world.building(await world.estate(community)) for _ in range(10)]
             accounts = [account(keys, number) for number in range(residents)]
             homes = [
-                Home(
+                HomeRow(
                     id=new_id(),
                     community_id=community.id,
                     building_id=buildings[number % 10].id,
@@ -85,11 +85,11 @@ async def build(
             sessions = [session(one) for one in accounts]
             for start in range(0, residents, BATCH):
                 part = slice(start, start + BATCH)
-                await Account.bulk_create(accounts[part])
-                await Home.bulk_create(homes[part])
-                await Session.bulk_create(sessions[part])
-                await Residency.bulk_create(
-                    Residency(
+                await AccountRow.bulk_create(accounts[part])
+                await HomeRow.bulk_create(homes[part])
+                await SessionRow.bulk_create(sessions[part])
+                await ResidencyRow.bulk_create(
+                    ResidencyRow(
                         community_id=community.id, account_id=one.id, home_id=home.id, relation=Relation.OWNER
                     )
                     for one, home in zip(accounts[part], homes[part], strict=True)
@@ -133,9 +133,9 @@ def table(
     return name, names, [[getattr(one, column) for column in names] for one in rows]
 
 
-def account(keys: Keys, number: int) -> Account:
+def account(keys: Keys, number: int) -> AccountRow:
     phone = f"+86139{number:08d}"
-    return Account(
+    return AccountRow(
         id=new_id(),
         phone_index=keys.index("phone", phone),
         phone_sealed=keys.seal("phone", phone),
@@ -143,8 +143,8 @@ def account(keys: Keys, number: int) -> Account:
     )
 
 
-def session(account: Account) -> Session:
-    return Session(
+def session(account: AccountRow) -> SessionRow:
+    return SessionRow(
         id=new_id(),
         account_id=account.id,
         device="bench",

@@ -2,7 +2,7 @@
 
 from demo.people import ELSEWHERE, OFFICERS, ORGANISATIONS, RESIDENT_ELSEWHERE, RESIDENTS, VISITOR
 from models import privacy
-from models.identity import Account
+from models.identity import AccountRow
 from models.messages import Message
 from resolvers.context import Services
 from resolvers.errors import NotFound
@@ -15,7 +15,7 @@ async def token(services: Services, phone: str) -> str:
     It lasts as long as any access token; ask for another when it has expired.
     """
     index = services.keys.index(privacy.PHONE, privacy.normal_phone(phone))
-    account = await Account.get_or_none(phone_index=index)
+    account = await AccountRow.get_or_none(phone_index=index)
     if account is None:
         raise NotFound(Message("No account has this phone"))
     return (await open_session(services, account.id, "demo")).access_token

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models.base import now
 from models.deliberations import DeliberationPhase, StatementChoice
-from models.identity import Community, Estate
+from models.identity import CommunityRow, EstateRow
 from models.motions import ItemClass, ScopeKind
 from models.organisations import OrganisationKind
 from models.posts import PostKind, PostRow
@@ -82,9 +82,9 @@ async def charging(committee: Context, organisation_id: UUID, neighbours: dict[s
             await statements.vote(neighbours[name], statement_id=statement.id, choice=choice)
 
 
-async def solar(owners_committee: Context, organisation_id: UUID, community: Community) -> None:
+async def solar(owners_committee: Context, organisation_id: UUID, community: CommunityRow) -> None:
     """The owners' committee announces a vote, which opens when the law allows it."""
-    estate = await Estate.get(community_id=community.id, name="丰盛园")
+    estate = await EstateRow.get(community_id=community.id, name="丰盛园")
     opens_at = now() + timedelta(days=15, hours=1)
     motion = await putting.create(
         owners_committee,
@@ -109,7 +109,7 @@ async def solar(owners_committee: Context, organisation_id: UUID, community: Com
 
 
 async def begin(
-    community: Community,
+    community: CommunityRow,
     offices: dict[OrganisationKind, Context],
     neighbours: dict[str, Context],
     told: list[PostRow],

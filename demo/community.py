@@ -23,9 +23,9 @@ from demo.people import (
 from demo.talk import NOTICES, POSTS
 from models import privacy
 from models.base import now
-from models.identity import Building, Community, Estate, Grid, Home, Residency
+from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow, ResidencyRow
 from models.notices import AudienceKind
-from models.organisations import Appointment, Organisation, OrganisationKind, Role
+from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
 from models.posts import PostRow, SubjectKind
 from models.visibility import viewers
 from resolvers import comments, likes, posts
@@ -37,15 +37,15 @@ from resolvers.notices.audiences import Place as NoticePlace
 
 async def seed(services: Services) -> bool:
     """Make the demo community unless any community is there already; whether it was made."""
-    if await Community.exists():
+    if await CommunityRow.exists():
         return False
     buildings = await found(COMMUNITY, PLACES)
-    community = await Community.get(name=COMMUNITY)
+    community = await CommunityRow.get(name=COMMUNITY)
     grids = await divide(community, buildings)
     offices = await appoint(services, community, grids)
     people = {r.name: await settle(services, community, buildings, r) for r in RESIDENTS}
     elsewhere = await found(ELSEWHERE, (PLACE_ELSEWHERE,))
-    await settle(services, await Community.get(name=ELSEWHERE), elsewhere, RESIDENT_ELSEWHERE)
+    await settle(services, await CommunityRow.get(name=ELSEWHERE), elsewhere, RESIDENT_ELSEWHERE)
     await account_with(services, normal(VISITOR[0]), VISITOR[1])
     told = await talk(services, community, people)
     await announce(services, offices, buildings)
@@ -64,26 +64,26 @@ def normal(phone: str) -> str:
     return privacy.normal_phone(phone)
 
 
-async def found(name: str, places: tuple[Place, ...]) -> dict[tuple[str, str], Building]:
+async def found(name: str, places: tuple[Place, ...]) -> dict[tuple[str, str], BuildingRow]:
     """A community with its estates, buildings and homes; its buildings by estate and name."""
-    community = await Community.create(name=name)
+    community = await CommunityRow.create(name=name)
     buildings = {}
     for place in places:
-        estate = await Estate.create(community_id=community.id, name=place.name, address=place.address)
+        estate = await EstateRow.create(community_id=community.id, name=place.name, address=place.address)
         for building_name in place.buildings:
-            building = await Building.create(
+            building = await BuildingRow.create(
                 community_id=community.id, estate_id=estate.id, name=building_name
             )
             buildings[place.name, building_name] = building
-            await Home.bulk_create(homes_of(place, building))
+            await HomeRow.bulk_create(homes_of(place, building))
     return buildings
 
 
-def homes_of(place: Place, building: Building) -> Iterator[Home]:
+def homes_of(place: Place, building: BuildingRow) -> Iterator[HomeRow]:
     for unit in range(1, place.units + 1):
         for floor in range(1, place.floors + 1):
             for door, area in enumerate(place.areas, 1):
-                yield Home(
+                yield HomeRow(
                     community_id=building.community_id,
                     building_id=building.id,
                     unit=str(unit),
@@ -92,25 +92,27 @@ def homes_of(place: Place, building: Building) -> Iterator[Home]:
                 )
 
 
-async def divide(community: Community, buildings: dict[tuple[str, str], Building]) -> dict[str, Grid]:
+async def divide(
+    community: CommunityRow, buildings: dict[tuple[str, str], BuildingRow]
+) -> dict[str, GridRow]:
     grids = {}
     for name, members in GRIDS.items():
-        grids[name] = grid = await Grid.create(community_id=community.id, name=name)
+        grids[name] = grid = await GridRow.create(community_id=community.id, name=name)
         ids = [buildings[member].id for member in members]
-        await Building.filter(id__in=ids).update(grid_id=grid.id)
+        await BuildingRow.filter(id__in=ids).update(grid_id=grid.id)
     return grids
 
 
-async def appoint(services: Services, community: Community, grids: dict[str, Grid]) -> dict[str, UUID]:
+async def appoint(services: Services, community: CommunityRow, grids: dict[str, GridRow]) -> dict[str, UUID]:
     """The organisations with their officers; the officers' accounts by name."""
     organisations = {
-        kind: await Organisation.create(community_id=community.id, kind=kind, name=name)
+        kind: await OrganisationRow.create(community_id=community.id, kind=kind, name=name)
         for kind, name in ORGANISATIONS.items()
     }
     offices = {}
     for officer in OFFICERS:
         account_id = offices[officer.name] = await account_with(services, normal(officer.phone), officer.name)
-        await Appointment.create(
+        await AppointmentRow.create(
             community_id=community.id,
             organisation_id=organisations[officer.kind].id,
             account_id=account_id,
@@ -122,15 +124,15 @@ async def appoint(services: Services, community: Community, grids: dict[str, Gri
 
 async def settle(
     services: Services,
-    community: Community,
-    buildings: dict[tuple[str, str], Building],
+    community: CommunityRow,
+    buildings: dict[tuple[str, str], BuildingRow],
     resident: Resident,
 ) -> UUID:
     """An account that lives where `resident` says."""
     building, unit, number = resident.home
-    home = await Home.get(building_id=buildings[resident.estate, building].id, unit=unit, number=number)
+    home = await HomeRow.get(building_id=buildings[resident.estate, building].id, unit=unit, number=number)
     account_id = await account_with(services, normal(resident.phone), resident.name)
-    await Residency.create(
+    await ResidencyRow.create(
         community_id=community.id, account_id=account_id, home_id=home.id, relation=resident.relation
     )
     return account_id
@@ -141,7 +143,7 @@ async def speaking(services: Services, account_id: UUID) -> Context:
     return Context(services, found[account_id])
 
 
-async def talk(services: Services, community: Community, people: dict[str, UUID]) -> list[PostRow]:
+async def talk(services: Services, community: CommunityRow, people: dict[str, UUID]) -> list[PostRow]:
     """The feed: written by the same use cases as everyone's posts, so that all counts are true."""
     made = []
     for number, told in enumerate(POSTS):
@@ -172,7 +174,7 @@ async def talk(services: Services, community: Community, people: dict[str, UUID]
 
 
 async def announce(
-    services: Services, offices: dict[str, UUID], buildings: dict[tuple[str, str], Building]
+    services: Services, offices: dict[str, UUID], buildings: dict[tuple[str, str], BuildingRow]
 ) -> None:
     for number, told in enumerate(NOTICES):
         ctx = await speaking(services, offices[told.author])

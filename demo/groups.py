@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from models.groups import GroupAccess, GroupRow
-from models.identity import Community, neighbour_key
+from models.identity import CommunityRow, neighbour_key
 from models.memberships import Alerts
 from models.posts import PostKind, SubjectKind
 from models.visibility import viewers
@@ -15,7 +15,7 @@ from resolvers.groups.founding import GroupDraft
 CAT_KEEPER, PLAYER, COOK, TEACHER = "养猫的小唐", "篮球小何", "做菜的老顾", "二楼的吴老师"
 
 
-async def gather(community: Community, neighbours: dict[str, Context]) -> None:
+async def gather(community: CommunityRow, neighbours: dict[str, Context]) -> None:
     """Three groups with something said in each."""
     spoken: dict[str, UUID] = {}
 

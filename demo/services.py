@@ -9,7 +9,7 @@ from models.directory.entries import DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, MINUTES, Hours, Interval
 from models.directory.licences import LicenceKind
 from models.directory.ratings import HIGHEST
-from models.identity import Community, Estate, Grid
+from models.identity import CommunityRow, EstateRow, GridRow
 from models.organisations import OrganisationKind
 from models.storage.paging import PageArgs
 from resolvers.context import Context
@@ -71,22 +71,22 @@ SAID = (
 
 
 async def begin(
-    community: Community, offices: dict[OrganisationKind, Context], neighbours: dict[str, Context]
+    community: CommunityRow, offices: dict[OrganisationKind, Context], neighbours: dict[str, Context]
 ) -> None:
     """Each in the name of the office that it is of."""
     committee = offices[OrganisationKind.RESIDENTS_COMMITTEE]
     company = offices[OrganisationKind.PROPERTY_COMPANY]
     merchant = offices[OrganisationKind.MERCHANT]
     await window(committee, neighbours["许奶奶"])
-    for grid in await Grid.filter(community_id=community.id).order_by("name"):
+    for grid in await GridRow.filter(community_id=community.id).order_by("name"):
         await say(committee, reached(grid), f"demo-grid-{grid.name}")
-    estate = await Estate.get(community_id=community.id, name="屯乐苑")
+    estate = await EstateRow.get(community_id=community.id, name="屯乐苑")
     await say(company, DESK, "demo-desk", estate_id=estate.id)
     await say(company, PLUMBER, "demo-plumber")
     await noodles(committee, merchant, neighbours)
 
 
-def reached(grid: Grid) -> EntryDraft:
+def reached(grid: GridRow) -> EntryDraft:
     return EntryDraft(
         category=DirectoryCategory.GRID,
         name=f"{grid.name}联络点",

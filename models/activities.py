@@ -6,16 +6,14 @@ large for it, everyone behind waits with it. So nobody is overtaken, and the cou
 which change behind its row lock, never say more than its capacity.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.memberships import MemberRole, members_of
 from models.organisations import Power, has_power, powers_of
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, public_of
@@ -69,51 +67,53 @@ class ActivityUpdateKind(StrEnum):
     REMINDER = "REMINDER"
 
 
-class ActivitySeries(CommunityTable):
+class SeriesRow(CommunityTable):
     """A rule by which an activity recurs. Its occurrences are activities, made with it."""
 
     # Of its first occurrence.
-    scope_id = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
     # As RFC 5545 writes it, in the time of Shanghai.
-    rule = fields.CharField(max_length=120)
+    rule: str = fields.CharField(max_length=120)
 
     class Meta:
         table = "activity_series"
 
 
-class Activity(CommunityTable):
+class ActivityRow(CommunityTable):
     # Whoever holds this scope may see it; see models.visibility.
-    scope_id = fields.UUIDField()
-    audience = fields.CharEnumField(ActivityAudience, max_length=12)
-    host_kind = fields.CharEnumField(HostKind, max_length=12)
-    host_id = fields.UUIDField()
-    creator_id = fields.UUIDField()
-    series_id = fields.UUIDField(null=True)
-    kind = fields.CharEnumField(ActivityKind, max_length=12)
-    title = fields.CharField(max_length=80)
-    description = fields.TextField()
-    place = fields.CharField(max_length=120)
-    online_url = fields.CharField(max_length=500, null=True)
-    starts_at = fields.DatetimeField()
-    ends_at = fields.DatetimeField()
-    sign_up_opens_at = fields.DatetimeField()
-    sign_up_closes_at = fields.DatetimeField()
-    capacity = fields.IntField(null=True)
-    most_companions = fields.IntField(default=0)
-    status = fields.CharEnumField(ActivityStatus, max_length=12, default=ActivityStatus.SCHEDULED)
-    cancel_reason = fields.TextField(null=True)
-    cancelled_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    scope_id: UUID = fields.UUIDField()
+    audience: ActivityAudience = fields.CharEnumField(ActivityAudience, max_length=12)
+    host_kind: HostKind = fields.CharEnumField(HostKind, max_length=12)
+    host_id: UUID = fields.UUIDField()
+    creator_id: UUID = fields.UUIDField()
+    series_id: UUID | None = fields.UUIDField(null=True, default=None)
+    kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=12)
+    title: str = fields.CharField(max_length=80)
+    description: str = fields.TextField()
+    place: str = fields.CharField(max_length=120)
+    online_url: str | None = fields.CharField(max_length=500, null=True, default=None)
+    starts_at: datetime = fields.DatetimeField()
+    ends_at: datetime = fields.DatetimeField()
+    sign_up_opens_at: datetime = fields.DatetimeField()
+    sign_up_closes_at: datetime = fields.DatetimeField()
+    capacity: int | None = fields.IntField(null=True, default=None)
+    most_companions: int = fields.IntField(default=0)
+    status: ActivityStatus = fields.CharEnumField(
+        ActivityStatus, max_length=12, default=ActivityStatus.SCHEDULED
+    )
+    cancel_reason: str | None = fields.TextField(null=True, default=None)
+    cancelled_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
     # Counts what concerns a calendar, as RFC 5545 asks.
-    sequence = fields.IntField(default=0)
-    updated_at = fields.DatetimeField()
+    sequence: int = fields.IntField(default=0)
+    updated_at: datetime = fields.DatetimeField()
     # The last number given out in the queue.
-    last_number = fields.IntField(default=0)
+    last_number: int = fields.IntField(default=0)
     # Seats of those who come, companions included, and how many sign-ups those are.
-    seats_taken = fields.IntField(default=0)
-    going_count = fields.IntField(default=0)
-    waiting_count = fields.IntField(default=0)
-    checked_in_count = fields.IntField(default=0)
+    seats_taken: int = fields.IntField(default=0)
+    going_count: int = fields.IntField(default=0)
+    waiting_count: int = fields.IntField(default=0)
+    checked_in_count: int = fields.IntField(default=0)
 
     class Meta:
         table = "activity"
@@ -124,92 +124,6 @@ class Activity(CommunityTable):
             ("series_id", "starts_at", "id"),
         )
 
-
-class ActivitySignUp(CommunityTable):
-    """One row for each account and activity: whoever comes back gets the same one, and a new number."""
-
-    activity_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    state = fields.CharEnumField(SignUpState, max_length=12)
-    companions = fields.IntField(default=0)
-    number = fields.IntField()
-    signed_up_at = fields.DatetimeField()
-    cancelled_at = fields.DatetimeField(null=True)
-    checked_in_at = fields.DatetimeField(null=True)
-    checked_in_by = fields.CharEnumField(CheckInBy, max_length=12, null=True)
-    sequence = fields.IntField(default=0)
-    updated_at = fields.DatetimeField()
-
-    class Meta:
-        table = "activity_sign_up"
-        unique_together = (("activity_id", "account_id"), ("activity_id", "number"))
-        indexes = (("account_id", "activity_id"), ("activity_id", "state", "number"))
-
-
-class ActivityUpdate(CommunityTable):
-    """Something that those who signed up are told of."""
-
-    activity_id = fields.UUIDField()
-    kind = fields.CharEnumField(ActivityUpdateKind, max_length=12)
-    note = fields.TextField(default="")
-
-    class Meta:
-        table = "activity_update"
-        indexes = (("activity_id", "id"),)
-
-
-class CalendarFeed(Table):
-    """The one calendar address of an account. Of its token only a keyed hash is kept."""
-
-    account_id = fields.UUIDField(unique=True)
-    token_index = fields.CharField(max_length=64, unique=True)
-
-    class Meta:
-        table = "calendar_feed"
-
-
-@dataclass(slots=True)
-class SeriesRow:
-    id: UUID
-    community_id: UUID
-    scope_id: UUID
-    rule: str
-
-
-@dataclass(slots=True)
-class ActivityRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    scope_id: UUID
-    audience: ActivityAudience
-    host_kind: HostKind
-    host_id: UUID
-    creator_id: UUID
-    series_id: UUID | None
-    kind: ActivityKind
-    title: str
-    description: str
-    place: str
-    online_url: str | None
-    starts_at: datetime
-    ends_at: datetime
-    sign_up_opens_at: datetime
-    sign_up_closes_at: datetime
-    capacity: int | None
-    most_companions: int
-    status: ActivityStatus
-    cancel_reason: str | None
-    cancelled_at: datetime | None
-    version: int
-    sequence: int
-    updated_at: datetime
-    last_number: int
-    seats_taken: int
-    going_count: int
-    waiting_count: int
-    checked_in_count: int
-
     @property
     def seats_left(self) -> int | None:
         """None where there is no limit."""
@@ -219,42 +133,51 @@ class ActivityRow:
         return self.capacity is None or self.seats_taken + seats <= self.capacity
 
 
-@dataclass(slots=True)
-class SignUpRow:
-    id: UUID
-    community_id: UUID
-    activity_id: UUID
-    account_id: UUID
-    state: SignUpState
-    companions: int
-    number: int
-    signed_up_at: datetime
-    cancelled_at: datetime | None
-    checked_in_at: datetime | None
-    checked_in_by: CheckInBy | None
-    sequence: int
-    updated_at: datetime
+class SignUpRow(CommunityTable):
+    """One row for each account and activity: whoever comes back gets the same one, and a new number."""
+
+    activity_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    state: SignUpState = fields.CharEnumField(SignUpState, max_length=12)
+    companions: int = fields.IntField(default=0)
+    number: int = fields.IntField()
+    signed_up_at: datetime = fields.DatetimeField()
+    cancelled_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    checked_in_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    checked_in_by: CheckInBy | None = fields.CharEnumField(CheckInBy, max_length=12, null=True, default=None)
+    sequence: int = fields.IntField(default=0)
+    updated_at: datetime = fields.DatetimeField()
+
+    class Meta:
+        table = "activity_sign_up"
+        unique_together = (("activity_id", "account_id"), ("activity_id", "number"))
+        indexes = (("account_id", "activity_id"), ("activity_id", "state", "number"))
 
     @property
     def seats(self) -> int:
         return 1 + self.companions
 
 
-@dataclass(slots=True)
-class ActivityUpdateRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    activity_id: UUID
-    kind: ActivityUpdateKind
-    note: str
+class ActivityUpdateRow(CommunityTable):
+    """Something that those who signed up are told of."""
+
+    activity_id: UUID = fields.UUIDField()
+    kind: ActivityUpdateKind = fields.CharEnumField(ActivityUpdateKind, max_length=12)
+    note: str = fields.TextField(default="")
+
+    class Meta:
+        table = "activity_update"
+        indexes = (("activity_id", "id"),)
 
 
-@dataclass(slots=True)
-class CalendarFeedRow:
-    id: UUID
-    created_at: datetime
-    account_id: UUID
+class CalendarFeedRow(Table):
+    """The one calendar address of an account. Of its token only a keyed hash is kept."""
+
+    account_id: UUID = fields.UUIDField(unique=True)
+    token_index: str = fields.CharField(max_length=64, unique=True)
+
+    class Meta:
+        table = "calendar_feed"
 
 
 COMING = Order("coming-activities", ("starts_at", "id"), descending=False)

@@ -9,43 +9,40 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from uuid import UUID
-
-from tortoise import fields
-from tortoise.models import Model
 
 from models.base import Table, new_id, now
 from models.identity import neighbour_key
 from models.organisations import OrganisationKind, Power, has_power
-from models.storage.bulk import insert_all
+from models.storage import fields
 from models.storage.rows import EVERYTHING, NOTHING, Where, dialect, execute, select
+from models.storage.tables import Row, insert_all
 from models.visibility import Viewer
 
 # The chain of what belongs to no community.
 NO_COMMUNITY = UUID(int=0)
 
 
-class AuditEntry(Table):
+class AuditRow(Table):
     # The community, or NO_COMMUNITY.
-    chain = fields.UUIDField()
-    number = fields.BigIntField()
-    community_id = fields.UUIDField(null=True)
+    chain: UUID = fields.UUIDField()
+    number: int = fields.BigIntField()
+    community_id: UUID | None = fields.UUIDField(null=True, default=None)
     # The actor's office, and the roles held in it at that moment, joined by commas.
-    organisation_id = fields.UUIDField(null=True)
-    roles = fields.CharField(max_length=60, default="")
-    account_id = fields.UUIDField(null=True)
-    action = fields.CharField(max_length=60)
-    subject_id = fields.UUIDField(null=True, db_index=True)
-    refused = fields.BooleanField(default=False)
+    organisation_id: UUID | None = fields.UUIDField(null=True, default=None)
+    roles: str = fields.CharField(max_length=60, default="")
+    account_id: UUID | None = fields.UUIDField(null=True, default=None)
+    action: str = fields.CharField(max_length=60)
+    subject_id: UUID | None = fields.UUIDField(null=True, default=None, db_index=True)
+    refused: bool = fields.BooleanField(default=False)
     # Why, in the actor's words or ours; never personal data.
-    detail = fields.CharField(max_length=500, default="")
+    detail: str = fields.CharField(max_length=500, default="")
     # From where: keyed hashes, which link attempts from one place and tell nobody which place.
-    address = fields.CharField(max_length=16, default="")
-    device = fields.CharField(max_length=16, default="")
-    previous_hash = fields.CharField(max_length=64)
-    hash = fields.CharField(max_length=64)
+    address: str = fields.CharField(max_length=16, default="")
+    device: str = fields.CharField(max_length=16, default="")
+    previous_hash: str = fields.CharField(max_length=64)
+    hash: str = fields.CharField(max_length=64)
 
     class Meta:
         table = "audit_entry"
@@ -53,12 +50,12 @@ class AuditEntry(Table):
         indexes = (("organisation_id", "number"), ("chain", "account_id", "number"))
 
 
-class AuditChain(Model):
+class HeadRow(Row):
     """The head of a chain: how many entries it has, and the hash of the last one."""
 
-    id = fields.UUIDField(primary_key=True)
-    number = fields.BigIntField()
-    hash = fields.CharField(max_length=64)
+    id: UUID = fields.UUIDField(primary_key=True)
+    number: int = fields.BigIntField()
+    hash: str = fields.CharField(max_length=64)
 
     class Meta:
         table = "audit_chain"
@@ -82,40 +79,6 @@ class Act:
     @property
     def chain(self) -> UUID:
         return self.community_id or NO_COMMUNITY
-
-
-@dataclass(slots=True)
-class AuditRow:
-    """An entry at its place."""
-
-    id: UUID
-    chain: UUID
-    number: int
-    community_id: UUID | None
-    organisation_id: UUID | None
-    roles: str
-    account_id: UUID | None
-    action: str
-    subject_id: UUID | None
-    refused: bool
-    detail: str
-    address: str
-    device: str
-    created_at: datetime
-    previous_hash: str
-    hash: str
-
-
-COLUMNS = tuple(field.name for field in fields_of(AuditRow))
-
-
-@dataclass(slots=True)
-class HeadRow:
-    """Where a chain stands."""
-
-    id: UUID
-    number: int
-    hash: str
 
 
 def genesis(chain: UUID) -> str:
@@ -201,7 +164,7 @@ async def extend(chain: UUID, acts: Sequence[Act]) -> None:
         )
         row.hash = last = digest(row)
         rows.append(row)
-    await insert_all("audit_entry", COLUMNS, [[getattr(row, name) for name in COLUMNS] for row in rows])
+    await insert_all(rows)
     await execute("UPDATE audit_chain SET hash = ? WHERE id = ? RETURNING id", last, chain)
 
 

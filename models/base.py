@@ -7,8 +7,9 @@ from uuid import UUID, uuid5
 
 import uuid_utils
 from asyncpg.pgproto import pgproto
-from tortoise import fields
-from tortoise.models import Model
+
+from models.storage import fields
+from models.storage.tables import Row
 
 
 def new_id() -> UUID:
@@ -37,11 +38,11 @@ def now() -> datetime:
     return clock()
 
 
-class Table(Model):
+class Table(Row):
     """A row with an id of ours, known before it is written."""
 
-    id = fields.UUIDField(primary_key=True, default=new_id)
-    created_at = fields.DatetimeField(default=now)
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    created_at: datetime = fields.DatetimeField(default=now)
 
     class Meta:
         abstract = True
@@ -50,7 +51,7 @@ class Table(Model):
 class CommunityTable(Table):
     """A row that belongs to one community, the boundary that no data crosses."""
 
-    community_id = fields.UUIDField(db_index=True)
+    community_id: UUID = fields.UUIDField(db_index=True)
 
     class Meta:
         abstract = True

@@ -10,10 +10,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.organisations import Power, has_power, has_power_in
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -114,40 +113,40 @@ PLANNED: dict[DeliberationPhase, str] = {
 FEWEST_PARTICIPANTS = 7
 
 
-class Deliberation(CommunityTable):
+class DeliberationRow(CommunityTable):
     # Whoever holds this scope, the community or one estate, takes part.
-    scope_id = fields.UUIDField()
-    estate_id = fields.UUIDField(null=True)
+    scope_id: UUID = fields.UUIDField()
+    estate_id: UUID | None = fields.UUIDField(null=True, default=None)
     # The convenor, or whom it is proposed to.
-    organisation_id = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
     # The residents' committee, which leads.
-    overseer_id = fields.UUIDField(null=True)
-    author_id = fields.UUIDField()
+    overseer_id: UUID | None = fields.UUIDField(null=True, default=None)
+    author_id: UUID = fields.UUIDField()
     # The complaint that it began with.
-    post_id = fields.UUIDField(null=True, db_index=True)
-    phase = fields.CharEnumField(DeliberationPhase, max_length=12)
-    phase_since = fields.DatetimeField()
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
-    discussion_at = fields.DatetimeField(null=True)
-    statements_at = fields.DatetimeField(null=True)
-    outcome_at = fields.DatetimeField(null=True)
-    closes_at = fields.DatetimeField(null=True)
-    comment_count = fields.IntField(default=0)
-    like_count = fields.IntField(default=0)
-    statement_count = fields.IntField(default=0)
+    post_id: UUID | None = fields.UUIDField(null=True, default=None, db_index=True)
+    phase: DeliberationPhase = fields.CharEnumField(DeliberationPhase, max_length=12)
+    phase_since: datetime = fields.DatetimeField()
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
+    discussion_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    statements_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    outcome_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    closes_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    comment_count: int = fields.IntField(default=0)
+    like_count: int = fields.IntField(default=0)
+    statement_count: int = fields.IntField(default=0)
     # Of statements ever made, hidden ones included, since each has a number.
-    last_number = fields.IntField(default=0)
-    vote_count = fields.IntField(default=0)
-    participant_count = fields.IntField(default=0)
-    step_count = fields.IntField(default=0)
+    last_number: int = fields.IntField(default=0)
+    vote_count: int = fields.IntField(default=0)
+    participant_count: int = fields.IntField(default=0)
+    step_count: int = fields.IntField(default=0)
     # When the opinions are computed next, while votes wait for it.
-    analysis_due_at = fields.DatetimeField(null=True)
-    outcome = fields.TextField(default="")
-    outcome_by_id = fields.UUIDField(null=True)
-    outcome_published_at = fields.DatetimeField(null=True)
-    outcome_version = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    analysis_due_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    outcome: str = fields.TextField(default="")
+    outcome_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    outcome_published_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    outcome_version: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "deliberation"
@@ -156,171 +155,6 @@ class Deliberation(CommunityTable):
             ("community_id", "phase", "id"),
             ("organisation_id", "phase", "id"),
         )
-
-
-class DeliberationStep(CommunityTable):
-    """One step of a deliberation: append-only, numbered without gaps."""
-
-    deliberation_id = fields.UUIDField()
-    ordinal = fields.IntField()
-    action = fields.CharEnumField(DeliberationAction, max_length=20)
-    from_phase = fields.CharEnumField(DeliberationPhase, max_length=12, null=True)
-    to_phase = fields.CharEnumField(DeliberationPhase, max_length=12, null=True)
-    # Nobody, if the clock did it.
-    actor_id = fields.UUIDField(null=True)
-    item_id = fields.UUIDField(null=True)
-    item_state = fields.CharEnumField(ExecutionState, max_length=12, null=True)
-    note = fields.TextField()
-
-    class Meta:
-        table = "deliberation_step"
-        unique_together = (("deliberation_id", "ordinal"),)
-        indexes = (("deliberation_id", "id"),)
-
-
-class Statement(CommunityTable):
-    deliberation_id = fields.UUIDField()
-    number = fields.IntField()
-    author_id = fields.UUIDField()
-    body = fields.CharField(max_length=140)
-    # A digest of the text without case, space and punctuation: who says the same again is told so.
-    fingerprint = fields.CharField(max_length=64)
-    agree_count = fields.IntField(default=0)
-    disagree_count = fields.IntField(default=0)
-    pass_count = fields.IntField(default=0)
-    vote_count = fields.IntField(default=0)
-    hidden_at = fields.DatetimeField(null=True)
-    hidden_by_id = fields.UUIDField(null=True)
-    hidden_reason = fields.CharField(max_length=300, default="")
-
-    class Meta:
-        table = "statement"
-        unique_together = (("deliberation_id", "fingerprint"), ("deliberation_id", "number"))
-        indexes = (("deliberation_id", "id"), ("deliberation_id", "vote_count", "id"))
-
-
-class StatementVote(Table):
-    deliberation_id = fields.UUIDField()
-    statement_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    choice = fields.CharEnumField(StatementChoice, max_length=8)
-
-    class Meta:
-        table = "statement_vote"
-        unique_together = (("statement_id", "account_id"),)
-        indexes = (("deliberation_id", "account_id"),)
-
-
-class OpinionAnalysis(CommunityTable):
-    """The newest opinion map of a deliberation. Its result is JSON that holds no account."""
-
-    deliberation_id = fields.UUIDField(unique=True)
-    version = fields.IntField()
-    computed_at = fields.DatetimeField()
-    participant_count = fields.IntField()
-    vote_count = fields.IntField()
-    result = fields.TextField()
-
-    class Meta:
-        table = "opinion_analysis"
-
-
-class OpinionPoint(Table):
-    """Where an account stands on the newest map: shown to nobody but itself."""
-
-    deliberation_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    x = fields.FloatField()
-    y = fields.FloatField()
-    group_number = fields.IntField()
-
-    class Meta:
-        table = "opinion_point"
-        unique_together = (("deliberation_id", "account_id"),)
-
-
-class OutcomeCitation(Table):
-    """A statement that an outcome cites, with the figures as they were then."""
-
-    deliberation_id = fields.UUIDField()
-    statement_id = fields.UUIDField()
-    position = fields.IntField()
-    agree_count = fields.IntField()
-    disagree_count = fields.IntField()
-    pass_count = fields.IntField()
-
-    class Meta:
-        table = "outcome_citation"
-        unique_together = (("deliberation_id", "statement_id"),)
-
-
-class ExecutionItem(CommunityTable):
-    """Something that an outcome asks for: done by hand, or by a service request or a motion."""
-
-    deliberation_id = fields.UUIDField()
-    kind = fields.CharEnumField(ExecutionKind, max_length=8)
-    # The service request or the motion.
-    subject_id = fields.UUIDField(null=True)
-    title = fields.CharField(max_length=80)
-    organisation_id = fields.UUIDField(null=True)
-    due_at = fields.DatetimeField(null=True)
-    # Of a linked item the state is that of what it links to.
-    state = fields.CharEnumField(ExecutionState, max_length=12)
-    note = fields.TextField(default="")
-    confirmed_count = fields.IntField(default=0)
-    disputed_count = fields.IntField(default=0)
-    # Grows with each change but the verification, so that residents look at it anew.
-    round = fields.IntField(default=1)
-    version = fields.IntField(default=1)
-
-    class Meta:
-        table = "execution_item"
-        indexes = (("deliberation_id", "id"), ("subject_id",))
-
-
-class ExecutionCheck(Table):
-    """What a resident says of an item that is said to be done."""
-
-    item_id = fields.UUIDField()
-    round = fields.IntField()
-    account_id = fields.UUIDField()
-    confirmed = fields.BooleanField()
-
-    class Meta:
-        table = "execution_check"
-        unique_together = (("item_id", "round", "account_id"),)
-
-
-@dataclass(slots=True)
-class DeliberationRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    scope_id: UUID
-    estate_id: UUID | None
-    organisation_id: UUID
-    overseer_id: UUID | None
-    author_id: UUID
-    post_id: UUID | None
-    phase: DeliberationPhase
-    phase_since: datetime
-    title: str
-    body: str
-    discussion_at: datetime | None
-    statements_at: datetime | None
-    outcome_at: datetime | None
-    closes_at: datetime | None
-    comment_count: int
-    like_count: int
-    statement_count: int
-    vote_count: int
-    participant_count: int
-    analysis_due_at: datetime | None
-    outcome: str
-    outcome_by_id: UUID | None
-    outcome_published_at: datetime | None
-    outcome_version: int
-    version: int
 
     def allows(self, act: Act, moment: datetime) -> bool:
         """Whether the phase that the deliberation is in at `moment` allows this."""
@@ -344,90 +178,147 @@ class DeliberationRow:
         return begins
 
 
-@dataclass(slots=True)
-class DeliberationStepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    deliberation_id: UUID
-    ordinal: int
-    action: DeliberationAction
-    from_phase: DeliberationPhase | None
-    to_phase: DeliberationPhase | None
-    actor_id: UUID | None
-    item_id: UUID | None
-    item_state: ExecutionState | None
-    note: str
+class DeliberationStepRow(CommunityTable):
+    """One step of a deliberation: append-only, numbered without gaps."""
+
+    deliberation_id: UUID = fields.UUIDField()
+    ordinal: int = fields.IntField()
+    action: DeliberationAction = fields.CharEnumField(DeliberationAction, max_length=20)
+    from_phase: DeliberationPhase | None = fields.CharEnumField(
+        DeliberationPhase, max_length=12, null=True, default=None
+    )
+    to_phase: DeliberationPhase | None = fields.CharEnumField(
+        DeliberationPhase, max_length=12, null=True, default=None
+    )
+    # Nobody, if the clock did it.
+    actor_id: UUID | None = fields.UUIDField(null=True, default=None)
+    item_id: UUID | None = fields.UUIDField(null=True, default=None)
+    item_state: ExecutionState | None = fields.CharEnumField(
+        ExecutionState, max_length=12, null=True, default=None
+    )
+    note: str = fields.TextField()
+
+    class Meta:
+        table = "deliberation_step"
+        unique_together = (("deliberation_id", "ordinal"),)
+        indexes = (("deliberation_id", "id"),)
 
 
-@dataclass(slots=True)
-class StatementRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    deliberation_id: UUID
-    number: int
-    author_id: UUID
-    body: str
-    agree_count: int
-    disagree_count: int
-    pass_count: int
-    vote_count: int
-    hidden_at: datetime | None
-    hidden_reason: str
+class StatementRow(CommunityTable):
+    deliberation_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    author_id: UUID = fields.UUIDField()
+    body: str = fields.CharField(max_length=140)
+    # A digest of the text without case, space and punctuation: who says the same again is told so.
+    fingerprint: str = fields.CharField(max_length=64)
+    agree_count: int = fields.IntField(default=0)
+    disagree_count: int = fields.IntField(default=0)
+    pass_count: int = fields.IntField(default=0)
+    vote_count: int = fields.IntField(default=0)
+    hidden_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    hidden_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    hidden_reason: str = fields.CharField(max_length=300, default="")
+
+    class Meta:
+        table = "statement"
+        unique_together = (("deliberation_id", "fingerprint"), ("deliberation_id", "number"))
+        indexes = (("deliberation_id", "id"), ("deliberation_id", "vote_count", "id"))
 
 
-@dataclass(slots=True)
-class AnalysisRow:
-    id: UUID
-    community_id: UUID
-    deliberation_id: UUID
-    version: int
-    computed_at: datetime
-    participant_count: int
-    vote_count: int
-    result: dict[str, Any]
+class StatementVoteRow(Table):
+    deliberation_id: UUID = fields.UUIDField()
+    statement_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    choice: StatementChoice = fields.CharEnumField(StatementChoice, max_length=8)
+
+    class Meta:
+        table = "statement_vote"
+        unique_together = (("statement_id", "account_id"),)
+        indexes = (("deliberation_id", "account_id"),)
 
 
-@dataclass(slots=True)
-class PointRow:
-    deliberation_id: UUID
-    x: float
-    y: float
-    group_number: int
+class AnalysisRow(CommunityTable):
+    """The newest opinion map of a deliberation. Its result is JSON that holds no account."""
+
+    deliberation_id: UUID = fields.UUIDField(unique=True)
+    version: int = fields.IntField()
+    computed_at: datetime = fields.DatetimeField()
+    participant_count: int = fields.IntField()
+    vote_count: int = fields.IntField()
+    result: dict[str, Any] = fields.JSONTextField()
+
+    class Meta:
+        table = "opinion_analysis"
+
+
+class PointRow(Table):
+    """Where an account stands on the newest map: shown to nobody but itself."""
+
+    deliberation_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    x: float = fields.FloatField()
+    y: float = fields.FloatField()
+    group_number: int = fields.IntField()
+
+    class Meta:
+        table = "opinion_point"
+        unique_together = (("deliberation_id", "account_id"),)
 
     @property
     def group(self) -> int:
         return self.group_number
 
 
-@dataclass(slots=True)
-class CitationRow:
-    deliberation_id: UUID
-    statement_id: UUID
-    position: int
-    agree_count: int
-    disagree_count: int
-    pass_count: int
+class CitationRow(Table):
+    """A statement that an outcome cites, with the figures as they were then."""
+
+    deliberation_id: UUID = fields.UUIDField()
+    statement_id: UUID = fields.UUIDField()
+    position: int = fields.IntField()
+    agree_count: int = fields.IntField()
+    disagree_count: int = fields.IntField()
+    pass_count: int = fields.IntField()
+
+    class Meta:
+        table = "outcome_citation"
+        unique_together = (("deliberation_id", "statement_id"),)
 
 
-@dataclass(slots=True)
-class ExecutionRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    deliberation_id: UUID
-    kind: ExecutionKind
-    subject_id: UUID | None
-    title: str
-    organisation_id: UUID | None
-    due_at: datetime | None
-    state: ExecutionState
-    note: str
-    confirmed_count: int
-    disputed_count: int
-    round: int
-    version: int
+class ExecutionRow(CommunityTable):
+    """Something that an outcome asks for: done by hand, or by a service request or a motion."""
+
+    deliberation_id: UUID = fields.UUIDField()
+    kind: ExecutionKind = fields.CharEnumField(ExecutionKind, max_length=8)
+    # The service request or the motion.
+    subject_id: UUID | None = fields.UUIDField(null=True, default=None)
+    title: str = fields.CharField(max_length=80)
+    organisation_id: UUID | None = fields.UUIDField(null=True, default=None)
+    due_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    # Of a linked item the state is that of what it links to.
+    state: ExecutionState = fields.CharEnumField(ExecutionState, max_length=12)
+    note: str = fields.TextField(default="")
+    confirmed_count: int = fields.IntField(default=0)
+    disputed_count: int = fields.IntField(default=0)
+    # Grows with each change but the verification, so that residents look at it anew.
+    round: int = fields.IntField(default=1)
+    version: int = fields.IntField(default=1)
+
+    class Meta:
+        table = "execution_item"
+        indexes = (("deliberation_id", "id"), ("subject_id",))
+
+
+class ExecutionCheckRow(Table):
+    """What a resident says of an item that is said to be done."""
+
+    item_id: UUID = fields.UUIDField()
+    round: int = fields.IntField()
+    account_id: UUID = fields.UUIDField()
+    confirmed: bool = fields.BooleanField()
+
+    class Meta:
+        table = "execution_check"
+        unique_together = (("item_id", "round", "account_id"),)
 
 
 @dataclass(slots=True)

@@ -4,15 +4,13 @@ The members are in `models.memberships`, and what they write is `models.posts`. 
 audience that it was written for, whatever becomes of its group's access.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.memberships import MemberRole, members_of
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -47,22 +45,22 @@ class GroupAction(StrEnum):
 MODERATING = frozenset({MemberRole.OWNER, MemberRole.MODERATOR})
 
 
-class Group(CommunityTable):
+class GroupRow(CommunityTable):
     # Whoever holds this scope knows of the group; see models.visibility.
-    scope_id = fields.UUIDField()
-    access = fields.CharEnumField(GroupAccess, max_length=8)
-    name = fields.CharField(max_length=40)
-    description = fields.TextField()
-    rules = fields.TextField(default="")
+    scope_id: UUID = fields.UUIDField()
+    access: GroupAccess = fields.CharEnumField(GroupAccess, max_length=8)
+    name: str = fields.CharField(max_length=40)
+    description: str = fields.TextField()
+    rules: str = fields.TextField(default="")
     # JSON: what somebody who wants to join is asked.
-    questions = fields.TextField(default="[]")
-    member_count = fields.IntField(default=0)
-    post_count = fields.IntField(default=0)
-    request_count = fields.IntField(default=0)
-    last_post_at = fields.DatetimeField(null=True)
-    archived_at = fields.DatetimeField(null=True)
-    dissolved_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    questions: list[str] = fields.JSONTextField(default="[]")
+    member_count: int = fields.IntField(default=0)
+    post_count: int = fields.IntField(default=0)
+    request_count: int = fields.IntField(default=0)
+    last_post_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    archived_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    dissolved_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         # "group" is a word of SQL.
@@ -70,112 +68,52 @@ class Group(CommunityTable):
         indexes = (("community_id", "id"), ("community_id", "member_count", "id"))
 
 
-class JoinRequest(CommunityTable):
-    group_id = fields.UUIDField()
-    account_id = fields.UUIDField()
+class JoinRequestRow(CommunityTable):
+    group_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
     # JSON, pairs of question and answer; gone once it is decided.
-    answers = fields.TextField(default="[]")
-    status = fields.CharEnumField(JoinStatus, max_length=9, default=JoinStatus.PENDING)
+    answers: list[list[str]] = fields.JSONTextField(default="[]")
+    status: JoinStatus = fields.CharEnumField(JoinStatus, max_length=9, default=JoinStatus.PENDING)
     # Of group and account while it is pending, so that there is one at most.
-    pending_key = fields.CharField(max_length=80, null=True, unique=True)
-    reason = fields.CharField(max_length=300, default="")
-    decided_by_id = fields.UUIDField(null=True)
-    decided_at = fields.DatetimeField(null=True)
+    pending_key: str | None = fields.CharField(max_length=80, null=True, default=None, unique=True)
+    reason: str = fields.CharField(max_length=300, default="")
+    decided_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "join_request"
         indexes = (("group_id", "status", "id"), ("account_id", "id"))
 
 
-class GroupInvitation(CommunityTable):
-    group_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    invited_by_id = fields.UUIDField()
-    status = fields.CharEnumField(JoinStatus, max_length=9, default=JoinStatus.PENDING)
-    pending_key = fields.CharField(max_length=80, null=True, unique=True)
-    decided_at = fields.DatetimeField(null=True)
+class GroupInvitationRow(CommunityTable):
+    group_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    invited_by_id: UUID = fields.UUIDField()
+    status: JoinStatus = fields.CharEnumField(JoinStatus, max_length=9, default=JoinStatus.PENDING)
+    pending_key: str | None = fields.CharField(max_length=80, null=True, default=None, unique=True)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "group_invitation"
         indexes = (("group_id", "status", "id"), ("account_id", "id"))
 
 
-class GroupStep(CommunityTable):
+class GroupStepRow(CommunityTable):
     """What the owner or a moderator did, for those whom it concerns. Append-only."""
 
-    group_id = fields.UUIDField()
-    action = fields.CharEnumField(GroupAction, max_length=16)
-    actor_id = fields.UUIDField()
+    group_id: UUID = fields.UUIDField()
+    action: GroupAction = fields.CharEnumField(GroupAction, max_length=16)
+    actor_id: UUID = fields.UUIDField()
     # Whom it happened to, if to one.
-    account_id = fields.UUIDField(null=True)
-    role = fields.CharEnumField(MemberRole, max_length=12, null=True)
+    account_id: UUID | None = fields.UUIDField(null=True, default=None)
+    role: MemberRole | None = fields.CharEnumField(MemberRole, max_length=12, null=True, default=None)
     # As it was called then, for who may no longer see the group.
-    group_name = fields.CharField(max_length=40)
-    reason = fields.CharField(max_length=300, default="")
+    group_name: str = fields.CharField(max_length=40)
+    reason: str = fields.CharField(max_length=300, default="")
 
     class Meta:
         table = "group_step"
         indexes = (("group_id", "id"), ("account_id", "id"))
-
-
-@dataclass(slots=True)
-class GroupRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    scope_id: UUID
-    access: GroupAccess
-    name: str
-    description: str
-    rules: str
-    questions: list[str]
-    member_count: int
-    post_count: int
-    request_count: int
-    last_post_at: datetime | None
-    archived_at: datetime | None
-    dissolved_at: datetime | None
-    version: int
-
-
-@dataclass(slots=True)
-class JoinRequestRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    group_id: UUID
-    account_id: UUID
-    answers: list[list[str]]
-    status: JoinStatus
-    reason: str
-    decided_by_id: UUID | None
-    decided_at: datetime | None
-
-
-@dataclass(slots=True)
-class GroupInvitationRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    group_id: UUID
-    account_id: UUID
-    invited_by_id: UUID
-    status: JoinStatus
-    decided_at: datetime | None
-
-
-@dataclass(slots=True)
-class GroupStepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    group_id: UUID
-    action: GroupAction
-    actor_id: UUID
-    account_id: UUID | None
-    role: MemberRole | None
-    group_name: str
-    reason: str
 
 
 NEWEST = Order("newest-groups", ("id",))

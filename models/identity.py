@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from tortoise import fields
 
 from models.base import CommunityTable, Table, now
 from models.organisations import Power, Role, has_power_in, powers_of
+from models.storage import fields
 from models.storage.rows import MOST_IDS, NOTHING, Where
 from models.visibility import Viewer, public_of
 
@@ -37,220 +37,168 @@ class SessionEnd(StrEnum):
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105
 
 
-class Community(Table):
-    name = fields.CharField(max_length=80, unique=True)
+class CommunityRow(Table):
+    name: str = fields.CharField(max_length=80, unique=True)
 
     class Meta:
         table = "community"
 
 
-class Estate(CommunityTable):
-    name = fields.CharField(max_length=80)
-    address = fields.CharField(max_length=200, default="")
+class EstateRow(CommunityTable):
+    name: str = fields.CharField(max_length=80)
+    address: str = fields.CharField(max_length=200, default="")
 
     class Meta:
         table = "estate"
         unique_together = (("community_id", "name"),)
 
 
-class Grid(CommunityTable):
-    name = fields.CharField(max_length=80)
-    version = fields.IntField(default=1)
+class GridRow(CommunityTable):
+    name: str = fields.CharField(max_length=80)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "grid"
         unique_together = (("community_id", "name"),)
 
 
-class Building(CommunityTable):
-    estate_id = fields.UUIDField(db_index=True)
-    grid_id = fields.UUIDField(null=True, db_index=True)
-    name = fields.CharField(max_length=40)
+class BuildingRow(CommunityTable):
+    estate_id: UUID = fields.UUIDField(db_index=True)
+    grid_id: UUID | None = fields.UUIDField(null=True, default=None, db_index=True)
+    name: str = fields.CharField(max_length=40)
 
     class Meta:
         table = "building"
         unique_together = (("estate_id", "name"),)
 
 
-class Home(CommunityTable):
-    building_id = fields.UUIDField()
-    unit = fields.CharField(max_length=20)
-    number = fields.CharField(max_length=20)
+class HomeRow(CommunityTable):
+    building_id: UUID = fields.UUIDField()
+    unit: str = fields.CharField(max_length=20)
+    number: str = fields.CharField(max_length=20)
     # Exclusive area; an integer, so that votes by area are exact.
-    area_cm2 = fields.BigIntField()
+    area_cm2: int = fields.BigIntField()
 
     class Meta:
         table = "home"
         unique_together = (("building_id", "unit", "number"),)
 
 
-class Account(Table):
-    phone_index = fields.CharField(max_length=64, unique=True)
-    phone_sealed = fields.TextField()
-    display_name = fields.CharField(max_length=30)
-    language = fields.CharField(max_length=10, default="zh-Hans")
-    password_hash = fields.CharField(max_length=200, null=True)
-    real_name_sealed = fields.TextField(null=True)
-    document_sealed = fields.TextField(null=True)
-    document_index = fields.CharField(max_length=64, null=True, db_index=True)
+class AccountRow(Table):
+    phone_index: str = fields.CharField(max_length=64, unique=True)
+    phone_sealed: str = fields.TextField()
+    display_name: str = fields.CharField(max_length=30)
+    language: str = fields.CharField(max_length=10, default="zh-Hans")
+    password_hash: str | None = fields.CharField(max_length=200, null=True, default=None)
+    real_name_sealed: str | None = fields.TextField(null=True, default=None)
+    document_sealed: str | None = fields.TextField(null=True, default=None)
+    document_index: str | None = fields.CharField(max_length=64, null=True, default=None, db_index=True)
 
     class Meta:
         table = "account"
 
 
-class Session(Table):
-    account_id = fields.UUIDField(db_index=True)
-    device = fields.CharField(max_length=120)
+class SessionRow(Table):
+    account_id: UUID = fields.UUIDField(db_index=True)
+    device: str = fields.CharField(max_length=120)
     # Digests only: whoever reads the table can not sign in with it.
-    refresh_digest = fields.CharField(max_length=64, unique=True)
-    previous_digest = fields.CharField(max_length=64, null=True)
-    refreshed_at = fields.DatetimeField(default=now)
-    expires_at = fields.DatetimeField()
-    ended_at = fields.DatetimeField(null=True)
-    end = fields.CharEnumField(SessionEnd, null=True, max_length=24)
+    refresh_digest: str = fields.CharField(max_length=64, unique=True)
+    previous_digest: str | None = fields.CharField(max_length=64, null=True, default=None)
+    refreshed_at: datetime = fields.DatetimeField(default=now)
+    expires_at: datetime = fields.DatetimeField()
+    ended_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    end: SessionEnd | None = fields.CharEnumField(SessionEnd, null=True, default=None, max_length=24)
 
     class Meta:
         table = "session"
 
 
-class OneTimeCode(Table):
-    phone_index = fields.CharField(max_length=64, db_index=True)
-    digest = fields.CharField(max_length=64)
-    expires_at = fields.DatetimeField()
-    attempts = fields.IntField(default=0)
-    used_at = fields.DatetimeField(null=True)
+class OneTimeCodeRow(Table):
+    phone_index: str = fields.CharField(max_length=64, db_index=True)
+    digest: str = fields.CharField(max_length=64)
+    expires_at: datetime = fields.DatetimeField()
+    attempts: int = fields.IntField(default=0)
+    used_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "one_time_code"
 
 
-class RateCount(Table):
+class RateCountRow(Table):
     """How often something was tried in one window of time."""
 
-    key = fields.CharField(max_length=120)
-    window = fields.BigIntField()
-    count = fields.IntField(default=0)
+    key: str = fields.CharField(max_length=120)
+    window: int = fields.BigIntField()
+    count: int = fields.IntField(default=0)
 
     class Meta:
         table = "rate_count"
         unique_together = (("key", "window"),)
 
 
-class Residency(CommunityTable):
-    account_id = fields.UUIDField(db_index=True)
-    home_id = fields.UUIDField(db_index=True)
-    relation = fields.CharEnumField(Relation, max_length=12)
-    since = fields.DatetimeField(default=now)
-    until = fields.DatetimeField(null=True)
-    approved_by_id = fields.UUIDField(null=True)
+class ResidencyRow(CommunityTable):
+    account_id: UUID = fields.UUIDField(db_index=True)
+    home_id: UUID = fields.UUIDField(db_index=True)
+    relation: Relation = fields.CharEnumField(Relation, max_length=12)
+    since: datetime = fields.DatetimeField(default=now)
+    until: datetime | None = fields.DatetimeField(null=True, default=None)
+    approved_by_id: UUID | None = fields.UUIDField(null=True, default=None)
 
     class Meta:
         table = "residency"
 
 
-class ResidencyApplication(CommunityTable):
-    account_id = fields.UUIDField(db_index=True)
-    home_id = fields.UUIDField()
-    relation = fields.CharEnumField(Relation, max_length=12)
-    status = fields.CharEnumField(ApplicationStatus, max_length=12, default=ApplicationStatus.PENDING)
+class ApplicationRow(CommunityTable):
+    account_id: UUID = fields.UUIDField(db_index=True)
+    home_id: UUID = fields.UUIDField()
+    relation: Relation = fields.CharEnumField(Relation, max_length=12)
+    status: ApplicationStatus = fields.CharEnumField(
+        ApplicationStatus, max_length=12, default=ApplicationStatus.PENDING
+    )
     # All four are personal, and gone once it is decided.
-    real_name_sealed = fields.TextField(null=True)
-    document_sealed = fields.TextField(null=True)
-    document_index = fields.CharField(max_length=64, null=True)
-    evidence_sealed = fields.TextField(null=True)
-    decided_at = fields.DatetimeField(null=True)
-    decided_by_id = fields.UUIDField(null=True)
-    reason = fields.CharField(max_length=500, default="")
-    version = fields.IntField(default=1)
+    real_name_sealed: str | None = fields.TextField(null=True, default=None)
+    document_sealed: str | None = fields.TextField(null=True, default=None)
+    document_index: str | None = fields.CharField(max_length=64, null=True, default=None)
+    evidence_sealed: str | None = fields.TextField(null=True, default=None)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    decided_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    reason: str = fields.CharField(max_length=500, default="")
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "residency_application"
         indexes = (("community_id", "status", "id"),)
 
 
-class HouseholdEntry(CommunityTable):
+class HouseholdEntryRow(CommunityTable):
     """A line of the imported household register: who is known to live where."""
 
-    home_id = fields.UUIDField(db_index=True)
-    relation = fields.CharEnumField(Relation, max_length=12)
-    real_name_sealed = fields.TextField()
-    document_index = fields.CharField(max_length=64, db_index=True)
-    phone_index = fields.CharField(max_length=64, null=True)
-    imported_by_id = fields.UUIDField()
+    home_id: UUID = fields.UUIDField(db_index=True)
+    relation: Relation = fields.CharEnumField(Relation, max_length=12)
+    real_name_sealed: str = fields.TextField()
+    document_index: str = fields.CharField(max_length=64, db_index=True)
+    phone_index: str | None = fields.CharField(max_length=64, null=True, default=None)
+    imported_by_id: UUID = fields.UUIDField()
 
     class Meta:
         table = "household_entry"
         unique_together = (("home_id", "document_index"),)
 
 
-class HouseholdImport(CommunityTable):
+class HouseholdImportRow(CommunityTable):
     """What became of an imported file. Its problems name lines and never repeat what is in them."""
 
-    organisation_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    rows_read = fields.IntField()
-    imported = fields.IntField()
-    unchanged = fields.IntField()
-    homes_added = fields.IntField()
-    approved = fields.IntField()
-    problems: Any = fields.JSONField(default=list)
+    organisation_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    rows_read: int = fields.IntField()
+    imported: int = fields.IntField()
+    unchanged: int = fields.IntField()
+    homes_added: int = fields.IntField()
+    approved: int = fields.IntField()
+    problems: list[dict[str, Any]] = fields.JSONField(default=list)
 
     class Meta:
         table = "household_import"
-
-
-@dataclass(slots=True)
-class CommunityRow:
-    id: UUID
-    name: str
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class EstateRow:
-    id: UUID
-    community_id: UUID
-    name: str
-    address: str
-
-
-@dataclass(slots=True)
-class GridRow:
-    id: UUID
-    community_id: UUID
-    name: str
-    version: int
-
-
-@dataclass(slots=True)
-class BuildingRow:
-    id: UUID
-    community_id: UUID
-    estate_id: UUID
-    grid_id: UUID | None
-    name: str
-
-
-@dataclass(slots=True)
-class HomeRow:
-    id: UUID
-    community_id: UUID
-    building_id: UUID
-    unit: str
-    number: str
-    area_cm2: int
-
-
-@dataclass(slots=True)
-class AccountRow:
-    """An account as its own holder sees it."""
-
-    id: UUID
-    phone_sealed: str
-    display_name: str
-    language: str
-    password_hash: str | None
-    created_at: datetime
 
 
 @dataclass(slots=True)
@@ -283,59 +231,6 @@ def neighbour_key(community_id: UUID, account_id: UUID) -> UUID:
     It is its own inverse: with the community's id it gives the account's id back.
     """
     return pgproto.UUID((community_id.int ^ account_id.int).to_bytes(16, "big"))
-
-
-@dataclass(slots=True)
-class SessionRow:
-    id: UUID
-    account_id: UUID
-    device: str
-    created_at: datetime
-    refreshed_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
-
-
-@dataclass(slots=True)
-class ResidencyRow:
-    id: UUID
-    community_id: UUID
-    account_id: UUID
-    home_id: UUID
-    relation: Relation
-    since: datetime
-    until: datetime | None
-
-
-@dataclass(slots=True)
-class ApplicationRow:
-    id: UUID
-    community_id: UUID
-    account_id: UUID
-    home_id: UUID
-    relation: Relation
-    status: ApplicationStatus
-    real_name_sealed: str | None
-    document_sealed: str | None
-    evidence_sealed: str | None
-    created_at: datetime
-    decided_at: datetime | None
-    reason: str
-    version: int
-
-
-@dataclass(slots=True)
-class HouseholdImportRow:
-    id: UUID
-    community_id: UUID
-    organisation_id: UUID
-    rows_read: int
-    imported: int
-    unchanged: int
-    homes_added: int
-    approved: int
-    problems: list[dict[str, Any]]
-    created_at: datetime
 
 
 def may_look_into(viewer: Viewer, community_id: UUID) -> bool:

@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.posts import PostKind, PostRow
 from models.search import bigrams
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
@@ -36,35 +35,22 @@ COMMON = frozenset(
 )
 
 
-class PostMatch(CommunityTable):
+class PostMatchRow(CommunityTable):
     """One row for each of the two posts, so that each finds the other."""
 
-    post_id = fields.UUIDField()
-    other_id = fields.UUIDField()
-    score = fields.IntField()
-    words = fields.IntField()
-    place = fields.IntField()
-    time = fields.IntField()
+    post_id: UUID = fields.UUIDField()
+    other_id: UUID = fields.UUIDField()
+    score: int = fields.IntField()
+    words: int = fields.IntField()
+    place: int = fields.IntField()
+    time: int = fields.IntField()
     # JSON: the pairs of characters that both texts have, the rarest first.
-    shared = fields.TextField()
+    shared: list[str] = fields.JSONTextField()
 
     class Meta:
         table = "post_match"
         unique_together = (("post_id", "other_id"),)
         indexes = (("post_id", "score", "id"),)
-
-
-@dataclass(slots=True)
-class PostMatchRow:
-    id: UUID
-    community_id: UUID
-    post_id: UUID
-    other_id: UUID
-    score: int
-    words: int
-    place: int
-    time: int
-    shared: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """Who belongs to what somebody may join: the members of an interest group, of a party branch."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, named_id, now
+from models.storage import fields
 
 
 class MemberRole(StrEnum):
@@ -46,33 +44,20 @@ def still_in_community(alias: str) -> str:
     )
 
 
-class Membership(CommunityTable):
+class MembershipRow(CommunityTable):
     """One row for each account and host: whoever comes back gets the same one again."""
 
-    host_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    role = fields.CharEnumField(MemberRole, max_length=12, default=MemberRole.MEMBER)
-    joined_at = fields.DatetimeField(default=now)
-    left_at = fields.DatetimeField(null=True)
+    host_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    role: MemberRole = fields.CharEnumField(MemberRole, max_length=12, default=MemberRole.MEMBER)
+    joined_at: datetime = fields.DatetimeField(default=now)
+    left_at: datetime | None = fields.DatetimeField(null=True, default=None)
     # Of who was made to leave.
-    removed_at = fields.DatetimeField(null=True)
+    removed_at: datetime | None = fields.DatetimeField(null=True, default=None)
     # None is REPLIES.
-    alerts = fields.CharEnumField(Alerts, max_length=8, null=True)
+    alerts: Alerts | None = fields.CharEnumField(Alerts, max_length=8, null=True, default=None)
 
     class Meta:
         table = "membership"
         unique_together = (("host_id", "account_id"),)
         indexes = (("host_id", "id"), ("account_id", "id"))
-
-
-@dataclass(slots=True)
-class MembershipRow:
-    id: UUID
-    community_id: UUID
-    host_id: UUID
-    account_id: UUID
-    role: MemberRole
-    joined_at: datetime
-    left_at: datetime | None
-    removed_at: datetime | None
-    alerts: Alerts | None

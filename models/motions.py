@@ -3,16 +3,14 @@
 The law is the Civil Code, article 278. Heads and areas are integers, thresholds exact fractions.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.organisations import OrganisationKind, Power, has_power, has_power_in
+from models.storage import fields
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
 
@@ -118,260 +116,64 @@ class ProxyStatus(StrEnum):
     REVOKED = "REVOKED"
 
 
-class VoteRules(CommunityTable):
+class RulesRow(CommunityTable):
     """A version of the rules of voting. Never changed: other rules are another version."""
 
-    version = fields.IntField()
-    name = fields.CharField(max_length=80)
-    binding = fields.BooleanField()
-    quorum: Any = fields.JSONField()
-    ordinary: Any = fields.JSONField()
-    special: Any = fields.JSONField()
-    changes_allowed = fields.BooleanField()
-    proxies_allowed = fields.BooleanField()
-    notice_hours = fields.IntField()
-    most_extensions = fields.IntField()
-    extension_hours = fields.IntField()
-    adopted_by_id = fields.UUIDField(null=True)
+    version: int = fields.IntField()
+    name: str = fields.CharField(max_length=80)
+    binding: bool = fields.BooleanField()
+    quorum: dict[str, Any] = fields.JSONField()
+    ordinary: dict[str, Any] = fields.JSONField()
+    special: dict[str, Any] = fields.JSONField()
+    changes_allowed: bool = fields.BooleanField()
+    proxies_allowed: bool = fields.BooleanField()
+    notice_hours: int = fields.IntField()
+    most_extensions: int = fields.IntField()
+    extension_hours: int = fields.IntField()
+    adopted_by_id: UUID | None = fields.UUIDField(null=True, default=None)
 
     class Meta:
         table = "vote_rules"
         unique_together = (("community_id", "version"),)
 
 
-class Motion(CommunityTable):
-    organisation_id = fields.UUIDField(db_index=True)
-    author_id = fields.UUIDField()
-    rules_id = fields.UUIDField()
-    scope_kind = fields.CharEnumField(ScopeKind, max_length=10)
+class MotionRow(CommunityTable):
+    organisation_id: UUID = fields.UUIDField(db_index=True)
+    author_id: UUID = fields.UUIDField()
+    rules_id: UUID = fields.UUIDField()
+    scope_kind: ScopeKind = fields.CharEnumField(ScopeKind, max_length=10)
     # Estate or buildings, by id.
-    scope_ids: Any = fields.JSONField(default=list)
-    scope_label = fields.CharField(max_length=200, default="")
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
-    secret = fields.BooleanField(default=False)
-    status = fields.CharEnumField(MotionStatus, max_length=10, default=MotionStatus.DRAFT)
-    opens_at = fields.DatetimeField()
-    closes_at = fields.DatetimeField()
-    first_closes_at = fields.DatetimeField()
-    extensions = fields.IntField(default=0)
-    announced_at = fields.DatetimeField(null=True)
-    opened_at = fields.DatetimeField(null=True)
-    closed_at = fields.DatetimeField(null=True)
-    withdraw_reason = fields.CharField(max_length=500, default="")
+    scope_ids: list[str] = fields.JSONField(default=list)
+    scope_label: str = fields.CharField(max_length=200, default="")
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
+    secret: bool = fields.BooleanField(default=False)
+    status: MotionStatus = fields.CharEnumField(MotionStatus, max_length=10, default=MotionStatus.DRAFT)
+    opens_at: datetime = fields.DatetimeField()
+    closes_at: datetime = fields.DatetimeField()
+    first_closes_at: datetime = fields.DatetimeField()
+    extensions: int = fields.IntField(default=0)
+    announced_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    opened_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    closed_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    withdraw_reason: str = fields.CharField(max_length=500, default="")
     # Frozen at the opening.
-    heads = fields.IntField(default=0)
-    area_cm2 = fields.BigIntField(default=0)
-    snapshot_hash = fields.CharField(max_length=64, default="")
+    heads: int = fields.IntField(default=0)
+    area_cm2: int = fields.BigIntField(default=0)
+    snapshot_hash: str = fields.CharField(max_length=64, default="")
     # Canonical JSON, without personal data.
     snapshot = fields.TextField(default="")
     # The ballot box: appended to behind this row's lock.
-    heads_cast = fields.IntField(default=0)
-    area_cast_cm2 = fields.BigIntField(default=0)
-    entries = fields.IntField(default=0)
-    last_hash = fields.CharField(max_length=64, default="")
-    result: Any = fields.JSONField(null=True)
-    version = fields.IntField(default=1)
+    heads_cast: int = fields.IntField(default=0)
+    area_cast_cm2: int = fields.BigIntField(default=0)
+    entries: int = fields.IntField(default=0)
+    last_hash: str = fields.CharField(max_length=64, default="")
+    result: dict[str, Any] | None = fields.JSONField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "motion"
         indexes = (("community_id", "id"),)
-
-
-class MotionItem(Table):
-    motion_id = fields.UUIDField()
-    position = fields.IntField()
-    item_class = fields.CharEnumField(ItemClass, max_length=24)
-    title = fields.CharField(max_length=200)
-    body = fields.TextField(default="")
-
-    class Meta:
-        table = "motion_item"
-        unique_together = (("motion_id", "position"),)
-
-
-class Elector(CommunityTable):
-    """One head, with all homes that it has. The number says nothing of who it is."""
-
-    motion_id = fields.UUIDField()
-    number = fields.IntField()
-    kind = fields.CharEnumField(ElectorKind, max_length=10)
-    # Where the head itself is counted, so that buildings add up to the whole.
-    building_id = fields.UUIDField()
-    area_cm2 = fields.BigIntField()
-    # Number in the box of the ballot that counts, and of the other one in a conflict.
-    counted = fields.IntField(null=True)
-    disputed = fields.IntField(null=True)
-    channel = fields.CharEnumField(Channel, max_length=10, null=True)
-    voted_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "elector"
-        unique_together = (("motion_id", "number"),)
-        indexes = (("motion_id", "id"),)
-
-
-class ElectorHome(Table):
-    motion_id = fields.UUIDField()
-    elector_id = fields.UUIDField(db_index=True)
-    home_id = fields.UUIDField()
-    building_id = fields.UUIDField()
-    number = fields.IntField()
-    area_cm2 = fields.BigIntField()
-
-    class Meta:
-        table = "elector_home"
-        unique_together = (("motion_id", "home_id"),)
-
-
-class ElectorVoter(Table):
-    """Who may cast a head's one ballot: each of its co-owners."""
-
-    motion_id = fields.UUIDField()
-    elector_id = fields.UUIDField(db_index=True)
-    account_id = fields.UUIDField()
-
-    class Meta:
-        table = "elector_voter"
-        unique_together = (("account_id", "elector_id"),)
-
-
-class MotionBuilding(Table):
-    """What a building has to cast and has cast, kept in the transaction that casts."""
-
-    motion_id = fields.UUIDField()
-    building_id = fields.UUIDField()
-    position = fields.IntField()
-    heads = fields.IntField()
-    area_cm2 = fields.BigIntField()
-    heads_cast = fields.IntField(default=0)
-    area_cast_cm2 = fields.BigIntField(default=0)
-
-    class Meta:
-        table = "motion_building"
-        unique_together = (("motion_id", "building_id"),)
-
-
-class BoxEntry(CommunityTable):
-    """An entry of the ballot box. `content` and `hash` are for ever, `standing` follows from the entries."""
-
-    motion_id = fields.UUIDField()
-    number = fields.IntField()
-    kind = fields.CharEnumField(EntryKind, max_length=10)
-    # Canonical JSON, with the hash of the entry before.
-    content = fields.TextField()
-    hash = fields.CharField(max_length=64)
-    elector_id = fields.UUIDField(null=True)
-    channel = fields.CharEnumField(Channel, max_length=10, null=True)
-    via = fields.CharEnumField(Via, max_length=6, null=True)
-    cast_by_id = fields.UUIDField(null=True)
-    receipt = fields.CharField(max_length=64, null=True)
-    standing = fields.CharEnumField(Standing, max_length=10, null=True)
-
-    class Meta:
-        table = "box_entry"
-        unique_together = (("motion_id", "number"), ("motion_id", "receipt"))
-        indexes = (("cast_by_id", "motion_id"),)
-
-
-class SecretChoice(Table):
-    """A piece of a secret ballot: one item, one head or a round piece of area, and nothing of whose."""
-
-    motion_id = fields.UUIDField()
-    position = fields.IntField()
-    choice = fields.CharEnumField(Choice, max_length=7)
-    heads = fields.IntField()
-    area_cm2 = fields.BigIntField()
-    code = fields.CharField(max_length=64)
-
-    class Meta:
-        table = "secret_choice"
-        unique_together = (("motion_id", "code"),)
-
-
-class PaperBallot(CommunityTable):
-    """A ballot on paper between its two officers. What it says is sealed, and gone once confirmed."""
-
-    motion_id = fields.UUIDField(db_index=True)
-    elector_id = fields.UUIDField()
-    home_id = fields.UUIDField()
-    channel = fields.CharEnumField(Channel, max_length=10)
-    photo = fields.CharField(max_length=200, default="")
-    choices_sealed = fields.TextField(null=True)
-    status = fields.CharEnumField(PaperStatus, max_length=10, default=PaperStatus.ENTERED)
-    entered_by_id = fields.UUIDField()
-    confirmed_by_id = fields.UUIDField(null=True)
-    decided_at = fields.DatetimeField(null=True)
-    entry_number = fields.IntField(null=True)
-
-    class Meta:
-        table = "paper_ballot"
-
-
-class VoteProxy(CommunityTable):
-    motion_id = fields.UUIDField(db_index=True)
-    home_id = fields.UUIDField()
-    account_id = fields.UUIDField(db_index=True)
-    evidence_sealed = fields.TextField()
-    status = fields.CharEnumField(ProxyStatus, max_length=10, default=ProxyStatus.PENDING)
-    decided_by_id = fields.UUIDField(null=True)
-    decided_at = fields.DatetimeField(null=True)
-    reason = fields.CharField(max_length=500, default="")
-
-    class Meta:
-        table = "vote_proxy"
-
-
-@dataclass(slots=True)
-class RulesRow:
-    id: UUID
-    community_id: UUID
-    version: int
-    name: str
-    binding: bool
-    quorum: dict[str, Any]
-    ordinary: dict[str, Any]
-    special: dict[str, Any]
-    changes_allowed: bool
-    proxies_allowed: bool
-    notice_hours: int
-    most_extensions: int
-    extension_hours: int
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class MotionRow:
-    id: UUID
-    community_id: UUID
-    organisation_id: UUID
-    author_id: UUID
-    rules_id: UUID
-    scope_kind: ScopeKind
-    scope_ids: list[str]
-    scope_label: str
-    title: str
-    body: str
-    secret: bool
-    status: MotionStatus
-    opens_at: datetime
-    closes_at: datetime
-    first_closes_at: datetime
-    extensions: int
-    created_at: datetime
-    announced_at: datetime | None
-    opened_at: datetime | None
-    closed_at: datetime | None
-    withdraw_reason: str
-    heads: int
-    area_cm2: int
-    snapshot_hash: str
-    heads_cast: int
-    area_cast_cm2: int
-    entries: int
-    last_hash: str
-    result: dict[str, Any] | None
-    version: int
 
     def phase_at(self, moment: datetime) -> MotionPhase:
         """Where the motion stands at `moment`; COUNTING from the close until the result is there."""
@@ -382,112 +184,148 @@ class MotionRow:
         return MotionPhase(self.status.value)
 
 
-@dataclass(slots=True)
-class ItemRow:
-    id: UUID
-    motion_id: UUID
-    position: int
-    item_class: ItemClass
-    title: str
-    body: str
+class ItemRow(Table):
+    motion_id: UUID = fields.UUIDField()
+    position: int = fields.IntField()
+    item_class: ItemClass = fields.CharEnumField(ItemClass, max_length=24)
+    title: str = fields.CharField(max_length=200)
+    body: str = fields.TextField(default="")
+
+    class Meta:
+        table = "motion_item"
+        unique_together = (("motion_id", "position"),)
 
 
-@dataclass(slots=True)
-class ElectorRow:
-    id: UUID
-    community_id: UUID
-    motion_id: UUID
-    number: int
-    kind: ElectorKind
-    building_id: UUID
-    area_cm2: int
-    counted: int | None
-    disputed: int | None
-    channel: Channel | None
-    voted_at: datetime | None
+class ElectorRow(CommunityTable):
+    """One head, with all homes that it has. The number says nothing of who it is."""
+
+    motion_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    kind: ElectorKind = fields.CharEnumField(ElectorKind, max_length=10)
+    # Where the head itself is counted, so that buildings add up to the whole.
+    building_id: UUID = fields.UUIDField()
+    area_cm2: int = fields.BigIntField()
+    # Number in the box of the ballot that counts, and of the other one in a conflict.
+    counted: int | None = fields.IntField(null=True, default=None)
+    disputed: int | None = fields.IntField(null=True, default=None)
+    channel: Channel | None = fields.CharEnumField(Channel, max_length=10, null=True, default=None)
+    voted_at: datetime | None = fields.DatetimeField(null=True, default=None)
+
+    class Meta:
+        table = "elector"
+        unique_together = (("motion_id", "number"),)
+        indexes = (("motion_id", "id"),)
 
 
-@dataclass(slots=True)
-class ElectorHomeRow:
-    id: UUID
-    motion_id: UUID
-    elector_id: UUID
-    home_id: UUID
-    building_id: UUID
-    number: int
-    area_cm2: int
+class ElectorHomeRow(Table):
+    motion_id: UUID = fields.UUIDField()
+    elector_id: UUID = fields.UUIDField(db_index=True)
+    home_id: UUID = fields.UUIDField()
+    building_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    area_cm2: int = fields.BigIntField()
+
+    class Meta:
+        table = "elector_home"
+        unique_together = (("motion_id", "home_id"),)
 
 
-@dataclass(slots=True)
-class MotionBuildingRow:
-    id: UUID
-    motion_id: UUID
-    building_id: UUID
-    position: int
-    heads: int
-    area_cm2: int
-    heads_cast: int
-    area_cast_cm2: int
+class ElectorVoterRow(Table):
+    """Who may cast a head's one ballot: each of its co-owners."""
+
+    motion_id: UUID = fields.UUIDField()
+    elector_id: UUID = fields.UUIDField(db_index=True)
+    account_id: UUID = fields.UUIDField()
+
+    class Meta:
+        table = "elector_voter"
+        unique_together = (("account_id", "elector_id"),)
 
 
-@dataclass(slots=True)
-class EntryRow:
-    id: UUID
-    community_id: UUID
-    motion_id: UUID
-    number: int
-    kind: EntryKind
-    content: str
-    hash: str
-    elector_id: UUID | None
-    channel: Channel | None
-    via: Via | None
-    cast_by_id: UUID | None
-    receipt: str | None
-    standing: Standing | None
-    created_at: datetime
+class MotionBuildingRow(Table):
+    """What a building has to cast and has cast, kept in the transaction that casts."""
+
+    motion_id: UUID = fields.UUIDField()
+    building_id: UUID = fields.UUIDField()
+    position: int = fields.IntField()
+    heads: int = fields.IntField()
+    area_cm2: int = fields.BigIntField()
+    heads_cast: int = fields.IntField(default=0)
+    area_cast_cm2: int = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "motion_building"
+        unique_together = (("motion_id", "building_id"),)
 
 
-@dataclass(slots=True)
-class SecretChoiceRow:
-    position: int
-    choice: Choice
-    heads: int
-    area_cm2: int
-    code: str
+class BoxEntryRow(CommunityTable):
+    """An entry of the ballot box. `content` and `hash` are for ever, `standing` follows from the entries."""
+
+    motion_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    kind: EntryKind = fields.CharEnumField(EntryKind, max_length=10)
+    # Canonical JSON, with the hash of the entry before.
+    content: str = fields.TextField()
+    hash: str = fields.CharField(max_length=64)
+    elector_id: UUID | None = fields.UUIDField(null=True, default=None)
+    channel: Channel | None = fields.CharEnumField(Channel, max_length=10, null=True, default=None)
+    via: Via | None = fields.CharEnumField(Via, max_length=6, null=True, default=None)
+    cast_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    receipt: str | None = fields.CharField(max_length=64, null=True, default=None)
+    standing: Standing | None = fields.CharEnumField(Standing, max_length=10, null=True, default=None)
+
+    class Meta:
+        table = "box_entry"
+        unique_together = (("motion_id", "number"), ("motion_id", "receipt"))
+        indexes = (("cast_by_id", "motion_id"),)
 
 
-@dataclass(slots=True)
-class PaperRow:
-    id: UUID
-    community_id: UUID
-    motion_id: UUID
-    elector_id: UUID
-    home_id: UUID
-    channel: Channel
-    photo: str
-    choices_sealed: str | None
-    status: PaperStatus
-    entered_by_id: UUID
-    confirmed_by_id: UUID | None
-    created_at: datetime
-    decided_at: datetime | None
-    entry_number: int | None
+class SecretChoiceRow(Table):
+    """A piece of a secret ballot: one item, one head or a round piece of area, and nothing of whose."""
+
+    motion_id: UUID = fields.UUIDField()
+    position: int = fields.IntField()
+    choice: Choice = fields.CharEnumField(Choice, max_length=7)
+    heads: int = fields.IntField()
+    area_cm2: int = fields.BigIntField()
+    code: str = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "secret_choice"
+        unique_together = (("motion_id", "code"),)
 
 
-@dataclass(slots=True)
-class ProxyRow:
-    id: UUID
-    community_id: UUID
-    motion_id: UUID
-    home_id: UUID
-    account_id: UUID
-    evidence_sealed: str
-    status: ProxyStatus
-    decided_by_id: UUID | None
-    decided_at: datetime | None
-    reason: str
-    created_at: datetime
+class PaperRow(CommunityTable):
+    """A ballot on paper between its two officers. What it says is sealed, and gone once confirmed."""
+
+    motion_id: UUID = fields.UUIDField(db_index=True)
+    elector_id: UUID = fields.UUIDField()
+    home_id: UUID = fields.UUIDField()
+    channel: Channel = fields.CharEnumField(Channel, max_length=10)
+    photo: str = fields.CharField(max_length=200, default="")
+    choices_sealed: str | None = fields.TextField(null=True, default=None)
+    status: PaperStatus = fields.CharEnumField(PaperStatus, max_length=10, default=PaperStatus.ENTERED)
+    entered_by_id: UUID = fields.UUIDField()
+    confirmed_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    entry_number: int | None = fields.IntField(null=True, default=None)
+
+    class Meta:
+        table = "paper_ballot"
+
+
+class ProxyRow(CommunityTable):
+    motion_id: UUID = fields.UUIDField(db_index=True)
+    home_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField(db_index=True)
+    evidence_sealed: str = fields.TextField()
+    status: ProxyStatus = fields.CharEnumField(ProxyStatus, max_length=10, default=ProxyStatus.PENDING)
+    decided_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    reason: str = fields.CharField(max_length=500, default="")
+
+    class Meta:
+        table = "vote_proxy"
 
 
 def visible_to(viewer: Viewer) -> Where:

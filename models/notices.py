@@ -1,14 +1,12 @@
 """Official word: notices, whom they are for, and whom they reached."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.organisations import OrganisationKind, Power, Role, has_power, powers_of
+from models.storage import fields
 from models.storage.rows import Where
 from models.visibility import Office, Viewer, held_by
 
@@ -68,105 +66,28 @@ class Progress(StrEnum):
     ACKNOWLEDGED = "ACKNOWLEDGED"
 
 
-class Notice(CommunityTable):
-    organisation_id = fields.UUIDField(db_index=True)
-    author_id = fields.UUIDField()
+class NoticeRow(CommunityTable):
+    organisation_id: UUID = fields.UUIDField(db_index=True)
+    author_id: UUID = fields.UUIDField()
     # The first notice of a chain of updates; its comments are the chain's comments.
-    root_id = fields.UUIDField(db_index=True)
+    root_id: UUID = fields.UUIDField(db_index=True)
     # Unique, so that of two updates of one notice only one can be.
-    supersedes_id = fields.UUIDField(null=True, unique=True)
-    category = fields.CharEnumField(NoticeCategory, max_length=8)
-    severity = fields.CharEnumField(Severity, max_length=12)
-    status = fields.CharEnumField(NoticeStatus, max_length=12, default=NoticeStatus.ACTIVE)
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
-    starts_at = fields.DatetimeField()
-    ends_at = fields.DatetimeField(null=True)
-    cancelled_at = fields.DatetimeField(null=True)
-    cancel_reason = fields.CharField(max_length=500, default="")
-    comment_count = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    supersedes_id: UUID | None = fields.UUIDField(null=True, default=None, unique=True)
+    category: NoticeCategory = fields.CharEnumField(NoticeCategory, max_length=8)
+    severity: Severity = fields.CharEnumField(Severity, max_length=12)
+    status: NoticeStatus = fields.CharEnumField(NoticeStatus, max_length=12, default=NoticeStatus.ACTIVE)
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
+    starts_at: datetime = fields.DatetimeField()
+    ends_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    cancelled_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    cancel_reason: str = fields.CharField(max_length=500, default="")
+    comment_count: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "notice"
         indexes = (("community_id", "id"),)
-
-
-class NoticeAudience(Table):
-    """One scope that a notice is for."""
-
-    notice_id = fields.UUIDField()
-    kind = fields.CharEnumField(AudienceKind, max_length=10)
-    scope_id = fields.UUIDField()
-    label = fields.CharField(max_length=140, default="")
-    # Of a ROLE only, whose scope is made of them.
-    organisation_kind = fields.CharEnumField(OrganisationKind, max_length=24, null=True)
-    role = fields.CharEnumField(Role, max_length=12, null=True)
-
-    class Meta:
-        table = "notice_audience"
-        unique_together = (("notice_id", "scope_id"),)
-
-
-class Receipt(CommunityTable):
-    """How far a notice came with one household. The targeted set is fixed at sending."""
-
-    notice_id = fields.UUIDField()
-    home_id = fields.UUIDField(db_index=True)
-    building_id = fields.UUIDField()
-    delivered_at = fields.DatetimeField(null=True)
-    seen_at = fields.DatetimeField(null=True)
-    acknowledged_at = fields.DatetimeField(null=True)
-    acknowledged_by_id = fields.UUIDField(null=True)
-    reached_at = fields.DatetimeField(null=True)
-    reached_by_id = fields.UUIDField(null=True)
-    reached_how = fields.CharEnumField(ReachedHow, max_length=10, null=True)
-    reached_note = fields.CharField(max_length=500, default="")
-
-    class Meta:
-        table = "receipt"
-        unique_together = (("notice_id", "home_id"),)
-        indexes = (("notice_id", "id"), ("notice_id", "building_id", "id"))
-
-
-class BuildingReach(Table):
-    """Counters of one notice in one building, kept in the transaction that changes a receipt."""
-
-    notice_id = fields.UUIDField()
-    building_id = fields.UUIDField()
-    targeted = fields.IntField()
-    delivered = fields.IntField(default=0)
-    seen = fields.IntField(default=0)
-    acknowledged = fields.IntField(default=0)
-    # Reached in person and not acknowledged, so that the two add up.
-    in_person = fields.IntField(default=0)
-
-    class Meta:
-        table = "building_reach"
-        unique_together = (("notice_id", "building_id"),)
-        indexes = (("notice_id", "id"),)
-
-
-@dataclass(slots=True)
-class NoticeRow:
-    id: UUID
-    community_id: UUID
-    organisation_id: UUID
-    author_id: UUID
-    root_id: UUID
-    supersedes_id: UUID | None
-    category: NoticeCategory
-    severity: Severity
-    status: NoticeStatus
-    title: str
-    body: str
-    starts_at: datetime
-    ends_at: datetime | None
-    created_at: datetime
-    cancelled_at: datetime | None
-    cancel_reason: str
-    comment_count: int
-    version: int
 
     def valid_at(self, moment: datetime) -> bool:
         return (
@@ -176,31 +97,43 @@ class NoticeRow:
         )
 
 
-@dataclass(slots=True)
-class AudienceRow:
-    id: UUID
-    notice_id: UUID
-    kind: AudienceKind
-    scope_id: UUID
-    label: str
-    organisation_kind: OrganisationKind | None
-    role: Role | None
+class AudienceRow(Table):
+    """One scope that a notice is for."""
+
+    notice_id: UUID = fields.UUIDField()
+    kind: AudienceKind = fields.CharEnumField(AudienceKind, max_length=10)
+    scope_id: UUID = fields.UUIDField()
+    label: str = fields.CharField(max_length=140, default="")
+    # Of a ROLE only, whose scope is made of them.
+    organisation_kind: OrganisationKind | None = fields.CharEnumField(
+        OrganisationKind, max_length=24, null=True, default=None
+    )
+    role: Role | None = fields.CharEnumField(Role, max_length=12, null=True, default=None)
+
+    class Meta:
+        table = "notice_audience"
+        unique_together = (("notice_id", "scope_id"),)
 
 
-@dataclass(slots=True)
-class ReceiptRow:
-    id: UUID
-    community_id: UUID
-    notice_id: UUID
-    home_id: UUID
-    building_id: UUID
-    delivered_at: datetime | None
-    seen_at: datetime | None
-    acknowledged_at: datetime | None
-    reached_at: datetime | None
-    reached_by_id: UUID | None
-    reached_how: ReachedHow | None
-    reached_note: str
+class ReceiptRow(CommunityTable):
+    """How far a notice came with one household. The targeted set is fixed at sending."""
+
+    notice_id: UUID = fields.UUIDField()
+    home_id: UUID = fields.UUIDField(db_index=True)
+    building_id: UUID = fields.UUIDField()
+    delivered_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    seen_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    acknowledged_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    acknowledged_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    reached_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    reached_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    reached_how: ReachedHow | None = fields.CharEnumField(ReachedHow, max_length=10, null=True, default=None)
+    reached_note: str = fields.CharField(max_length=500, default="")
+
+    class Meta:
+        table = "receipt"
+        unique_together = (("notice_id", "home_id"),)
+        indexes = (("notice_id", "id"), ("notice_id", "building_id", "id"))
 
     @property
     def progress(self) -> Progress:
@@ -213,16 +146,22 @@ class ReceiptRow:
         return Progress.DELIVERED if self.delivered_at else Progress.TARGETED
 
 
-@dataclass(slots=True)
-class BuildingReachRow:
-    id: UUID
-    notice_id: UUID
-    building_id: UUID
-    targeted: int
-    delivered: int
-    seen: int
-    acknowledged: int
-    in_person: int
+class BuildingReachRow(Table):
+    """Counters of one notice in one building, kept in the transaction that changes a receipt."""
+
+    notice_id: UUID = fields.UUIDField()
+    building_id: UUID = fields.UUIDField()
+    targeted: int = fields.IntField()
+    delivered: int = fields.IntField(default=0)
+    seen: int = fields.IntField(default=0)
+    acknowledged: int = fields.IntField(default=0)
+    # Reached in person and not acknowledged, so that the two add up.
+    in_person: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "building_reach"
+        unique_together = (("notice_id", "building_id"),)
+        indexes = (("notice_id", "id"),)
 
     @property
     def reached(self) -> int:

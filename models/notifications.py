@@ -1,13 +1,11 @@
 """The inbox of each account."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
+from models.storage import fields
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer
 
@@ -40,30 +38,18 @@ class NotificationKind(StrEnum):
     ACTIVITY = "ACTIVITY"
 
 
-class Notification(CommunityTable):
-    account_id = fields.UUIDField()
-    kind = fields.CharEnumField(NotificationKind, max_length=12)
+class NotificationRow(CommunityTable):
+    account_id: UUID = fields.UUIDField()
+    kind: NotificationKind = fields.CharEnumField(NotificationKind, max_length=12)
     # What it is about: the comment, the notice, the residency application.
-    subject_id = fields.UUIDField()
-    actor_id = fields.UUIDField(null=True)
-    read_at = fields.DatetimeField(null=True)
+    subject_id: UUID = fields.UUIDField()
+    actor_id: UUID | None = fields.UUIDField(null=True, default=None)
+    read_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "notification"
         unique_together = (("account_id", "subject_id"),)
         indexes = (("account_id", "id"), ("account_id", "read_at"))
-
-
-@dataclass(slots=True)
-class NotificationRow:
-    id: UUID
-    community_id: UUID
-    account_id: UUID
-    kind: NotificationKind
-    subject_id: UUID
-    actor_id: UUID | None
-    created_at: datetime
-    read_at: datetime | None
 
 
 def visible_to(viewer: Viewer) -> Where:

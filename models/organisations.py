@@ -1,14 +1,12 @@
 """The organisations of a community and who holds which office in them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
+from models.storage import fields
 
 if TYPE_CHECKING:
     from models.notices import NoticeCategory, Severity
@@ -154,26 +152,26 @@ def may_publish(
     return needed <= powers_of(office) and (allowed is None or category.value in allowed)
 
 
-class Organisation(CommunityTable):
-    kind = fields.CharEnumField(OrganisationKind, max_length=24)
-    name = fields.CharField(max_length=80)
-    version = fields.IntField(default=1)
+class OrganisationRow(CommunityTable):
+    kind: OrganisationKind = fields.CharEnumField(OrganisationKind, max_length=24)
+    name: str = fields.CharField(max_length=80)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "organisation"
         unique_together = (("community_id", "name"),)
 
 
-class Appointment(CommunityTable):
+class AppointmentRow(CommunityTable):
     """A dated role of an account in an organisation. A grid worker has a grid."""
 
-    organisation_id = fields.UUIDField(db_index=True)
-    account_id = fields.UUIDField(db_index=True)
-    role = fields.CharEnumField(Role, max_length=12)
-    grid_id = fields.UUIDField(null=True)
-    granted_by_id = fields.UUIDField(null=True)
-    revoked_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    organisation_id: UUID = fields.UUIDField(db_index=True)
+    account_id: UUID = fields.UUIDField(db_index=True)
+    role: Role = fields.CharEnumField(Role, max_length=12)
+    grid_id: UUID | None = fields.UUIDField(null=True, default=None)
+    granted_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    revoked_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "appointment"
@@ -187,67 +185,29 @@ class InvitationStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-class Invitation(CommunityTable):
+class InvitationRow(CommunityTable):
     """An office offered to whoever has a phone, who need not have signed in yet."""
 
-    organisation_id = fields.UUIDField(db_index=True)
-    role = fields.CharEnumField(Role, max_length=12)
-    grid_id = fields.UUIDField(null=True)
+    organisation_id: UUID = fields.UUIDField(db_index=True)
+    role: Role = fields.CharEnumField(Role, max_length=12)
+    grid_id: UUID | None = fields.UUIDField(null=True, default=None)
     # Whether it names the first administrator, which only holds while there is none.
-    founding = fields.BooleanField(default=False)
+    founding: bool = fields.BooleanField(default=False)
     # Both personal, and gone once it is decided.
-    phone_index = fields.CharField(max_length=64, null=True, db_index=True)
-    phone_sealed = fields.TextField(null=True)
+    phone_index: str | None = fields.CharField(max_length=64, null=True, default=None, db_index=True)
+    phone_sealed: str | None = fields.TextField(null=True, default=None)
     # Of organisation, phone, role and grid while it is open, so that there is one open at most.
-    open_key = fields.CharField(max_length=64, null=True, unique=True)
-    status = fields.CharEnumField(InvitationStatus, max_length=8, default=InvitationStatus.OPEN)
-    invited_by_id = fields.UUIDField()
-    expires_at = fields.DatetimeField()
-    decided_at = fields.DatetimeField(null=True)
-    appointment_id = fields.UUIDField(null=True)
+    open_key: str | None = fields.CharField(max_length=64, null=True, default=None, unique=True)
+    status: InvitationStatus = fields.CharEnumField(
+        InvitationStatus, max_length=8, default=InvitationStatus.OPEN
+    )
+    invited_by_id: UUID = fields.UUIDField()
+    expires_at: datetime = fields.DatetimeField()
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    appointment_id: UUID | None = fields.UUIDField(null=True, default=None)
 
     class Meta:
         table = "office_invitation"
-
-
-@dataclass(slots=True)
-class OrganisationRow:
-    id: UUID
-    community_id: UUID
-    kind: OrganisationKind
-    name: str
-    version: int
-
-
-@dataclass(slots=True)
-class AppointmentRow:
-    id: UUID
-    community_id: UUID
-    organisation_id: UUID
-    account_id: UUID
-    role: Role
-    grid_id: UUID | None
-    created_at: datetime
-    revoked_at: datetime | None
-    version: int
-
-
-@dataclass(slots=True)
-class InvitationRow:
-    id: UUID
-    community_id: UUID
-    organisation_id: UUID
-    role: Role
-    grid_id: UUID | None
-    founding: bool
-    phone_index: str | None
-    phone_sealed: str | None
-    status: InvitationStatus
-    invited_by_id: UUID
-    created_at: datetime
-    expires_at: datetime
-    decided_at: datetime | None
-    appointment_id: UUID | None
 
 
 def can_appoint(viewer: "Viewer", organisation: OrganisationRow, role: Role, *, has_admin: bool) -> bool:

@@ -7,16 +7,14 @@ counter, so that the "hot" list is an index and no computation over all posts.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.groups import can_moderate as can_moderate_group
 from models.organisations import Power, office_with
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
@@ -56,25 +54,25 @@ class SubjectKind(StrEnum):
     ARTICLE = "ARTICLE"
 
 
-class Post(CommunityTable):
+class PostRow(CommunityTable):
     # Whoever holds this scope may see the post; see models.visibility.
-    scope_id = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
     # Where it is posted: in the community's feed, or in a group.
-    wall_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    estate_id = fields.UUIDField(null=True)
-    kind = fields.CharEnumField(PostKind, max_length=12)
-    state = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
-    body = fields.TextField()
+    wall_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    estate_id: UUID | None = fields.UUIDField(null=True, default=None)
+    kind: PostKind = fields.CharEnumField(PostKind, max_length=12)
+    state: PostState = fields.CharEnumField(PostState, max_length=12, default=PostState.OPEN)
+    body: str = fields.TextField()
     # What of a party branch the post shows; the branch writes and withdraws it, not the post's author.
-    card_id = fields.UUIDField(null=True)
-    comment_count = fields.IntField(default=0)
-    like_count = fields.IntField(default=0)
-    hot = fields.BigIntField(default=0)
-    pinned_at = fields.DatetimeField(null=True)
-    edited_at = fields.DatetimeField(null=True)
-    deleted_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    card_id: UUID | None = fields.UUIDField(null=True, default=None)
+    comment_count: int = fields.IntField(default=0)
+    like_count: int = fields.IntField(default=0)
+    hot: int = fields.BigIntField(default=0)
+    pinned_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    edited_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    deleted_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "post"
@@ -89,98 +87,51 @@ class Post(CommunityTable):
             ("community_id", "hot", "id"),
         )
 
-
-class Comment(CommunityTable):
-    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
-    subject_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    reply_to_id = fields.UUIDField(null=True)
-    # What it stands under when a page shows threads: the subject for a first comment, the thread's
-    # first comment for every reply.
-    parent_id = fields.UUIDField()
-    body = fields.TextField()
-    like_count = fields.IntField(default=0)
-    reply_count = fields.IntField(default=0)
-    edited_at = fields.DatetimeField(null=True)
-    deleted_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "comment"
-        indexes = (("subject_id", "id"), ("parent_id", "id"), ("author_id", "id"))
-
-
-class Revision(Table):
-    """What the text of a post or a comment was before an edit."""
-
-    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
-    subject_id = fields.UUIDField()
-    body = fields.TextField()
-
-    class Meta:
-        table = "revision"
-        indexes = (("subject_id", "id"),)
-
-
-class Like(Table):
-    subject_kind = fields.CharEnumField(SubjectKind, max_length=12)
-    subject_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-
-    class Meta:
-        table = "appreciation"
-        unique_together = (("subject_id", "account_id"),)
-
-
-@dataclass(slots=True)
-class PostRow:
-    id: UUID
-    community_id: UUID
-    scope_id: UUID
-    wall_id: UUID
-    author_id: UUID
-    estate_id: UUID | None
-    kind: PostKind
-    state: PostState
-    body: str
-    card_id: UUID | None
-    comment_count: int
-    like_count: int
-    hot: int
-    pinned_at: datetime | None
-    created_at: datetime
-    edited_at: datetime | None
-    deleted_at: datetime | None
-    version: int
-
     @property
     def group_id(self) -> UUID | None:
         """The group that it is posted in, if it is not in the community's feed."""
         return self.wall_id if self.wall_id != self.community_id else None
 
 
-@dataclass(slots=True)
-class CommentRow:
-    id: UUID
-    community_id: UUID
-    subject_kind: SubjectKind
-    subject_id: UUID
-    author_id: UUID
-    reply_to_id: UUID | None
-    parent_id: UUID
-    body: str
-    like_count: int
-    reply_count: int
-    created_at: datetime
-    edited_at: datetime | None
-    deleted_at: datetime | None
+class CommentRow(CommunityTable):
+    subject_kind: SubjectKind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    reply_to_id: UUID | None = fields.UUIDField(null=True, default=None)
+    # What it stands under when a page shows threads: the subject for a first comment, the thread's
+    # first comment for every reply.
+    parent_id: UUID = fields.UUIDField()
+    body: str = fields.TextField()
+    like_count: int = fields.IntField(default=0)
+    reply_count: int = fields.IntField(default=0)
+    edited_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    deleted_at: datetime | None = fields.DatetimeField(null=True, default=None)
+
+    class Meta:
+        table = "comment"
+        indexes = (("subject_id", "id"), ("parent_id", "id"), ("author_id", "id"))
 
 
-@dataclass(slots=True)
-class RevisionRow:
-    id: UUID
-    subject_id: UUID
-    body: str
-    created_at: datetime
+class RevisionRow(Table):
+    """What the text of a post or a comment was before an edit."""
+
+    subject_kind: SubjectKind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id: UUID = fields.UUIDField()
+    body: str = fields.TextField()
+
+    class Meta:
+        table = "revision"
+        indexes = (("subject_id", "id"),)
+
+
+class LikeRow(Table):
+    subject_kind: SubjectKind = fields.CharEnumField(SubjectKind, max_length=12)
+    subject_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+
+    class Meta:
+        table = "appreciation"
+        unique_together = (("subject_id", "account_id"),)
 
 
 LATEST = Order("latest-posts", ("id",))

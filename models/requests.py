@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from tortoise import fields
-
 from models.base import CommunityTable, made_at, now
 from models.organisations import OrganisationKind, Power, has_power
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -196,87 +195,89 @@ HANDLING = frozenset(
 )
 
 
-class RequestPolicy(CommunityTable):
+class PolicyRow(CommunityTable):
     """One version of how a community handles one category. The newest holds for new cases."""
 
-    code = fields.CharField(max_length=24)
-    version = fields.IntField()
-    name = fields.CharField(max_length=40)
-    office_kind = fields.CharEnumField(OrganisationKind, max_length=24)
-    accept_seconds = fields.IntField()
-    resolve_seconds = fields.IntField()
+    code: str = fields.CharField(max_length=24)
+    version: int = fields.IntField()
+    name: str = fields.CharField(max_length=40)
+    office_kind: OrganisationKind = fields.CharEnumField(OrganisationKind, max_length=24)
+    accept_seconds: int = fields.IntField()
+    resolve_seconds: int = fields.IntField()
     # How long before a deadline the office is reminded.
-    remind_seconds = fields.IntField()
+    remind_seconds: int = fields.IntField()
     # How long the reporter has to confirm or return what is done, and how long before that is told so.
-    confirm_seconds = fields.IntField()
-    confirm_remind_seconds = fields.IntField()
+    confirm_seconds: int = fields.IntField()
+    confirm_remind_seconds: int = fields.IntField()
     # How long after it was confirmed a case can be returned.
-    reopen_seconds = fields.IntField()
-    on_board = fields.BooleanField()
-    retired = fields.BooleanField(default=False)
-    set_by_id = fields.UUIDField(null=True)
+    reopen_seconds: int = fields.IntField()
+    on_board: bool = fields.BooleanField()
+    retired: bool = fields.BooleanField(default=False)
+    set_by_id: UUID | None = fields.UUIDField(null=True, default=None)
 
     class Meta:
         table = "request_policy"
         unique_together = (("community_id", "code", "version"),)
 
 
-class RequestNumber(CommunityTable):
+class RequestNumberRow(CommunityTable):
     """The last number that a community gave to a case."""
 
-    last_number = fields.IntField()
+    last_number: int = fields.IntField()
 
     class Meta:
         table = "request_number"
         unique_together = (("community_id",),)
 
 
-class ServiceRequest(CommunityTable):
-    number = fields.IntField()
+class RequestRow(CommunityTable):
+    number: int = fields.IntField()
     # The community for a case on the board, else the reporter. See models.visibility.
-    scope_id = fields.UUIDField()
-    reporter_id = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
+    reporter_id: UUID = fields.UUIDField()
     # A complaint of the feed that it was made of.
-    post_id = fields.UUIDField(null=True, unique=True)
-    category = fields.CharField(max_length=24)
-    policy_id = fields.UUIDField()
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
-    estate_id = fields.UUIDField(null=True)
-    building_id = fields.UUIDField(null=True)
+    post_id: UUID | None = fields.UUIDField(null=True, default=None, unique=True)
+    category: str = fields.CharField(max_length=24)
+    policy_id: UUID = fields.UUIDField()
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
+    estate_id: UUID | None = fields.UUIDField(null=True, default=None)
+    building_id: UUID | None = fields.UUIDField(null=True, default=None)
     # Only the reporter and the offices see it.
-    home_id = fields.UUIDField(null=True)
-    area = fields.CharField(max_length=80, default="")
-    state = fields.CharEnumField(RequestState, max_length=12)
-    office_id = fields.UUIDField()
-    offered_to_id = fields.UUIDField(null=True)
+    home_id: UUID | None = fields.UUIDField(null=True, default=None)
+    area: str = fields.CharField(max_length=80, default="")
+    state: RequestState = fields.CharEnumField(RequestState, max_length=12)
+    office_id: UUID = fields.UUIDField()
+    offered_to_id: UUID | None = fields.UUIDField(null=True, default=None)
     # Whose turn it is: the office that the case is offered to, else the one that has it.
-    holder_id = fields.UUIDField()
-    overseer_id = fields.UUIDField(null=True)
-    assignee_id = fields.UUIDField(null=True)
-    tenure_id = fields.UUIDField()
-    offered_tenure_id = fields.UUIDField(null=True)
-    waiting_for = fields.CharEnumField(WaitingFor, max_length=8, null=True)
-    accept_by = fields.DatetimeField()
-    resolve_by = fields.DatetimeField()
+    holder_id: UUID = fields.UUIDField()
+    overseer_id: UUID | None = fields.UUIDField(null=True, default=None)
+    assignee_id: UUID | None = fields.UUIDField(null=True, default=None)
+    tenure_id: UUID = fields.UUIDField()
+    offered_tenure_id: UUID | None = fields.UUIDField(null=True, default=None)
+    waiting_for: WaitingFor | None = fields.CharEnumField(WaitingFor, max_length=8, null=True, default=None)
+    accept_by: datetime = fields.DatetimeField()
+    resolve_by: datetime = fields.DatetimeField()
     # The deadline that runs at present, if one does.
-    due_at = fields.DatetimeField(null=True)
-    paused_at = fields.DatetimeField(null=True)
+    due_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    paused_at: datetime | None = fields.DatetimeField(null=True, default=None)
     # For which deadline that was done already.
-    reminded_for = fields.DatetimeField(null=True)
-    escalated_for = fields.DatetimeField(null=True)
-    escalated_at = fields.DatetimeField(null=True)
-    done_at = fields.DatetimeField(null=True)
-    confirm_by = fields.DatetimeField(null=True)
-    confirm_reminded_at = fields.DatetimeField(null=True)
-    confirmed_by = fields.CharEnumField(ConfirmedBy, max_length=8, null=True)
-    closed_at = fields.DatetimeField(null=True)
-    duplicate_of_id = fields.UUIDField(null=True, db_index=True)
-    follower_count = fields.IntField(default=0)
-    rating = fields.IntField(null=True)
-    rating_comment = fields.CharField(max_length=500, default="")
-    step_count = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    reminded_for: datetime | None = fields.DatetimeField(null=True, default=None)
+    escalated_for: datetime | None = fields.DatetimeField(null=True, default=None)
+    escalated_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    done_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    confirm_by: datetime | None = fields.DatetimeField(null=True, default=None)
+    confirm_reminded_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    confirmed_by: ConfirmedBy | None = fields.CharEnumField(
+        ConfirmedBy, max_length=8, null=True, default=None
+    )
+    closed_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    duplicate_of_id: UUID | None = fields.UUIDField(null=True, default=None, db_index=True)
+    follower_count: int = fields.IntField(default=0)
+    rating: int | None = fields.IntField(null=True, default=None)
+    rating_comment: str = fields.CharField(max_length=500, default="")
+    step_count: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "service_request"
@@ -291,28 +292,35 @@ class ServiceRequest(CommunityTable):
             ("reporter_id", "id"),
         )
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the deadline that runs at present is over."""
+        return self.due_at is not None and self.due_at < now()
 
-class RequestStep(CommunityTable):
+
+class StepRow(CommunityTable):
     """One step of a case: append-only, numbered without gaps."""
 
-    request_id = fields.UUIDField()
-    ordinal = fields.IntField()
-    action = fields.CharEnumField(RequestAction, max_length=16)
-    from_state = fields.CharEnumField(RequestState, max_length=12, null=True)
-    to_state = fields.CharEnumField(RequestState, max_length=12)
-    party = fields.CharEnumField(RequestParty, max_length=8)
-    actor_id = fields.UUIDField(null=True)
+    request_id: UUID = fields.UUIDField()
+    ordinal: int = fields.IntField()
+    action: RequestAction = fields.CharEnumField(RequestAction, max_length=16)
+    from_state: RequestState | None = fields.CharEnumField(
+        RequestState, max_length=12, null=True, default=None
+    )
+    to_state: RequestState = fields.CharEnumField(RequestState, max_length=12)
+    party: RequestParty = fields.CharEnumField(RequestParty, max_length=8)
+    actor_id: UUID | None = fields.UUIDField(null=True, default=None)
     # In whose name an officer acted.
-    office_id = fields.UUIDField(null=True)
-    to_office_id = fields.UUIDField(null=True)
-    assignee_id = fields.UUIDField(null=True)
-    linked_request_id = fields.UUIDField(null=True)
-    waiting_for = fields.CharEnumField(WaitingFor, max_length=8, null=True)
-    rating = fields.IntField(null=True)
-    note = fields.TextField()
+    office_id: UUID | None = fields.UUIDField(null=True, default=None)
+    to_office_id: UUID | None = fields.UUIDField(null=True, default=None)
+    assignee_id: UUID | None = fields.UUIDField(null=True, default=None)
+    linked_request_id: UUID | None = fields.UUIDField(null=True, default=None)
+    waiting_for: WaitingFor | None = fields.CharEnumField(WaitingFor, max_length=8, null=True, default=None)
+    rating: int | None = fields.IntField(null=True, default=None)
+    note: str = fields.TextField()
     # Who reads the note. Of what changes the case only the note is ever hidden.
-    visibility = fields.CharEnumField(NoteVisibility, max_length=8)
-    is_public = fields.BooleanField()
+    visibility: NoteVisibility = fields.CharEnumField(NoteVisibility, max_length=8)
+    is_public: bool = fields.BooleanField()
 
     class Meta:
         table = "request_step"
@@ -320,158 +328,41 @@ class RequestStep(CommunityTable):
         indexes = (("request_id", "id"),)
 
 
-class RequestTenure(CommunityTable):
+class TenureRow(CommunityTable):
     """The time that one office had a case: what statistics count."""
 
-    request_id = fields.UUIDField(db_index=True)
-    organisation_id = fields.UUIDField()
-    received_at = fields.DatetimeField()
-    accept_by = fields.DatetimeField()
-    resolve_by = fields.DatetimeField()
-    accepted_at = fields.DatetimeField(null=True)
-    accept_seconds = fields.IntField(null=True)
-    accepted_in_time = fields.BooleanField(null=True)
-    resolved_at = fields.DatetimeField(null=True)
-    resolve_seconds = fields.IntField(null=True)
-    resolved_in_time = fields.BooleanField(null=True)
+    request_id: UUID = fields.UUIDField(db_index=True)
+    organisation_id: UUID = fields.UUIDField()
+    received_at: datetime = fields.DatetimeField()
+    accept_by: datetime = fields.DatetimeField()
+    resolve_by: datetime = fields.DatetimeField()
+    accepted_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    accept_seconds: int | None = fields.IntField(null=True, default=None)
+    accepted_in_time: bool | None = fields.BooleanField(null=True, default=None)
+    resolved_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    resolve_seconds: int | None = fields.IntField(null=True, default=None)
+    resolved_in_time: bool | None = fields.BooleanField(null=True, default=None)
     # In which the case was not the office's to move.
-    paused_seconds = fields.IntField(default=0)
-    returns = fields.IntField(default=0)
-    escalations = fields.IntField(default=0)
-    rating = fields.IntField(null=True)
-    ended_at = fields.DatetimeField(null=True)
+    paused_seconds: int = fields.IntField(default=0)
+    returns: int = fields.IntField(default=0)
+    escalations: int = fields.IntField(default=0)
+    rating: int | None = fields.IntField(null=True, default=None)
+    ended_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "request_tenure"
         indexes = (("organisation_id", "received_at"),)
 
 
-class RequestFollower(CommunityTable):
+class RequestFollowerRow(CommunityTable):
     """Me too: somebody whom the case concerns as well."""
 
-    request_id = fields.UUIDField()
-    account_id = fields.UUIDField(db_index=True)
+    request_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField(db_index=True)
 
     class Meta:
         table = "request_follower"
         unique_together = (("request_id", "account_id"),)
-
-
-@dataclass(slots=True)
-class PolicyRow:
-    id: UUID
-    community_id: UUID
-    code: str
-    version: int
-    name: str
-    office_kind: OrganisationKind
-    accept_seconds: int
-    resolve_seconds: int
-    remind_seconds: int
-    confirm_seconds: int
-    confirm_remind_seconds: int
-    reopen_seconds: int
-    on_board: bool
-    retired: bool
-    set_by_id: UUID | None
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class RequestRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    number: int
-    scope_id: UUID
-    reporter_id: UUID
-    post_id: UUID | None
-    category: str
-    policy_id: UUID
-    title: str
-    body: str
-    estate_id: UUID | None
-    building_id: UUID | None
-    home_id: UUID | None
-    area: str
-    state: RequestState
-    office_id: UUID
-    offered_to_id: UUID | None
-    holder_id: UUID
-    overseer_id: UUID | None
-    assignee_id: UUID | None
-    tenure_id: UUID
-    offered_tenure_id: UUID | None
-    waiting_for: WaitingFor | None
-    accept_by: datetime
-    resolve_by: datetime
-    due_at: datetime | None
-    paused_at: datetime | None
-    reminded_for: datetime | None
-    escalated_for: datetime | None
-    escalated_at: datetime | None
-    done_at: datetime | None
-    confirm_by: datetime | None
-    confirm_reminded_at: datetime | None
-    confirmed_by: ConfirmedBy | None
-    closed_at: datetime | None
-    duplicate_of_id: UUID | None
-    follower_count: int
-    rating: int | None
-    rating_comment: str
-    step_count: int
-    version: int
-
-    @property
-    def overdue(self) -> bool:
-        """Whether the deadline that runs at present is over."""
-        return self.due_at is not None and self.due_at < now()
-
-
-@dataclass(slots=True)
-class StepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    request_id: UUID
-    ordinal: int
-    action: RequestAction
-    from_state: RequestState | None
-    to_state: RequestState
-    party: RequestParty
-    actor_id: UUID | None
-    office_id: UUID | None
-    to_office_id: UUID | None
-    assignee_id: UUID | None
-    linked_request_id: UUID | None
-    waiting_for: WaitingFor | None
-    rating: int | None
-    note: str
-    visibility: NoteVisibility
-    is_public: bool
-
-
-@dataclass(slots=True)
-class TenureRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    request_id: UUID
-    organisation_id: UUID
-    received_at: datetime
-    accept_by: datetime
-    resolve_by: datetime
-    accepted_at: datetime | None
-    accept_seconds: int | None
-    accepted_in_time: bool | None
-    resolved_at: datetime | None
-    resolve_seconds: int | None
-    resolved_in_time: bool | None
-    paused_seconds: int
-    returns: int
-    escalations: int
-    rating: int | None
-    ended_at: datetime | None
 
 
 BOARD = Order("requests", ("id",))

@@ -1,16 +1,17 @@
 """Calls that a client may repeat after a time-out without doubling their effect."""
 
-from tortoise import fields
+from uuid import UUID
 
 from models.base import Table
+from models.storage import fields
 
 
-class IdempotentCall(Table):
-    account_id = fields.UUIDField()
-    key = fields.CharField(max_length=64)
-    action = fields.CharField(max_length=40)
-    digest = fields.CharField(max_length=64)
-    result_id = fields.UUIDField()
+class IdempotentCallRow(Table):
+    account_id: UUID = fields.UUIDField()
+    key: str = fields.CharField(max_length=64)
+    action: str = fields.CharField(max_length=40)
+    digest: str = fields.CharField(max_length=64)
+    result_id: UUID = fields.UUIDField()
 
     class Meta:
         table = "idempotent_call"

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-from tortoise.models import Model
-
 from models.base import Table
+from models.storage import fields
 from models.storage.rows import Where, dialect, execute
+from models.storage.tables import Row
 from models.visibility import Viewer, held_by
 
 # More than anybody types; what follows is not looked for.
@@ -33,26 +32,26 @@ class SearchKind(StrEnum):
     DELIBERATION = "DELIBERATION"
 
 
-class SearchEntry(Model):
+class SearchEntryRow(Row):
     """The bigrams of one thing, whose id the entry has."""
 
     # SQLite's row id, by which its index refers to entries.
-    number = fields.IntField(primary_key=True)
-    id = fields.UUIDField(unique=True)
-    community_id = fields.UUIDField()
-    kind = fields.CharEnumField(SearchKind, max_length=16)
-    bigrams = fields.TextField()
+    number: int = fields.IntField(primary_key=True)
+    id: UUID = fields.UUIDField(unique=True)
+    community_id: UUID = fields.UUIDField()
+    kind: SearchKind = fields.CharEnumField(SearchKind, max_length=16)
+    bigrams: str = fields.TextField()
 
     class Meta:
         table = "search_entry"
         indexes = (("community_id", "id"), ("community_id", "kind", "id"))
 
 
-class SearchAudience(Table):
+class SearchAudienceRow(Table):
     """A scope whose holders may find an entry."""
 
-    entry_id = fields.UUIDField()
-    scope_id = fields.UUIDField()
+    entry_id: UUID = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
 
     class Meta:
         table = "search_audience"

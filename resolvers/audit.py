@@ -258,7 +258,7 @@ async def heads_of(ctx: Context, communities: Sequence[CommunityRow]) -> list[He
     rows = await select(HeadRow, f"SELECT {columns(HeadRow)} FROM audit_chain t WHERE t.id IN (?)", ids)
     found = {row.id: row for row in rows}
     return [
-        found.get(community.id) or HeadRow(community.id, 0, genesis(community.id))
+        found.get(community.id) or HeadRow(id=community.id, number=0, hash=genesis(community.id))
         if community.id in ids
         else None
         for community in communities

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 
 from models.base import new_id, now
 from models.jobs import JobRow
-from models.storage.rows import connection, execute, select
+from models.storage.rows import columns, connection, execute, select
 from resolvers.context import Services
 from subscriptions.work import Work, unit_of_work
 
@@ -155,7 +155,7 @@ async def claim() -> list[JobRow]:
         JobRow,
         "UPDATE job SET claimed_until = ? WHERE id IN (SELECT id FROM job WHERE done_at IS NULL"
         " AND given_up_at IS NULL AND due_at <= ? AND (claimed_until IS NULL OR claimed_until < ?)"
-        f" ORDER BY due_at LIMIT {AT_ONCE}{locking}) RETURNING id, kind, subject_id, due_at, attempts",
+        f" ORDER BY due_at LIMIT {AT_ONCE}{locking}) RETURNING {columns(JobRow, 'job')}",
         at + LEASE,
         at,
         at,

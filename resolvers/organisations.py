@@ -11,7 +11,6 @@ from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may
 from models.messages import Message
 from models.organisations import (
     POWERS,
-    Appointment,
     AppointmentRow,
     OrganisationKind,
     OrganisationRow,
@@ -224,7 +223,7 @@ async def appoint(
     for row in held:
         if (row.role, row.grid_id) == (role, grid_id):
             return row.id, False
-    made = await Appointment.create(
+    made = await AppointmentRow.create(
         community_id=organisation.community_id,
         organisation_id=organisation.id,
         account_id=account_id,

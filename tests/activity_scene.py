@@ -6,12 +6,12 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from models.activities import Activity, ActivityKind, ActivityRow, ActivitySignUp, SignUpRow, SignUpState
+from models.activities import ActivityKind, ActivityRow, SignUpRow, SignUpState
 from models.base import now
-from models.identity import Account, Community
-from models.jobs import Job
-from models.memberships import Membership
-from models.organisations import Organisation, OrganisationKind
+from models.identity import AccountRow, CommunityRow
+from models.jobs import JobRow
+from models.memberships import MembershipRow
+from models.organisations import OrganisationKind, OrganisationRow
 from models.storage.rows import execute
 from resolvers.activities import organising, sign_ups
 from resolvers.activities.drafts import ActivityDraft
@@ -29,35 +29,37 @@ keys = count(1)
 @dataclass
 class Scene:
     world: World
-    community: Community
-    committee: Organisation
-    branch: Organisation
-    officer: Account
-    secretary: Account
-    people: list[Account] = field(default_factory=list)
+    community: CommunityRow
+    committee: OrganisationRow
+    branch: OrganisationRow
+    officer: AccountRow
+    secretary: AccountRow
+    people: list[AccountRow] = field(default_factory=list)
 
-    async def neighbour(self) -> Account:
+    async def neighbour(self) -> AccountRow:
         account = await self.world.neighbour(self.community)
         self.people.append(account)
         return account
 
-    async def neighbours(self, many: int) -> list[Account]:
+    async def neighbours(self, many: int) -> list[AccountRow]:
         return [await self.neighbour() for _ in range(many)]
 
-    async def member(self) -> Account:
+    async def member(self) -> AccountRow:
         """A neighbour who is a member of the branch."""
         account = await self.neighbour()
-        await Membership.create(community_id=self.community.id, host_id=self.branch.id, account_id=account.id)
+        await MembershipRow.create(
+            community_id=self.community.id, host_id=self.branch.id, account_id=account.id
+        )
         return account
 
-    async def ctx(self, account: Account) -> Context:
+    async def ctx(self, account: AccountRow) -> Context:
         return await self.world.context(account)
 
     async def hold(
         self,
         *,
-        by: Account | None = None,
-        host: Organisation | None = None,
+        by: AccountRow | None = None,
+        host: OrganisationRow | None = None,
         repeats: Recurrence | None = None,
         key: str = "",
         **more: Any,
@@ -99,7 +101,7 @@ class Scene:
         )
 
     async def sign_up(
-        self, account: Account, row: ActivityRow, companions: int = 0, *, key: str = ""
+        self, account: AccountRow, row: ActivityRow, companions: int = 0, *, key: str = ""
     ) -> SignUpRow:
         return (
             await sign_ups.sign_up(
@@ -110,16 +112,16 @@ class Scene:
             )
         )[0]
 
-    async def leave(self, account: Account, row: ActivityRow) -> SignUpRow:
+    async def leave(self, account: AccountRow, row: ActivityRow) -> SignUpRow:
         return (await sign_ups.cancel_sign_up(await self.ctx(account), activity_id=row.id))[0]
 
-    async def row(self, activity_id: UUID) -> Activity:
-        return await Activity.get(id=activity_id)
+    async def row(self, activity_id: UUID) -> ActivityRow:
+        return await ActivityRow.get(id=activity_id)
 
     async def counters(self, row: ActivityRow) -> tuple[int, int, int]:
         """Seats taken, sign-ups with seats, sign-ups that wait: and they are what the sign-ups say."""
         found = await self.row(row.id)
-        sign_ups = await ActivitySignUp.filter(activity_id=row.id)
+        sign_ups = await SignUpRow.filter(activity_id=row.id)
         going = [it for it in sign_ups if it.state is SignUpState.GOING]
         waiting = [it for it in sign_ups if it.state is SignUpState.WAITING]
         counted = sum(1 + it.companions for it in going), len(going), len(waiting)
@@ -127,14 +129,14 @@ class Scene:
         assert found.checked_in_count == sum(it.checked_in_at is not None for it in going)
         return counted
 
-    async def states(self, row: ActivityRow, accounts: list[Account]) -> str:
+    async def states(self, row: ActivityRow, accounts: list[AccountRow]) -> str:
         """The first letter of each one's state: g, w, c, or - for none."""
         found = {
-            it.account_id: it.state.value[0].lower() for it in await ActivitySignUp.filter(activity_id=row.id)
+            it.account_id: it.state.value[0].lower() for it in await SignUpRow.filter(activity_id=row.id)
         }
         return "".join(found.get(account.id, "-") for account in accounts)
 
-    async def told(self, account: Account) -> list[tuple[str, str]]:
+    async def told(self, account: AccountRow) -> list[tuple[str, str]]:
         """The kinds and notes of the updates in an inbox, the oldest first."""
         rows = await execute(
             "SELECT u.kind, u.note FROM notification n JOIN activity_update u ON u.id = n.subject_id"
@@ -148,11 +150,11 @@ class Scene:
 
     async def begin(self, row: ActivityRow, ago: timedelta = timedelta(minutes=10)) -> None:
         """Have the activity begun so long ago."""
-        await Activity.filter(id=row.id).update(starts_at=now() - ago, ends_at=now() - ago + 2 * HOUR)
+        await ActivityRow.filter(id=row.id).update(starts_at=now() - ago, ends_at=now() - ago + 2 * HOUR)
 
     async def pass_to(self, kind: str) -> None:
         """Have the jobs of a kind fall due, and do them."""
-        await Job.filter(kind=kind).update(due_at=now())
+        await JobRow.filter(kind=kind).update(due_at=now())
         while await Worker(self.world.services).work():
             pass
 

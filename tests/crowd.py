@@ -3,9 +3,18 @@
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from models.base import new_id, now
-from models.identity import Account, Building, Home, Relation, Residency, ResidencyApplication, Session
+from models.identity import (
+    AccountRow,
+    ApplicationRow,
+    BuildingRow,
+    HomeRow,
+    Relation,
+    ResidencyRow,
+    SessionRow,
+)
 from models.privacy import Keys
 from resolvers.tokens import Tokens
 
@@ -15,7 +24,7 @@ BATCH = 500
 async def move_in(
     keys: Keys,
     tokens: Tokens,
-    buildings: Sequence[Building],
+    buildings: Sequence[BuildingRow],
     number: int,
     *,
     first: int = 0,
@@ -28,24 +37,24 @@ async def move_in(
         accounts = [account(keys, n) for n in numbers]
         homes = [home(buildings[n % len(buildings)], n) for n in numbers]
         sessions = [session(each) for each in accounts]
-        await Account.bulk_create(accounts)
-        await Home.bulk_create(homes)
-        await Session.bulk_create(sessions)
-        held = [
+        await AccountRow.bulk_create(accounts)
+        await HomeRow.bulk_create(homes)
+        await SessionRow.bulk_create(sessions)
+        held: list[dict[str, Any]] = [
             {"community_id": h.community_id, "account_id": a.id, "home_id": h.id, "relation": Relation.OWNER}
             for a, h in zip(accounts, homes, strict=True)
         ]
         if verified:
-            await Residency.bulk_create(Residency(**each) for each in held)
+            await ResidencyRow.bulk_create(ResidencyRow(**each) for each in held)
         else:
-            await ResidencyApplication.bulk_create(ResidencyApplication(**each) for each in held)
+            await ApplicationRow.bulk_create(ApplicationRow(**each) for each in held)
         found += [tokens.access_token(a.id, s.id) for a, s in zip(accounts, sessions, strict=True)]
     return found
 
 
-def account(keys: Keys, number: int) -> Account:
+def account(keys: Keys, number: int) -> AccountRow:
     phone = f"+86139{number:08d}"
-    return Account(
+    return AccountRow(
         id=new_id(),
         phone_index=keys.index("phone", phone),
         phone_sealed=keys.seal("phone", phone),
@@ -53,8 +62,8 @@ def account(keys: Keys, number: int) -> Account:
     )
 
 
-def home(building: Building, number: int) -> Home:
-    return Home(
+def home(building: BuildingRow, number: int) -> HomeRow:
+    return HomeRow(
         id=new_id(),
         community_id=building.community_id,
         building_id=building.id,
@@ -64,8 +73,8 @@ def home(building: Building, number: int) -> Home:
     )
 
 
-def session(account: Account) -> Session:
-    return Session(
+def session(account: AccountRow) -> SessionRow:
+    return SessionRow(
         id=new_id(),
         account_id=account.id,
         device="crowd",

@@ -14,9 +14,9 @@ from models.deliberations import (
     StatementChoice,
     StatementRow,
 )
-from models.identity import Account, Building, Community, Estate
-from models.jobs import Job
-from models.organisations import Organisation, OrganisationKind
+from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow
+from models.jobs import JobRow
+from models.organisations import OrganisationKind, OrganisationRow
 from models.storage.paging import PageArgs
 from resolvers.deliberations import phases, statements, steps, topics
 from resolvers.deliberations.topics import UNPLANNED, Plan, Topic
@@ -30,23 +30,23 @@ keys = count(1)
 @dataclass
 class Estates:
     world: World
-    community: Community
-    estate: Estate
-    building: Building
-    committee: Organisation
-    owners: Organisation
-    property: Organisation
-    clerk: Account
-    colleague: Account
-    chair: Account
-    manager: Account
-    residents: list[Account]
+    community: CommunityRow
+    estate: EstateRow
+    building: BuildingRow
+    committee: OrganisationRow
+    owners: OrganisationRow
+    property: OrganisationRow
+    clerk: AccountRow
+    colleague: AccountRow
+    chair: AccountRow
+    manager: AccountRow
+    residents: list[AccountRow]
 
     async def convene(
         self,
-        by: Account | None = None,
+        by: AccountRow | None = None,
         *,
-        organisation: Organisation | None = None,
+        organisation: OrganisationRow | None = None,
         estate: bool = False,
         post_id: UUID | None = None,
         plan: Plan = UNPLANNED,
@@ -60,7 +60,7 @@ class Estates:
             plan=plan,
         )
 
-    async def propose(self, by: Account, organisation: Organisation | None = None) -> DeliberationRow:
+    async def propose(self, by: AccountRow, organisation: OrganisationRow | None = None) -> DeliberationRow:
         return await topics.propose(
             await self.world.context(by),
             organisation_id=(organisation or self.committee).id,
@@ -69,7 +69,7 @@ class Estates:
         )
 
     async def move(
-        self, row: DeliberationRow, phase: DeliberationPhase, reason: str = "", by: Account | None = None
+        self, row: DeliberationRow, phase: DeliberationPhase, reason: str = "", by: AccountRow | None = None
     ) -> DeliberationRow:
         row = await topics.by_id(row.id)
         return await phases.move(
@@ -84,7 +84,7 @@ class Estates:
         return await self.move(await self.convene(estate=estate), DeliberationPhase.STATEMENTS)
 
     async def say(
-        self, row: DeliberationRow, body: str, by: Account | None = None, key: str | None = None
+        self, row: DeliberationRow, body: str, by: AccountRow | None = None, key: str | None = None
     ) -> StatementRow:
         return await statements.add(
             await self.world.context(by or self.residents[0]),
@@ -93,7 +93,7 @@ class Estates:
             key=key or f"key {next(keys)}",
         )
 
-    async def vote(self, by: Account, statement: StatementRow, choice: StatementChoice) -> StatementRow:
+    async def vote(self, by: AccountRow, statement: StatementRow, choice: StatementChoice) -> StatementRow:
         return await statements.vote(await self.world.context(by), statement_id=statement.id, choice=choice)
 
     async def kinds(self) -> list[Kind]:
@@ -106,7 +106,7 @@ class Estates:
 
     async def tick(self, at: datetime | None = None) -> None:
         """Do what is scheduled until `at`, as if it were due now."""
-        await Job.filter(done_at=None, due_at__lte=at or now()).update(due_at=now())
+        await JobRow.filter(done_at=None, due_at__lte=at or now()).update(due_at=now())
         while await Worker(self.world.services).work():
             pass
 

@@ -9,9 +9,9 @@ from models.base import now
 from models.directory.entries import DirectoryCategory, EntryRow
 from models.directory.hours import CHINA
 from models.directory.licences import LicenceKind, LicenceRow
-from models.identity import Account, Building, Community, CommunityRow, Estate, Grid, Home
-from models.jobs import Job
-from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
+from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
+from models.jobs import JobRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, licences, listing
 from resolvers.directory.entries import EntryDraft
@@ -36,32 +36,25 @@ def new_key() -> str:
 @dataclass
 class Scene:
     world: World
-    community: Community
-    grid: Grid
-    estate: Estate
-    building: Building
-    home: Home
-    committee: Organisation
-    company: Organisation
-    shop: Organisation
-    admin: Account
-    clerk: Account
-    merchant: Account
-    resident: Account
-    neighbour: Account
-    stranger: Account
-
-    @property
-    def community_row(self) -> CommunityRow:
-        return CommunityRow(self.community.id, self.community.name, self.community.created_at)
-
-    def row(self, of: Organisation) -> OrganisationRow:
-        return OrganisationRow(of.id, of.community_id, of.kind, of.name, of.version)
+    community: CommunityRow
+    grid: GridRow
+    estate: EstateRow
+    building: BuildingRow
+    home: HomeRow
+    committee: OrganisationRow
+    company: OrganisationRow
+    shop: OrganisationRow
+    admin: AccountRow
+    clerk: AccountRow
+    merchant: AccountRow
+    resident: AccountRow
+    neighbour: AccountRow
+    stranger: AccountRow
 
     async def create(
         self,
-        by: Account | None = None,
-        of: Organisation | None = None,
+        by: AccountRow | None = None,
+        of: OrganisationRow | None = None,
         draft: EntryDraft = NOODLES,
         **more: Any,
     ) -> EntryRow:
@@ -72,7 +65,7 @@ class Scene:
             key=new_key(),
         )
 
-    async def publish(self, row: EntryRow, by: Account | None = None, on: bool = True) -> EntryRow:
+    async def publish(self, row: EntryRow, by: AccountRow | None = None, on: bool = True) -> EntryRow:
         return await entries.set_published(
             await self.world.context(by or self.merchant), entry_id=row.id, version=row.version, on=on
         )
@@ -83,7 +76,7 @@ class Scene:
         made = await self.create(self.admin, self.committee, replace(draft, **more))
         return await self.publish(made, self.admin)
 
-    async def submit(self, until: date | None = None, by: Account | None = None) -> LicenceRow:
+    async def submit(self, until: date | None = None, by: AccountRow | None = None) -> LicenceRow:
         return await licences.submit(
             await self.world.context(by or self.merchant),
             organisation_id=self.shop.id,
@@ -94,7 +87,7 @@ class Scene:
         )
 
     async def decide(
-        self, row: LicenceRow, approve: bool = True, by: Account | None = None, reason: str = "证照齐全"
+        self, row: LicenceRow, approve: bool = True, by: AccountRow | None = None, reason: str = "证照齐全"
     ) -> LicenceRow:
         return await licences.decide(
             await self.world.context(by or self.clerk),
@@ -110,13 +103,13 @@ class Scene:
         return await self.publish(await self.create(**more))
 
     async def directory(
-        self, by: Account, wanted: DirectoryCriteria = ANY, args: PageArgs = PAGE
+        self, by: AccountRow, wanted: DirectoryCriteria = ANY, args: PageArgs = PAGE
     ) -> list[EntryRow]:
         ctx = await self.world.context(by)
-        (page,) = await listing.directory_of(ctx, [self.community_row], wanted, args)
+        (page,) = await listing.directory_of(ctx, [self.community], wanted, args)
         return page.items
 
-    async def names(self, by: Account, wanted: DirectoryCriteria = ANY) -> list[str]:
+    async def names(self, by: AccountRow, wanted: DirectoryCriteria = ANY) -> list[str]:
         return [row.name for row in await self.directory(by, wanted)]
 
     async def work(self) -> None:
@@ -127,7 +120,7 @@ class Scene:
 
     async def hurry(self, kind: str) -> None:
         """Have what is scheduled of this kind be due."""
-        await Job.filter(kind=kind, done_at=None).update(due_at=now())
+        await JobRow.filter(kind=kind, done_at=None).update(due_at=now())
         await self.work()
 
 

@@ -1,6 +1,5 @@
 """What is behind each list of the schema: how its parent and its rows are made, many at once."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,116 +11,116 @@ from tortoise.models import Model
 
 from models import privacy
 from models.activities import (
-    Activity,
     ActivityAudience,
     ActivityKind,
-    ActivitySeries,
-    ActivitySignUp,
+    ActivityRow,
     HostKind,
+    SeriesRow,
+    SignUpRow,
     SignUpState,
 )
 from models.audit import Act, append
 from models.base import new_id, now
 from models.deliberations import (
-    Deliberation,
+    AnalysisRow,
+    CitationRow,
     DeliberationAction,
     DeliberationPhase,
-    DeliberationStep,
-    ExecutionItem,
+    DeliberationRow,
+    DeliberationStepRow,
     ExecutionKind,
+    ExecutionRow,
     ExecutionState,
-    OpinionAnalysis,
-    OutcomeCitation,
-    Statement,
+    StatementRow,
 )
-from models.directory.bookings import AppointmentSlot, Booking, BookingAction, BookingStep
-from models.directory.entries import DirectoryCategory, DirectoryEntry
-from models.directory.licences import LicenceAction, LicenceKind, LicenceState, LicenceStep, MerchantLicence
-from models.directory.offers import Offer
-from models.directory.ratings import EntryRating
-from models.groups import Group, GroupAccess, GroupAction, GroupInvitation, GroupStep, JoinRequest
+from models.directory.bookings import BookingAction, BookingRow, BookingStepRow, SlotRow
+from models.directory.entries import DirectoryCategory, EntryRow
+from models.directory.licences import LicenceAction, LicenceKind, LicenceRow, LicenceState, LicenceStepRow
+from models.directory.offers import OfferRow
+from models.directory.ratings import RatingRow
+from models.groups import GroupAccess, GroupAction, GroupInvitationRow, GroupRow, GroupStepRow, JoinRequestRow
 from models.identity import (
-    Account,
-    Building,
-    Community,
-    Estate,
-    Grid,
-    Home,
+    AccountRow,
+    ApplicationRow,
+    BuildingRow,
+    CommunityRow,
+    EstateRow,
+    GridRow,
+    HomeRow,
     Relation,
-    Residency,
-    ResidencyApplication,
-    Session,
+    ResidencyRow,
+    SessionRow,
 )
-from models.matching import PostMatch
-from models.media import Media, MediaKind
-from models.memberships import MemberRole, Membership
+from models.matching import PostMatchRow
+from models.media import MediaKind, MediaRow
+from models.memberships import MemberRole, MembershipRow
 from models.motions import (
-    BoxEntry,
+    BoxEntryRow,
     Channel,
-    Elector,
-    ElectorHome,
+    ElectorHomeRow,
     ElectorKind,
-    ElectorVoter,
+    ElectorRow,
+    ElectorVoterRow,
     EntryKind,
     ItemClass,
-    Motion,
-    MotionBuilding,
-    MotionItem,
+    ItemRow,
+    MotionBuildingRow,
+    MotionRow,
     MotionStatus,
-    PaperBallot,
+    PaperRow,
+    ProxyRow,
+    RulesRow,
     ScopeKind,
     Standing,
     Via,
-    VoteProxy,
-    VoteRules,
 )
 from models.notices import (
     AudienceKind,
-    BuildingReach,
-    Notice,
-    NoticeAudience,
+    AudienceRow,
+    BuildingReachRow,
     NoticeCategory,
+    NoticeRow,
     NoticeStatus,
     ReachedHow,
-    Receipt,
+    ReceiptRow,
     Severity,
 )
-from models.notifications import Notification, NotificationKind
-from models.organisations import Appointment, Invitation, Organisation, OrganisationKind, Role
-from models.party.articles import AffairCategory, ArticleKind, PartyArticle
+from models.notifications import NotificationKind, NotificationRow
+from models.organisations import AppointmentRow, InvitationRow, OrganisationKind, OrganisationRow, Role
+from models.party.articles import AffairCategory, ArticleKind, ArticleRow
 from models.party.audience import BranchAudience
 from models.party.lessons import (
-    PartyLesson,
     PartyLessonAudience,
-    PartyLessonCompletion,
-    PartyLessonItem,
+    PartyLessonCompletionRow,
     PartyLessonItemKind,
-    PartyLessonProgress,
+    PartyLessonItemRow,
+    PartyLessonProgressRow,
+    PartyLessonRow,
     PartyLessonState,
-    PartyQuizAttempt,
+    PartyQuizAttemptRow,
 )
-from models.party.members import PartyApplication, PartyMember
+from models.party.members import PartyApplicationRow, PartyMemberRow
 from models.party.opinions import (
-    PartyOpinion,
     PartyOpinionAction,
     PartyOpinionReach,
+    PartyOpinionRow,
     PartyOpinionState,
-    PartyOpinionStep,
+    PartyOpinionStepRow,
     PartyOpinionTopic,
 )
-from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
-from models.party.visits import HomeVisit, HomeVisitor
-from models.posts import Comment, Post, PostKind, Revision, SubjectKind
+from models.party.pioneers import DeedRow, PioneerRow, PledgeRow
+from models.party.visits import HomeVisitorRow, HomeVisitRow
+from models.posts import CommentRow, PostKind, PostRow, RevisionRow, SubjectKind
 from models.requests import (
     NoteVisibility,
+    PolicyRow,
     RequestAction,
     RequestParty,
-    RequestPolicy,
+    RequestRow,
     RequestState,
-    RequestStep,
-    ServiceRequest,
+    StepRow,
 )
-from models.search import SearchAudience, SearchEntry, SearchKind
+from models.search import SearchAudienceRow, SearchEntryRow, SearchKind
 from models.visibility import public_of
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL
 from schema.node import global_id
@@ -143,35 +142,35 @@ async def insert(rows: Sequence[M]) -> Sequence[M]:
 class Household:
     """Places and a person of their own, so that no row of a list shares with another what it refers to."""
 
-    estate: Estate
-    grid: Grid
-    building: Building
-    home: Home
-    account: Account
-    office: Organisation
+    estate: EstateRow
+    grid: GridRow
+    building: BuildingRow
+    home: HomeRow
+    account: AccountRow
+    office: OrganisationRow
 
 
 class Town:
     """A community in which `asker` lives and administers each of the offices that handle things."""
 
-    def __init__(self, world: World, community: Community, asker: Account) -> None:
+    def __init__(self, world: World, community: CommunityRow, asker: AccountRow) -> None:
         self.world = world
         self.community = community
         self.asker = asker
         self.households: list[Household] = []
-        self.offices: dict[OrganisationKind, Organisation] = {}
+        self.offices: dict[OrganisationKind, OrganisationRow] = {}
 
     @property
-    def home(self) -> Home:
+    def home(self) -> HomeRow:
         """The asker's."""
         return self.households[0].home
 
     @property
-    def committee(self) -> Organisation:
+    def committee(self) -> OrganisationRow:
         return self.offices[OrganisationKind.RESIDENTS_COMMITTEE]
 
     @property
-    def company(self) -> Organisation:
+    def company(self) -> OrganisationRow:
         return self.offices[OrganisationKind.PROPERTY_COMPANY]
 
     async def some(self, span: range) -> list[Household]:
@@ -181,21 +180,21 @@ class Town:
         return self.households[span.start + 1 : span.stop + 1]
 
 
-async def towns(world: World, asker: Account, wanted: int) -> list[Town]:
+async def towns(world: World, asker: AccountRow, wanted: int) -> list[Town]:
     """Communities that the asker belongs to, by as few statements as one."""
     made = [
         Town(world, community, asker)
-        for community in await insert([Community(name=f"社区 {next(numbers)}") for _ in range(wanted)])
+        for community in await insert([CommunityRow(name=f"社区 {next(numbers)}") for _ in range(wanted)])
     ]
     kinds = (
         OrganisationKind.RESIDENTS_COMMITTEE,
         OrganisationKind.PROPERTY_COMPANY,
         OrganisationKind.OWNERS_COMMITTEE,
     )
-    offices: list[Organisation] = []
+    offices: list[OrganisationRow] = []
     for town in made:
         for kind in kinds:
-            office = Organisation(community_id=town.community.id, kind=kind, name=kind.value)
+            office = OrganisationRow(community_id=town.community.id, kind=kind, name=kind.value)
             town.offices[kind] = office
             offices.append(office)
     await insert(offices)
@@ -209,12 +208,12 @@ async def grow(made: Sequence[Town], size: int) -> None:
     new: list[Household] = []
     for town in made:
         for number in range(len(town.households), size):
-            of = {"community_id": town.community.id}
-            estate = Estate(**of, name=f"小区 {number}")
-            grid = Grid(**of, name=f"网格 {number}")
-            building = Building(**of, estate_id=estate.id, grid_id=grid.id, name=f"{number}号楼")
-            home = Home(**of, building_id=building.id, unit="1", number="101", area_cm2=900_000)
-            office = Organisation(**of, kind=OrganisationKind.PROPERTY_COMPANY, name=f"物业 {number}")
+            of: dict[str, Any] = {"community_id": town.community.id}
+            estate = EstateRow(**of, name=f"小区 {number}")
+            grid = GridRow(**of, name=f"网格 {number}")
+            building = BuildingRow(**of, estate_id=estate.id, grid_id=grid.id, name=f"{number}号楼")
+            home = HomeRow(**of, building_id=building.id, unit="1", number="101", area_cm2=900_000)
+            office = OrganisationRow(**of, kind=OrganisationKind.PROPERTY_COMPANY, name=f"物业 {number}")
             account = stranger(town.world) if number else town.asker
             household = Household(estate, grid, building, home, account, office)
             town.households.append(household)
@@ -231,10 +230,10 @@ async def grow(made: Sequence[Town], size: int) -> None:
         await insert(rows)
 
 
-def stranger(world: World) -> Account:
+def stranger(world: World) -> AccountRow:
     phone = f"+86139{next(numbers):08d}"
     keys = world.services.keys
-    return Account(
+    return AccountRow(
         phone_index=keys.index(privacy.PHONE, phone),
         phone_sealed=keys.seal(privacy.PHONE, phone),
         real_name_sealed=keys.seal(privacy.REAL_NAME, "张三丰"),
@@ -242,13 +241,15 @@ def stranger(world: World) -> Account:
     )
 
 
-def residency(home: Home, account: Account, **more: Any) -> Residency:
-    of = {"community_id": home.community_id, "home_id": home.id, "account_id": account.id}
-    return Residency(**{**of, "relation": Relation.OWNER, **more})
+def residency(home: HomeRow, account: AccountRow, **more: Any) -> ResidencyRow:
+    of: dict[str, Any] = {"community_id": home.community_id, "home_id": home.id, "account_id": account.id}
+    return ResidencyRow(**{**of, "relation": Relation.OWNER, **more})
 
 
-def appointment(office: Organisation, account: Account, role: Role, grid: Grid | None = None) -> Appointment:
-    return Appointment(
+def appointment(
+    office: OrganisationRow, account: AccountRow, role: Role, grid: GridRow | None = None
+) -> AppointmentRow:
+    return AppointmentRow(
         community_id=office.community_id,
         organisation_id=office.id,
         account_id=account.id,
@@ -282,7 +283,7 @@ async def the_company(town: Town) -> UUID:
 async def an_organisation(town: Town) -> UUID:
     (made,) = await insert(
         [
-            Organisation(
+            OrganisationRow(
                 community_id=town.community.id, kind=OrganisationKind.MERCHANT, name=f"商户 {next(numbers)}"
             )
         ]
@@ -291,11 +292,11 @@ async def an_organisation(town: Town) -> UUID:
 
 
 async def an_estate(town: Town) -> UUID:
-    return (await Estate.create(community_id=town.community.id, name=f"空 {next(numbers)}")).id
+    return (await EstateRow.create(community_id=town.community.id, name=f"空 {next(numbers)}")).id
 
 
 async def a_building(town: Town) -> UUID:
-    made = await Building.create(
+    made = await BuildingRow.create(
         community_id=town.community.id,
         estate_id=town.households[0].estate.id,
         grid_id=town.households[0].grid.id,
@@ -305,7 +306,7 @@ async def a_building(town: Town) -> UUID:
 
 
 async def a_home(town: Town) -> UUID:
-    made = await Home.create(
+    made = await HomeRow.create(
         community_id=town.community.id,
         building_id=town.households[0].building.id,
         unit="2",
@@ -350,7 +351,7 @@ async def a_licence(town: Town) -> UUID:
 
 async def a_branch(town: Town) -> UUID:
     """A party branch of its own, which the asker leads."""
-    made = Organisation(
+    made = OrganisationRow(
         community_id=town.community.id, kind=OrganisationKind.PARTY_BRANCH, name=f"党支部 {next(numbers)}"
     )
     await insert([made])
@@ -372,10 +373,10 @@ async def a_booking(town: Town) -> UUID:
 
 
 async def communities(town: Town, _parent: UUID, span: range) -> None:
-    made = await insert([Community(name=f"{town.community.name} 之 {n}") for n in span])
+    made = await insert([CommunityRow(name=f"{town.community.name} 之 {n}") for n in span])
     kind = OrganisationKind.RESIDENTS_COMMITTEE
     offices = await insert(
-        [Organisation(community_id=it.id, kind=kind, name="居委会") for it in made],
+        [OrganisationRow(community_id=it.id, kind=kind, name="居委会") for it in made],
     )
     await insert([appointment(office, town.asker, Role.ADMIN) for office in offices])
 
@@ -383,7 +384,7 @@ async def communities(town: Town, _parent: UUID, span: range) -> None:
 async def sessions(town: Town, account_id: UUID, span: range) -> None:
     await insert(
         [
-            Session(
+            SessionRow(
                 account_id=account_id,
                 device=f"手机 {n}",
                 refresh_digest=f"{account_id} {n}",
@@ -402,9 +403,9 @@ async def residents(town: Town, home_id: UUID, span: range) -> None:
     await insert([residency(it.home, it.account, home_id=home_id) for it in await town.some(span)])
 
 
-def application(town: Town, home: Home, account: Account) -> ResidencyApplication:
+def application(town: Town, home: HomeRow, account: AccountRow) -> ApplicationRow:
     keys = town.world.services.keys
-    return ResidencyApplication(
+    return ApplicationRow(
         community_id=town.community.id,
         account_id=account.id,
         home_id=home.id,
@@ -430,7 +431,7 @@ async def households(town: Town, _community_id: UUID, span: range) -> None:
 async def buildings(town: Town, estate_id: UUID, span: range) -> None:
     await insert(
         [
-            Building(
+            BuildingRow(
                 community_id=town.community.id, estate_id=estate_id, grid_id=it.grid.id, name=it.building.name
             )
             for it in await town.some(span)
@@ -439,19 +440,19 @@ async def buildings(town: Town, estate_id: UUID, span: range) -> None:
 
 
 async def homes(town: Town, building_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "building_id": building_id}
-    await insert([Home(**of, unit="1", number=str(n), area_cm2=900_000) for n in span])
+    of: dict[str, Any] = {"community_id": town.community.id, "building_id": building_id}
+    await insert([HomeRow(**of, unit="1", number=str(n), area_cm2=900_000) for n in span])
 
 
 async def members(town: Town, organisation_id: UUID, span: range) -> None:
-    (office,) = await Organisation.filter(id=organisation_id)
+    (office,) = await OrganisationRow.filter(id=organisation_id)
     await insert([appointment(office, it.account, Role.GRID_WORKER, it.grid) for it in await town.some(span)])
 
 
 async def invitations(town: Town, organisation_id: UUID, span: range) -> None:
     await insert(
         [
-            Invitation(
+            InvitationRow(
                 community_id=town.community.id,
                 organisation_id=organisation_id,
                 role=Role.GRID_WORKER,
@@ -467,7 +468,7 @@ async def invitations(town: Town, organisation_id: UUID, span: range) -> None:
     )
 
 
-async def appointed(town: Town, span: range) -> list[tuple[Household, Appointment]]:
+async def appointed(town: Town, span: range) -> list[tuple[Household, AppointmentRow]]:
     """Neighbours and their offices, which are none of the asker's."""
     neighbours = await town.some(span)
     made = await insert([appointment(it.office, it.account, Role.OFFICER) for it in neighbours])
@@ -493,8 +494,8 @@ async def acts(town: Town, parent: UUID, span: range) -> None:
 # Rows: the feed
 
 
-def post(town: Town, by: Household, wall_id: UUID | None = None) -> Post:
-    return Post(
+def post(town: Town, by: Household, wall_id: UUID | None = None) -> PostRow:
+    return PostRow(
         community_id=town.community.id,
         scope_id=town.community.id,
         wall_id=wall_id or town.community.id,
@@ -511,8 +512,8 @@ def comment(
     by: Household,
     thread_id: UUID | None = None,
     kind: SubjectKind = SubjectKind.POST,
-) -> Comment:
-    return Comment(
+) -> CommentRow:
+    return CommentRow(
         community_id=town.community.id,
         subject_kind=kind,
         subject_id=subject_id,
@@ -532,9 +533,9 @@ async def posts(town: Town, wall_id: UUID, span: range) -> None:
 
 async def found_posts(town: Town, _community_id: UUID, span: range) -> None:
     made = await insert([post(town, it) for it in await town.some(span)])
-    of = {"community_id": town.community.id, "kind": SearchKind.POST, "bigrams": "停水"}
-    await insert([SearchEntry(id=row.id, **of) for row in made])
-    await insert([SearchAudience(entry_id=row.id, scope_id=row.scope_id) for row in made])
+    of: dict[str, Any] = {"community_id": town.community.id, "kind": SearchKind.POST, "bigrams": "停水"}
+    await insert([SearchEntryRow(id=row.id, **of) for row in made])
+    await insert([SearchAudienceRow(entry_id=row.id, scope_id=row.scope_id) for row in made])
 
 
 async def post_comments(town: Town, post_id: UUID, span: range) -> None:
@@ -550,12 +551,12 @@ async def put_comments(town: Town, subject_id: UUID, span: range, kind: SubjectK
 
 
 async def replies(town: Town, comment_id: UUID, span: range) -> None:
-    (thread,) = await Comment.filter(id=comment_id)
+    (thread,) = await CommentRow.filter(id=comment_id)
     await insert([comment(town, thread.subject_id, it, thread_id=comment_id) for it in await town.some(span)])
 
 
-def revision(post_id: UUID) -> Revision:
-    return Revision(subject_kind=SubjectKind.POST, subject_id=post_id, body="灯坏了")
+def revision(post_id: UUID) -> RevisionRow:
+    return RevisionRow(subject_kind=SubjectKind.POST, subject_id=post_id, body="灯坏了")
 
 
 async def revisions(_town: Town, post_id: UUID, span: range) -> None:
@@ -565,9 +566,9 @@ async def revisions(_town: Town, post_id: UUID, span: range) -> None:
 # Rows: notices
 
 
-def notice(town: Town, by: Household, **more: Any) -> Notice:
+def notice(town: Town, by: Household, **more: Any) -> NoticeRow:
     key = new_id()
-    return Notice(
+    return NoticeRow(
         **{
             "id": key,
             "community_id": town.community.id,
@@ -584,20 +585,22 @@ def notice(town: Town, by: Household, **more: Any) -> Notice:
     )
 
 
-async def put_notices(town: Town, by: Sequence[Household], root_id: UUID | None = None) -> Sequence[Notice]:
+async def put_notices(
+    town: Town, by: Sequence[Household], root_id: UUID | None = None
+) -> Sequence[NoticeRow]:
     """Notices to the whole community, each of which took the place of another and has made way for a third.
 
     Those two were sent to nobody, so that they are in no list.
     """
     before = await insert([notice(town, it, status=NoticeStatus.SUPERSEDED) for it in by])
-    root = {"root_id": root_id} if root_id else {}
+    root: dict[str, Any] = {"root_id": root_id} if root_id else {}
     made = await insert(
         [notice(town, it, supersedes_id=old.id, **root) for it, old in zip(by, before, strict=True)]
     )
     await insert([notice(town, it, supersedes_id=row.id) for it, row in zip(by, made, strict=True)])
     await insert(
         [
-            NoticeAudience(
+            AudienceRow(
                 notice_id=row.id, kind=AudienceKind.COMMUNITY, scope_id=town.community.id, label="全社区"
             )
             for row in made
@@ -616,8 +619,8 @@ async def updates(town: Town, notice_id: UUID, span: range) -> None:
     await put_notices(town, await town.some(span), root_id=notice_id)
 
 
-def receipt(town: Town, notice_id: UUID, of: Household, **more: Any) -> Receipt:
-    return Receipt(
+def receipt(town: Town, notice_id: UUID, of: Household, **more: Any) -> ReceiptRow:
+    return ReceiptRow(
         community_id=town.community.id,
         notice_id=notice_id,
         home_id=of.home.id,
@@ -626,8 +629,8 @@ def receipt(town: Town, notice_id: UUID, of: Household, **more: Any) -> Receipt:
     )
 
 
-def reach(notice_id: UUID, of: Household) -> BuildingReach:
-    return BuildingReach(notice_id=notice_id, building_id=of.building.id, targeted=1)
+def reach(notice_id: UUID, of: Household) -> BuildingReachRow:
+    return BuildingReachRow(notice_id=notice_id, building_id=of.building.id, targeted=1)
 
 
 async def receipts(town: Town, notice_id: UUID, span: range) -> None:
@@ -657,7 +660,7 @@ async def notifications(town: Town, account_id: UUID, span: range) -> None:
     made = await insert([comment(town, post_id, it) for it in neighbours])
     await insert(
         [
-            Notification(
+            NotificationRow(
                 community_id=town.community.id,
                 account_id=account_id,
                 kind=NotificationKind.COMMENT,
@@ -672,8 +675,8 @@ async def notifications(town: Town, account_id: UUID, span: range) -> None:
 # Rows: service requests
 
 
-def request(town: Town, by: Household, policy: RequestPolicy, **more: Any) -> ServiceRequest:
-    return ServiceRequest(
+def request(town: Town, by: Household, policy: PolicyRow, **more: Any) -> RequestRow:
+    return RequestRow(
         **{
             "community_id": town.community.id,
             "number": next(numbers),
@@ -701,12 +704,12 @@ def request(town: Town, by: Household, policy: RequestPolicy, **more: Any) -> Se
     )
 
 
-def policy(community_id: UUID) -> RequestPolicy:
-    seconds = {
+def policy(community_id: UUID) -> PolicyRow:
+    seconds: dict[str, Any] = {
         f"{name}_seconds": 3600
         for name in ("accept", "resolve", "remind", "confirm", "confirm_remind", "reopen")
     }
-    return RequestPolicy(
+    return PolicyRow(
         community_id=community_id,
         code=f"种类 {next(numbers)}",
         version=1,
@@ -719,9 +722,9 @@ def policy(community_id: UUID) -> RequestPolicy:
 
 async def put_requests(
     town: Town, by: Sequence[Household], original_id: UUID | None = None
-) -> Sequence[ServiceRequest]:
+) -> Sequence[RequestRow]:
     """Cases, each made of a post, gone on in another, with a step. The others are of another community."""
-    elsewhere = await Community.create(name=f"别处 {next(numbers)}")
+    elsewhere = await CommunityRow.create(name=f"别处 {next(numbers)}")
     policies = await insert([policy(town.community.id) for _ in by])
     others = await insert([policy(elsewhere.id) for _ in by])
     complaints = await insert([post(town, it) for it in by])
@@ -751,8 +754,8 @@ async def duplicates(town: Town, request_id: UUID, span: range) -> None:
     await put_requests(town, await town.some(span), original_id=request_id)
 
 
-def step(town: Town, request_id: UUID, ordinal: int, by: Household) -> RequestStep:
-    return RequestStep(
+def step(town: Town, request_id: UUID, ordinal: int, by: Household) -> StepRow:
+    return StepRow(
         community_id=town.community.id,
         request_id=request_id,
         ordinal=ordinal,
@@ -780,8 +783,8 @@ async def steps(town: Town, request_id: UUID, span: range) -> None:
 # Rows: the owners' vote
 
 
-def rules(town: Town) -> VoteRules:
-    return VoteRules(
+def rules(town: Town) -> RulesRow:
+    return RulesRow(
         community_id=town.community.id,
         version=next(numbers),
         name="表决规则",
@@ -801,8 +804,8 @@ async def vote_rules(town: Town, _community_id: UUID, span: range) -> None:
     await insert([rules(town) for _ in span])
 
 
-def motion(town: Town, by: Household, under: VoteRules, at: datetime) -> Motion:
-    return Motion(
+def motion(town: Town, by: Household, under: RulesRow, at: datetime) -> MotionRow:
+    return MotionRow(
         community_id=town.community.id,
         organisation_id=by.office.id,
         author_id=by.account.id,
@@ -821,13 +824,13 @@ def motion(town: Town, by: Household, under: VoteRules, at: datetime) -> Motion:
     )
 
 
-async def put_motions(town: Town, by: Sequence[Household]) -> Sequence[Motion]:
+async def put_motions(town: Town, by: Sequence[Household]) -> Sequence[MotionRow]:
     """Open motions with an item each, in which the asker has voted for one head."""
     under = await insert([rules(town) for _ in by])
     made = await insert([motion(town, it, rule, now()) for it, rule in zip(by, under, strict=True)])
     await insert(
         [
-            MotionItem(motion_id=row.id, position=1, item_class=ItemClass.PROPERTY_MANAGER, title="选聘")
+            ItemRow(motion_id=row.id, position=1, item_class=ItemClass.PROPERTY_MANAGER, title="选聘")
             for row in made
         ]
     )
@@ -835,7 +838,7 @@ async def put_motions(town: Town, by: Sequence[Household]) -> Sequence[Motion]:
     await insert([elector_home(row.id, head, town.home) for row, head in zip(made, heads, strict=True)])
     await insert(
         [
-            ElectorVoter(motion_id=row.id, elector_id=head.id, account_id=town.asker.id)
+            ElectorVoterRow(motion_id=row.id, elector_id=head.id, account_id=town.asker.id)
             for row, head in zip(made, heads, strict=True)
         ]
     )
@@ -845,9 +848,9 @@ async def put_motions(town: Town, by: Sequence[Household]) -> Sequence[Motion]:
     return made
 
 
-def elector(town: Town, motion_id: UUID, number: int, of: Household) -> Elector:
+def elector(town: Town, motion_id: UUID, number: int, of: Household) -> ElectorRow:
     """A head in conflict."""
-    return Elector(
+    return ElectorRow(
         community_id=town.community.id,
         motion_id=motion_id,
         number=number,
@@ -860,8 +863,8 @@ def elector(town: Town, motion_id: UUID, number: int, of: Household) -> Elector:
     )
 
 
-def elector_home(motion_id: UUID, head: Elector, home: Home) -> ElectorHome:
-    return ElectorHome(
+def elector_home(motion_id: UUID, head: ElectorRow, home: HomeRow) -> ElectorHomeRow:
+    return ElectorHomeRow(
         motion_id=motion_id,
         elector_id=head.id,
         home_id=home.id,
@@ -871,8 +874,8 @@ def elector_home(motion_id: UUID, head: Elector, home: Home) -> ElectorHome:
     )
 
 
-def ballot(town: Town, motion_id: UUID, number: int, head: Elector) -> BoxEntry:
-    return BoxEntry(
+def ballot(town: Town, motion_id: UUID, number: int, head: ElectorRow) -> BoxEntryRow:
+    return BoxEntryRow(
         community_id=town.community.id,
         motion_id=motion_id,
         number=number,
@@ -904,7 +907,7 @@ async def roll(town: Town, motion_id: UUID, span: range) -> None:
 async def paper_ballots(town: Town, motion_id: UUID, span: range) -> None:
     await insert(
         [
-            PaperBallot(
+            PaperRow(
                 community_id=town.community.id,
                 motion_id=motion_id,
                 elector_id=new_id(),
@@ -921,7 +924,7 @@ async def paper_ballots(town: Town, motion_id: UUID, span: range) -> None:
 async def proxies(town: Town, motion_id: UUID, span: range) -> None:
     await insert(
         [
-            VoteProxy(
+            ProxyRow(
                 community_id=town.community.id,
                 motion_id=motion_id,
                 home_id=it.home.id,
@@ -936,7 +939,7 @@ async def proxies(town: Town, motion_id: UUID, span: range) -> None:
 async def voting_buildings(town: Town, motion_id: UUID, span: range) -> None:
     await insert(
         [
-            MotionBuilding(
+            MotionBuildingRow(
                 motion_id=motion_id, building_id=it.building.id, position=n, heads=1, area_cm2=900_000
             )
             for n, it in zip(span, await town.some(span), strict=True)
@@ -949,12 +952,12 @@ async def voting_buildings(town: Town, motion_id: UUID, span: range) -> None:
 
 async def put_deliberations(
     town: Town, by: Sequence[Household], post_id: UUID | None = None
-) -> Sequence[Deliberation]:
+) -> Sequence[DeliberationRow]:
     """Deliberations that began with a post, each with a map and an outcome that cites a statement."""
     complaints = await insert([post(town, it) for it in by])
     made = await insert(
         [
-            Deliberation(
+            DeliberationRow(
                 community_id=town.community.id,
                 scope_id=town.community.id,
                 estate_id=it.estate.id,
@@ -977,7 +980,7 @@ async def put_deliberations(
     cited = await insert([statement(town, row.id, 1, it) for row, it in zip(made, by, strict=True)])
     await insert(
         [
-            OutcomeCitation(
+            CitationRow(
                 deliberation_id=row.id,
                 statement_id=said.id,
                 position=1,
@@ -992,21 +995,21 @@ async def put_deliberations(
     return made
 
 
-def opinions(row: Deliberation) -> OpinionAnalysis:
-    nothing: dict[str, list[int]] = {"points": [], "groups": [], "statements": [], "consensus": []}
-    return OpinionAnalysis(
+def opinions(row: DeliberationRow) -> AnalysisRow:
+    nothing: dict[str, Any] = {"points": [], "groups": [], "statements": [], "consensus": []}
+    return AnalysisRow(
         community_id=row.community_id,
         deliberation_id=row.id,
         version=1,
         computed_at=now(),
         participant_count=7,
         vote_count=49,
-        result=json.dumps({"silhouette": 0, "explained": [1, 0], **nothing}),
+        result={"silhouette": 0, "explained": [1, 0], **nothing},
     )
 
 
-def statement(town: Town, deliberation_id: UUID, number: int, by: Household) -> Statement:
-    return Statement(
+def statement(town: Town, deliberation_id: UUID, number: int, by: Household) -> StatementRow:
+    return StatementRow(
         community_id=town.community.id,
         deliberation_id=deliberation_id,
         number=number,
@@ -1039,8 +1042,8 @@ async def statements(town: Town, deliberation_id: UUID, span: range) -> None:
     )
 
 
-def execution_item(town: Town, deliberation_id: UUID, by: Household, subject_id: UUID) -> ExecutionItem:
-    return ExecutionItem(
+def execution_item(town: Town, deliberation_id: UUID, by: Household, subject_id: UUID) -> ExecutionRow:
+    return ExecutionRow(
         community_id=town.community.id,
         deliberation_id=deliberation_id,
         kind=ExecutionKind.REQUEST,
@@ -1067,7 +1070,7 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
     items = await insert([execution_item(town, deliberation_id, it, new_id()) for it in neighbours])
     await insert(
         [
-            DeliberationStep(
+            DeliberationStepRow(
                 community_id=town.community.id,
                 deliberation_id=deliberation_id,
                 ordinal=n,
@@ -1083,9 +1086,9 @@ async def deliberation_steps(town: Town, deliberation_id: UUID, span: range) -> 
 
 async def matches(town: Town, post_id: UUID, span: range) -> None:
     others = await insert([post(town, it) for it in await town.some(span)])
-    of = {"community_id": town.community.id, "post_id": post_id}
-    likeness = {"score": 60, "words": 30, "place": 10, "time": 20, "shared": "[]"}
-    await insert([PostMatch(**of, **likeness, other_id=other.id) for other in others])
+    of: dict[str, Any] = {"community_id": town.community.id, "post_id": post_id}
+    likeness: dict[str, Any] = {"score": 60, "words": 30, "place": 10, "time": 20, "shared": []}
+    await insert([PostMatchRow(**of, **likeness, other_id=other.id) for other in others])
 
 
 # Rows: groups
@@ -1096,11 +1099,11 @@ async def a_group(town: Town) -> UUID:
     return made.id
 
 
-async def put_groups(town: Town, number: int) -> Sequence[Group]:
+async def put_groups(town: Town, number: int) -> Sequence[GroupRow]:
     """Groups that the asker owns."""
     made = await insert(
         [
-            Group(
+            GroupRow(
                 community_id=town.community.id,
                 scope_id=town.community.id,
                 access=GroupAccess.APPROVAL,
@@ -1115,9 +1118,9 @@ async def put_groups(town: Town, number: int) -> Sequence[Group]:
     return made
 
 
-def membership(group: Group, account: Account, role: MemberRole = MemberRole.MEMBER) -> Membership:
-    of = {"community_id": group.community_id, "host_id": group.id}
-    return Membership(**of, account_id=account.id, role=role)
+def membership(group: GroupRow, account: AccountRow, role: MemberRole = MemberRole.MEMBER) -> MembershipRow:
+    of: dict[str, Any] = {"community_id": group.community_id, "host_id": group.id}
+    return MembershipRow(**of, account_id=account.id, role=role)
 
 
 async def groups(town: Town, _parent: UUID, span: range) -> None:
@@ -1125,24 +1128,28 @@ async def groups(town: Town, _parent: UUID, span: range) -> None:
 
 
 async def group_members(town: Town, group_id: UUID, span: range) -> None:
-    (group,) = await Group.filter(id=group_id)
+    (group,) = await GroupRow.filter(id=group_id)
     await insert([membership(group, it.account) for it in await town.some(span)])
 
 
 async def join_requests(town: Town, group_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "group_id": group_id}
-    await insert([JoinRequest(**of, account_id=it.account.id) for it in await town.some(span)])
+    of: dict[str, Any] = {"community_id": town.community.id, "group_id": group_id}
+    await insert([JoinRequestRow(**of, account_id=it.account.id) for it in await town.some(span)])
 
 
 async def group_invitations(town: Town, group_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "group_id": group_id, "invited_by_id": town.asker.id}
-    await insert([GroupInvitation(**of, account_id=it.account.id) for it in await town.some(span)])
+    of: dict[str, Any] = {
+        "community_id": town.community.id,
+        "group_id": group_id,
+        "invited_by_id": town.asker.id,
+    }
+    await insert([GroupInvitationRow(**of, account_id=it.account.id) for it in await town.some(span)])
 
 
 async def group_steps(town: Town, group_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "group_id": group_id, "actor_id": town.asker.id}
-    more = {"action": GroupAction.REMOVED, "group_name": "小组"}
-    await insert([GroupStep(**of, **more, account_id=it.account.id) for it in await town.some(span)])
+    of: dict[str, Any] = {"community_id": town.community.id, "group_id": group_id, "actor_id": town.asker.id}
+    more: dict[str, Any] = {"action": GroupAction.REMOVED, "group_name": "小组"}
+    await insert([GroupStepRow(**of, **more, account_id=it.account.id) for it in await town.some(span)])
 
 
 # Rows: local services
@@ -1150,13 +1157,13 @@ async def group_steps(town: Town, group_id: UUID, span: range) -> None:
 
 async def put_entries(
     town: Town, by: Sequence[Household], organisation_id: UUID | None = None
-) -> Sequence[DirectoryEntry]:
+) -> Sequence[EntryRow]:
     """Published entries of licensed organisations."""
     if organisation_id is None:
         await put_licences(town, by)
     return await insert(
         [
-            DirectoryEntry(
+            EntryRow(
                 community_id=town.community.id,
                 organisation_id=organisation_id or it.office.id,
                 scope_id=public_of(town.community.id),
@@ -1167,10 +1174,10 @@ async def put_entries(
                 estate_id=it.estate.id,
                 building_id=it.building.id,
                 grid_id=it.grid.id,
-                hours='{"weekly": {"1": [[540, 1020]]}}',
-                steps='["下单"]',
-                documents="[]",
-                links='[["菜单", "https://example.org"]]',
+                hours={"weekly": {"1": [[540, 1020]]}},
+                steps=["下单"],
+                documents=[],
+                links=[["菜单", "https://example.org"]],
                 published_at=now(),
             )
             for it in by
@@ -1180,11 +1187,11 @@ async def put_entries(
 
 async def put_licences(
     town: Town, by: Sequence[Household], organisation_id: UUID | None = None
-) -> Sequence[MerchantLicence]:
+) -> Sequence[LicenceRow]:
     sealed = town.world.services.keys.seal(privacy.LICENCE, "JY13301060123456")
     return await insert(
         [
-            MerchantLicence(
+            LicenceRow(
                 community_id=town.community.id,
                 organisation_id=organisation_id or it.office.id,
                 kind=LicenceKind.FOOD,
@@ -1216,7 +1223,7 @@ async def licences(town: Town, organisation_id: UUID, span: range) -> None:
 async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
     await insert(
         [
-            LicenceStep(
+            LicenceStepRow(
                 community_id=town.community.id,
                 licence_id=licence_id,
                 organisation_id=town.company.id,
@@ -1232,23 +1239,23 @@ async def licence_steps(town: Town, licence_id: UUID, span: range) -> None:
 
 
 async def party_members(town: Town, branch_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "branch_id": branch_id}
-    await insert([PartyMember(**of, account_id=it.account.id) for it in await town.some(span)])
+    of: dict[str, Any] = {"community_id": town.community.id, "branch_id": branch_id}
+    await insert([PartyMemberRow(**of, account_id=it.account.id) for it in await town.some(span)])
 
 
 async def party_applications(town: Town, branch_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "branch_id": branch_id}
+    of: dict[str, Any] = {"community_id": town.community.id, "branch_id": branch_id}
     sealed = town.world.services.keys.seal(privacy.PARTY, "2009年入党")
     await insert(
         [
-            PartyApplication(**of, account_id=it.account.id, statement_sealed=sealed)
+            PartyApplicationRow(**of, account_id=it.account.id, statement_sealed=sealed)
             for it in await town.some(span)
         ]
     )
 
 
-def picture(town: Town, subject_id: UUID) -> Media:
-    return Media(
+def picture(town: Town, subject_id: UUID) -> MediaRow:
+    return MediaRow(
         community_id=town.community.id,
         uploader_id=town.asker.id,
         kind=MediaKind.PICTURE,
@@ -1262,13 +1269,13 @@ def picture(town: Town, subject_id: UUID) -> Media:
 
 async def put_articles(
     town: Town, branch_id: UUID, by: Sequence[Household], kind: ArticleKind
-) -> Sequence[PartyArticle]:
+) -> Sequence[ArticleRow]:
     """Articles that are out, each with a cover, a card in the feed, and something that it said before."""
     made = []
     for number, it in enumerate(by):
         scope_id = public_of(town.community.id)
         made.append(
-            PartyArticle(
+            ArticleRow(
                 community_id=town.community.id,
                 scope_id=scope_id,
                 audience=BranchAudience.PUBLIC,
@@ -1288,12 +1295,14 @@ async def put_articles(
     for row, cover, shown in zip(made, covers, cards, strict=True):
         row.cover_id, row.post_id = cover.id, shown.id
     await insert(made)
-    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=row.id, body="旧") for row in made])
+    await insert(
+        [RevisionRow(subject_kind=SubjectKind.ARTICLE, subject_id=row.id, body="旧") for row in made]
+    )
     return made
 
 
-def card(town: Town, subject_id: UUID, by: Household) -> Post:
-    return Post(
+def card(town: Town, subject_id: UUID, by: Household) -> PostRow:
+    return PostRow(
         community_id=town.community.id,
         scope_id=public_of(town.community.id),
         wall_id=town.community.id,
@@ -1315,23 +1324,25 @@ async def party_affairs(town: Town, branch_id: UUID, span: range) -> None:
 async def some_news(town: Town) -> UUID:
     """News whose history is empty."""
     (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.NEWS)
-    await Revision.filter(subject_id=made.id).delete()
+    await RevisionRow.filter(subject_id=made.id).delete()
     return made.id
 
 
 async def an_affair(town: Town) -> UUID:
     (made,) = await put_articles(town, await a_branch(town), town.households[:1], ArticleKind.AFFAIR)
-    await Revision.filter(subject_id=made.id).delete()
+    await RevisionRow.filter(subject_id=made.id).delete()
     return made.id
 
 
 async def article_revisions(_town: Town, article_id: UUID, span: range) -> None:
-    await insert([Revision(subject_kind=SubjectKind.ARTICLE, subject_id=article_id, body="旧") for _ in span])
+    await insert(
+        [RevisionRow(subject_kind=SubjectKind.ARTICLE, subject_id=article_id, body="旧") for _ in span]
+    )
 
 
-async def put_pioneers(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[Pioneer]:
+async def put_pioneers(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PioneerRow]:
     made = [
-        Pioneer(
+        PioneerRow(
             community_id=town.community.id,
             scope_id=public_of(town.community.id),
             audience=BranchAudience.PUBLIC,
@@ -1356,8 +1367,8 @@ async def put_pioneers(town: Town, branch_id: UUID, by: Sequence[Household]) -> 
 
 async def pioneers(town: Town, branch_id: UUID, span: range) -> None:
     made = await put_pioneers(town, branch_id, await town.some(span))
-    of = {"community_id": town.community.id}
-    await insert([PioneerPledge(**of, pioneer_id=row.id, body="每周巡楼") for row in made])
+    of: dict[str, Any] = {"community_id": town.community.id}
+    await insert([PledgeRow(**of, pioneer_id=row.id, body="每周巡楼") for row in made])
     await insert(await told_deeds(town, [row.id for row in made]))
 
 
@@ -1367,14 +1378,14 @@ async def a_pioneer(town: Town) -> UUID:
 
 
 async def pledges(town: Town, pioneer_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id, "pioneer_id": pioneer_id}
-    await insert([PioneerPledge(**of, body=f"承诺 {n}") for n in span])
+    of: dict[str, Any] = {"community_id": town.community.id, "pioneer_id": pioneer_id}
+    await insert([PledgeRow(**of, body=f"承诺 {n}") for n in span])
 
 
-async def told_deeds(town: Town, pioneer_ids: Sequence[UUID]) -> list[PioneerDeed]:
+async def told_deeds(town: Town, pioneer_ids: Sequence[UUID]) -> list[DeedRow]:
     """Deeds, each with a picture."""
     made = [
-        PioneerDeed(
+        DeedRow(
             community_id=town.community.id, pioneer_id=pioneer_id, done_on=now().date(), body="帮老人提菜"
         )
         for pioneer_id in pioneer_ids
@@ -1389,23 +1400,21 @@ async def deeds(town: Town, pioneer_id: UUID, span: range) -> None:
     await insert(await told_deeds(town, [pioneer_id for _ in span]))
 
 
-QUESTIONS = json.dumps(
-    [
-        {
-            "text": "?",
-            "multiple": False,
-            "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
-        }
-    ]
-)
+QUESTIONS = [
+    {
+        "text": "?",
+        "multiple": False,
+        "options": [{"text": "是", "correct": True}, {"text": "否", "correct": False}],
+    }
+]
 
 
-async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLesson]:
+async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> Sequence[PartyLessonRow]:
     """Lessons with a quiz that the asker has tried and a certificate."""
-    of = {"community_id": town.community.id}
+    of: dict[str, Any] = {"community_id": town.community.id}
     made = await insert(
         [
-            PartyLesson(
+            PartyLessonRow(
                 **of,
                 branch_id=branch_id,
                 scope_id=branch_id,
@@ -1417,18 +1426,30 @@ async def put_lessons(town: Town, branch_id: UUID, by: Sequence[Household]) -> S
             for it in by
         ]
     )
-    quiz = {"kind": PartyLessonItemKind.QUIZ, "title": "测验", "questions": QUESTIONS, "attempts": 1}
-    items = await insert([PartyLessonItem(**of, lesson_id=row.id, position=1, **quiz) for row in made])
-    own = {**of, "account_id": town.asker.id}
-    await insert([PartyLessonProgress(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
-    tried = {"number": 1, "revision": 1, "answers": "[]", "score": 0, "total": 1, "passed": False}
-    await insert([PartyQuizAttempt(**own, item_id=it.id, **tried) for it in items])
+    quiz: dict[str, Any] = {
+        "kind": PartyLessonItemKind.QUIZ,
+        "title": "测验",
+        "questions": QUESTIONS,
+        "attempts": 1,
+    }
+    items = await insert([PartyLessonItemRow(**of, lesson_id=row.id, position=1, **quiz) for row in made])
+    own: dict[str, Any] = {**of, "account_id": town.asker.id}
+    await insert([PartyLessonProgressRow(**own, lesson_id=it.lesson_id, item_id=it.id) for it in items])
+    tried: dict[str, Any] = {
+        "number": 1,
+        "revision": 1,
+        "answers": [],
+        "score": 0,
+        "total": 1,
+        "passed": False,
+    }
+    await insert([PartyQuizAttemptRow(**own, item_id=it.id, **tried) for it in items])
     await insert([completion(town, row, town.asker) for row in made])
     return made
 
 
-def completion(town: Town, lesson: PartyLesson, account: Account) -> PartyLessonCompletion:
-    return PartyLessonCompletion(
+def completion(town: Town, lesson: PartyLessonRow, account: AccountRow) -> PartyLessonCompletionRow:
+    return PartyLessonCompletionRow(
         community_id=town.community.id,
         branch_id=lesson.branch_id,
         lesson_id=lesson.id,
@@ -1446,15 +1467,15 @@ async def a_lesson(town: Town) -> UUID:
 
 
 async def party_completions(town: Town, lesson_id: UUID, span: range) -> None:
-    (lesson,) = await PartyLesson.filter(id=lesson_id)
+    (lesson,) = await PartyLessonRow.filter(id=lesson_id)
     await insert([completion(town, lesson, it.account) for it in await town.some(span)])
 
 
 async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
-    of = {"community_id": town.community.id}
+    of: dict[str, Any] = {"community_id": town.community.id}
     made = await insert(
         [
-            PartyOpinion(
+            PartyOpinionRow(
                 **of,
                 branch_id=branch_id,
                 scope_id=branch_id,
@@ -1471,10 +1492,10 @@ async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
             for n, it in zip(span, await town.some(span), strict=True)
         ]
     )
-    step = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
+    step: dict[str, Any] = {"ordinal": 1, "action": PartyOpinionAction.ASSIGN}
     await insert(
         [
-            PartyOpinionStep(
+            PartyOpinionStepRow(
                 **of, opinion_id=row.id, officer_id=row.author_id, owner_id=row.author_id, **step
             )
             for row in made
@@ -1485,10 +1506,10 @@ async def party_opinions(town: Town, branch_id: UUID, span: range) -> None:
 async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
     neighbours = await town.some(span)
     cases = await put_requests(town, neighbours)
-    of = {"community_id": town.community.id}
+    of: dict[str, Any] = {"community_id": town.community.id}
     made = await insert(
         [
-            HomeVisit(
+            HomeVisitRow(
                 **of,
                 branch_id=branch_id,
                 home_id=it.home.id,
@@ -1500,27 +1521,27 @@ async def home_visits(town: Town, branch_id: UUID, span: range) -> None:
             for it, case in zip(neighbours, cases, strict=True)
         ]
     )
-    await insert([HomeVisitor(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
+    await insert([HomeVisitorRow(**of, visit_id=row.id, account_id=row.recorded_by_id) for row in made])
 
 
 # Rows: activities
 
 
-def series(town: Town) -> ActivitySeries:
-    return ActivitySeries(
+def series(town: Town) -> SeriesRow:
+    return SeriesRow(
         community_id=town.community.id, scope_id=town.community.id, rule="RRULE:FREQ=WEEKLY;COUNT=2"
     )
 
 
 async def put_activities(
     town: Town, by: Sequence[Household], series_id: UUID | None = None
-) -> Sequence[Activity]:
+) -> Sequence[ActivityRow]:
     """Activities of a series each, or all of one, to which the asker has signed up."""
     of_series = await insert([series(town) for _ in by])
     number = next(numbers)
     made = await insert(
         [
-            Activity(
+            ActivityRow(
                 community_id=town.community.id,
                 scope_id=town.community.id,
                 audience=ActivityAudience.NEIGHBOURS,
@@ -1549,11 +1570,11 @@ async def put_activities(
 def activity_sign_up(
     town: Town,
     activity_id: UUID,
-    account: Account,
+    account: AccountRow,
     number: int,
     state: SignUpState = SignUpState.WAITING,
-) -> ActivitySignUp:
-    return ActivitySignUp(
+) -> SignUpRow:
+    return SignUpRow(
         community_id=town.community.id,
         activity_id=activity_id,
         account_id=account.id,
@@ -1592,14 +1613,12 @@ async def activity_sign_ups(town: Town, activity_id: UUID, span: range) -> None:
     )
 
 
-async def put_slots(
-    town: Town, by: Sequence[Household], entry_id: UUID | None = None
-) -> Sequence[AppointmentSlot]:
+async def put_slots(town: Town, by: Sequence[Household], entry_id: UUID | None = None) -> Sequence[SlotRow]:
     """Times of one service, or each of a service of its own."""
     entries = [entry_id] * len(by) if entry_id else [entry.id for entry in await put_entries(town, by)]
     return await insert(
         [
-            AppointmentSlot(
+            SlotRow(
                 community_id=town.community.id,
                 entry_id=entry,
                 organisation_id=it.office.id,
@@ -1613,8 +1632,8 @@ async def put_slots(
     )
 
 
-def booking(town: Town, slot: AppointmentSlot, account_id: UUID, organisation_id: UUID) -> Booking:
-    return Booking(
+def booking(town: Town, slot: SlotRow, account_id: UUID, organisation_id: UUID) -> BookingRow:
+    return BookingRow(
         community_id=town.community.id,
         slot_id=slot.id,
         entry_id=slot.entry_id,
@@ -1625,7 +1644,7 @@ def booking(town: Town, slot: AppointmentSlot, account_id: UUID, organisation_id
     )
 
 
-async def put_bookings(town: Town, by: Sequence[Household]) -> Sequence[Booking]:
+async def put_bookings(town: Town, by: Sequence[Household]) -> Sequence[BookingRow]:
     """With the asker's own office, each by somebody else."""
     times = await put_slots(town, by)
     return await insert(
@@ -1650,7 +1669,7 @@ async def own_bookings(town: Town, _account_id: UUID, span: range) -> None:
 async def booking_steps(town: Town, booking_id: UUID, span: range) -> None:
     await insert(
         [
-            BookingStep(
+            BookingStepRow(
                 community_id=town.community.id,
                 booking_id=booking_id,
                 action=BookingAction.CALL_OFF,
@@ -1661,8 +1680,8 @@ async def booking_steps(town: Town, booking_id: UUID, span: range) -> None:
     )
 
 
-def offer(town: Town, entry_id: UUID, organisation_id: UUID) -> Offer:
-    return Offer(
+def offer(town: Town, entry_id: UUID, organisation_id: UUID) -> OfferRow:
+    return OfferRow(
         community_id=town.community.id,
         entry_id=entry_id,
         organisation_id=organisation_id,
@@ -1685,7 +1704,7 @@ async def offers(town: Town, entry_id: UUID, span: range) -> None:
 async def ratings(town: Town, entry_id: UUID, span: range) -> None:
     await insert(
         [
-            EntryRating(
+            RatingRow(
                 community_id=town.community.id,
                 entry_id=entry_id,
                 organisation_id=it.office.id,

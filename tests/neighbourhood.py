@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models import database
-from models.identity import Account
+from models.identity import AccountRow
 from models.privacy import Keys
 from resolvers.context import Services
 from resolvers.identity.sessions import open_session
@@ -30,7 +30,7 @@ class Neighbourhood:
         self.world = world
         self._servers = cycle(deployment.servers)
 
-    async def app(self, account: Account | None = None) -> App:
+    async def app(self, account: AccountRow | None = None) -> App:
         """A client of `account`, on the next of the servers, so that two people are rarely on one."""
         token = None
         if account is not None:

@@ -5,10 +5,10 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from models.identity import Account, Building, Community, Home, neighbour_key
-from models.memberships import Membership
-from models.organisations import Organisation, OrganisationKind, Role
-from models.party.members import PartyFunction, PartyMember
+from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow, neighbour_key
+from models.memberships import MembershipRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.party.members import PartyFunction, PartyMemberRow
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
@@ -26,45 +26,45 @@ def key() -> str:
 @dataclass
 class Branch:
     world: World
-    community: Community
-    building: Building
-    home: Home
-    committee: Organisation
-    branch: Organisation
-    other_branch: Organisation
-    secretary: Account
-    officer: Account
-    member: Account
-    comrade: Account
-    neighbour: Account
-    manager: Account
+    community: CommunityRow
+    building: BuildingRow
+    home: HomeRow
+    committee: OrganisationRow
+    branch: OrganisationRow
+    other_branch: OrganisationRow
+    secretary: AccountRow
+    officer: AccountRow
+    member: AccountRow
+    comrade: AccountRow
+    neighbour: AccountRow
+    manager: AccountRow
 
     @property
     def id(self) -> UUID:
         return self.branch.id
 
-    async def ctx(self, account: Account) -> Context:
+    async def ctx(self, account: AccountRow) -> Context:
         return await self.world.context(account)
 
-    def face(self, account: Account) -> UUID:
+    def face(self, account: AccountRow) -> UUID:
         return neighbour_key(self.community.id, account.id)
 
-    async def run(self, by: Account, text: str, **variables: Any) -> Any:
+    async def run(self, by: AccountRow, text: str, **variables: Any) -> Any:
         found = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, await self.ctx(by))
         assert found.errors is None, found.errors
         return found.data
 
-    async def subscribe(self, by: Account, text: str, **variables: Any) -> Any:
+    async def subscribe(self, by: AccountRow, text: str, **variables: Any) -> Any:
         """What the subscription's resolver answers: a request to follow a stream, or errors."""
         return await OPERATIONS.subscribe(OPERATIONS.prepare(text), variables, await self.ctx(by))
 
 
 async def enrolled(
-    world: World, branch: Organisation, account: Account, function: PartyFunction = PartyFunction.MEMBER
-) -> Account:
+    world: World, branch: OrganisationRow, account: AccountRow, function: PartyFunction = PartyFunction.MEMBER
+) -> AccountRow:
     """The account as a member of the branch, as if it had been taken in."""
-    await Membership.create(community_id=branch.community_id, host_id=branch.id, account_id=account.id)
-    await PartyMember.create(
+    await MembershipRow.create(community_id=branch.community_id, host_id=branch.id, account_id=account.id)
+    await PartyMemberRow.create(
         community_id=branch.community_id, branch_id=branch.id, account_id=account.id, function=function
     )
     return account

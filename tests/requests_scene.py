@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from models.base import now
-from models.identity import Account, Building, Community, Estate, Home, neighbour_key
-from models.jobs import Job
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, HomeRow, neighbour_key
+from models.jobs import JobRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.requests import RequestAction, RequestRow, StepRow
 from models.storage.rows import columns, execute, select
 from resolvers.jobs import Worker
@@ -24,22 +24,27 @@ keys = count(1)
 @dataclass
 class Scene:
     world: World
-    community: Community
-    estate: Estate
-    building: Building
-    home: Home
-    committee: Organisation
-    owners: Organisation
-    property: Organisation
-    reporter: Account
-    neighbour: Account
-    clerk: Account
-    colleague: Account
-    manager: Account
-    owner: Account
+    community: CommunityRow
+    estate: EstateRow
+    building: BuildingRow
+    home: HomeRow
+    committee: OrganisationRow
+    owners: OrganisationRow
+    property: OrganisationRow
+    reporter: AccountRow
+    neighbour: AccountRow
+    clerk: AccountRow
+    colleague: AccountRow
+    manager: AccountRow
+    owner: AccountRow
 
     async def submit(
-        self, category: str = "REPAIR", *, by: Account | None = None, title: str = "电梯有异响", **place: Any
+        self,
+        category: str = "REPAIR",
+        *,
+        by: AccountRow | None = None,
+        title: str = "电梯有异响",
+        **place: Any,
     ) -> RequestRow:
         return await opening.submit(
             await self.world.context(by or self.reporter),
@@ -50,7 +55,7 @@ class Scene:
 
     async def act(
         self,
-        by: Account,
+        by: AccountRow,
         row: RequestRow,
         action: RequestAction,
         note: str = "说明",
@@ -91,7 +96,7 @@ class Scene:
     async def actions(self, row: RequestRow) -> list[str]:
         return [step.action.value for step in await self.steps(row)]
 
-    def face(self, account: Account) -> UUID:
+    def face(self, account: AccountRow) -> UUID:
         return neighbour_key(self.community.id, account.id)
 
     async def later(self, row: RequestRow, **time: float) -> None:
@@ -117,8 +122,8 @@ class Scene:
                 tenure.resolve_by - by,
                 tenure.id,
             )
-        for job in await Job.filter(subject_id=row.id, done_at=None):
-            await Job.filter(id=job.id).update(due_at=job.due_at - by)
+        for job in await JobRow.filter(subject_id=row.id, done_at=None):
+            await JobRow.filter(id=job.id).update(due_at=job.due_at - by)
 
     async def work(self) -> None:
         """Do what is due."""
@@ -128,7 +133,7 @@ class Scene:
 
     async def jobs(self, row: RequestRow) -> list[str]:
         """What is still to be done for a case."""
-        return sorted(job.kind for job in await Job.filter(subject_id=row.id, done_at=None))
+        return sorted(job.kind for job in await JobRow.filter(subject_id=row.id, done_at=None))
 
 
 @dataclass(slots=True)

@@ -8,21 +8,20 @@ from uuid import UUID
 import pytest
 
 from models.activities import (
-    Activity,
     ActivityAudience,
     ActivityKind,
     ActivityRow,
-    ActivitySignUp,
     ActivityStatus,
     HostKind,
+    SignUpRow,
     SignUpState,
 )
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
 from models.groups import GroupAccess
-from models.identity import Account, Residency
-from models.jobs import Job
-from models.memberships import Membership, members_of
+from models.identity import AccountRow, ResidencyRow
+from models.jobs import JobRow
+from models.memberships import MembershipRow, members_of
 from models.organisations import Role
 from models.storage.paging import PageArgs
 from models.visibility import public_of
@@ -55,14 +54,14 @@ async def test_an_office_announces_an_activity_once(scene: Scene) -> None:
     (logged,) = await scene.events()
     assert (logged.event.kind, logged.event.subject) == (Kind.ACTIVITY_PUBLISHED, row.id)
     assert logged.event.audience == {scene.community.id}
-    (entry,) = await AuditEntry.filter(action="activity.create")
+    (entry,) = await AuditRow.filter(action="activity.create")
     assert (entry.subject_id, entry.organisation_id, entry.refused) == (row.id, scene.committee.id, False)
 
 
 async def test_a_retried_announcement_is_one_activity(scene: Scene) -> None:
     starts_at = now() + DAY
     rows = await asyncio.gather(*(scene.hold(key="k", starts_at=starts_at) for _ in range(3)))
-    assert len({row.id for row in rows}) == await Activity.all().count() == 1
+    assert len({row.id for row in rows}) == await ActivityRow.all().count() == 1
     with pytest.raises(Conflict):
         await scene.hold(key="k", starts_at=starts_at, title="别的")
 
@@ -78,9 +77,9 @@ async def test_only_who_hosts_announces(scene: Scene) -> None:
         await scene.hold(by=stranger)
     with pytest.raises(Unauthenticated):
         await organising.cancel(await scene.world.context(), activity_id=new_id(), version=1, reason="x")
-    assert await Activity.all().count() == 0
+    assert await ActivityRow.all().count() == 0
     assert await scene.events() == []
-    assert await AuditEntry.filter(action="activity.create", refused=True).count() == 3
+    assert await AuditRow.filter(action="activity.create", refused=True).count() == 3
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ async def test_what_is_no_activity_is_refused(scene: Scene, field: str, draft: d
     with pytest.raises(InvalidInput) as caught:
         await scene.hold(**draft)
     assert list(caught.value.fields) == [field]
-    assert await Activity.all().count() == 0
+    assert await ActivityRow.all().count() == 0
 
 
 async def test_who_sees_which(scene: Scene) -> None:
@@ -134,7 +133,7 @@ async def test_who_sees_which(scene: Scene) -> None:
         assert [row and row.id for row in await reading.visible_by_ids(ctx, ids)] == [
             id if id in {row.id for row in seen} else None for id in ids
         ]
-        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now()), PAGE)  # type: ignore[list-item]
+        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now()), PAGE)
         assert {row.id for row in page.items} == {row.id for row in seen}
     with pytest.raises(NotFound):
         await scene.sign_up(neighbour, inner)
@@ -156,7 +155,7 @@ async def test_lists_know_the_past_kinds_hosts_and_mine(scene: Scene) -> None:
     ctx = await scene.ctx(neighbour)
 
     async def listed(**wanted: Any) -> list[UUID]:
-        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now(), **wanted), PAGE)  # type: ignore[list-item]
+        (page,) = await reading.activities_of(ctx, [scene.community], ActivityCriteria(now(), **wanted), PAGE)
         return [row.id for row in page.items]
 
     assert await listed() == [soon.id, late.id, theirs.id]
@@ -258,7 +257,7 @@ async def test_who_has_moved_away_gets_no_seat(scene: Scene) -> None:
     row = await scene.hold(capacity=1)
     for account in (one, gone, three):
         await scene.sign_up(account, row)
-    await Residency.filter(account_id=gone.id).update(until=now())
+    await ResidencyRow.filter(account_id=gone.id).update(until=now())
     await scene.leave(one, row)
     assert await scene.states(row, [one, gone, three]) == "ccg"
     assert await scene.told(gone) == []
@@ -270,14 +269,14 @@ async def test_one_signs_up_within_the_hours(scene: Scene) -> None:
     row = await scene.hold(sign_up_opens_at=now() + HOUR)
     with pytest.raises(NotAllowed):
         await scene.sign_up(account, row)
-    await Activity.filter(id=row.id).update(sign_up_opens_at=now() - DAY, sign_up_closes_at=now())
+    await ActivityRow.filter(id=row.id).update(sign_up_opens_at=now() - DAY, sign_up_closes_at=now())
     with pytest.raises(NotAllowed):
         await scene.sign_up(account, row)
     row = await scene.hold()
     await scene.cancel(row)
     with pytest.raises(NotAllowed):
         await scene.sign_up(account, row)
-    assert await ActivitySignUp.all().count() == 0
+    assert await SignUpRow.all().count() == 0
     with pytest.raises(NotFound):
         await scene.leave(account, row)
     row = await scene.hold()
@@ -291,7 +290,7 @@ async def test_one_signs_up_within_the_hours(scene: Scene) -> None:
 async def test_who_may_only_look_does_not_sign_up(scene: Scene) -> None:
     row = await scene.hold(audience=ActivityAudience.PUBLIC)
     visitor = await scene.world.neighbour(scene.community)
-    await Residency.filter(account_id=visitor.id).update(until=now())
+    await ResidencyRow.filter(account_id=visitor.id).update(until=now())
     assert (await reading.visible(await scene.ctx(visitor), row.id)).id == row.id
     with pytest.raises(NotAllowed):
         await scene.sign_up(visitor, row)
@@ -316,7 +315,7 @@ async def test_a_crowd_at_once_fills_the_seats_and_no_more(scene: Scene) -> None
     await asyncio.gather(*(scene.leave(account, row) for account in people[:6]))
     taken, going, waiting = await scene.counters(row)
     assert (taken, going + waiting) == (min(5, taken), 6)
-    numbers = {it.number: it.state for it in await ActivitySignUp.filter(activity_id=row.id)}
+    numbers = {it.number: it.state for it in await SignUpRow.filter(activity_id=row.id)}
     states = [state for _, state in sorted(numbers.items()) if state is not SignUpState.CANCELLED]
     assert states == sorted(states)
 
@@ -338,7 +337,7 @@ async def test_people_are_told_of_another_time_or_place(scene: Scene) -> None:
     assert after.sign_up_closes_at == moved
     assert await scene.told(going) == await scene.told(waiting) == [("CHANGED", "")]
     assert await scene.told(away) == []
-    assert {job.due_at for job in await Job.filter(subject_id=row.id)} == {
+    assert {job.due_at for job in await JobRow.filter(subject_id=row.id)} == {
         moved - before for before in reminders.BEFORE.values()
     }
     kinds = [logged.event.kind for logged in await scene.events()]
@@ -372,7 +371,7 @@ async def test_only_organisers_edit_and_cancel(scene: Scene) -> None:
             await organising.cancel(ctx, activity_id=row.id, version=1, reason="x")
     found = await scene.row(row.id)
     assert (found.title, found.status, found.version) == (row.title, ActivityStatus.SCHEDULED, 1)
-    assert await AuditEntry.filter(refused=True).count() == 4
+    assert await AuditRow.filter(refused=True).count() == 4
 
 
 async def test_everyone_is_told_when_it_is_called_off(scene: Scene) -> None:
@@ -385,14 +384,14 @@ async def test_everyone_is_told_when_it_is_called_off(scene: Scene) -> None:
     assert (row.status, row.cancel_reason, row.sequence) == (ActivityStatus.CANCELLED, "下大雨", 1)
     assert await scene.told(going) == await scene.told(waiting) == [("CANCELLED", "下大雨")]
     assert await scene.told(left) == []
-    assert await Job.filter(subject_id=row.id).count() == 0
+    assert await JobRow.filter(subject_id=row.id).count() == 0
     # Nobody moves up any more.
     await scene.leave(going, row)
     assert await scene.states(row, [going, waiting]) == "cw"
     for doing in (scene.cancel(row), scene.edit(row, title="x")):
         with pytest.raises(NotAllowed):
             await doing
-    (entry,) = await AuditEntry.filter(action="activity.cancel")
+    (entry,) = await AuditRow.filter(action="activity.cancel")
     assert (entry.subject_id, entry.detail) == (row.id, "下大雨")
 
 
@@ -428,16 +427,16 @@ async def test_what_is_over_or_called_off_reminds_nobody(scene: Scene) -> None:
     for row in (begun, off):
         await scene.sign_up(account, row)
     await scene.begin(begun)
-    await Activity.filter(id=off.id).update(status=ActivityStatus.CANCELLED)
+    await ActivityRow.filter(id=off.id).update(status=ActivityStatus.CANCELLED)
     for kind in reminders.BEFORE:
         await scene.pass_to(kind)
     assert await scene.told(account) == []
-    assert await Job.filter(done_at=None).count() == 0
+    assert await JobRow.filter(done_at=None).count() == 0
 
 
 async def test_what_begins_soon_has_fewer_reminders(scene: Scene) -> None:
     row = await scene.hold(starts_at=now() + timedelta(hours=3))
-    assert [job.kind for job in await Job.filter(subject_id=row.id)] == ["ACTIVITY_REMIND_HOUR"]
+    assert [job.kind for job in await JobRow.filter(subject_id=row.id)] == ["ACTIVITY_REMIND_HOUR"]
 
 
 async def test_workers_at_once_remind_once_and_a_dead_one_not_at_all(
@@ -445,8 +444,8 @@ async def test_workers_at_once_remind_once_and_a_dead_one_not_at_all(
 ) -> None:
     account, row = await scene.neighbour(), await scene.hold()
     await scene.sign_up(account, row)
-    (job,) = await Job.filter(subject_id=row.id, kind="ACTIVITY_REMIND_DAY")
-    await Job.filter(id=job.id).update(due_at=now())
+    (job,) = await JobRow.filter(subject_id=row.id, kind="ACTIVITY_REMIND_DAY")
+    await JobRow.filter(id=job.id).update(due_at=now())
     told = sign_ups.send_update
 
     async def killed(*_args: Any, **_more: Any) -> None:
@@ -456,7 +455,7 @@ async def test_workers_at_once_remind_once_and_a_dead_one_not_at_all(
     await Worker(scene.world.services).work()
     assert await scene.told(account) == []
     monkeypatch.setattr(sign_ups, "send_update", told)
-    await Job.filter(id=job.id).update(due_at=now())
+    await JobRow.filter(id=job.id).update(due_at=now())
     workers = [Worker(scene.world.services) for _ in range(3)]
     await asyncio.gather(*(worker.work() for worker in workers))
     await asyncio.gather(*(worker.work() for worker in workers))
@@ -475,10 +474,10 @@ async def test_who_looks_after_a_group_holds_its_activities(scene: Scene, access
         draft=GroupDraft("猫友", "晒猫", access),
         key="group",
     )
-    await Membership.create(community_id=scene.community.id, host_id=group.id, account_id=member.id)
+    await MembershipRow.create(community_id=scene.community.id, host_id=group.id, account_id=member.id)
     starts_at = now() + DAY
 
-    async def hold(by: Account, audience: ActivityAudience) -> ActivityRow:
+    async def hold(by: AccountRow, audience: ActivityAudience) -> ActivityRow:
         return await organising.create(
             await scene.ctx(by),
             host_kind=HostKind.GROUP,

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from models.activities import CheckInBy, SignUpState
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
 from models.storage.paging import PageArgs
 from models.storage.rows import execute
@@ -114,7 +114,7 @@ async def test_organisers_check_in_by_hand(scene: Scene) -> None:
         done = await attendance.set_attendance(officer, sign_up_id=sign_up.id, attended=attended)
         assert done.checked_in_by is (CheckInBy.ORGANISER if attended else None)
     assert (await scene.row(row.id)).checked_in_count == 1
-    entries = await AuditEntry.filter(action="activity.attendance", refused=False)
+    entries = await AuditRow.filter(action="activity.attendance", refused=False)
     assert [entry.detail for entry in entries] == ["true", "false", "true"]
 
 

@@ -7,10 +7,10 @@ import httpx
 import icalendar
 import pytest
 
-from models.activities import ActivityAudience, CalendarFeed
+from models.activities import ActivityAudience, CalendarFeedRow
 from models.base import now
-from models.identity import Account
-from models.memberships import Membership
+from models.identity import AccountRow
+from models.memberships import MembershipRow
 from resolvers.activities import calendar
 from resolvers.errors import NotFound, RateLimited, Unauthenticated
 from resolvers.limits import Limit
@@ -26,7 +26,7 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def address(scene: Scene, account: Account) -> str:
+async def address(scene: Scene, account: AccountRow) -> str:
     """The token of the account's new address."""
     _, path = await calendar.renew(await scene.ctx(account))
     assert path.startswith("/calendar/")
@@ -108,25 +108,25 @@ async def test_who_is_no_longer_a_member_reads_no_longer_of_what_members_do(scen
     await scene.sign_up(member, row)
     token = await address(scene, member)
     assert await events(scene, token)
-    await Membership.filter(account_id=member.id).update(left_at=now())
+    await MembershipRow.filter(account_id=member.id).update(left_at=now())
     assert await events(scene, token) == {}
 
 
 async def test_an_address_is_replaced_and_taken_away(scene: Scene) -> None:
     account = await scene.neighbour()
     old = await address(scene, account)
-    (kept,) = await CalendarFeed.all()
+    (kept,) = await CalendarFeedRow.all()
     assert old not in kept.token_index
     new = await address(scene, account)
-    assert await CalendarFeed.all().count() == 1
+    assert await CalendarFeedRow.all().count() == 1
     with pytest.raises(NotFound):
         await events(scene, old)
     assert await events(scene, new) == {}
     ctx = await scene.ctx(account)
-    assert (await calendar.feeds_of(ctx, [account]))[0] is not None  # type: ignore[list-item]
+    assert (await calendar.feeds_of(ctx, [account]))[0] is not None
     for _ in range(2):
         await calendar.revoke(ctx)
-    assert await calendar.feeds_of(ctx, [account]) == [None]  # type: ignore[list-item]
+    assert await calendar.feeds_of(ctx, [account]) == [None]
     with pytest.raises(NotFound):
         await events(scene, new)
     nobody = await scene.world.context()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from models.activities import Activity, ActivityStatus
+from models.activities import ActivityRow, ActivityStatus
 from models.base import now
 from models.directory.hours import Weekday
-from models.jobs import Job
+from models.jobs import JobRow
 from resolvers.activities import organising, recurring, sign_ups
 from resolvers.activities.organising import Extent
 from resolvers.activities.recurring import Frequency, Recurrence
@@ -24,8 +24,8 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def occurrences(row: Any) -> list[Activity]:
-    return await Activity.filter(series_id=row.series_id).order_by("starts_at")
+async def occurrences(row: Any) -> list[ActivityRow]:
+    return await ActivityRow.filter(series_id=row.series_id).order_by("starts_at")
 
 
 # Rules
@@ -91,7 +91,7 @@ async def test_a_series_is_made_at_once_with_its_hours(scene: Scene) -> None:
     for before, after in ((first, second), (second, third)):
         for name in ("starts_at", "ends_at", "sign_up_opens_at", "sign_up_closes_at"):
             assert getattr(after, name) - getattr(before, name) == 7 * DAY
-    assert await Job.filter(kind="ACTIVITY_REMIND_DAY").count() == 3
+    assert await JobRow.filter(kind="ACTIVITY_REMIND_DAY").count() == 3
     assert len(await scene.events()) == 3
 
 
@@ -99,7 +99,7 @@ async def test_one_signs_up_for_one_or_for_the_whole_series(scene: Scene) -> Non
     one, two = await scene.neighbours(2)
     row = await scene.hold(capacity=1, repeats=Recurrence(WEEKLY, count=3))
     second = (await occurrences(row))[1]
-    await scene.sign_up(one, second)  # type: ignore[arg-type]
+    await scene.sign_up(one, second)
     done = await sign_ups.sign_up(
         await scene.ctx(two), activity_id=row.id, companions=0, key="all", whole_series=True
     )
@@ -110,15 +110,15 @@ async def test_one_signs_up_for_one_or_for_the_whole_series(scene: Scene) -> Non
     assert [sign_up.number for sign_up in again] == [1, 2, 1]
     left = await sign_ups.cancel_sign_up(await scene.ctx(two), activity_id=second.id, whole_series=True)
     assert [sign_up.state.value for sign_up in left] == ["CANCELLED", "CANCELLED"]
-    assert [await scene.states(it, [one, two]) for it in await occurrences(row)] == ["-g", "gc", "-c"]  # type: ignore[arg-type]
+    assert [await scene.states(it, [one, two]) for it in await occurrences(row)] == ["-g", "gc", "-c"]
 
 
 async def test_an_edit_reaches_one_or_all_that_follow(scene: Scene) -> None:
     account = await scene.neighbour()
     row = await scene.hold(repeats=Recurrence(WEEKLY, count=4))
     first, second, third, fourth = await occurrences(row)
-    await scene.sign_up(account, fourth)  # type: ignore[arg-type]
-    await scene.edit(third, title="加映")  # type: ignore[arg-type]
+    await scene.sign_up(account, fourth)
+    await scene.edit(third, title="加映")
     await organising.edit(
         await scene.ctx(scene.officer),
         activity_id=second.id,
@@ -134,7 +134,7 @@ async def test_an_edit_reaches_one_or_all_that_follow(scene: Scene) -> None:
         assert now_.starts_at - before.starts_at == HOUR
         assert now_.sign_up_closes_at == now_.starts_at
     assert await scene.told(account) == [("CHANGED", "")]
-    assert {job.due_at for job in await Job.filter(subject_id=fourth.id)} == {
+    assert {job.due_at for job in await JobRow.filter(subject_id=fourth.id)} == {
         after[3].starts_at - DAY,
         after[3].starts_at - HOUR,
     }
@@ -144,11 +144,11 @@ async def test_a_series_is_called_off_from_one_on(scene: Scene) -> None:
     account = await scene.neighbour()
     row = await scene.hold(repeats=Recurrence(WEEKLY, count=3))
     first, second, third = await occurrences(row)
-    await scene.sign_up(account, third)  # type: ignore[arg-type]
+    await scene.sign_up(account, third)
     ctx = await scene.ctx(scene.officer)
     with pytest.raises(Conflict):
         await organising.cancel(ctx, activity_id=second.id, version=7, reason="装修", extent=Extent.FOLLOWING)
-    assert await Job.filter(subject_id=third.id).count() == 2
+    assert await JobRow.filter(subject_id=third.id).count() == 2
     await organising.cancel(ctx, activity_id=second.id, version=1, reason="装修", extent=Extent.FOLLOWING)
     assert [it.status for it in await occurrences(row)] == [
         ActivityStatus.SCHEDULED,
@@ -156,4 +156,4 @@ async def test_a_series_is_called_off_from_one_on(scene: Scene) -> None:
         ActivityStatus.CANCELLED,
     ]
     assert await scene.told(account) == [("CANCELLED", "装修")]
-    assert {job.subject_id for job in await Job.filter(done_at=None)} == {first.id}
+    assert {job.subject_id for job in await JobRow.filter(done_at=None)} == {first.id}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from models import database
-from models.activities import ActivityRow, ActivitySignUp, SignUpState
-from models.identity import Account
+from models.activities import ActivityRow, SignUpRow, SignUpState
+from models.identity import AccountRow
 from resolvers.activities import organising, sign_ups
 from resolvers.errors import Conflict, DomainError, InvalidInput
 from tests.activity_scene import Scene, scene_in
@@ -29,7 +29,7 @@ class Queue(RuleBasedStateMachine):
 
     run: Callable[[Coroutine[Any, Any, Any]], Any]
     scene: Scene
-    people: list[Account]
+    people: list[AccountRow]
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class Queue(RuleBasedStateMachine):
                 return
             self.going[person] = self.waiting.pop(person)
 
-    async def sign_ups(self) -> list[ActivitySignUp]:
-        return await ActivitySignUp.filter(activity_id=self.activity.id).order_by("number")
+    async def sign_ups(self) -> list[SignUpRow]:
+        return await SignUpRow.filter(activity_id=self.activity.id).order_by("number")
 
     @rule(person=PERSON, companions=st.integers(0, COMPANIONS))
     def sign_up(self, person: int, companions: int) -> None:

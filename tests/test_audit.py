@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from models import audit as log
-from models.audit import NO_COMMUNITY, AuditChain, AuditCriteria, AuditEntry, AuditRow, digest, genesis
+from models.audit import NO_COMMUNITY, AuditCriteria, AuditRow, HeadRow, digest, genesis
 from models.base import new_id
-from models.identity import Account, Community, CommunityRow, neighbour_key
+from models.identity import AccountRow, CommunityRow, neighbour_key
 from models.messages import Message
-from models.organisations import Organisation, OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, dialect, execute, select
 from resolvers import audit
@@ -35,27 +35,27 @@ Drop = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def committee(world: World, community: Community) -> Organisation:
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
     return await world.organisation(community)
 
 
 @pytest.fixture
-async def admin(world: World, committee: Organisation) -> Account:
+async def admin(world: World, committee: OrganisationRow) -> AccountRow:
     return await world.officer(committee, Role.ADMIN)
 
 
-async def acted(ctx: Context, community: Community, *actions: str, detail: str = "") -> None:
+async def acted(ctx: Context, community: CommunityRow, *actions: str, detail: str = "") -> None:
     async with ctx.unit_of_work():
         for action in actions:
             await audit.record(ctx, action, community_id=community.id, subject_id=community.id, detail=detail)
 
 
-async def entries(community: Community) -> list[AuditRow]:
+async def entries(community: CommunityRow) -> list[AuditRow]:
     return await select(
         AuditRow,
         f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE t.chain = ? ORDER BY t.number",
@@ -67,7 +67,7 @@ async def verdicts(community: str | None = None, noted: NotedHead | None = None)
     return [verdict async for verdict in verify(community, noted)]
 
 
-async def row_of(community: Community) -> CommunityRow:
+async def row_of(community: CommunityRow) -> CommunityRow:
     (row,) = await communities_by_id(Context(None, None), [community.id])  # type: ignore[arg-type]
     assert row is not None
     return row
@@ -76,7 +76,7 @@ async def row_of(community: Community) -> CommunityRow:
 # Writing
 
 
-async def test_entries_are_chained(world: World, community: Community, admin: Account) -> None:
+async def test_entries_are_chained(world: World, community: CommunityRow, admin: AccountRow) -> None:
     ctx = replace(await world.context(admin), address="203.0.113.9", device="Firefox")
     await acted(ctx, community, "first", "second")
     await audit.refuse(ctx, "third", Message("Not you"), community_id=community.id)
@@ -85,13 +85,15 @@ async def test_entries_are_chained(world: World, community: Community, admin: Ac
     assert first.previous_hash == genesis(community.id)
     assert (second.previous_hash, third.previous_hash) == (first.hash, second.hash)
     assert all(row.hash == digest(row) for row in (first, second, third))
-    head = await AuditChain.get(id=community.id)
+    head = await HeadRow.get(id=community.id)
     assert (head.number, head.hash) == (3, third.hash)
     assert (first.refused, third.refused, third.detail) == (False, True, "Not you")
     assert (first.account_id, first.roles) == (admin.id, "ADMIN")
 
 
-async def test_where_it_came_from_is_no_address(world: World, community: Community, admin: Account) -> None:
+async def test_where_it_came_from_is_no_address(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     ctx = await world.context(admin)
     for address in ("203.0.113.9", "203.0.113.9", "203.0.113.10", "2001:db8::1", "2001:db8::2", "command"):
         await acted(replace(ctx, address=address, device="Firefox 1"), community, "act")
@@ -106,14 +108,16 @@ async def test_where_it_came_from_is_no_address(world: World, community: Communi
     assert all("Firefox" not in row.device for row in rows)
 
 
-async def test_numbers_of_documents_do_not_stay(world: World, community: Community, admin: Account) -> None:
+async def test_numbers_of_documents_do_not_stay(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     await acted(await world.context(admin), community, "act", detail="身份证11010519491231002X\0，核对")
     (row,) = await entries(community)
     assert "1949" not in row.detail
     assert row.detail.endswith("2X，核对")
 
 
-async def test_what_fails_leaves_no_entry(world: World, community: Community, admin: Account) -> None:
+async def test_what_fails_leaves_no_entry(world: World, community: CommunityRow, admin: AccountRow) -> None:
     ctx = await world.context(admin)
 
     async def failing() -> None:
@@ -124,11 +128,11 @@ async def test_what_fails_leaves_no_entry(world: World, community: Community, ad
     with pytest.raises(ZeroDivisionError):
         await failing()
     assert await entries(community) == []
-    assert not await AuditChain.exists(id=community.id)
+    assert not await HeadRow.exists(id=community.id)
 
 
 async def test_an_act_needs_its_unit_of_work_and_a_refusal_its_own(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     with pytest.raises(RuntimeError):
@@ -136,11 +140,11 @@ async def test_an_act_needs_its_unit_of_work_and_a_refusal_its_own(
     with pytest.raises(RuntimeError):
         async with ctx.unit_of_work():
             await audit.refuse(ctx, "act", Message("No"), community_id=community.id)
-    assert await AuditEntry.all().count() == 0
+    assert await AuditRow.all().count() == 0
 
 
 async def test_a_refusal_is_kept_though_the_client_goes(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     task = asyncio.create_task(audit.refuse(ctx, "act", Message("No"), community_id=community.id))
@@ -148,11 +152,11 @@ async def test_a_refusal_is_kept_though_the_client_goes(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await AuditEntry.filter(refused=True).count() == 1
+    assert await AuditRow.filter(refused=True).count() == 1
 
 
 async def test_a_refused_officer_is_entered_in_the_own_office(
-    world: World, community: Community, committee: Organisation
+    world: World, community: CommunityRow, committee: OrganisationRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     manager = await world.officer(company)
@@ -170,7 +174,7 @@ async def test_a_refused_officer_is_entered_in_the_own_office(
 
 
 async def test_at_the_same_time_the_chain_has_no_gap(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     """Acts that also raise the event log's topic, and refusals, wait for each other in one order."""
     other = await world.community()
@@ -192,7 +196,7 @@ async def test_at_the_same_time_the_chain_has_no_gap(
     assert [verdict.fault for verdict in await verdicts()] == [None, None]
 
 
-async def test_what_belongs_to_no_community_has_a_chain(world: World, admin: Account) -> None:
+async def test_what_belongs_to_no_community_has_a_chain(world: World, admin: AccountRow) -> None:
     ctx = await world.context(admin)
     async with ctx.unit_of_work():
         await audit.record(ctx, "act")
@@ -203,7 +207,9 @@ async def test_what_belongs_to_no_community_has_a_chain(world: World, admin: Acc
 # Tampering
 
 
-async def test_the_database_refuses_to_change_it(world: World, community: Community, admin: Account) -> None:
+async def test_the_database_refuses_to_change_it(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     await acted(await world.context(admin), community, "first", "second")
     before = await entries(community)
     for statement in (
@@ -267,8 +273,8 @@ SWAP = (
 )
 async def test_tampering_shows(
     world: World,
-    community: Community,
-    admin: Account,
+    community: CommunityRow,
+    admin: AccountRow,
     drop_guards: Drop,
     statements: list[str],
     fault: str,
@@ -282,7 +288,7 @@ async def test_tampering_shows(
 
 
 async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
-    world: World, community: Community, admin: Account, drop_guards: Drop
+    world: World, community: CommunityRow, admin: AccountRow, drop_guards: Drop
 ) -> None:
     """Whoever rewrites everything behind a change cannot rewrite what others have noted."""
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
@@ -307,7 +313,7 @@ async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
 
 
 async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
-    world: World, community: Community, admin: Account, drop_guards: Drop
+    world: World, community: CommunityRow, admin: AccountRow, drop_guards: Drop
 ) -> None:
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
     rows = await entries(community)
@@ -322,26 +328,26 @@ async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
 
 
 async def test_a_long_chain_is_walked_in_pages(
-    world: World, community: Community, admin: Account, monkeypatch: pytest.MonkeyPatch
+    world: World, community: CommunityRow, admin: AccountRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.verification.PAGE", 3)
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(10)))
     (verdict,) = await verdicts(community.name)
     assert (verdict.entries, verdict.fault) == (10, None)
-    assert verdict.head == (await AuditChain.get(id=community.id)).hash
+    assert verdict.head == (await HeadRow.get(id=community.id)).hash
 
 
 # Reading
 
 
-async def office_row(organisation: Organisation) -> OrganisationRow:
+async def office_row(organisation: OrganisationRow) -> OrganisationRow:
     (row,) = await organisations_by_id(Context(None, None), [organisation.id])  # type: ignore[arg-type]
     assert row is not None
     return row
 
 
 async def test_who_may_read_what(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     manager = await world.context(await world.officer(company, Role.ADMIN))
@@ -365,20 +371,20 @@ async def test_who_may_read_what(
         await world.neighbour(community),
     ):
         ctx = await world.context(account)
-        before = await AuditEntry.filter(refused=True).count()
+        before = await AuditRow.filter(refused=True).count()
         with pytest.raises(NotAllowed):
             await audit.log_of_communities(ctx, [await row_of(community)], AuditCriteria(), args)
         with pytest.raises(NotAllowed):
             await audit.log_of_organisations(ctx, [await office_row(company)], AuditCriteria(), args)
         with pytest.raises(NotAllowed):
             await exports.audit_of_communities(ctx, [await row_of(community)], AuditCriteria())
-        assert await AuditEntry.filter(refused=True).count() == before + 3
+        assert await AuditRow.filter(refused=True).count() == before + 3
         assert await audit.visible_by_ids(ctx, ids) == [None, None]
     with pytest.raises(NotAllowed):
         await audit.log_of_communities(manager, [await row_of(community)], AuditCriteria(), args)
 
 
-async def test_strangers_do_not_write_into_a_log(world: World, community: Community) -> None:
+async def test_strangers_do_not_write_into_a_log(world: World, community: CommunityRow) -> None:
     stranger = await world.officer(await world.organisation(await world.community()), Role.ADMIN)
     ctx, row = await world.context(stranger), await row_of(community)
     with pytest.raises(NotFound):
@@ -388,7 +394,9 @@ async def test_strangers_do_not_write_into_a_log(world: World, community: Commun
     assert await entries(community) == []
 
 
-async def test_filters(world: World, community: Community, committee: Organisation, admin: Account) -> None:
+async def test_filters(
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
+) -> None:
     leader = await world.context(admin)
     clerk = await world.officer(committee)
     await acted(leader, community, "one", "two")
@@ -409,7 +417,7 @@ async def test_filters(world: World, community: Community, committee: Organisati
     assert await found(AuditCriteria(until=rows[2].created_at)) == [2, 1]
 
 
-async def test_pages_and_their_cost(world: World, community: Community, admin: Account) -> None:
+async def test_pages_and_their_cost(world: World, community: CommunityRow, admin: AccountRow) -> None:
     ctx, row = await world.context(admin), await row_of(community)
     costs = []
     for count in (1, 299):
@@ -431,7 +439,9 @@ async def test_pages_and_their_cost(world: World, community: Community, admin: A
     assert numbers == list(range(300, 0, -1))
 
 
-async def test_the_head_is_for_all_who_may_look(world: World, community: Community, admin: Account) -> None:
+async def test_the_head_is_for_all_who_may_look(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     row = await row_of(community)
     (before,) = await audit.heads_of(await world.context(admin), [row])
     assert before is not None
@@ -446,7 +456,7 @@ async def test_the_head_is_for_all_who_may_look(world: World, community: Communi
     assert await audit.heads_of(await world.context(), [row]) == [None]
 
 
-async def test_an_export_names_nobody(world: World, community: Community, admin: Account) -> None:
+async def test_an_export_names_nobody(world: World, community: CommunityRow, admin: AccountRow) -> None:
     ctx, row = replace(await world.context(admin), language="en"), await row_of(community)
     await acted(ctx, community, "one", "two", detail="王小明来电")
     (text,) = await exports.audit_of_communities(ctx, [row], AuditCriteria())
@@ -465,7 +475,7 @@ async def test_an_export_names_nobody(world: World, community: Community, admin:
 
 
 async def test_a_long_export_is_refused_and_never_cut(
-    world: World, community: Community, admin: Account, monkeypatch: pytest.MonkeyPatch
+    world: World, community: CommunityRow, admin: AccountRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.offices.exports.MOST_ENTRIES", 3)
     ctx, row = await world.context(admin), await row_of(community)
@@ -492,7 +502,7 @@ def test_everything_that_asks_a_power_of_an_office_writes_the_log() -> None:
 
 
 async def test_a_log_that_is_refused_does_not_take_others_along(
-    world: World, community: Community, committee: Organisation
+    world: World, community: CommunityRow, committee: OrganisationRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     manager = await world.context(await world.officer(company, Role.ADMIN))

@@ -7,23 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.identity import Account, Community, ResidencyApplication
-from models.notices import AudienceKind, Notice, NoticeAudience, NoticeCategory, Severity
-from models.notifications import Notification, NotificationKind
-from models.organisations import Organisation
+from models.identity import AccountRow, ApplicationRow, CommunityRow
+from models.notices import AudienceKind, AudienceRow, NoticeCategory, NoticeRow, Severity
+from models.notifications import NotificationKind, NotificationRow
+from models.organisations import OrganisationRow
 from models.posts import (
     HOT_STEP,
     NEWEST_COMMENTS,
     OLDEST_COMMENTS,
-    Comment,
     CommentRow,
-    Post,
     PostAudience,
     PostKind,
     PostRow,
-    Revision,
+    RevisionRow,
     SubjectKind,
 )
 from models.storage.paging import PageArgs
@@ -47,18 +45,18 @@ class Place:
     """A community with an author and her post, a neighbour, and the committee's officer."""
 
     world: World
-    community: Community
-    committee: Organisation
-    author: Account
-    neighbour: Account
-    officer: Account
+    community: CommunityRow
+    committee: OrganisationRow
+    author: AccountRow
+    neighbour: AccountRow
+    officer: AccountRow
     post: PostRow
 
     async def comment(
         self,
         body: str = "我家的！",
         *,
-        by: Account | None = None,
+        by: AccountRow | None = None,
         key: str | None = None,
         reply_to: UUID | None = None,
         below: UUID | None = None,
@@ -78,11 +76,11 @@ class Place:
 
     async def counts(self) -> tuple[int, int]:
         """The post's comment count, and the comments there are."""
-        alive = await Comment.filter(subject_id=self.post.id, deleted_at=None).count()
-        return (await Post.get(id=self.post.id)).comment_count, alive
+        alive = await CommentRow.filter(subject_id=self.post.id, deleted_at=None).count()
+        return (await PostRow.get(id=self.post.id)).comment_count, alive
 
     async def told(self) -> list[tuple[UUID, NotificationKind, UUID]]:
-        entries = await Notification.all().order_by("id")
+        entries = await NotificationRow.all().order_by("id")
         return [(it.account_id, it.kind, it.subject_id) for it in entries]
 
 
@@ -114,7 +112,7 @@ async def test_a_comment_is_kept_counted_and_told(place: Place) -> None:
     assert row.body == "我家的！电话13812345678 证号****************34"
     assert (row.subject_id, row.parent_id, row.reply_to_id) == (place.post.id, place.post.id, None)
     assert await place.counts() == (1, 1)
-    assert (await Post.get(id=place.post.id)).hot == place.post.hot + 2 * HOT_STEP
+    assert (await PostRow.get(id=place.post.id)).hot == place.post.hot + 2 * HOT_STEP
     added, counters, notified = [
         it.event for it in (await place.world.events(community_topic(place.community.id)))[1:]
     ]
@@ -142,7 +140,7 @@ async def test_only_members_comment(place: Place) -> None:
     before = await place.kinds()
     applicant = await world.account()
     home = await world.home(await world.building(await world.estate(place.community)))
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=place.community.id, account_id=applicant.id, home_id=home.id, relation="OWNER"
     )
     stranger = await world.neighbour(await world.community())
@@ -161,7 +159,7 @@ async def test_only_members_comment(place: Place) -> None:
                 body="好",
                 key="k",
             )
-    assert await Comment.all().count() == 0
+    assert await CommentRow.all().count() == 0
     assert await place.told() == []
     assert await place.kinds() == before
 
@@ -189,7 +187,7 @@ async def test_counters_are_exact_under_concurrency(place: Place) -> None:
     kinds = await place.kinds()
     assert kinds.count(Kind.COMMENT_ADDED) == 20
     assert kinds.count(Kind.COMMENT_DELETED) == 10
-    hot = (await Post.get(id=place.post.id)).hot
+    hot = (await PostRow.get(id=place.post.id)).hot
     assert hot == place.post.hot + (2 * 10).bit_length() * HOT_STEP
 
 
@@ -240,12 +238,12 @@ async def test_an_answer_stays_below_its_subject(place: Place) -> None:
     elsewhere = await place.comment(below=other.id)
     gone = await place.comment()
     await comments.delete_comment(await place.world.context(place.neighbour), comment_id=gone.id)
-    count = await Comment.all().count()
+    count = await CommentRow.all().count()
     for key in (elsewhere.id, gone.id, new_id()):
         with pytest.raises(InvalidInput) as refused:
             await place.comment(reply_to=key)
         assert list(refused.value.fields) == ["replyTo"]
-    assert await Comment.all().count() == count
+    assert await CommentRow.all().count() == count
 
 
 async def test_an_edit_keeps_what_was_said(place: Place) -> None:
@@ -255,11 +253,11 @@ async def test_an_edit_keeps_what_was_said(place: Place) -> None:
     assert edited.body == "二"
     assert edited.edited_at is not None
     assert await comments.edit_comment(ctx, comment_id=row.id, body="二") == edited
-    assert [(it.subject_id, it.body) for it in await Revision.all()] == [(row.id, "一")]
+    assert [(it.subject_id, it.body) for it in await RevisionRow.all()] == [(row.id, "一")]
     for account in (place.author, place.officer):
         with pytest.raises(NotAllowed):
             await comments.edit_comment(await place.world.context(account), comment_id=row.id, body="三")
-    assert (await Comment.get(id=row.id)).body == "二"
+    assert (await CommentRow.get(id=row.id)).body == "二"
     assert (await place.kinds()).count(Kind.COMMENT_CHANGED) == 1
 
 
@@ -283,13 +281,13 @@ async def test_a_deleted_comment_leaves_a_tombstone(place: Place) -> None:
         await comments.edit_comment(ctx, comment_id=head.id, body="又来")
     assert (await place.kinds()).count(Kind.COMMENT_DELETED) == 1
     await comments.delete_comment(await place.world.context(place.author), comment_id=answer.id)
-    assert (await Comment.get(id=head.id)).reply_count == 0
+    assert (await CommentRow.get(id=head.id)).reply_count == 0
 
 
 async def test_moderators_delete_and_it_is_audited(place: Place) -> None:
     row = await place.comment()
     await comments.delete_comment(await place.world.context(place.officer), comment_id=row.id)
-    (entry,) = await AuditEntry.all()
+    (entry,) = await AuditRow.all()
     assert (entry.account_id, entry.action, entry.subject_id) == (
         place.officer.id,
         "comment.delete",
@@ -316,7 +314,7 @@ async def test_comments_go_with_their_post(place: Place) -> None:
     ):
         with pytest.raises(NotFound):
             await refused
-    assert await Comment.all().count() == 1
+    assert await CommentRow.all().count() == 1
 
 
 async def test_another_community_sees_nothing(place: Place) -> None:
@@ -330,7 +328,7 @@ async def test_another_community_sees_nothing(place: Place) -> None:
     ):
         with pytest.raises(NotFound):
             await refused
-    assert (await Comment.get(id=row.id)).deleted_at is None
+    assert (await CommentRow.get(id=row.id)).deleted_at is None
 
 
 async def test_too_many_comments(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,9 +348,9 @@ async def test_texts_that_are_none(place: Place, body: str) -> None:
     assert await place.counts() == (0, 0)
 
 
-async def notice(place: Place, scope: UUID, supersedes: Notice | None = None) -> Notice:
+async def notice(place: Place, scope: UUID, supersedes: NoticeRow | None = None) -> NoticeRow:
     key = new_id()
-    made = await Notice.create(
+    made = await NoticeRow.create(
         id=key,
         community_id=place.community.id,
         organisation_id=place.committee.id,
@@ -370,7 +368,7 @@ async def notice(place: Place, scope: UUID, supersedes: Notice | None = None) ->
         (AudienceKind.BUILDING, scope),
         (AudienceKind.OFFICE, place.committee.id),
     ):
-        await NoticeAudience.create(notice_id=made.id, kind=kind, scope_id=held, label="")
+        await AudienceRow.create(notice_id=made.id, kind=kind, scope_id=held, label="")
     return made
 
 
@@ -404,7 +402,7 @@ async def test_the_updates_of_a_notice_share_one_thread(place: Place) -> None:
     assert await comments.visible_by_ids(outside, [one.id]) == [None]
     with pytest.raises(NotFound):
         await place.comment(below=update.id, kind=SubjectKind.NOTICE)
-    assert await Comment.all().count() == 2
+    assert await CommentRow.all().count() == 2
 
 
 async def test_a_page_of_many_subjects_is_one_statement(place: Place) -> None:

@@ -16,7 +16,7 @@ from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.transactions import in_transaction
 
 from models import database, migrations
-from models.events import Topic
+from models.events import TopicRow
 from models.storage import sqlite
 from models.storage.driver import sqlite3
 from models.storage.rows import connection, dialect, execute
@@ -118,7 +118,7 @@ async def test_many_transactions_cancelled_while_they_wait_for_each_other(world:
 
 async def test_bulk_writes_cancelled_at_any_moment_leave_no_transaction_open(world: World) -> None:
     async def bulk(number: int) -> None:
-        await Topic.bulk_create([Topic(name=f"{number} {n}", seq=0) for n in range(5)])
+        await TopicRow.bulk_create([TopicRow(name=f"{number} {n}", seq=0) for n in range(5)])
 
     for number in range(60):
         await cancel_after(asyncio.create_task(bulk(number)), number % 20)

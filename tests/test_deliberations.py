@@ -8,21 +8,21 @@ from uuid import UUID
 import pytest
 
 from models import deliberations as rules
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
 from models.deliberations import (
     COURSE,
     Act,
-    Deliberation,
     DeliberationAction,
     DeliberationPhase,
-    DeliberationStep,
-    Statement,
+    DeliberationRow,
+    DeliberationStepRow,
     StatementChoice,
-    StatementVote,
+    StatementRow,
+    StatementVoteRow,
 )
-from models.identity import Residency
-from models.notifications import Notification, NotificationKind
+from models.identity import ResidencyRow
+from models.notifications import NotificationKind, NotificationRow
 from models.organisations import Role
 from models.posts import SubjectKind
 from models.storage.paging import PageArgs
@@ -64,7 +64,7 @@ async def test_an_officer_convenes_and_residents_see_it_live(scene: Estates) -> 
         row.id,
     )
     assert logged.event.audience == {scene.community.id, scene.committee.id}
-    (entry,) = await AuditEntry.all()
+    (entry,) = await AuditRow.all()
     assert (entry.action, entry.organisation_id, entry.refused) == (
         "deliberation.convene",
         scene.committee.id,
@@ -78,7 +78,7 @@ async def test_both_committees_convene_and_nobody_else(scene: Estates) -> None:
     for account in (scene.residents[0], scene.chair, worker):
         with pytest.raises(NotAllowed):
             await scene.convene(account)
-    assert await AuditEntry.filter(refused=True, action="deliberation.convene").count() == 3
+    assert await AuditRow.filter(refused=True, action="deliberation.convene").count() == 3
     with pytest.raises(InvalidInput) as refused:
         await scene.convene(scene.manager, organisation=scene.property)
     assert list(refused.value.fields) == ["organisationId"]
@@ -89,14 +89,14 @@ async def test_both_committees_convene_and_nobody_else(scene: Estates) -> None:
         await topics.propose(
             await scene.world.context(), organisation_id=scene.committee.id, topic=Topic("好", "好"), key="k"
         )
-    assert await Deliberation.all().count() == 1
+    assert await DeliberationRow.all().count() == 1
 
 
 async def test_a_proposal_is_its_authors_and_the_offices_until_it_is_accepted(scene: Estates) -> None:
     author, neighbour, _ = scene.residents
     row = await scene.propose(author)
     assert row.phase is P.PROPOSED
-    assert await Notification.filter(kind=NotificationKind.DELIBERATION).count() == 2
+    assert await NotificationRow.filter(kind=NotificationKind.DELIBERATION).count() == 2
     with pytest.raises(NotFound):
         await topics.visible(await scene.world.context(neighbour), row.id)
     with pytest.raises(NotAllowed):
@@ -105,7 +105,7 @@ async def test_a_proposal_is_its_authors_and_the_offices_until_it_is_accepted(sc
     opened = await topics.accept(clerk, deliberation_id=row.id, version=1)
     assert (opened.phase, opened.version) == (P.GATHERING, 2)
     assert (await topics.visible(await scene.world.context(neighbour), row.id)).phase is P.GATHERING
-    assert await Notification.filter(account_id=author.id).count() == 1
+    assert await NotificationRow.filter(account_id=author.id).count() == 1
     with pytest.raises(Conflict):
         await topics.decline(clerk, deliberation_id=row.id, version=2, reason="已经在做了")
 
@@ -143,7 +143,7 @@ async def test_queries_and_streams_agree_on_who_sees(scene: Estates) -> None:
     await scene.convene(scene.chair, organisation=scene.owners)
     await scene.propose(scene.residents[0], scene.owners)
     everybody = [*scene.residents, scene.clerk, scene.chair, scene.manager, await world.account()]
-    ids = [row.id for row in await Deliberation.all()]
+    ids = [row.id for row in await DeliberationRow.all()]
     for account in everybody:
         ctx = await world.context(account)
         for row, seen in zip(await topics.by_ids(ids), await topics.visible_by_ids(ctx, ids), strict=True):
@@ -202,7 +202,7 @@ async def test_the_convenor_moves_it_on_and_back_with_a_reason(scene: Estates) -
         (DeliberationAction.MOVED_BACK, P.STATEMENTS, P.DISCUSSION, "漏了一个问题"),
         (DeliberationAction.MOVED, P.DISCUSSION, P.CLOSED, "无人参加"),
     ]
-    assert await AuditEntry.filter(refused=False, action__startswith="deliberation.move").count() == 3
+    assert await AuditRow.filter(refused=False, action__startswith="deliberation.move").count() == 3
 
 
 async def test_two_officers_move_it_at_once_and_one_is_told(scene: Estates) -> None:
@@ -225,11 +225,11 @@ async def test_the_plan_moves_it_on_by_itself(scene: Estates) -> None:
     row = await scene.convene(plan=Plan(discussion_at=first, statements_at=second))
     await scene.tick()
     assert (await topics.by_id(row.id)).phase is P.GATHERING
-    await Deliberation.filter(id=row.id).update(discussion_at=now() - timedelta(seconds=1))
+    await DeliberationRow.filter(id=row.id).update(discussion_at=now() - timedelta(seconds=1))
     await scene.tick(first)
     moved = await topics.by_id(row.id)
     assert (moved.phase, moved.discussion_at, moved.statements_at) == (P.DISCUSSION, None, second)
-    await Deliberation.filter(id=row.id).update(statements_at=now() - timedelta(seconds=1))
+    await DeliberationRow.filter(id=row.id).update(statements_at=now() - timedelta(seconds=1))
     # Exact, however late whoever moves it on is.
     assert (await topics.by_id(row.id)).allows(Act.VOTE, now())
     await scene.tick(second)
@@ -253,12 +253,12 @@ async def test_without_an_outcome_nothing_closes_by_time(scene: Estates) -> None
     soon = now() + timedelta(hours=1)
     row = await scene.convene(plan=Plan(closes_at=soon))
     await scene.move(row, P.OUTCOME)
-    await Deliberation.filter(id=row.id).update(closes_at=now() - timedelta(seconds=1))
+    await DeliberationRow.filter(id=row.id).update(closes_at=now() - timedelta(seconds=1))
     await scene.tick(soon)
     after = await topics.by_id(row.id)
     assert (after.phase, after.closes_at) == (P.OUTCOME, None)
     assert (await scene.steps(row))[-1].action is DeliberationAction.REMINDED
-    assert await Notification.filter(account_id=scene.colleague.id).count() == 1
+    assert await NotificationRow.filter(account_id=scene.colleague.id).count() == 1
 
 
 async def test_participants_are_told_of_phases_and_who_moved_away_is_not(scene: Estates) -> None:
@@ -268,10 +268,10 @@ async def test_participants_are_told_of_phases_and_who_moved_away_is_not(scene: 
     await scene.vote(voter, said, AGREE)
     mover = await scene.world.resident(await scene.world.home(scene.building))
     await scene.vote(mover, said, AGREE)
-    await Residency.filter(account_id=mover.id).update(until=now())
-    before = await Notification.all().count()
+    await ResidencyRow.filter(account_id=mover.id).update(until=now())
+    before = await NotificationRow.all().count()
     await scene.move(row, P.OUTCOME)
-    told = {entry.account_id for entry in await Notification.all().order_by("id").offset(before)}
+    told = {entry.account_id for entry in await NotificationRow.all().order_by("id").offset(before)}
     assert told == {speaker.id, voter.id}
     assert idle.id not in told
 
@@ -338,7 +338,7 @@ async def test_one_vote_a_resident_that_may_change(scene: Estates) -> None:
     assert (counted.vote_count, counted.participant_count) == (1, 1)
     ctx = await scene.world.context(voter)
     assert await statements.viewer_votes_of(ctx, [said]) == [PASS]
-    assert await StatementVote.all().count() == 1
+    assert await StatementVoteRow.all().count() == 1
 
 
 async def test_only_residents_whom_it_is_for_vote(scene: Estates) -> None:
@@ -355,7 +355,7 @@ async def test_only_residents_whom_it_is_for_vote(scene: Estates) -> None:
         if account is not scene.clerk:
             with pytest.raises(NotFound):
                 await scene.say(row, "别的", account)
-    assert await StatementVote.all().count() == 0
+    assert await StatementVoteRow.all().count() == 0
     rights = [
         await statements.residents_among(await world.context(account), [row])
         for account in (scene.residents[0], scene.clerk, elsewhere)
@@ -374,9 +374,9 @@ async def test_counters_are_exact_however_many_vote_at_once(scene: Estates) -> N
 
     # Each resident votes four times on each statement, all at once.
     await asyncio.gather(*(vote(number) for number in range(36)))
-    votes = await StatementVote.all()
+    votes = await StatementVoteRow.all()
     assert len(votes) == 9
-    for statement in await Statement.all():
+    for statement in await StatementRow.all():
         mine = [vote.choice for vote in votes if vote.statement_id == statement.id]
         assert [statement.agree_count, statement.disagree_count, statement.pass_count] == [
             mine.count(choice) for choice in (AGREE, DISAGREE, PASS)
@@ -392,7 +392,7 @@ async def test_the_same_said_at_once_is_one_statement(scene: Estates) -> None:
         *(scene.say(row, "遛狗要牵绳", resident) for resident in scene.residents), return_exceptions=True
     )
     assert len([item for item in said if isinstance(item, Conflict)]) == 2
-    assert (await topics.by_id(row.id)).statement_count == await Statement.all().count() == 1
+    assert (await topics.by_id(row.id)).statement_count == await StatementRow.all().count() == 1
 
 
 async def test_next_are_those_not_voted_on_the_least_voted_first(scene: Estates) -> None:
@@ -432,11 +432,11 @@ async def test_a_hidden_statement_is_out_and_its_author_is_told(scene: Estates) 
         await scene.vote(author, said, AGREE)
     with pytest.raises(Conflict):
         await scene.say(row, "老王是骗子", neighbour)
-    told = await Notification.filter(kind=NotificationKind.STATEMENT)
+    told = await NotificationRow.filter(kind=NotificationKind.STATEMENT)
     assert [(entry.account_id, entry.subject_id) for entry in told] == [(author.id, said.id)]
     await statements.set_hidden(clerk, statement_id=said.id, hidden=False, reason="误会一场")
     assert (await topics.by_id(row.id)).statement_count == 1
-    entries = await AuditEntry.filter(refused=False, subject_id=said.id).order_by("id")
+    entries = await AuditRow.filter(refused=False, subject_id=said.id).order_by("id")
     assert [entry.action for entry in entries] == ["statement.hide", "statement.restore"]
 
 
@@ -508,7 +508,7 @@ async def test_steps_are_numbered_without_gaps_however_many_act_at_once(scene: E
             await scene.move(row, COURSE[number % 4], "来来回回")
 
     await asyncio.gather(*(move(number) for number in range(12)))
-    steps = await DeliberationStep.filter(deliberation_id=row.id).order_by("ordinal")
+    steps = await DeliberationStepRow.filter(deliberation_id=row.id).order_by("ordinal")
     assert [step.ordinal for step in steps] == list(range(1, len(steps) + 1))
     # Each begins where the one before ended.
     assert [step.from_phase for step in steps[1:]] == [step.to_phase for step in steps[:-1]]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
 from models.deliberations import (
     AnalysisRow,
@@ -18,16 +18,15 @@ from models.deliberations import (
     ExecutionKind,
     ExecutionRow,
     ExecutionState,
-    OpinionAnalysis,
-    OpinionPoint,
+    PointRow,
     StatementChoice,
     StatementRow,
     TimelineKind,
 )
-from models.identity import Account
-from models.jobs import Job
-from models.notifications import Notification
-from models.posts import PostKind, Revision
+from models.identity import AccountRow
+from models.jobs import JobRow
+from models.notifications import NotificationRow
+from models.posts import PostKind, RevisionRow
 from models.requests import RequestAction, RequestState
 from models.storage.paging import PageArgs
 from models.storage.rows import execute
@@ -80,7 +79,7 @@ async def the_map(scene: Estates, row: DeliberationRow) -> AnalysisRow | None:
 async def test_votes_become_a_map_without_names(scene: Estates) -> None:
     row, said = await disputed(scene)
     # However many votes ask for it, it is computed once.
-    assert await Job.filter(kind=analysis.ANALYSE, done_at=None).count() == 1
+    assert await JobRow.filter(kind=analysis.ANALYSE, done_at=None).count() == 1
     assert await the_map(scene, row) is None
     await scene.tick(now() + LATER)
     found = await the_map(scene, row)
@@ -117,8 +116,8 @@ async def test_more_votes_make_a_new_version_and_late_results_are_dropped(scene:
     after = await the_map(scene, row)
     assert after is not None
     assert after.version == newest.version + 1
-    assert await OpinionAnalysis.all().count() == 1
-    assert await OpinionPoint.all().count() == 10
+    assert await AnalysisRow.all().count() == 1
+    assert await PointRow.all().count() == 10
 
 
 async def test_few_participants_have_no_map_and_lose_it(scene: Estates) -> None:
@@ -141,7 +140,7 @@ async def test_few_participants_have_no_map_and_lose_it(scene: Estates) -> None:
     await statements.set_hidden(clerk, statement_id=said[0].id, hidden=True, reason="重复的问题")
     await scene.tick(now() + LATER)
     assert await the_map(scene, row) is None
-    assert await OpinionPoint.all().count() == 0
+    assert await PointRow.all().count() == 0
 
 
 async def test_the_computation_leaves_the_event_loop_free(
@@ -158,7 +157,7 @@ async def test_the_computation_leaves_the_event_loop_free(
 
     monkeypatch.setattr(analysis, "compute_map", slow)
     row, _ = await disputed(scene)
-    await Job.filter(subject_id=row.id).update(due_at=now())
+    await JobRow.filter(subject_id=row.id).update(due_at=now())
     working = asyncio.ensure_future(Worker(scene.world.services).work())
     ticks = 0
     while not working.done():
@@ -190,10 +189,10 @@ async def test_an_outcome_cites_and_keeps_the_figures(scene: Estates) -> None:
         await publish(await scene.world.context(scene.residents[0]))
     with pytest.raises(InvalidInput):
         await outcomes.publish(clerk, deliberation_id=row.id, body="好", cited=[new_id()], version=0)
-    told = await Notification.all().count()
+    told = await NotificationRow.all().count()
     after = await publish(clerk)
     assert (after.outcome, after.outcome_version) == ("一、草坪保持干净", 1)
-    assert await Notification.all().count() == told + 10
+    assert await NotificationRow.all().count() == told + 10
     (citations,) = await outcomes.citations_of(clerk, [after])
     assert [(item.statement_id, item.agree_count, item.disagree_count) for item in citations] == [
         (said[5].id, 10, 0),
@@ -204,10 +203,10 @@ async def test_an_outcome_cites_and_keeps_the_figures(scene: Estates) -> None:
         await publish(await scene.world.context(scene.colleague), "别的")
     revised = await publish(clerk, "一、草坪保持干净，二、晚十点后不遛", 1)
     assert revised.outcome_version == 2
-    assert await Revision.filter(subject_id=row.id, body="一、草坪保持干净").count() == 1
+    assert await RevisionRow.filter(subject_id=row.id, body="一、草坪保持干净").count() == 1
     actions = [step.action for step in await scene.steps(row)]
     assert actions[-2:] == [DeliberationAction.OUTCOME_PUBLISHED, DeliberationAction.OUTCOME_REVISED]
-    assert await AuditEntry.filter(action="deliberation.outcome", refused=True).count() == 1
+    assert await AuditRow.filter(action="deliberation.outcome", refused=True).count() == 1
     await scene.move(row, P.CLOSED)
 
 
@@ -221,13 +220,15 @@ async def concluded(scene: Estates, post_id: UUID | None = None) -> Deliberation
     return await outcomes.publish(ctx, deliberation_id=row.id, body="装狗厕所", cited=[], version=0)
 
 
-async def added(scene: Estates, row: DeliberationRow, item: Item, by: Account | None = None) -> ExecutionRow:
+async def added(
+    scene: Estates, row: DeliberationRow, item: Item, by: AccountRow | None = None
+) -> ExecutionRow:
     ctx = await scene.world.context(by or scene.clerk)
     return await executions.add(ctx, deliberation_id=row.id, item=item, key=str(new_id()))
 
 
 async def said_to_be(
-    scene: Estates, item: ExecutionRow, state: ExecutionState, by: Account | None = None, note: str = ""
+    scene: Estates, item: ExecutionRow, state: ExecutionState, by: AccountRow | None = None, note: str = ""
 ) -> ExecutionRow:
     ctx = await scene.world.context(by or scene.clerk)
     item = await executions.by_id(item.id)
@@ -398,7 +399,7 @@ LIST = """query List($id: ID!, $phases: [DeliberationPhase!]) { node(id: $id) { 
   } } } } } }"""
 
 
-async def run(scene: Estates, by: Account, text: str, **variables: Any) -> Any:
+async def run(scene: Estates, by: AccountRow, text: str, **variables: Any) -> Any:
     result = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, await scene.world.context(by))
     assert result.errors is None, result.errors
     return result.data

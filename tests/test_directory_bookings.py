@@ -7,22 +7,14 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.directory.bookings import (
-    AppointmentSlot,
-    Booking,
-    BookingAction,
-    BookingRow,
-    BookingState,
-    BookingStep,
-    SlotRow,
-)
+from models.directory.bookings import BookingAction, BookingRow, BookingState, BookingStepRow, SlotRow
 from models.directory.entries import DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
-from models.directory.licences import MerchantLicence
-from models.identity import Account, AccountRow
-from models.notifications import Notification
+from models.directory.licences import LicenceRow
+from models.identity import AccountRow
+from models.notifications import NotificationRow
 from models.organisations import Role
 from resolvers.directory import bookings, slots
 from resolvers.directory.bookings import BookingCriteria
@@ -44,10 +36,12 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def open_slot(scene: Scene, entry: EntryRow, capacity: int = 1, by: Account | None = None) -> SlotRow:
+async def open_slot(
+    scene: Scene, entry: EntryRow, capacity: int = 1, by: AccountRow | None = None
+) -> SlotRow:
     """A time of its own, tomorrow or later."""
     ctx = await scene.world.context(by or scene.admin)
-    start = now() + timedelta(days=1, hours=await AppointmentSlot.all().count())
+    start = now() + timedelta(days=1, hours=await SlotRow.all().count())
     time = Time(start, start + timedelta(minutes=30), capacity)
     _, added = await slots.add(ctx, entry_id=entry.id, times=[time])
     assert added == 1
@@ -55,31 +49,31 @@ async def open_slot(scene: Scene, entry: EntryRow, capacity: int = 1, by: Accoun
     return page.items[0]
 
 
-async def book(scene: Scene, slot: SlotRow, by: Account | None = None, key: str = "") -> BookingRow:
+async def book(scene: Scene, slot: SlotRow, by: AccountRow | None = None, key: str = "") -> BookingRow:
     ctx = await scene.world.context(by or scene.resident)
     return await bookings.book(ctx, slot_id=slot.id, note="办证", key=key or new_key())
 
 
-async def cancel(scene: Scene, row: BookingRow, by: Account, reason: str = "") -> BookingRow:
+async def cancel(scene: Scene, row: BookingRow, by: AccountRow, reason: str = "") -> BookingRow:
     ctx = await scene.world.context(by)
     return await bookings.cancel(ctx, booking_id=row.id, version=row.version, reason=reason)
 
 
-async def mark(scene: Scene, row: BookingRow, by: Account, kept: bool) -> BookingRow:
+async def mark(scene: Scene, row: BookingRow, by: AccountRow, kept: bool) -> BookingRow:
     ctx = await scene.world.context(by)
     return await bookings.record_attendance(ctx, booking_id=row.id, version=row.version, kept=kept)
 
 
 async def begun(row: BookingRow) -> None:
     moment = now() - timedelta(minutes=1)
-    await Booking.filter(id=row.id).update(starts_at=moment)
-    await AppointmentSlot.filter(id=row.slot_id).update(starts_at=moment)
+    await BookingRow.filter(id=row.id).update(starts_at=moment)
+    await SlotRow.filter(id=row.slot_id).update(starts_at=moment)
 
 
 async def told(account: Any) -> list[BookingAction]:
     """The steps in an account's inbox."""
-    subjects = [entry.subject_id for entry in await Notification.filter(account_id=account.id)]
-    return [step.action for step in await BookingStep.filter(id__in=subjects).order_by("id")]
+    subjects = [entry.subject_id for entry in await NotificationRow.filter(account_id=account.id)]
+    return [step.action for step in await BookingStepRow.filter(id__in=subjects).order_by("id")]
 
 
 async def happened(scene: Scene, kind: Kind) -> list[Logged]:
@@ -128,7 +122,7 @@ async def test_planning_again_adds_nothing_and_what_was_withdrawn_comes_back(sce
     (fewer,) = await slots.slots_of(ctx, [entry], None, False, PAGE)
     assert len(fewer.items) == 13
     assert await plan() == 1
-    assert [entry.action for entry in await AuditEntry.filter(action="directory.openSlots")] == [
+    assert [entry.action for entry in await AuditRow.filter(action="directory.openSlots")] == [
         "directory.openSlots"
     ] * 2
 
@@ -150,7 +144,7 @@ async def test_who_keeps_no_entry_opens_no_time(scene: Scene) -> None:
     ):
         with pytest.raises(InvalidInput):
             await slots.add(ctx, entry_id=entry.id, times=[wrong])
-    assert not await AppointmentSlot.exists()
+    assert not await SlotRow.exists()
 
 
 # Bookings
@@ -160,7 +154,7 @@ async def test_a_booking_is_confirmed_and_the_office_sees_it(scene: Scene) -> No
     slot = await open_slot(scene, await scene.office_entry(), capacity=2)
     row = await book(scene, slot)
     assert row.state is BookingState.BOOKED
-    assert (await AppointmentSlot.get()).booked == 1
+    assert (await SlotRow.get()).booked == 1
     assert await told(scene.resident) == [BookingAction.BOOK]
     (own,) = await happened(scene, Kind.BOOKING_STEP)
     (office,) = await happened(scene, Kind.OFFICE_BOOKING)
@@ -169,7 +163,7 @@ async def test_a_booking_is_confirmed_and_the_office_sees_it(scene: Scene) -> No
     assert len(await happened(scene, Kind.SLOT_CHANGED)) == 1
 
     clerk = await scene.world.context(scene.clerk)
-    (page,) = await bookings.bookings_of_offices(clerk, [scene.row(scene.committee)], BookingCriteria(), PAGE)
+    (page,) = await bookings.bookings_of_offices(clerk, [scene.committee], BookingCriteria(), PAGE)
     assert page.items == [row]
     (holder,) = await bookings.holders_of(clerk, [row])
     assert holder is not None
@@ -180,7 +174,7 @@ async def test_a_booking_is_confirmed_and_the_office_sees_it(scene: Scene) -> No
     assert mine.items == [row]
 
 
-def account_row(account: Account) -> AccountRow:
+def account_row(account: AccountRow) -> AccountRow:
     found: Any = account
     return found  # type: ignore[no-any-return]
 
@@ -193,13 +187,11 @@ async def test_a_booking_is_nobody_elses(scene: Scene) -> None:
     )
     assert await bookings.visible_by_ids(worker, [row.id]) == [row]
     assert await bookings.holders_of(worker, [row]) == [None]
-    (page,) = await bookings.bookings_of_offices(
-        worker, [scene.row(scene.committee)], BookingCriteria(), PAGE
-    )
+    (page,) = await bookings.bookings_of_offices(worker, [scene.committee], BookingCriteria(), PAGE)
     assert page.items == []
     with pytest.raises(NotAllowed):
         await bookings.followable(worker, scene.committee.id)
-    (step,) = await BookingStep.all()
+    (step,) = await BookingStepRow.all()
     for by in (scene.neighbour, scene.merchant, scene.stranger):
         ctx = await scene.world.context(by)
         assert await bookings.visible_by_ids(ctx, [row.id]) == [None]
@@ -208,7 +200,7 @@ async def test_a_booking_is_nobody_elses(scene: Scene) -> None:
             await bookings.cancel(ctx, booking_id=row.id, version=1)
         with pytest.raises(NotFound):
             await bookings.record_attendance(ctx, booking_id=row.id, version=1, kept=True)
-    assert (await Booking.get()).state is BookingState.BOOKED
+    assert (await BookingRow.get()).state is BookingState.BOOKED
 
 
 async def test_only_members_book_and_only_what_they_see(scene: Scene) -> None:
@@ -223,7 +215,7 @@ async def test_only_members_book_and_only_what_they_see(scene: Scene) -> None:
     # The own office sees it, and still nobody can be booked in.
     with pytest.raises(Conflict):
         await book(scene, hidden, scene.admin)
-    assert not await Booking.exists()
+    assert not await BookingRow.exists()
 
 
 async def test_many_at_once_get_no_more_than_there_is(scene: Scene) -> None:
@@ -233,8 +225,8 @@ async def test_many_at_once_get_no_more_than_there_is(scene: Scene) -> None:
     made = [it for it in found if isinstance(it, BookingRow)]
     assert len(made) == 3
     assert all(isinstance(it, Conflict) for it in found if not isinstance(it, BookingRow))
-    kept = await AppointmentSlot.get()
-    assert kept.booked == 3 == await Booking.filter(state=BookingState.BOOKED).count()
+    kept = await SlotRow.get()
+    assert kept.booked == 3 == await BookingRow.filter(state=BookingState.BOOKED).count()
 
 
 async def test_one_person_has_one_place_in_a_time_and_three_of_a_service(scene: Scene) -> None:
@@ -245,7 +237,7 @@ async def test_one_person_has_one_place_in_a_time_and_three_of_a_service(scene: 
     with pytest.raises(Conflict) as refused:
         await book(scene, slot)
     assert refused.value.current == made.id
-    assert (await AppointmentSlot.get()).booked == 1
+    assert (await SlotRow.get()).booked == 1
     for _ in range(2):
         await book(scene, await open_slot(scene, entry))
     with pytest.raises(Conflict):
@@ -257,7 +249,7 @@ async def test_a_retry_takes_one_place(scene: Scene) -> None:
     key = new_key()
     once = await book(scene, slot, key=key)
     assert await book(scene, slot, key=key) == once
-    assert (await AppointmentSlot.get()).booked == 1
+    assert (await SlotRow.get()).booked == 1
     assert await told(scene.resident) == [BookingAction.BOOK]
 
 
@@ -267,7 +259,7 @@ async def test_a_cancelled_place_is_free_again(scene: Scene) -> None:
     assert row.state is BookingState.CANCELLED
     with pytest.raises(Conflict):
         await cancel(scene, row, scene.resident)
-    assert (await AppointmentSlot.get()).booked == 0
+    assert (await SlotRow.get()).booked == 0
     await book(scene, slot, scene.neighbour)
     with pytest.raises(Conflict):
         await book(scene, slot)
@@ -283,9 +275,9 @@ async def test_the_office_calls_off_with_a_reason(scene: Scene) -> None:
     row = await cancel(scene, row, scene.clerk, "系统升级")
     assert row.state is BookingState.CANCELLED
     assert await told(scene.resident) == [BookingAction.BOOK, BookingAction.CALL_OFF]
-    step = await BookingStep.get(action=BookingAction.CALL_OFF)
+    step = await BookingStepRow.get(action=BookingAction.CALL_OFF)
     assert step.reason == "系统升级"
-    assert await AuditEntry.filter(action="booking.callOff", refused=False).count() == 1
+    assert await AuditRow.filter(action="booking.callOff", refused=False).count() == 1
 
 
 async def test_withdrawing_a_time_calls_off_all_that_was_booked(scene: Scene) -> None:
@@ -298,7 +290,7 @@ async def test_withdrawing_a_time_calls_off_all_that_was_booked(scene: Scene) ->
         )
     ctx = await scene.world.context(scene.clerk)
     await bookings.withdraw_slot(ctx, slot_id=slot.id, reason="停电")
-    assert await Booking.filter(state=BookingState.CANCELLED, held_key=None).count() == 2
+    assert await BookingRow.filter(state=BookingState.CANCELLED, held_key=None).count() == 2
     for account in (scene.resident, scene.neighbour):
         assert await told(account) == [BookingAction.BOOK, BookingAction.CALL_OFF]
     with pytest.raises(NotFound):
@@ -337,9 +329,9 @@ async def test_the_clock_reminds_who_still_has_a_booking(scene: Scene) -> None:
 async def test_nothing_is_booked_with_a_merchant_whose_licence_is_over(scene: Scene) -> None:
     entry = await scene.licensed_entry()
     slot = await open_slot(scene, entry, by=scene.merchant)
-    await MerchantLicence.all().update(expires_at=now())
+    await LicenceRow.all().update(expires_at=now())
     with pytest.raises(NotFound):
         await book(scene, slot)
     with pytest.raises(Conflict):
         await bookings.take_place(slot)
-    assert (await AppointmentSlot.get()).booked == 0
+    assert (await SlotRow.get()).booked == 0

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.directory.entries import OFFERED, DirectoryCategory, DirectoryEntry
+from models.directory.entries import OFFERED, DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
-from models.identity import HomeRow
 from models.organisations import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, listing
@@ -65,7 +64,7 @@ async def test_an_entry_says_what_was_written(scene: Scene) -> None:
     assert row.documents == ["身份证 ****************2X", "户口簿"]
     assert row.links == [["网上办", "https://example.org/a"]]
     assert not row.published
-    assert [entry.action for entry in await AuditEntry.all()] == ["directory.create"]
+    assert [entry.action for entry in await AuditRow.all()] == ["directory.create"]
 
 
 async def test_a_draft_is_seen_by_its_office_only_until_it_is_published(scene: Scene) -> None:
@@ -73,9 +72,7 @@ async def test_a_draft_is_seen_by_its_office_only_until_it_is_published(scene: S
     assert await scene.names(scene.resident) == []
     with pytest.raises(NotFound):
         await listing.visible(await scene.world.context(scene.resident), row.id)
-    (page,) = await listing.entries_of(
-        await scene.world.context(scene.clerk), [scene.row(scene.committee)], PAGE
-    )
+    (page,) = await listing.entries_of(await scene.world.context(scene.clerk), [scene.committee], PAGE)
     assert [it.id for it in page.items] == [row.id]
 
     row = await scene.publish(row, scene.admin)
@@ -119,9 +116,9 @@ async def test_who_keeps_nothing_writes_nothing(scene: Scene) -> None:
             )
     with pytest.raises(NotFound):
         await scene.create(scene.stranger, scene.committee, AFFAIRS)
-    assert await DirectoryEntry.all().count() == 1
-    assert (await DirectoryEntry.get()).version == row.version
-    assert await AuditEntry.filter(refused=True).count() == 9
+    assert await EntryRow.all().count() == 1
+    assert (await EntryRow.get()).version == row.version
+    assert await AuditRow.filter(refused=True).count() == 9
 
 
 async def test_an_edit_replaces_all_and_a_stale_one_is_a_conflict(scene: Scene) -> None:
@@ -146,7 +143,7 @@ async def test_a_retry_writes_one_entry(scene: Scene) -> None:
         await entries.create(
             ctx, organisation_id=scene.committee.id, draft=replace(AFFAIRS, name="别的"), key=key
         )
-    assert await DirectoryEntry.all().count() == 1
+    assert await EntryRow.all().count() == 1
 
 
 @pytest.mark.parametrize(
@@ -180,7 +177,7 @@ async def test_what_cannot_be_said(scene: Scene, change: dict[str, Any], field: 
     with pytest.raises(InvalidInput) as refused:
         await scene.create(scene.admin, scene.committee, AFFAIRS, **change)
     assert list(refused.value.fields) == [field]
-    assert not await DirectoryEntry.exists()
+    assert not await EntryRow.exists()
 
 
 @pytest.mark.parametrize("kind", OrganisationKind)
@@ -226,9 +223,7 @@ async def test_what_is_near_comes_first_whichever_way_it_is_read(scene: Scene) -
 
     async def page(**args: Any) -> Any:
         ctx = await scene.world.context(scene.resident)
-        (found,) = await listing.directory_of(
-            ctx, [scene.community_row], DirectoryCriteria(), PageArgs(**args)
-        )
+        (found,) = await listing.directory_of(ctx, [scene.community], DirectoryCriteria(), PageArgs(**args))
         return found
 
     for size in range(1, 10):
@@ -262,15 +257,11 @@ async def test_my_home_leads_to_its_grid_worker_and_to_the_office(scene: Scene) 
     await scene.office_entry(name="第二网格", category=GRID, grid_id=other.id)
     await scene.office_entry(name="不是网格")
     ctx = await scene.world.context(scene.resident)
-    homes = [
-        HomeRow(it.id, it.community_id, it.building_id, it.unit, it.number, it.area_cm2)
-        for it in [scene.home]
-    ]
-    assert await listing.grid_services_of(ctx, homes) == [[mine, for_all]]
+    assert await listing.grid_services_of(ctx, [scene.home]) == [[mine, for_all]]
     account: Any = scene.resident
     assert [[home.id for home in found] for found in await listing.homes_of_viewer(ctx, [account])] == [
         [scene.home.id]
     ]
     # A stranger reads the register, and no more.
-    assert await listing.grid_services_of(await scene.world.context(scene.stranger), homes) == [[]]
+    assert await listing.grid_services_of(await scene.world.context(scene.stranger), [scene.home]) == [[]]
     assert worker.id != scene.resident.id

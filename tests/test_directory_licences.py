@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
 from models.directory.hours import CHINA
 from models.directory.licences import (
     LicenceAction,
+    LicenceRow,
     LicenceState,
-    LicenceStep,
-    MerchantLicence,
+    LicenceStepRow,
     expiry,
     last_day,
 )
-from models.notifications import Notification
+from models.notifications import NotificationRow
 from models.privacy import LICENCE, rotate
 from resolvers.directory import licences, listing
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -43,8 +43,8 @@ async def happened(scene: Scene, kind: Kind) -> list[Logged]:
 
 async def told(scene: Scene, account: Any) -> list[LicenceAction]:
     """The steps in an account's inbox."""
-    subjects = [entry.subject_id for entry in await Notification.filter(account_id=account.id)]
-    return [step.action for step in await LicenceStep.filter(id__in=subjects).order_by("id")]
+    subjects = [entry.subject_id for entry in await NotificationRow.filter(account_id=account.id)]
+    return [step.action for step in await LicenceStepRow.filter(id__in=subjects).order_by("id")]
 
 
 def test_a_licence_holds_to_the_end_of_its_last_day_in_china() -> None:
@@ -73,7 +73,7 @@ async def test_a_merchant_is_seen_once_the_committee_has_approved(scene: Scene) 
     ctx = await scene.world.context(scene.resident)
     assert await listing.licensed_until(ctx, [row]) == [a_year_from_now()]
     assert await told(scene, scene.merchant) == [LicenceAction.APPROVE]
-    actions = [it.action for it in await AuditEntry.filter(action__startswith="licence").order_by("number")]
+    actions = [it.action for it in await AuditRow.filter(action__startswith="licence").order_by("number")]
     assert actions == ["licence.submit", "licence.approve"]
 
 
@@ -94,7 +94,7 @@ async def test_a_refusal_needs_a_reason_and_changes_nothing_that_is_seen(scene: 
 
 async def test_a_revoked_licence_hides_at_once(scene: Scene) -> None:
     await scene.licensed_entry()
-    licence = await MerchantLicence.get()
+    licence = await LicenceRow.get()
     ctx = await scene.world.context(scene.clerk)
     await licences.revoke(ctx, licence_id=licence.id, version=licence.version, reason="食品安全事故")
     assert await scene.names(scene.resident) == []
@@ -107,7 +107,7 @@ async def test_an_expired_licence_hides_by_itself_and_the_clock_tells_of_it(scen
     await scene.hurry(licences.REMIND)
     assert await told(scene, scene.merchant) == [LicenceAction.APPROVE, LicenceAction.REMIND]
     moment = now() - timedelta(seconds=1)
-    await MerchantLicence.all().update(expires_at=moment)
+    await LicenceRow.all().update(expires_at=moment)
     # The query's own condition: no job has run.
     assert await scene.names(scene.resident) == []
     with pytest.raises(NotFound):
@@ -131,19 +131,19 @@ async def test_who_does_not_check_licences_decides_nothing(scene: Scene) -> None
             await scene.decide(licence, by=by)
     with pytest.raises(NotAllowed):
         await scene.submit(by=scene.clerk)
-    assert (await MerchantLicence.get()).state is LicenceState.PENDING
-    assert await LicenceStep.all().count() == 1
-    assert await AuditEntry.filter(refused=True).count() == 3
+    assert (await LicenceRow.get()).state is LicenceState.PENDING
+    assert await LicenceStepRow.all().count() == 1
+    assert await AuditRow.filter(refused=True).count() == 3
 
 
 async def test_the_number_is_sealed_shown_masked_and_in_clear_with_a_reason(scene: Scene) -> None:
     licence = await scene.submit()
-    assert "0123456" not in (await MerchantLicence.get()).number_sealed
+    assert "0123456" not in (await LicenceRow.get()).number_sealed
     ctx = await scene.world.context(scene.clerk)
     assert await licences.masked_numbers(ctx, [licence]) == ["J*************56"]
     number = await licences.unmask(ctx, licence_id=licence.id, reason="核对登记系统")
     assert number == "JY13301060123456"
-    entry = await AuditEntry.get(action="licence.unmask")
+    entry = await AuditRow.get(action="licence.unmask")
     assert entry.detail == "核对登记系统"
     # Sealed like all personal data: new keys reach it.
     assert await rotate(scene.world.services.keys) == 0
@@ -154,14 +154,14 @@ async def test_one_licence_is_checked_at_a_time_also_when_many_are_submitted_at_
     found = await asyncio.gather(*(scene.submit() for _ in range(5)), return_exceptions=True)
     assert sum(not isinstance(it, BaseException) for it in found) == 1
     assert all(isinstance(it, Conflict) for it in found if isinstance(it, BaseException))
-    assert await MerchantLicence.all().count() == 1
+    assert await LicenceRow.all().count() == 1
 
 
 @pytest.mark.parametrize("days", [-1, 120 * 366])
 async def test_a_licence_that_is_over_or_endless_is_refused(scene: Scene, days: int) -> None:
     with pytest.raises(InvalidInput):
         await scene.submit(until=now().astimezone(CHINA).date() + timedelta(days=days))
-    assert not await MerchantLicence.exists()
+    assert not await LicenceRow.exists()
 
 
 async def test_lists_of_licences_are_the_merchants_and_the_committees(scene: Scene) -> None:
@@ -173,13 +173,11 @@ async def test_lists_of_licences_are_the_merchants_and_the_committees(scene: Sce
         (scene.stranger, []),
     ):
         ctx = await scene.world.context(by)
-        (page,) = await licences.licences_of_communities(
-            ctx, [scene.community_row], LicenceState.PENDING, PAGE
-        )
+        (page,) = await licences.licences_of_communities(ctx, [scene.community], LicenceState.PENDING, PAGE)
         assert [it.id for it in page.items] == seen
-        (page,) = await licences.licences_of_merchants(ctx, [scene.row(scene.shop)], PAGE)
+        (page,) = await licences.licences_of_merchants(ctx, [scene.shop], PAGE)
         assert [it.id for it in page.items] == seen
-        (step,) = await LicenceStep.all()
+        (step,) = await LicenceStepRow.all()
         (found,) = await licences.steps_visible_by_ids(ctx, [step.id])
         assert (found is not None) == bool(seen)
     (event,) = await happened(scene, Kind.LICENCE_STEP)

@@ -7,9 +7,9 @@ import pytest
 
 from models.base import now
 from models.directory.entries import EntryRow
-from models.directory.licences import MerchantLicence
-from models.directory.offers import Offer, OfferRow
-from models.identity import Account
+from models.directory.licences import LicenceRow
+from models.directory.offers import OfferRow
+from models.identity import AccountRow
 from resolvers.directory import offers
 from resolvers.directory.offers import OfferDraft
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -32,14 +32,14 @@ def draft(start: timedelta = -HOUR, end: timedelta = HOUR, **more: Any) -> Offer
     return OfferDraft(**{**said, **more}, starts_at=now() + start, ends_at=now() + end)
 
 
-async def offer(scene: Scene, entry: EntryRow, said: OfferDraft, by: Account | None = None) -> OfferRow:
+async def offer(scene: Scene, entry: EntryRow, said: OfferDraft, by: AccountRow | None = None) -> OfferRow:
     ctx = await scene.world.context(by or scene.merchant)
     return await offers.create(ctx, entry_id=entry.id, draft=said, key=new_key())
 
 
-async def seen(scene: Scene, by: Account) -> list[str]:
+async def seen(scene: Scene, by: AccountRow) -> list[str]:
     ctx = await scene.world.context(by)
-    (page,) = await offers.offers_in(ctx, [scene.community_row], PAGE)
+    (page,) = await offers.offers_in(ctx, [scene.community], PAGE)
     return [row.title for row in page.items]
 
 
@@ -56,7 +56,7 @@ async def public(scene: Scene, logged: Logged) -> bool:
 
 
 async def shift(moment: datetime, **columns: timedelta) -> None:
-    await Offer.all().update(**{name: moment + by for name, by in columns.items()})
+    await OfferRow.all().update(**{name: moment + by for name, by in columns.items()})
 
 
 async def test_an_offer_that_holds_is_seen_and_told_at_once(scene: Scene) -> None:
@@ -98,7 +98,7 @@ async def test_an_offer_begins_and_ends_by_itself(scene: Scene) -> None:
 
 async def test_an_offer_goes_with_its_entry(scene: Scene) -> None:
     await offer(scene, await scene.licensed_entry(), draft())
-    await MerchantLicence.all().update(expires_at=now())
+    await LicenceRow.all().update(expires_at=now())
     assert await seen(scene, scene.resident) == []
     assert await seen(scene, scene.merchant) == []
 
@@ -135,8 +135,8 @@ async def test_who_keeps_no_entry_offers_nothing(scene: Scene) -> None:
             await offers.withdraw(ctx, offer_id=row.id, version=1)
     with pytest.raises(NotFound):
         await offer(scene, entry, draft(), scene.stranger)
-    assert await Offer.all().count() == 1
-    assert (await Offer.get()).version == 1
+    assert await OfferRow.all().count() == 1
+    assert (await OfferRow.get()).version == 1
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_what_cannot_be_offered(scene: Scene, change: dict[str, Any], fiel
     with pytest.raises(InvalidInput) as refused:
         await offer(scene, entry, draft(**change))
     assert list(refused.value.fields) == [field]
-    assert not await Offer.exists()
+    assert not await OfferRow.exists()
 
 
 async def test_a_retry_makes_one_offer(scene: Scene) -> None:
@@ -165,4 +165,4 @@ async def test_a_retry_makes_one_offer(scene: Scene) -> None:
     said, key = draft(), new_key()
     once = await offers.create(ctx, entry_id=entry.id, draft=said, key=key)
     assert await offers.create(ctx, entry_id=entry.id, draft=said, key=key) == once
-    assert await Offer.all().count() == 1
+    assert await OfferRow.all().count() == 1

@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import pytest
 
-from models.audit import AuditEntry
-from models.directory.entries import DirectoryEntry, EntryRow
-from models.directory.ratings import EntryRating, RatingRow
-from models.identity import Account
-from models.notifications import Notification
-from models.organisations import Appointment, Role
+from models.audit import AuditRow
+from models.directory.entries import EntryRow
+from models.directory.ratings import RatingRow
+from models.identity import AccountRow
+from models.notifications import NotificationRow
+from models.organisations import AppointmentRow, Role
 from resolvers.directory import listing, ratings
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
@@ -26,18 +26,20 @@ async def scene(world: World) -> Scene:
 
 
 async def rate(
-    scene: Scene, entry: EntryRow, stars: int, by: Account | None = None, body: str = "面很筋道"
+    scene: Scene, entry: EntryRow, stars: int, by: AccountRow | None = None, body: str = "面很筋道"
 ) -> RatingRow:
     ctx = await scene.world.context(by or scene.resident)
     return await ratings.rate(ctx, entry_id=entry.id, stars=stars, body=body)
 
 
-async def reply(scene: Scene, row: RatingRow, body: str = "谢谢光临", by: Account | None = None) -> RatingRow:
+async def reply(
+    scene: Scene, row: RatingRow, body: str = "谢谢光临", by: AccountRow | None = None
+) -> RatingRow:
     ctx = await scene.world.context(by or scene.merchant)
     return await ratings.reply(ctx, rating_id=row.id, version=row.version, body=body)
 
 
-async def hide(scene: Scene, row: RatingRow, hidden: bool = True, by: Account | None = None) -> RatingRow:
+async def hide(scene: Scene, row: RatingRow, hidden: bool = True, by: AccountRow | None = None) -> RatingRow:
     ctx = await scene.world.context(by or scene.clerk)
     return await ratings.set_hidden(
         ctx, rating_id=row.id, version=row.version, hidden=hidden, reason="辱骂他人"
@@ -49,7 +51,7 @@ async def figures(scene: Scene, entry: EntryRow) -> tuple[int, int]:
     return row.rating_sum, row.rating_count
 
 
-async def seen(scene: Scene, entry: EntryRow, by: Account) -> list[int]:
+async def seen(scene: Scene, entry: EntryRow, by: AccountRow) -> list[int]:
     (page,) = await ratings.ratings_of(await scene.world.context(by), [entry], PAGE)
     return [row.stars for row in page.items]
 
@@ -101,7 +103,7 @@ async def test_the_figures_are_exact_however_many_rate_at_once(scene: Scene) -> 
     people = [await scene.world.resident(scene.home) for _ in range(10)]
     stars = [1 + number % 5 for number in range(30)]
     await asyncio.gather(*(rate(scene, entry, found, people[n % 10]) for n, found in enumerate(stars)))
-    kept = [rating.stars for rating in await EntryRating.all()]
+    kept = [rating.stars for rating in await RatingRow.all()]
     assert len(kept) == 10
     assert await figures(scene, entry) == (sum(kept), 10)
 
@@ -113,7 +115,7 @@ async def test_only_verified_residents_rate_and_nobody_the_own_shop(scene: Scene
             await rate(scene, entry, 5, by)
     # The merchant who lives here does not either.
     both = await scene.world.resident(scene.home)
-    await Appointment.create(
+    await AppointmentRow.create(
         community_id=scene.community.id, organisation_id=scene.shop.id, account_id=both.id, role=Role.OFFICER
     )
     with pytest.raises(NotAllowed):
@@ -126,7 +128,7 @@ async def test_only_verified_residents_rate_and_nobody_the_own_shop(scene: Scene
     for stars in (0, 6):
         with pytest.raises(InvalidInput):
             await rate(scene, entry, stars)
-    assert not await EntryRating.exists()
+    assert not await RatingRow.exists()
     assert await figures(scene, entry) == (0, 0)
 
 
@@ -136,16 +138,16 @@ async def test_the_merchant_answers_once_and_may_change_it(scene: Scene) -> None
     for by in (scene.neighbour, scene.clerk, scene.resident):
         with pytest.raises(NotAllowed):
             await reply(scene, row, by=by)
-    assert (await EntryRating.get()).reply is None
+    assert (await RatingRow.get()).reply is None
     answered = await reply(scene, row)
     assert (answered.reply, answered.stars) == ("谢谢光临", 2)
-    (told,) = await Notification.filter(account_id=scene.resident.id)
+    (told,) = await NotificationRow.filter(account_id=scene.resident.id)
     assert (told.kind, told.subject_id) == ("RATING", row.id)
     with pytest.raises(Conflict):
         await reply(scene, row, "旧的")
     await reply(scene, answered, "抱歉,下次免费加面")
-    assert await Notification.filter(account_id=scene.resident.id).count() == 1
-    assert (await EntryRating.get()).reply == "抱歉,下次免费加面"
+    assert await NotificationRow.filter(account_id=scene.resident.id).count() == 1
+    assert (await RatingRow.get()).reply == "抱歉,下次免费加面"
 
 
 async def test_an_answer_is_to_what_was_read(scene: Scene) -> None:
@@ -155,7 +157,7 @@ async def test_an_answer_is_to_what_was_read(scene: Scene) -> None:
     with pytest.raises(Conflict) as refused:
         await reply(scene, row)
     assert refused.value.current == row.id
-    assert (await EntryRating.get()).reply is None
+    assert (await RatingRow.get()).reply is None
 
 
 async def test_what_is_hidden_counts_for_nothing_and_its_author_is_told(scene: Scene) -> None:
@@ -175,7 +177,7 @@ async def test_what_is_hidden_counts_for_nothing_and_its_author_is_told(scene: S
     assert await seen(scene, entry, scene.clerk) == [5, 1]
     (*_, live) = await happened(scene, Kind.RATING_CHANGED)
     assert await ratings.ratings_of_events(await scene.world.context(scene.clerk), [live]) == [None]
-    assert await Notification.filter(account_id=scene.resident.id).count() == 1
+    assert await NotificationRow.filter(account_id=scene.resident.id).count() == 1
     assert await hide(scene, hidden) == hidden
 
     # Changed while hidden, it goes on counting for nothing, and then for what it says.
@@ -183,7 +185,7 @@ async def test_what_is_hidden_counts_for_nothing_and_its_author_is_told(scene: S
     assert await figures(scene, entry) == (5, 1)
     await hide(scene, changed, hidden=False)
     assert await figures(scene, entry) == (8, 2)
-    actions = [it.action for it in await AuditEntry.filter(action__startswith="rating", refused=False)]
+    actions = [it.action for it in await AuditRow.filter(action__startswith="rating", refused=False)]
     assert sorted(actions) == ["rating.hide", "rating.show"]
 
 
@@ -196,4 +198,4 @@ async def test_ratings_are_for_members(scene: Scene) -> None:
     assert page.items == []
     with pytest.raises(NotFound):
         await hide(scene, row, by=scene.stranger)
-    assert (await DirectoryEntry.get()).rating_count == 1
+    assert (await EntryRow.get()).rating_count == 1

@@ -7,7 +7,7 @@ import pytest
 
 from models.base import now
 from models.directory.entries import DirectoryCategory
-from models.identity import Account
+from models.identity import AccountRow
 from models.organisations import Role
 from resolvers.context import Context
 from resolvers.directory import offers, ratings, slots
@@ -47,7 +47,7 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def run(scene: Scene, text: str, by: Account, **variables: Any) -> Any:
+async def run(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
     operation = OPERATIONS.prepare(text)
     found = await OPERATIONS.execute(operation, variables, await scene.world.context(by))
     assert found.errors is None, found.errors

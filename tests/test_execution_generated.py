@@ -28,7 +28,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from demo.community import seed
-from models.identity import Account
+from models.identity import AccountRow
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.execution import Planner, completion, run, share
@@ -295,7 +295,7 @@ async def test_the_demo_community_gives_the_same(world: World) -> None:
     """Results and errors alike; ids that operations found are what later ones ask for."""
     await seed(world.services)
     random = Random(1)
-    accounts = await Account.all()
+    accounts = await AccountRow.all()
     ids: list[str] = []
 
     def value(random: Random, owner: str, type_: Any) -> str:

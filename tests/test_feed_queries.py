@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from models.base import new_id, now
-from models.identity import Account, Community, Estate, ResidencyApplication
-from models.posts import Comment, Like, Post, PostKind, PostState, SubjectKind
+from models.identity import AccountRow, ApplicationRow, CommunityRow, EstateRow
+from models.posts import CommentRow, LikeRow, PostKind, PostRow, PostState, SubjectKind
 from models.storage.rows import dialect, execute
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
@@ -58,33 +58,33 @@ class Street:
     """A community with neighbours to read and write as, and its global id."""
 
     world: World
-    community: Community
-    estate: Estate
-    neighbours: list[Account]
+    community: CommunityRow
+    estate: EstateRow
+    neighbours: list[AccountRow]
 
     @property
     def id(self) -> str:
         return global_id("Community", self.community.id)
 
-    async def run(self, text: str, *, by: Account | None = None, **variables: Any) -> Any:
+    async def run(self, text: str, *, by: AccountRow | None = None, **variables: Any) -> Any:
         """The data that `by`, or the first neighbour, gets; no error is expected."""
         result = await self.result(text, by=by or self.neighbours[0], **variables)
         assert result.errors is None, result.errors
         return result.data
 
-    async def result(self, text: str, *, by: Account | None, **variables: Any) -> Any:
+    async def result(self, text: str, *, by: AccountRow | None, **variables: Any) -> Any:
         operation = OPERATIONS.prepare(text)
         return await OPERATIONS.execute(operation, variables, await self.world.context(by))
 
-    async def feed(self, *, by: Account | None = None, **wanted: Any) -> list[UUID]:
+    async def feed(self, *, by: AccountRow | None = None, **wanted: Any) -> list[UUID]:
         """The posts of a page, as their keys."""
         data = await self.run(FEED, by=by, id=self.id, **{"first": 100, **wanted})
         return [key_of(edge["node"]["id"]) for edge in data["node"]["posts"]["edges"]]
 
-    async def posts(self, count: int, comments: int = 0, **more: Any) -> list[Post]:
+    async def posts(self, count: int, comments: int = 0, **more: Any) -> list[PostRow]:
         """Older posts first; each with as many comments, liked by all neighbours."""
         made = [
-            Post(
+            PostRow(
                 **{
                     "id": new_id(),
                     "community_id": self.community.id,
@@ -101,9 +101,9 @@ class Street:
             )
             for n in range(count)
         ]
-        await Post.bulk_create(made, batch_size=50)
+        await PostRow.bulk_create(made, batch_size=50)
         below = [
-            Comment(
+            CommentRow(
                 id=(key := new_id()),
                 community_id=self.community.id,
                 subject_kind=SubjectKind.POST,
@@ -115,7 +115,7 @@ class Street:
             for post in made
             for n in range(comments)
         ]
-        await Comment.bulk_create(below, batch_size=50)
+        await CommentRow.bulk_create(below, batch_size=50)
         return made
 
 
@@ -155,7 +155,7 @@ async def test_threads_take_as_many_statements_for_one_as_for_many(street: Stree
         rows: list[tuple[UUID, UUID, UUID | None]] = [(key, post.id, None) for key in heads]
         rows += [(new_id(), head, head) for head in heads for _ in range(replies)]
         for key, parent, answered in rows:
-            await Comment.create(
+            await CommentRow.create(
                 id=key,
                 community_id=street.community.id,
                 subject_kind=SubjectKind.POST,
@@ -210,7 +210,7 @@ async def test_pages_follow_each_other(street: Street) -> None:
 
 async def test_hot_is_not_latest(street: Street) -> None:
     old, new = await street.posts(2)
-    await Post.filter(id=old.id).update(hot=100)
+    await PostRow.filter(id=old.id).update(hot=100)
     assert await street.feed(order="LATEST") == [new.id, old.id]
     assert await street.feed(order="HOT") == [old.id, new.id]
 
@@ -251,12 +251,12 @@ async def test_what_is_no_page(street: Street, wanted: dict[str, Any]) -> None:
 
 async def test_a_stranger_reads_nothing(street: Street) -> None:
     (post,) = await street.posts(1, comments=1)
-    await Post.filter(id=post.id).update(pinned_at=now())
-    comment = await Comment.get(subject_id=post.id)
+    await PostRow.filter(id=post.id).update(pinned_at=now())
+    comment = await CommentRow.get(subject_id=post.id)
     stranger = await street.world.neighbour(await street.world.community())
     applicant = await street.world.account()
     home = await street.world.home(await street.world.building(street.estate))
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=street.community.id, account_id=applicant.id, home_id=home.id, relation="OWNER"
     )
     for account in (stranger, applicant):
@@ -270,8 +270,8 @@ async def test_a_stranger_reads_nothing(street: Street) -> None:
 
 async def test_a_tombstone_shows_neither_text_nor_author(street: Street) -> None:
     (post,) = await street.posts(1, comments=1)
-    comment = await Comment.get(subject_id=post.id)
-    await Comment.filter(id=comment.id).update(deleted_at=now())
+    comment = await CommentRow.get(subject_id=post.id)
+    await CommentRow.filter(id=comment.id).update(deleted_at=now())
     data = await street.run(
         "query($id: ID!) { node(id: $id) { ... on Comment { id body deletedAt author { displayName }"
         " viewerCanEdit viewerCanDelete } } }",
@@ -381,8 +381,8 @@ async def test_refusals_are_answers(street: Street) -> None:
         assert (refused["__typename"], refused["fields"]) == ("InvalidInput", [{"name": name}])
     result = await street.result(COMMENT, by=None, input=given)
     assert [(error.extensions or {})["code"] for error in result.errors] == ["UNAUTHENTICATED"]
-    assert await Comment.all().count() == 0
-    assert await Like.all().count() == 0
+    assert await CommentRow.all().count() == 0
+    assert await LikeRow.all().count() == 0
     stale = await street.run(
         "mutation($input: EditPostInput!) { editPost(input: $input) {"
         " __typename ... on Conflict { code current { id ... on Post { body } } } } }",
@@ -413,7 +413,7 @@ PERSONAL = "subscription($id: ID!) { communityEvents(communityId: $id) { event {
 PERSONAL += " post { viewerHasLiked } } } } }"
 
 
-async def follow(street: Street, text: str, by: Account | None, **variables: Any) -> Any:
+async def follow(street: Street, text: str, by: AccountRow | None, **variables: Any) -> Any:
     operation = OPERATIONS.prepare(text)
     return await OPERATIONS.subscribe(operation, variables, await street.world.context(by))
 
@@ -491,7 +491,7 @@ async def test_narrow_streams(street: Street) -> None:
     def wanted(request: Request) -> list[tuple[Kind, UUID]]:
         return [(it.event.kind, it.event.subject) for it in events if request.stream.wants(it.event)]
 
-    comment = await Comment.get(subject_id=post.id)
+    comment = await CommentRow.get(subject_id=post.id)
     assert [kind for kind, _ in wanted(feed)] == [Kind.POST_CREATED, Kind.POST_CHANGED]
     assert wanted(below) == [(Kind.COMMENT_ADDED, comment.id)]
     assert wanted(counters) == [(Kind.COUNTERS_CHANGED, post.id)] * 2
@@ -543,7 +543,7 @@ async def test_one_more_is_read_only_for_who_asks_whether_there_is(
 async def test_pages_are_read_from_indexes(street: Street) -> None:
     made = await street.posts(400, comments=5)
     old = now() - timedelta(days=1)
-    await Post.filter(id__in=[post.id for post in made[:3]]).update(pinned_at=old)
+    await PostRow.filter(id__in=[post.id for post in made[:3]]).update(pinned_at=old)
     # Another community's, so that the community is a choice.
     there = replace(street, community=await street.world.community())
     await there.posts(400)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.groups import Group, GroupAccess, GroupAction, GroupRow, GroupStep
-from models.identity import Account, neighbour_key
+from models.groups import GroupAccess, GroupAction, GroupRow, GroupStepRow
+from models.identity import AccountRow, neighbour_key
 from models.memberships import Alerts, members_of
-from models.notifications import Notification, NotificationKind
-from models.posts import HOT, Comment, Post, PostAudience, PostKind, PostRow, SubjectKind
+from models.notifications import NotificationKind, NotificationRow
+from models.posts import HOT, CommentRow, PostAudience, PostKind, PostRow, SubjectKind
 from models.storage.paging import PageArgs
 from models.storage.rows import dialect, execute
 from resolvers import comments, likes, posts
@@ -34,7 +34,7 @@ ANY = FeedCriteria()
 PAGE = PageArgs(first=100)
 
 
-async def say(club: Club, group: GroupRow, by: Account, body: str = "周六见", **more: Any) -> PostRow:
+async def say(club: Club, group: GroupRow, by: AccountRow, body: str = "周六见", **more: Any) -> PostRow:
     return await posts.create_post(
         await club.ctx(by),
         community_id=club.community.id,
@@ -44,13 +44,13 @@ async def say(club: Club, group: GroupRow, by: Account, body: str = "周六见",
     )
 
 
-async def on(club: Club, account: Account, wall: Any, wanted: FeedCriteria = ANY) -> list[UUID]:
+async def on(club: Club, account: AccountRow, wall: Any, wanted: FeedCriteria = ANY) -> list[UUID]:
     """What the account reads in a group, or in the community's feed."""
     (page,) = await posts.feeds_of(await club.ctx(account), [wall], wanted, PAGE)
     return ids(page.items)
 
 
-async def comment(club: Club, by: Account, post: PostRow, body: str = "好") -> UUID:
+async def comment(club: Club, by: AccountRow, post: PostRow, body: str = "好") -> UUID:
     ctx = await club.ctx(by)
     row = await comments.add_comment(
         ctx, kind=SubjectKind.POST, subject_id=post.id, body=body, key=str(new_id())
@@ -78,11 +78,11 @@ async def test_nobody_comments_in_a_group_that_rests(club: Club) -> None:
                     reply_to=answered,
                 )
                 await refused(refusal, NotAllowed)
-            assert await Comment.all().count() == 1
+            assert await CommentRow.all().count() == 1
             assert await club.kinds() == kinds
         else:
             await comment(club, club.owner, post)
-            assert await Comment.all().count() == 2
+            assert await CommentRow.all().count() == 2
 
 
 @pytest.mark.parametrize("access", GroupAccess)
@@ -157,8 +157,8 @@ async def test_only_members_post(club: Club) -> None:
     )
     await founding.set_archived(await club.ctx(club.owner), group_id=group.id, archived=True)
     await refused(say(club, group, club.member), NotAllowed)
-    assert not await Post.exists()
-    assert {it.post_count for it in await Group.all()} == {0}
+    assert not await PostRow.exists()
+    assert {it.post_count for it in await GroupRow.all()} == {0}
 
 
 async def test_a_group_says_who_reads(club: Club) -> None:
@@ -177,7 +177,7 @@ async def test_a_group_says_who_reads(club: Club) -> None:
         ),
         InvalidInput,
     )
-    assert not await Post.exists()
+    assert not await PostRow.exists()
 
 
 async def test_a_post_keeps_the_audience_it_was_written_for(club: Club) -> None:
@@ -238,20 +238,20 @@ async def test_those_who_look_after_it_take_away_and_pin(club: Club) -> None:
     await posts.set_post_pinned(owner, post_id=post.id, pinned=True)
     (pinned,) = await posts.pinned_of(ctx, [await reading.by_id(group.id)])
     assert ids(pinned) == [post.id]
-    assert await posts.pinned_of(ctx, [club.community]) == [[]]  # type: ignore[list-item]
+    assert await posts.pinned_of(ctx, [club.community]) == [[]]
     await comments.delete_comment(owner, comment_id=below)
     await posts.delete_post(owner, post_id=post.id)
     assert (await reading.by_id(group.id)).post_count == 0
-    assert [it.action for it in await GroupStep.filter(account_id__not_isnull=True).order_by("id")] == [
+    assert [it.action for it in await GroupStepRow.filter(account_id__not_isnull=True).order_by("id")] == [
         GroupAction.COMMENT_DELETED,
         GroupAction.POST_DELETED,
     ]
     assert NotificationKind.GROUP_STEP in await club.told(club.member)
     # Members' affairs are not the offices'.
-    assert not await AuditEntry.filter(refused=False).exists()
+    assert not await AuditRow.filter(refused=False).exists()
     second = await say(club, group, club.member)
     await posts.delete_post(officer, post_id=second.id)
-    assert await AuditEntry.filter(refused=False, action="post.delete").count() == 1
+    assert await AuditRow.filter(refused=False, action="post.delete").count() == 1
 
 
 async def test_a_dissolved_group_takes_its_posts_along(club: Club) -> None:
@@ -268,7 +268,7 @@ async def test_a_dissolved_group_takes_its_posts_along(club: Club) -> None:
 
 
 async def told_of(subject_id: UUID) -> set[UUID]:
-    return {it.account_id for it in await Notification.filter(subject_id=subject_id)}
+    return {it.account_id for it in await NotificationRow.filter(subject_id=subject_id)}
 
 
 async def test_members_are_told_of_what_they_want_to_know(club: Club) -> None:
@@ -291,7 +291,7 @@ async def test_members_are_told_of_what_they_want_to_know(club: Club) -> None:
     assert await told_of(await comment(club, club.owner, muted)) == set()
     below = await comment(club, club.owner, muted, f"＠{club.member.display_name}")
     assert await told_of(below) == {club.member.id}
-    assert (await Notification.get(subject_id=below)).kind is NotificationKind.MENTION
+    assert (await NotificationRow.get(subject_id=below)).kind is NotificationKind.MENTION
     heard = await say(club, group, club.member)
     assert await told_of(await comment(club, club.owner, heard)) == {club.member.id}
 
@@ -310,7 +310,7 @@ async def test_who_has_left_is_told_no_more(club: Club) -> None:
 async def test_a_mention_means_the_longest_name(club: Club) -> None:
     group = await club.found()
     for account, name in ((club.owner, "小何"), (club.member, "小何苗")):
-        await Account.filter(id=account.id).update(display_name=name)
+        await AccountRow.filter(id=account.id).update(display_name=name)
     for text, meant in (
         ("@小何苗在吗", club.member),
         ("@小何 在吗", club.owner),
@@ -350,7 +350,7 @@ async def test_a_groups_stream_is_for_who_may_read_there(club: Club) -> None:
             events = await club.world.events(community_topic(club.community.id))
             wanted = [it.event.subject for it in events if answer.stream.wants(it.event)]
             assert wanted[-1] == post.id
-            assert set(wanted) <= {group.id, *ids(await Post.filter(wall_id=group.id))}
+            assert set(wanted) <= {group.id, *ids(await PostRow.filter(wall_id=group.id))}
 
 
 async def test_the_communitys_stream_of_posts_has_none_of_groups(club: Club) -> None:
@@ -371,8 +371,8 @@ async def test_the_communitys_stream_of_posts_has_none_of_groups(club: Club) -> 
 async def test_a_groups_pages_are_read_from_indexes(club: Club) -> None:
     group = await club.found(GroupAccess.OPEN)
 
-    def made(wall_id: UUID) -> Post:
-        return Post(
+    def made(wall_id: UUID) -> PostRow:
+        return PostRow(
             community_id=club.community.id,
             scope_id=club.community.id,
             wall_id=wall_id,
@@ -381,8 +381,8 @@ async def test_a_groups_pages_are_read_from_indexes(club: Club) -> None:
             body="好",
         )
 
-    await Post.bulk_create([made(wall) for _ in range(300) for wall in (group.id, club.community.id)])
-    await Post.filter(wall_id=group.id).limit(1).update(pinned_at=now())
+    await PostRow.bulk_create([made(wall) for _ in range(300) for wall in (group.id, club.community.id)])
+    await PostRow.filter(wall_id=group.id).limit(1).update(pinned_at=now())
     if dialect() == "postgres":
         await execute("ANALYZE")
     ctx = await club.ctx(club.neighbour)

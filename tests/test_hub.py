@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from models.base import new_id, now
-from models.identity import Residency
+from models.identity import ResidencyRow
 from models.storage.rows import execute
 from models.visibility import Viewer, viewers
 from subscriptions import hub as hub_module
@@ -628,7 +628,7 @@ async def test_who_moves_out_gets_nothing_more(hub: Hub, world: World) -> None:
     await write(hub, event(audience=scope))
     assert await gone.has(2) == [1, 1]
     session = gone.viewer.session_id
-    await Residency.filter(account_id=leaving.id).update(until=now())
+    await ResidencyRow.filter(account_id=leaving.id).update(until=now())
     await write(hub, Event(STANDING, Kind.STANDING_CHANGED, leaving.id))
     await gone.until(lambda: bool(gone.refused))
     assert gone.refused == [first]
@@ -649,7 +649,7 @@ async def test_who_moves_in_sees_what_happens_from_then_on(hub: Hub, world: Worl
     audience = frozenset({community.id})
     await write(hub, event(audience=audience), event(audience=frozenset({account.id})))
     assert await sink.has(1) == [2]
-    await Residency.create(
+    await ResidencyRow.create(
         community_id=community.id, account_id=account.id, home_id=home.id, relation="OWNER"
     )
     await write(hub, Event(STANDING, Kind.STANDING_CHANGED, account.id))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.base import now
-from models.identity import RateCount
+from models.identity import RateCountRow
 from resolvers import limits
 from resolvers.errors import RateLimited
 from resolvers.limits import Limit, check, check_address, origin
@@ -82,13 +82,13 @@ async def test_a_client_without_an_address_is_not_counted(world: World) -> None:
     ctx = await world.context()
     for _ in range(3):
         await check_address(ctx, "code", Limit(1, 60))
-    assert await RateCount.all().count() == 0
+    assert await RateCountRow.all().count() == 0
 
 
 async def test_old_windows_are_forgotten(world: World) -> None:
     await check("k", Limit(1, 60))
     await limits.sweep()
-    assert await RateCount.all().count() == 1
-    await RateCount.all().update(created_at=now() - timedelta(days=3))
+    assert await RateCountRow.all().count() == 1
+    await RateCountRow.all().update(created_at=now() - timedelta(days=3))
     await limits.sweep()
-    assert await RateCount.all().count() == 0
+    assert await RateCountRow.all().count() == 0

@@ -5,21 +5,19 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
 from models.identity import (
-    Account,
+    AccountRow,
     ApplicationRow,
     ApplicationStatus,
-    Community,
-    Home,
+    CommunityRow,
     HomeRow,
     Relation,
-    Residency,
-    ResidencyApplication,
+    ResidencyRow,
 )
-from models.notifications import Notification, NotificationKind
-from models.organisations import Organisation, OrganisationKind, Role
+from models.notifications import NotificationKind, NotificationRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.identity import applications, residencies, unmasking
@@ -39,32 +37,32 @@ NAME, DOCUMENT, EVIDENCE = "张三丰", "11010519491231002X", "沪房地浦字�
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def home(world: World, community: Community) -> Home:
+async def home(world: World, community: CommunityRow) -> HomeRow:
     return await world.home(await world.building(await world.estate(community)))
 
 
 @pytest.fixture
-async def committee(world: World, community: Community) -> Organisation:
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
     return await world.organisation(community)
 
 
 @pytest.fixture
-async def officer(world: World, committee: Organisation) -> Account:
+async def officer(world: World, committee: OrganisationRow) -> AccountRow:
     return await world.officer(committee)
 
 
 @pytest.fixture
-async def applicant(world: World) -> Account:
+async def applicant(world: World) -> AccountRow:
     return await world.account("三丰")
 
 
 async def apply(
-    world: World, account: Account, home: Home, *, key: str | None = None, document: str = DOCUMENT
+    world: World, account: AccountRow, home: HomeRow, *, key: str | None = None, document: str = DOCUMENT
 ) -> ApplicationRow:
     return await applications.apply(
         await world.context(account),
@@ -82,7 +80,7 @@ async def standing_changes(world: World) -> list[UUID]:
 
 
 async def test_an_approved_applicant_is_a_neighbour(
-    world: World, community: Community, home: Home, officer: Account, applicant: Account
+    world: World, community: CommunityRow, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     assert application.status is ApplicationStatus.PENDING
@@ -97,13 +95,13 @@ async def test_an_approved_applicant_is_a_neighbour(
     assert viewer.belongs_to(community.id)
     assert viewer.homes == {home.id}
     assert await standing_changes(world) == [applicant.id]
-    told = await Notification.get()
+    told = await NotificationRow.get()
     assert (told.account_id, told.kind, told.subject_id) == (
         applicant.id,
         NotificationKind.RESIDENCY,
         application.id,
     )
-    entry = await AuditEntry.get()
+    entry = await AuditRow.get()
     assert (entry.action, entry.account_id, entry.subject_id) == (
         "approveResidency",
         officer.id,
@@ -112,18 +110,18 @@ async def test_an_approved_applicant_is_a_neighbour(
 
 
 async def test_a_decision_deletes_the_evidence_and_the_account_keeps_the_name_sealed(
-    world: World, home: Home, officer: Account, applicant: Account
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
-    kept = await ResidencyApplication.get()
+    kept = await ApplicationRow.get()
     for clear in (NAME, DOCUMENT, EVIDENCE):
         assert clear not in f"{kept.real_name_sealed}{kept.document_sealed}{kept.evidence_sealed}"
     await applications.approve(await world.context(officer), application_id=application.id, version=1)
-    kept = await ResidencyApplication.get()
+    kept = await ApplicationRow.get()
     assert [kept.real_name_sealed, kept.document_sealed, kept.document_index, kept.evidence_sealed] == [
         None
     ] * 4
-    account = await Account.get(id=applicant.id)
+    account = await AccountRow.get(id=applicant.id)
     assert account.real_name_sealed
     assert account.document_sealed
     keys = world.services.keys
@@ -132,7 +130,7 @@ async def test_a_decision_deletes_the_evidence_and_the_account_keeps_the_name_se
 
 
 async def test_a_rejected_applicant_is_told_why_and_nothing_is_kept(
-    world: World, community: Community, home: Home, officer: Account, applicant: Account
+    world: World, community: CommunityRow, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     ctx = await world.context(officer)
@@ -140,20 +138,20 @@ async def test_a_rejected_applicant_is_told_why_and_nothing_is_kept(
         await applications.reject(ctx, application_id=application.id, version=1, reason=" ")
     row = await applications.reject(ctx, application_id=application.id, version=1, reason="材料不全")
     assert (row.status, row.reason) == (ApplicationStatus.REJECTED, "材料不全")
-    kept = await ResidencyApplication.get()
+    kept = await ApplicationRow.get()
     assert [kept.real_name_sealed, kept.document_sealed, kept.document_index, kept.evidence_sealed] == [
         None
     ] * 4
-    assert (await Account.get(id=applicant.id)).real_name_sealed is None
-    assert await Residency.all().count() == 0
+    assert (await AccountRow.get(id=applicant.id)).real_name_sealed is None
+    assert await ResidencyRow.all().count() == 0
     assert await standing_changes(world) == []
-    assert await Notification.all().count() == 1
+    assert await NotificationRow.all().count() == 1
     # And may apply again.
     await apply(world, applicant, home)
 
 
 async def test_of_two_officers_one_decides(
-    world: World, committee: Organisation, home: Home, applicant: Account
+    world: World, committee: OrganisationRow, home: HomeRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     first, second = [await world.context(await world.officer(committee)) for _ in range(2)]
@@ -166,18 +164,18 @@ async def test_of_two_officers_one_decides(
     (row,) = await applications.applications_by_id(first, [application.id])
     assert row
     assert row.version == 2
-    assert await Residency.all().count() == (row.status is ApplicationStatus.APPROVED)
-    assert await Notification.all().count() == 1
+    assert await ResidencyRow.all().count() == (row.status is ApplicationStatus.APPROVED)
+    assert await NotificationRow.all().count() == 1
 
 
 async def test_a_stale_version_decides_nothing(
-    world: World, home: Home, officer: Account, applicant: Account
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     with pytest.raises(Conflict) as error:
         await applications.approve(await world.context(officer), application_id=application.id, version=7)
     assert error.value.current == application.id
-    assert await Residency.all().count() == 0
+    assert await ResidencyRow.all().count() == 0
 
 
 @pytest.mark.parametrize(
@@ -189,7 +187,12 @@ async def test_a_stale_version_decides_nothing(
     ],
 )
 async def test_other_offices_are_refused_and_the_attempt_is_kept(
-    world: World, community: Community, home: Home, applicant: Account, kind: OrganisationKind, role: Role
+    world: World,
+    community: CommunityRow,
+    home: HomeRow,
+    applicant: AccountRow,
+    kind: OrganisationKind,
+    role: Role,
 ) -> None:
     application = await apply(world, applicant, home)
     organisation = await world.organisation(community, kind)
@@ -205,7 +208,7 @@ async def test_other_offices_are_refused_and_the_attempt_is_kept(
     with pytest.raises(NotAllowed):
         await applications.applications_of(ctx, [row], None, PageArgs(first=1))
     assert await applications.applications_by_id(ctx, [application.id]) == [None]
-    entries = await AuditEntry.all().order_by("id")
+    entries = await AuditRow.all().order_by("id")
     assert [entry.action for entry in entries] == [
         "approveResidency",
         "rejectResidency",
@@ -213,11 +216,11 @@ async def test_other_offices_are_refused_and_the_attempt_is_kept(
         "residencyApplications",
     ]
     assert all(entry.refused and entry.account_id == ctx.account_id for entry in entries)
-    assert (await ResidencyApplication.get()).status is ApplicationStatus.PENDING
+    assert (await ApplicationRow.get()).status is ApplicationStatus.PENDING
 
 
 async def test_officers_elsewhere_and_neighbours_find_no_application(
-    world: World, community: Community, home: Home, applicant: Account
+    world: World, community: CommunityRow, home: HomeRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     elsewhere = await world.officer(await world.organisation(await world.community()), Role.ADMIN)
@@ -230,20 +233,20 @@ async def test_officers_elsewhere_and_neighbours_find_no_application(
         with pytest.raises(NotFound):
             await unmasking.unmask(ctx, application_id=application.id, reason="好奇而已")
         assert await applications.applications_by_id(ctx, [application.id]) == [None]
-    assert await AuditEntry.all().count() == 0
-    assert (await ResidencyApplication.get()).status is ApplicationStatus.PENDING
+    assert await AuditRow.all().count() == 0
+    assert (await ApplicationRow.get()).status is ApplicationStatus.PENDING
 
 
-async def test_nobody_decides_the_own_application(world: World, home: Home, officer: Account) -> None:
+async def test_nobody_decides_the_own_application(world: World, home: HomeRow, officer: AccountRow) -> None:
     application = await apply(world, officer, home)
     with pytest.raises(NotAllowed):
         await applications.approve(await world.context(officer), application_id=application.id, version=1)
-    assert await Residency.all().count() == 0
-    assert (await AuditEntry.get()).refused
+    assert await ResidencyRow.all().count() == 0
+    assert (await AuditRow.get()).refused
 
 
 async def test_applying_again_with_the_key_makes_no_second_application(
-    world: World, home: Home, applicant: Account
+    world: World, home: HomeRow, applicant: AccountRow
 ) -> None:
     first = await apply(world, applicant, home, key="k")
     assert (await apply(world, applicant, home, key="k")).id == first.id
@@ -252,28 +255,30 @@ async def test_applying_again_with_the_key_makes_no_second_application(
     with pytest.raises(Conflict) as error:
         await apply(world, applicant, home)
     assert error.value.current == first.id
-    assert await ResidencyApplication.all().count() == 1
+    assert await ApplicationRow.all().count() == 1
 
 
-async def test_of_two_applications_at_once_one_is_made(world: World, home: Home, applicant: Account) -> None:
+async def test_of_two_applications_at_once_one_is_made(
+    world: World, home: HomeRow, applicant: AccountRow
+) -> None:
     calls = [apply(world, applicant, home) for _ in range(4)]
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(result, Conflict) for result in results) == 3
-    assert await ResidencyApplication.all().count() == 1
+    assert await ApplicationRow.all().count() == 1
 
 
 async def test_a_wrong_document_is_named_and_not_repeated(
-    world: World, home: Home, applicant: Account
+    world: World, home: HomeRow, applicant: AccountRow
 ) -> None:
     with pytest.raises(InvalidInput) as error:
         await apply(world, applicant, home, document="110105194912310021")
     assert list(error.value.fields) == ["documentNumber"]
     assert "110105" not in str(error.value.fields)
-    assert await ResidencyApplication.all().count() == 0
+    assert await ApplicationRow.all().count() == 0
 
 
 async def test_a_verified_account_keeps_its_document(
-    world: World, home: Home, officer: Account, applicant: Account, community: Community
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow, community: CommunityRow
 ) -> None:
     application = await apply(world, applicant, home)
     await applications.approve(await world.context(officer), application_id=application.id, version=1)
@@ -286,7 +291,7 @@ async def test_a_verified_account_keeps_its_document(
 
 
 async def test_one_account_is_verified_as_one_person(
-    world: World, home: Home, officer: Account, applicant: Account, community: Community
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow, community: CommunityRow
 ) -> None:
     second = await world.home(await world.building(await world.estate(community)))
     one = await apply(world, applicant, home)
@@ -295,16 +300,16 @@ async def test_one_account_is_verified_as_one_person(
     await applications.approve(ctx, application_id=one.id, version=1)
     with pytest.raises(Conflict):
         await applications.approve(ctx, application_id=other.id, version=1)
-    account = await Account.get(id=applicant.id)
+    account = await AccountRow.get(id=applicant.id)
     assert account.document_index == world.services.keys.index("document", DOCUMENT)
-    assert await Residency.all().count() == 1
-    kept = await ResidencyApplication.get(id=other.id)
+    assert await ResidencyRow.all().count() == 1
+    kept = await ApplicationRow.get(id=other.id)
     assert (kept.status, kept.version) == (ApplicationStatus.PENDING, 1)
     await applications.reject(ctx, application_id=other.id, version=1, reason="证件不符")
 
 
 async def test_a_withdrawn_application_is_not_decided(
-    world: World, home: Home, officer: Account, applicant: Account
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     ctx = await world.context(applicant)
@@ -313,15 +318,15 @@ async def test_a_withdrawn_application_is_not_decided(
     for _ in range(2):
         row = await applications.withdraw(ctx, application_id=application.id)
         assert row.status is ApplicationStatus.WITHDRAWN
-    assert (await ResidencyApplication.get()).evidence_sealed is None
+    assert (await ApplicationRow.get()).evidence_sealed is None
     with pytest.raises(Conflict):
         await applications.approve(await world.context(officer), application_id=application.id, version=2)
-    assert await Residency.all().count() == 0
+    assert await ResidencyRow.all().count() == 0
 
 
-async def test_moving_out_ends_rights(world: World, community: Community, home: Home) -> None:
+async def test_moving_out_ends_rights(world: World, community: CommunityRow, home: HomeRow) -> None:
     resident = await world.resident(home)
-    residency = await Residency.get()
+    residency = await ResidencyRow.get()
     ctx = await world.context(resident)
     row = await residencies.move_out(ctx, residency_id=residency.id)
     assert row.until is not None
@@ -332,18 +337,18 @@ async def test_moving_out_ends_rights(world: World, community: Community, home: 
     assert await standing_changes(world) == [resident.id]
 
 
-async def test_the_committee_records_moving_out(world: World, home: Home, officer: Account) -> None:
+async def test_the_committee_records_moving_out(world: World, home: HomeRow, officer: AccountRow) -> None:
     resident = await world.resident(home)
-    residency = await Residency.get()
+    residency = await ResidencyRow.get()
     await residencies.move_out(await world.context(officer), residency_id=residency.id)
-    assert (await Residency.get()).until is not None
-    assert (await Notification.get()).account_id == resident.id
-    assert (await AuditEntry.get()).action == "moveOut"
+    assert (await ResidencyRow.get()).until is not None
+    assert (await NotificationRow.get()).account_id == resident.id
+    assert (await AuditRow.get()).action == "moveOut"
 
 
-async def test_nobody_else_ends_a_residency(world: World, community: Community, home: Home) -> None:
+async def test_nobody_else_ends_a_residency(world: World, community: CommunityRow, home: HomeRow) -> None:
     await world.resident(home)
-    residency = await Residency.get()
+    residency = await ResidencyRow.get()
     company = await world.organisation(community, OrganisationKind.PROPERTY_COMPANY)
     for account, error in (
         (await world.neighbour(community), NotFound),
@@ -353,23 +358,23 @@ async def test_nobody_else_ends_a_residency(world: World, community: Community, 
             await residencies.move_out(await world.context(account), residency_id=residency.id)
     with pytest.raises(Unauthenticated):
         await residencies.move_out(await world.context(), residency_id=residency.id)
-    assert (await Residency.get(id=residency.id)).until is None
+    assert (await ResidencyRow.get(id=residency.id)).until is None
     assert await standing_changes(world) == []
 
 
 async def test_unmasking_needs_a_reason_that_is_kept(
-    world: World, home: Home, officer: Account, applicant: Account
+    world: World, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     ctx = await world.context(officer)
     with pytest.raises(InvalidInput):
         await unmasking.unmask(ctx, application_id=application.id, reason="")
-    assert await AuditEntry.all().count() == 0
+    assert await AuditRow.all().count() == 0
     shown = await unmasking.unmask(ctx, application_id=application.id, reason="核对房产证")
     assert (shown.real_name, shown.document_number, shown.evidence) == (NAME, DOCUMENT, EVIDENCE)
     assert shown.phone
     assert shown.phone.startswith("+86138")
-    entry = await AuditEntry.get()
+    entry = await AuditRow.get()
     assert (entry.action, entry.detail, entry.subject_id) == ("unmask", "核对房产证", application.id)
     await applications.approve(ctx, application_id=application.id, version=1)
     shown = await unmasking.unmask(ctx, application_id=application.id, reason="核对房产证")
@@ -377,7 +382,7 @@ async def test_unmasking_needs_a_reason_that_is_kept(
 
 
 async def test_officers_see_masked_names_only(
-    world: World, committee: Organisation, home: Home, officer: Account, applicant: Account
+    world: World, committee: OrganisationRow, home: HomeRow, officer: AccountRow, applicant: AccountRow
 ) -> None:
     application = await apply(world, applicant, home)
     ctx = await world.context(officer)
@@ -402,7 +407,7 @@ async def test_officers_see_masked_names_only(
 
 
 async def test_the_register_is_there_for_who_signed_in(
-    world: World, community: Community, home: Home
+    world: World, community: CommunityRow, home: HomeRow
 ) -> None:
     ctx = await world.context(await world.account())
     assert (await visible_homes_by_id(ctx, [home.id, new_id()]))[0] is not None
@@ -438,16 +443,20 @@ async def test_a_home_is_called_as_on_its_door(world: World) -> None:
         made = await world.building(estate)
         made.name = building
         await made.save()
-        rows.append(HomeRow(new_id(), made.community_id, made.id, unit, door, number))
+        rows.append(
+            HomeRow(
+                community_id=made.community_id, building_id=made.id, unit=unit, number=door, area_cm2=number
+            )
+        )
     assert await labels_of(await world.context(), rows) == ["3-2-501", "甲-12", "楼-1-1"]
 
 
 async def test_a_neighbour_s_face(
-    world: World, community: Community, committee: Organisation, home: Home
+    world: World, community: CommunityRow, committee: OrganisationRow, home: HomeRow
 ) -> None:
     resident, officer = await world.resident(home, name="小王"), await world.officer(committee, Role.ADMIN)
     past = await world.resident(home)
-    await Residency.filter(account_id=past.id).update(until=now())
+    await ResidencyRow.filter(account_id=past.id).update(until=now())
     other = await world.community()
     gone = new_id()
     pairs = [(resident.id, community.id), (officer.id, community.id), (past.id, community.id)]
@@ -464,7 +473,7 @@ async def test_a_neighbour_s_face(
 
 
 async def test_neighbours_are_found_by_id_inside_one_s_communities_only(
-    world: World, community: Community, home: Home
+    world: World, community: CommunityRow, home: HomeRow
 ) -> None:
     resident = await world.resident(home)
     (row,) = await neighbours(await world.context(), [(resident.id, community.id)])
@@ -476,7 +485,7 @@ async def test_neighbours_are_found_by_id_inside_one_s_communities_only(
 
 
 async def test_faces_take_one_statement_for_any_number(
-    world: World, community: Community, home: Home
+    world: World, community: CommunityRow, home: HomeRow
 ) -> None:
     accounts = [await world.resident(home) for _ in range(20)]
     ctx = await world.context()

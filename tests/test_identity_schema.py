@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.base import new_id
-from models.identity import Account, Community, Home, Residency
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from resolvers.identity.sessions import viewer_of
@@ -34,17 +34,17 @@ async def codes(ctx: Context, query: str, **variables: Any) -> list[str]:
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def home(world: World, community: Community) -> Home:
+async def home(world: World, community: CommunityRow) -> HomeRow:
     return await world.home(await world.building(await world.estate(community)))
 
 
 @pytest.fixture
-async def committee(world: World, community: Community) -> Organisation:
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
     return await world.organisation(community)
 
 
@@ -58,7 +58,7 @@ APPROVE = """mutation ($id: ID!, $version: Int!) {
   ... on Problem { code message } ... on Conflict { current { id } } } }"""
 
 
-def application(home: Home) -> dict[str, Any]:
+def application(home: HomeRow) -> dict[str, Any]:
     return {
         "homeId": global_id("Home", home.id),
         "relation": "OWNER",
@@ -107,7 +107,7 @@ async def test_from_the_code_to_the_viewer(world: World) -> None:
     assert data["endSession"]["session"]["endedAt"]
 
 
-async def test_nobody_is_null_and_may_not_read_the_register(world: World, home: Home) -> None:
+async def test_nobody_is_null_and_may_not_read_the_register(world: World, home: HomeRow) -> None:
     nobody = await world.context()
     assert await run(nobody, "{ viewer { displayName } }") == {"viewer": None}
     assert await codes(nobody, "{ communities(first: 1) { edges { node { id } } } }") == ["UNAUTHENTICATED"]
@@ -115,7 +115,7 @@ async def test_nobody_is_null_and_may_not_read_the_register(world: World, home: 
     assert found == {"node": None}
 
 
-async def test_the_register_leads_to_one_s_home(world: World, community: Community, home: Home) -> None:
+async def test_the_register_leads_to_one_s_home(world: World, community: CommunityRow, home: HomeRow) -> None:
     ctx = await world.context(await world.account())
     data = await run(
         ctx,
@@ -135,7 +135,7 @@ async def test_the_register_leads_to_one_s_home(world: World, community: Communi
 
 
 async def test_an_application_is_approved_through_the_schema(
-    world: World, community: Community, committee: Organisation, home: Home
+    world: World, community: CommunityRow, committee: OrganisationRow, home: HomeRow
 ) -> None:
     applicant = await world.account("三丰")
     data = await run(await world.context(applicant), APPLY, input=application(home))
@@ -187,10 +187,10 @@ async def test_an_application_is_approved_through_the_schema(
         id=residency["node"]["id"],
     )
     assert data["moveOut"]["residency"]["until"]
-    assert (await Residency.get()).until is not None
+    assert (await ResidencyRow.get()).until is not None
 
 
-async def test_the_property_company_is_refused(world: World, community: Community, home: Home) -> None:
+async def test_the_property_company_is_refused(world: World, community: CommunityRow, home: HomeRow) -> None:
     data = await run(await world.context(await world.account()), APPLY, input=application(home))
     made = data["applyForResidency"]["application"]
     company = await world.organisation(community, OrganisationKind.PROPERTY_COMPANY)
@@ -203,7 +203,7 @@ async def test_the_property_company_is_refused(world: World, community: Communit
 
 
 async def test_a_refused_list_leaves_the_others(
-    world: World, community: Community, committee: Organisation, home: Home
+    world: World, community: CommunityRow, committee: OrganisationRow, home: HomeRow
 ) -> None:
     await run(await world.context(await world.account()), APPLY, input=application(home))
     company = await world.organisation(community, OrganisationKind.PROPERTY_COMPANY)
@@ -224,7 +224,7 @@ async def test_a_refused_list_leaves_the_others(
     }
 
 
-async def test_a_register_is_imported_through_the_schema(world: World, committee: Organisation) -> None:
+async def test_a_register_is_imported_through_the_schema(world: World, committee: OrganisationRow) -> None:
     ctx = await world.context(await world.officer(committee))
     data = await run(
         ctx,
@@ -245,7 +245,7 @@ async def test_a_register_is_imported_through_the_schema(world: World, committee
 
 
 async def test_roles_are_granted_and_revoked_through_the_schema(
-    world: World, committee: Organisation
+    world: World, committee: OrganisationRow
 ) -> None:
     ctx = await world.context(await world.officer(committee, Role.ADMIN))
     clerk = await world.account()
@@ -269,7 +269,7 @@ async def test_roles_are_granted_and_revoked_through_the_schema(
 
 
 async def test_residents_of_many_homes_take_as_few_statements_as_of_one(
-    world: World, committee: Organisation, community: Community
+    world: World, committee: OrganisationRow, community: CommunityRow
 ) -> None:
     building = await world.building(await world.estate(community))
     for _ in range(30):
@@ -289,12 +289,12 @@ async def test_residents_of_many_homes_take_as_few_statements_as_of_one(
 
 
 async def test_personal_data_never_shows_to_neighbours(
-    world: World, community: Community, home: Home
+    world: World, community: CommunityRow, home: HomeRow
 ) -> None:
     resident = await world.resident(home, name="小王")
     keys = world.services.keys
-    await Account.filter(id=resident.id).update(real_name_sealed=keys.seal("real-name", "王小明"))
-    residency = await Residency.get(account_id=resident.id)
+    await AccountRow.filter(id=resident.id).update(real_name_sealed=keys.seal("real-name", "王小明"))
+    residency = await ResidencyRow.get(account_id=resident.id)
     ctx = await world.context(await world.neighbour(community))
     found = await run(
         ctx, "query ($id: ID!) { node(id: $id) { id } }", id=global_id("Residency", residency.id)

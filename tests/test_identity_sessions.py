@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from models.base import new_id, now
-from models.identity import Account, Session, SessionEnd
+from models.identity import AccountRow, SessionEnd, SessionRow
 from models.storage.paging import PageArgs
 from models.visibility import viewers
 from resolvers.context import Context
@@ -38,12 +38,12 @@ from tests.world import World
 
 
 @pytest.fixture
-async def account(world: World) -> Account:
+async def account(world: World) -> AccountRow:
     return await world.account()
 
 
 @pytest.fixture
-async def signed_in(world: World, account: Account) -> SignedIn:
+async def signed_in(world: World, account: AccountRow) -> SignedIn:
     return await open_session(world.services, account.id, "phone")
 
 
@@ -197,7 +197,7 @@ async def test_refreshing_gives_new_tokens(world: World, signed_in: SignedIn) ->
 
 
 async def test_only_digests_are_kept(signed_in: SignedIn) -> None:
-    session = await Session.get()
+    session = await SessionRow.get()
     assert signed_in.refresh_token not in f"{session.refresh_digest} {session.previous_digest}"
 
 
@@ -206,7 +206,7 @@ async def test_a_used_token_ends_the_session(world: World, signed_in: SignedIn) 
     third = await refresh_session(await at_device(world), token=second.refresh_token)
     with pytest.raises(Unauthenticated):
         await refresh_session(await at_device(world), token=signed_in.refresh_token)
-    assert (await Session.get()).end is SessionEnd.REFRESH_TOKEN_REUSED
+    assert (await SessionRow.get()).end is SessionEnd.REFRESH_TOKEN_REUSED
     assert await ended(world) == [signed_in.session_id]
     for made in (signed_in, second, third):
         with pytest.raises(Unauthenticated):
@@ -251,7 +251,7 @@ async def test_the_previous_token_ends_the_session_when_it_comes_late(
     world: World, signed_in: SignedIn
 ) -> None:
     await refresh_session(await at_device(world), token=signed_in.refresh_token)
-    await Session.all().update(refreshed_at=now() - GRACE - timedelta(seconds=1))
+    await SessionRow.all().update(refreshed_at=now() - GRACE - timedelta(seconds=1))
     with pytest.raises(Unauthenticated):
         await refresh_session(await at_device(world), token=signed_in.refresh_token)
     assert await ended(world) == [signed_in.session_id]
@@ -286,7 +286,7 @@ async def test_refreshing_at_the_same_time_gives_the_same_token(world: World, si
 
 
 async def test_an_expired_session_is_not_refreshed(world: World, signed_in: SignedIn) -> None:
-    await Session.all().update(expires_at=now() - timedelta(seconds=1))
+    await SessionRow.all().update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(Unauthenticated):
         await refresh_session(await at_device(world), token=signed_in.refresh_token)
 
@@ -310,7 +310,7 @@ async def test_another_account_s_session_is_not_there(world: World, signed_in: S
     stranger = await world.context(await world.account())
     with pytest.raises(NotFound):
         await end_session(stranger, session_id=signed_in.session_id)
-    assert (await Session.get(id=signed_in.session_id)).ended_at is None
+    assert (await SessionRow.get(id=signed_in.session_id)).ended_at is None
     assert await ended(world) == []
     assert await visible_sessions_by_id(stranger, [signed_in.session_id]) == [None]
     assert await visible_sessions_by_id(await world.context(), [signed_in.session_id]) == [None]

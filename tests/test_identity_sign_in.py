@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from models.base import now
-from models.identity import Account, OneTimeCode, RateCount, Session, SessionEnd
+from models.identity import AccountRow, OneTimeCodeRow, RateCountRow, SessionEnd, SessionRow
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, RateLimited, Unauthenticated
@@ -34,7 +34,7 @@ def sent_code(world: World) -> str:
     return found[0]
 
 
-async def signed_in(world: World, account: Account) -> Context:
+async def signed_in(world: World, account: AccountRow) -> Context:
     """The account in a real session, which may be ended."""
     made = await open_session(world.services, account.id, "phone")
     return Context(world.services, (await viewers({account.id: made.session_id}))[account.id])
@@ -50,21 +50,21 @@ async def test_a_code_makes_an_account_once(world: World, ctx: Context) -> None:
     assert viewer.account_id == first.account.id
     with pytest.raises(InvalidInput):
         await sign_in.with_code(ctx, phone=PHONE, code=code)
-    await RateCount.all().delete()
+    await RateCountRow.all().delete()
     await sign_in.request_code(ctx, phone=PHONE)
     again = await sign_in.with_code(ctx, phone=PHONE, code=sent_code(world), display_name="别人")
     assert again.account.id == first.account.id
     assert again.account.display_name == "小王"
-    assert await Account.all().count() == 1
+    assert await AccountRow.all().count() == 1
 
 
 async def test_neither_phone_nor_code_is_kept_in_clear(world: World, ctx: Context) -> None:
     await sign_in.request_code(ctx, phone=PHONE)
     code = sent_code(world)
-    kept = await OneTimeCode.get()
+    kept = await OneTimeCodeRow.get()
     assert code not in f"{kept.digest} {kept.phone_index}"
     made = await sign_in.with_code(ctx, phone=PHONE, code=code)
-    account = await Account.get()
+    account = await AccountRow.get()
     assert PHONE not in f"{account.phone_sealed} {account.phone_index} {account.display_name}"
     assert await masked_phones(ctx, [made.account]) == ["139****1111"]
 
@@ -78,7 +78,7 @@ async def test_a_code_is_worthless_after_five_guesses(world: World, ctx: Context
     assert all(isinstance(result, InvalidInput) for result in results)
     with pytest.raises(InvalidInput):
         await sign_in.with_code(ctx, phone=PHONE, code=code)
-    assert await Account.all().count() == 0
+    assert await AccountRow.all().count() == 0
 
 
 async def test_a_code_is_worthless_after_five_minutes_and_after_a_newer_one(
@@ -86,16 +86,16 @@ async def test_a_code_is_worthless_after_five_minutes_and_after_a_newer_one(
 ) -> None:
     await sign_in.request_code(ctx, phone=PHONE)
     old = sent_code(world)
-    await RateCount.all().delete()
+    await RateCountRow.all().delete()
     await sign_in.request_code(ctx, phone=PHONE)
     new = sent_code(world)
     if old != new:
         with pytest.raises(InvalidInput):
             await sign_in.with_code(ctx, phone=PHONE, code=old)
-    await OneTimeCode.all().update(expires_at=now() - timedelta(seconds=1))
+    await OneTimeCodeRow.all().update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(InvalidInput):
         await sign_in.with_code(ctx, phone=PHONE, code=new)
-    assert await Account.all().count() == 0
+    assert await AccountRow.all().count() == 0
 
 
 async def test_of_two_uses_of_one_code_one_signs_in(world: World, ctx: Context) -> None:
@@ -103,7 +103,7 @@ async def test_of_two_uses_of_one_code_one_signs_in(world: World, ctx: Context) 
     uses = [sign_in.with_code(ctx, phone=PHONE, code=sent_code(world)) for _ in range(2)]
     results = await asyncio.gather(*uses, return_exceptions=True)
     assert sum(isinstance(result, InvalidInput) for result in results) == 1
-    assert await Session.all().count() == 1
+    assert await SessionRow.all().count() == 1
 
 
 async def test_codes_are_limited_by_phone_and_by_address(world: World, ctx: Context) -> None:
@@ -144,11 +144,11 @@ async def test_a_password_signs_in(world: World, ctx: Context) -> None:
     own = await signed_in(world, account)
     other = await signed_in(world, account)
     await sign_in.set_password(own, new="correct horse")
-    assert (await Account.get()).password_hash != "correct horse"
+    assert (await AccountRow.get()).password_hash != "correct horse"
     ended = [event.event.subject for event in await world.events(STANDING)]
     assert ended == [other.viewer.session_id]
-    assert (await Session.get(id=other.viewer.session_id)).end is SessionEnd.PASSWORD_CHANGED
-    assert (await Session.get(id=own.viewer.session_id)).ended_at is None
+    assert (await SessionRow.get(id=other.viewer.session_id)).end is SessionEnd.PASSWORD_CHANGED
+    assert (await SessionRow.get(id=own.viewer.session_id)).ended_at is None
     made = await sign_in.with_password(ctx, phone=phone, password="correct horse")
     assert made.account.id == account.id
 
@@ -157,14 +157,14 @@ async def test_a_wrong_password_and_an_unknown_phone_answer_the_same(world: Worl
     account = await world.account()
     phone = world.services.keys.open("phone", account.phone_sealed)
     await sign_in.set_password(await signed_in(world, account), new="correct horse")
-    sessions = await Session.all().count()
+    sessions = await SessionRow.all().count()
     answers = set()
     for number, word in ((phone, "wrong horse"), (PHONE, "correct horse")):
         with pytest.raises(InvalidInput) as error:
             await sign_in.with_password(ctx, phone=number, password=word)
         answers.add(str(error.value.fields))
     assert len(answers) == 1
-    assert await Session.all().count() == sessions
+    assert await SessionRow.all().count() == sessions
 
 
 async def test_passwords_cannot_be_tried_without_end(
@@ -185,15 +185,15 @@ async def test_an_old_session_needs_the_current_password(world: World) -> None:
     account = await world.account()
     ctx = await signed_in(world, account)
     await sign_in.set_password(ctx, new="correct horse")
-    await Session.all().update(created_at=now() - timedelta(hours=1))
-    before = (await Account.get()).password_hash
+    await SessionRow.all().update(created_at=now() - timedelta(hours=1))
+    before = (await AccountRow.get()).password_hash
     for current in (None, "wrong horse"):
         with pytest.raises(InvalidInput) as error:
             await sign_in.set_password(ctx, new="battery staple", current=current)
         assert list(error.value.fields) == ["currentPassword"]
-    assert (await Account.get()).password_hash == before
+    assert (await AccountRow.get()).password_hash == before
     await sign_in.set_password(ctx, new="battery staple", current="correct horse")
-    assert (await Account.get()).password_hash != before
+    assert (await AccountRow.get()).password_hash != before
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ async def test_a_password_that_is_soon_guessed_is_refused(world: World, password
     with pytest.raises(InvalidInput) as error:
         await sign_in.set_password(ctx, new=password.format(phone=phone))
     assert list(error.value.fields) == ["newPassword"]
-    assert (await Account.get()).password_hash is None
+    assert (await AccountRow.get()).password_hash is None
 
 
 async def test_a_profile_changes_in_part(world: World) -> None:
@@ -243,10 +243,10 @@ async def test_nobody_has_no_profile(ctx: Context) -> None:
 async def test_old_codes_are_forgotten(world: World, ctx: Context) -> None:
     await sign_in.request_code(ctx, phone=PHONE)
     await sign_in.sweep()
-    assert await OneTimeCode.all().count() == 1
-    await OneTimeCode.all().update(expires_at=now() - timedelta(seconds=1))
+    assert await OneTimeCodeRow.all().count() == 1
+    await OneTimeCodeRow.all().update(expires_at=now() - timedelta(seconds=1))
     await sign_in.sweep()
-    assert await OneTimeCode.all().count() == 0
+    assert await OneTimeCodeRow.all().count() == 0
 
 
 async def test_signing_in_for_the_first_time_is_no_change_of_standing(world: World, ctx: Context) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from models.base import new_id, now
-from models.jobs import Job
+from models.jobs import JobRow
 from resolvers import jobs
 from resolvers.context import Services
 from resolvers.jobs import Worker, schedule, unschedule
@@ -66,10 +66,10 @@ async def test_a_failed_job_leaves_nothing_and_comes_again(world: World, doing: 
     worker = Worker(world.services)
     assert await worker.work()
     assert await world.events(community_topic(subject)) == []
-    (job,) = await Job.filter(subject_id=subject)
+    (job,) = await JobRow.filter(subject_id=subject)
     assert (job.attempts, job.done_at) == (1, None)
     assert job.due_at > now()
-    await Job.filter(id=job.id).update(due_at=now())
+    await JobRow.filter(id=job.id).update(due_at=now())
     assert await worker.work()
     assert len(await world.events(community_topic(subject))) == 1
 
@@ -80,9 +80,9 @@ async def test_a_job_that_never_succeeds_is_given_up(world: World, doing: Doing)
     worker = Worker(world.services)
     for _ in range(jobs.MOST_ATTEMPTS):
         assert await worker.work()
-        await Job.filter(done_at=None).update(due_at=now())
+        await JobRow.filter(done_at=None).update(due_at=now())
     assert not await worker.work()
-    assert await Job.filter(given_up_at=None).count() == 0
+    assert await JobRow.filter(given_up_at=None).count() == 0
 
 
 async def test_a_claim_that_died_is_claimed_again(world: World, doing: Doing) -> None:
@@ -90,7 +90,7 @@ async def test_a_claim_that_died_is_claimed_again(world: World, doing: Doing) ->
     await schedule("TEST", subject, now() - timedelta(minutes=5))
     (claimed,) = await jobs.claim()
     assert await jobs.claim() == []
-    await Job.filter(id=claimed.id).update(claimed_until=now() - timedelta(seconds=1))
+    await JobRow.filter(id=claimed.id).update(claimed_until=now() - timedelta(seconds=1))
     assert await Worker(world.services).work()
     assert len(await world.events(community_topic(subject))) == 1
 

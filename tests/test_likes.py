@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from models.base import new_id
-from models.identity import Account, Community, ResidencyApplication
-from models.posts import HOT_STEP, Comment, Like, Post, PostAudience, PostKind, PostRow, SubjectKind
+from models.identity import AccountRow, ApplicationRow, CommunityRow
+from models.posts import HOT_STEP, CommentRow, LikeRow, PostAudience, PostKind, PostRow, SubjectKind
 from resolvers import comments, likes, posts
 from resolvers.errors import NotAllowed, NotFound, RateLimited, Unauthenticated
 from subscriptions.events import Kind, community_topic
@@ -15,22 +15,25 @@ from tests.world import World
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def author(world: World, community: Community) -> Account:
+async def author(world: World, community: CommunityRow) -> AccountRow:
     return await world.neighbour(community)
 
 
 @pytest.fixture
-async def post(world: World, community: Community, author: Account) -> PostRow:
+async def post(world: World, community: CommunityRow, author: AccountRow) -> PostRow:
     return await write(world, community, author)
 
 
 async def write(
-    world: World, community: Community, author: Account, audience: PostAudience = PostAudience.NEIGHBOURS
+    world: World,
+    community: CommunityRow,
+    author: AccountRow,
+    audience: PostAudience = PostAudience.NEIGHBOURS,
 ) -> PostRow:
     return await posts.create_post(
         await world.context(author),
@@ -43,20 +46,25 @@ async def write(
 
 
 async def like(
-    world: World, account: Account | None, key: UUID, *, on: bool = True, kind: SubjectKind = SubjectKind.POST
+    world: World,
+    account: AccountRow | None,
+    key: UUID,
+    *,
+    on: bool = True,
+    kind: SubjectKind = SubjectKind.POST,
 ) -> int:
     row = await likes.set_like(await world.context(account), kind=kind, subject_id=key, on=on)
     return row.like_count
 
 
-async def test_a_like_is_counted_once(world: World, community: Community, post: PostRow) -> None:
+async def test_a_like_is_counted_once(world: World, community: CommunityRow, post: PostRow) -> None:
     neighbour = await world.neighbour(community)
     assert [await like(world, neighbour, post.id) for _ in range(2)] == [1, 1]
-    assert (await Post.get(id=post.id)).hot == post.hot + HOT_STEP
+    assert (await PostRow.get(id=post.id)).hot == post.hot + HOT_STEP
     ctx = await world.context(neighbour)
     assert await likes.viewer_has_liked(ctx, [post]) == [True]
     assert [await like(world, neighbour, post.id, on=False) for _ in range(2)] == [0, 0]
-    assert (await Post.get(id=post.id)).hot == post.hot
+    assert (await PostRow.get(id=post.id)).hot == post.hot
     assert await likes.viewer_has_liked(ctx, [post]) == [False]
     assert await likes.viewer_has_liked(await world.context(), [post]) == [False]
     events = [it.event for it in await world.events(community_topic(community.id))][1:]
@@ -66,21 +74,23 @@ async def test_a_like_is_counted_once(world: World, community: Community, post: 
 
 
 async def test_counters_are_exact_under_concurrency(
-    world: World, community: Community, post: PostRow
+    world: World, community: CommunityRow, post: PostRow
 ) -> None:
     accounts = [await world.neighbour(community) for _ in range(10)]
     await asyncio.gather(*[like(world, account, post.id) for account in accounts for _ in range(3)])
-    assert (await Post.get(id=post.id)).like_count == 10
-    assert await Like.all().count() == 10
+    assert (await PostRow.get(id=post.id)).like_count == 10
+    assert await LikeRow.all().count() == 10
     await asyncio.gather(
         *[like(world, account, post.id, on=on) for account in accounts for on in (False, True, False)]
     )
-    row = await Post.get(id=post.id)
-    assert row.like_count == await Like.all().count()
+    row = await PostRow.get(id=post.id)
+    assert row.like_count == await LikeRow.all().count()
     assert row.hot == post.hot + row.like_count.bit_length() * HOT_STEP
 
 
-async def test_a_comment_is_liked(world: World, community: Community, author: Account, post: PostRow) -> None:
+async def test_a_comment_is_liked(
+    world: World, community: CommunityRow, author: AccountRow, post: PostRow
+) -> None:
     ctx = await world.context(author)
     comment = await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="好", key="k")
     neighbour = await world.neighbour(community)
@@ -98,14 +108,16 @@ async def test_a_comment_is_liked(world: World, community: Community, author: Ac
     for on in (True, False):
         with pytest.raises(NotFound):
             await like(world, neighbour, comment.id, on=on, kind=SubjectKind.COMMENT)
-    assert (await Comment.get(id=comment.id)).like_count == 1
+    assert (await CommentRow.get(id=comment.id)).like_count == 1
 
 
-async def test_only_members_like(world: World, community: Community, author: Account, post: PostRow) -> None:
+async def test_only_members_like(
+    world: World, community: CommunityRow, author: AccountRow, post: PostRow
+) -> None:
     public = await write(world, community, author, PostAudience.PUBLIC)
     applicant = await world.account()
     home = await world.home(await world.building(await world.estate(community)))
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=community.id, account_id=applicant.id, home_id=home.id, relation="OWNER"
     )
     stranger = await world.neighbour(await world.community())
@@ -119,22 +131,22 @@ async def test_only_members_like(world: World, community: Community, author: Acc
     ):
         with pytest.raises(refusal):
             await like(world, account, key)
-    assert await Like.all().count() == 0
+    assert await LikeRow.all().count() == 0
     assert await world.events(community_topic(community.id)) == before
 
 
 async def test_a_deleted_post_is_not_liked(
-    world: World, community: Community, author: Account, post: PostRow
+    world: World, community: CommunityRow, author: AccountRow, post: PostRow
 ) -> None:
     neighbour = await world.neighbour(community)
     await posts.delete_post(await world.context(author), post_id=post.id)
     with pytest.raises(NotFound):
         await like(world, neighbour, post.id)
-    assert await Like.all().count() == 0
+    assert await LikeRow.all().count() == 0
 
 
 async def test_too_many_likes(
-    world: World, community: Community, post: PostRow, monkeypatch: pytest.MonkeyPatch
+    world: World, community: CommunityRow, post: PostRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(likes, "LIKES_A_MINUTE", 2)
     neighbour = await world.neighbour(community)
@@ -142,4 +154,4 @@ async def test_too_many_likes(
     assert await like(world, neighbour, post.id, on=False) == 0
     with pytest.raises(RateLimited):
         await like(world, neighbour, post.id)
-    assert (await Post.get(id=post.id)).like_count == 0
+    assert (await PostRow.get(id=post.id)).like_count == 0

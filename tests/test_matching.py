@@ -8,10 +8,10 @@ import pytest
 
 from models.base import new_id, now
 from models.groups import GroupAccess, GroupRow
-from models.identity import Account, Residency
-from models.matching import PostMatch, PostMatchRow
-from models.notifications import Notification, NotificationKind
-from models.posts import Post, PostKind, PostRow, PostState
+from models.identity import AccountRow, ResidencyRow
+from models.matching import PostMatchRow
+from models.notifications import NotificationKind, NotificationRow
+from models.posts import PostKind, PostRow, PostState
 from models.storage.paging import PageArgs
 from resolvers import matching, posts
 from resolvers.groups import founding
@@ -27,7 +27,7 @@ FOUND = "车棚捡到电动车钥匙一把,有小熊挂件"
 
 
 async def say(
-    club: Club, by: Account, kind: PostKind, body: str, group: GroupRow | None = None, **more: Any
+    club: Club, by: AccountRow, kind: PostKind, body: str, group: GroupRow | None = None, **more: Any
 ) -> PostRow:
     return await posts.create_post(
         await club.ctx(by),
@@ -40,13 +40,13 @@ async def say(
     )
 
 
-async def matches(club: Club, by: Account, row: PostRow) -> list[PostMatchRow]:
+async def matches(club: Club, by: AccountRow, row: PostRow) -> list[PostMatchRow]:
     (page,) = await matching.matches_of(await club.ctx(by), [row], PageArgs(first=10))
     return page.items
 
 
 async def told(subject_id: UUID) -> set[UUID]:
-    rows = await Notification.filter(subject_id=subject_id, kind=NotificationKind.MATCH)
+    rows = await NotificationRow.filter(subject_id=subject_id, kind=NotificationKind.MATCH)
     return {row.account_id for row in rows}
 
 
@@ -78,16 +78,16 @@ async def test_what_says_nothing_matches_nothing(club: Club, body: str) -> None:
     await say(club, club.owner, PostKind.LOST, LOST)
     found = await say(club, club.member, PostKind.FOUND, body)
     assert await matches(club, club.member, found) == []
-    assert not await PostMatch.exists()
+    assert not await PostMatchRow.exists()
     assert await told(found.id) == set()
 
 
 async def test_nobody_meets_the_own_or_the_old_or_who_has_left(club: Club) -> None:
     await say(club, club.member, PostKind.LOST, LOST)
     old = await say(club, club.owner, PostKind.LOST, LOST)
-    await Post.filter(id=old.id).update(created_at=now() - timedelta(days=61))
+    await PostRow.filter(id=old.id).update(created_at=now() - timedelta(days=61))
     await say(club, club.neighbour, PostKind.LOST, LOST)
-    await Residency.filter(account_id=club.neighbour.id).update(until=now())
+    await ResidencyRow.filter(account_id=club.neighbour.id).update(until=now())
     found = await say(club, club.member, PostKind.FOUND, FOUND)
     assert await matches(club, club.member, found) == []
     assert await told(found.id) == set()

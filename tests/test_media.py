@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from models.base import new_id, now
-from models.identity import Account, Community
-from models.media import Media, MediaKind, MediaRow
+from models.identity import AccountRow, CommunityRow
+from models.media import MediaKind, MediaRow
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited, Unauthenticated
 from resolvers.media import attaching, links, pictures, uploads
@@ -242,12 +242,12 @@ async def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def neighbour(world: World, community: Community) -> Account:
+async def neighbour(world: World, community: CommunityRow) -> AccountRow:
     return await world.neighbour(community)
 
 
@@ -257,13 +257,13 @@ def files(world: World) -> dict[str, bytes]:
     return storage.files
 
 
-async def uploaded(ctx: Context, community: Community, data: bytes | None = None) -> MediaRow:
+async def uploaded(ctx: Context, community: CommunityRow, data: bytes | None = None) -> MediaRow:
     await uploads.may_upload(ctx, community_id=community.id)
     return await uploads.keep(ctx, community_id=community.id, content_type="image/jpeg", data=data or jpeg())
 
 
 async def test_an_upload_is_kept_under_its_content(
-    world: World, community: Community, neighbour: Account
+    world: World, community: CommunityRow, neighbour: AccountRow
 ) -> None:
     ctx = await world.context(neighbour)
     row, again = await uploaded(ctx, community), await uploaded(ctx, community)
@@ -284,7 +284,7 @@ async def test_an_upload_is_kept_under_its_content(
     ],
 )
 async def test_a_document_is_kept_as_it_is(
-    world: World, community: Community, neighbour: Account, given: str, kept: str
+    world: World, community: CommunityRow, neighbour: AccountRow, given: str, kept: str
 ) -> None:
     ctx = await world.context(neighbour)
     row = await uploads.keep(
@@ -295,17 +295,17 @@ async def test_a_document_is_kept_as_it_is(
 
 
 async def test_a_document_that_is_none_leaves_nothing(
-    world: World, community: Community, neighbour: Account
+    world: World, community: CommunityRow, neighbour: AccountRow
 ) -> None:
     ctx = await world.context(neighbour)
     for data in (b"<html>", b"%PDF-1.7 cut off", jpeg()):
         with pytest.raises(InvalidInput):
             await uploads.keep(ctx, community_id=community.id, content_type="application/pdf", data=data)
     assert not files(world)
-    assert not await Media.exists()
+    assert not await MediaRow.exists()
 
 
-async def test_only_members_of_the_community_upload(world: World, community: Community) -> None:
+async def test_only_members_of_the_community_upload(world: World, community: CommunityRow) -> None:
     stranger = await world.neighbour(await world.community())
     with pytest.raises(Unauthenticated):
         await uploads.may_upload(await world.context(), community_id=community.id)
@@ -316,10 +316,12 @@ async def test_only_members_of_the_community_upload(world: World, community: Com
         await uploads.may_upload(await world.context(applicant), community_id=community.id)
 
 
-async def test_what_nobody_shows_is_bounded(world: World, community: Community, neighbour: Account) -> None:
+async def test_what_nobody_shows_is_bounded(
+    world: World, community: CommunityRow, neighbour: AccountRow
+) -> None:
     ctx = await world.context(neighbour)
     row = await uploaded(ctx, community)
-    await Media.filter(id=row.id).update(size=uploads.MOST_LOOSE_BYTES)
+    await MediaRow.filter(id=row.id).update(size=uploads.MOST_LOOSE_BYTES)
     with pytest.raises(RateLimited):
         await uploads.may_upload(ctx, community_id=community.id)
     # What is shown does not count.
@@ -331,7 +333,7 @@ async def test_what_nobody_shows_is_bounded(world: World, community: Community, 
 
 
 async def test_the_sweep_forgets_what_nothing_shows(
-    world: World, community: Community, neighbour: Account
+    world: World, community: CommunityRow, neighbour: AccountRow
 ) -> None:
     ctx = await world.context(neighbour)
     old, shared, shown = [await uploaded(ctx, community, jpeg((60, 40 + n))) for n in (0, 1, 2)]
@@ -339,12 +341,12 @@ async def test_the_sweep_forgets_what_nothing_shows(
     assert shared.digest == fresh.digest
     await attaching.attach(ctx, community_id=community.id, subject_id=new_id(), wanted=[("body", shown.id)])
     long_ago = now() - uploads.LOOSE_LIVES - timedelta(minutes=1)
-    await Media.filter(id__in=[old.id, shared.id]).update(loose_since=long_ago)
+    await MediaRow.filter(id__in=[old.id, shared.id]).update(loose_since=long_ago)
     storage = world.services.media
     assert isinstance(storage, FakeStorage)
     storage.put_at = dict.fromkeys(storage.put_at, long_ago)
     assert await uploads.sweep(world.services) == 2
-    assert {row.id for row in await Media.all()} == {fresh.id, shown.id}
+    assert {row.id for row in await MediaRow.all()} == {fresh.id, shown.id}
     assert old.digest not in storage.files
     assert f"{old.digest}.thumbnail" not in storage.files
     assert {fresh.digest, shown.digest} <= storage.files.keys()
@@ -352,11 +354,11 @@ async def test_the_sweep_forgets_what_nothing_shows(
 
 
 async def test_a_file_that_was_just_put_outlives_the_sweep(
-    world: World, community: Community, neighbour: Account
+    world: World, community: CommunityRow, neighbour: AccountRow
 ) -> None:
     """Somebody uploads the same at this moment, and has not named it yet."""
     row = await uploaded(await world.context(neighbour), community)
-    await Media.filter(id=row.id).update(loose_since=now() - 2 * uploads.LOOSE_LIVES)
+    await MediaRow.filter(id=row.id).update(loose_since=now() - 2 * uploads.LOOSE_LIVES)
     assert await uploads.sweep(world.services) == 1
     assert row.digest in files(world)
 
@@ -365,7 +367,7 @@ async def test_a_file_that_was_just_put_outlives_the_sweep(
 
 
 async def test_only_ones_own_loose_uploads_are_attached(
-    world: World, community: Community, neighbour: Account
+    world: World, community: CommunityRow, neighbour: AccountRow
 ) -> None:
     ctx = await world.context(neighbour)
     other = await world.context(await world.neighbour(community))
@@ -388,15 +390,15 @@ async def test_only_ones_own_loose_uploads_are_attached(
     await refused(ctx, subject, row.id, (await world.community()).id)
     await refused(ctx, subject, document.id, community.id)
     await refused(ctx, subject, new_id(), community.id)
-    assert not await Media.filter(subject_id__isnull=False).exists()
+    assert not await MediaRow.filter(subject_id__isnull=False).exists()
 
     await attaching.attach(ctx, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
     await refused(ctx, another, row.id, community.id)
     # Whoever may change the subject keeps what it shows.
     await attaching.attach(other, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
-    assert (await Media.get(id=row.id)).loose_since is None
+    assert (await MediaRow.get(id=row.id)).loose_since is None
     await attaching.attach(other, community_id=community.id, subject_id=subject, wanted=[])
-    loose = await Media.get(id=row.id)
+    loose = await MediaRow.get(id=row.id)
     assert (loose.subject_id, loose.loose_since is None) == (None, False)
 
 
@@ -409,7 +411,7 @@ def parts(address: str) -> tuple[Variant, int, str]:
 
 
 async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
-    world: World, community: Community, neighbour: Account, clock: Clock
+    world: World, community: CommunityRow, neighbour: AccountRow, clock: Clock
 ) -> None:
     ctx = await world.context(neighbour)
     row, other = await uploaded(ctx, community), await uploaded(ctx, community, jpeg((50, 50)))

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import Route
 
-from models.identity import Account, Community
-from models.media import Media
+from models.identity import AccountRow, CommunityRow
+from models.media import MediaRow
 from models.messages import Message
 from resolvers.context import Context
 from resolvers.errors import Unauthenticated
@@ -29,7 +29,7 @@ PREFLIGHTED = {"apollo-require-preflight": "1"}
 class Site:
     """The two routes, and a client that speaks for one account."""
 
-    def __init__(self, world: World, community: Community, account: Account) -> None:
+    def __init__(self, world: World, community: CommunityRow, account: AccountRow) -> None:
         self.world = world
         self.community = community
         self.account = account
@@ -140,7 +140,7 @@ async def test_refusals_are_typed(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["message"]
     assert answer.headers["cache-control"] == "no-store"
-    assert not await Media.exists()
+    assert not await MediaRow.exists()
     assert not files(site.world)
 
 

@@ -10,32 +10,32 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.identity import Account, Home, HouseholdEntry, Relation, Residency
-from models.jobs import Job
+from models.identity import AccountRow, HomeRow, HouseholdEntryRow, Relation, ResidencyRow
+from models.jobs import JobRow
 from models.motions import (
-    BoxEntry,
+    BoxEntryRow,
     Channel,
     Choice,
-    Elector,
     ElectorKind,
-    ElectorVoter,
+    ElectorRow,
+    ElectorVoterRow,
     ItemClass,
-    Motion,
     MotionPhase,
+    MotionRow,
     MotionStatus,
-    PaperBallot,
+    PaperRow,
     PaperStatus,
+    ProxyRow,
     ProxyStatus,
     ScopeKind,
-    SecretChoice,
+    SecretChoiceRow,
     Standing,
     Via,
-    VoteProxy,
 )
-from models.notices import Notice
-from models.notifications import Notification, NotificationKind
+from models.notices import NoticeRow
+from models.notifications import NotificationKind, NotificationRow
 from models.organisations import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -146,8 +146,8 @@ async def test_only_the_owners_committee_puts_motions(street: Street) -> None:
             await putting.create(
                 officer, organisation_id=organisation.id, draft=street.draft(now=now()), key="1"
             )
-    assert await Motion.all().count() == 0
-    assert await AuditEntry.filter(action="createMotion", refused=True).count() == 2
+    assert await MotionRow.all().count() == 0
+    assert await AuditRow.filter(action="createMotion", refused=True).count() == 2
 
     # Elsewhere nobody sits in an owners' committee.
     community = await world.community()
@@ -197,7 +197,7 @@ async def test_two_officers_who_edit_a_draft_collide(street: Street) -> None:
     with pytest.raises(Conflict):
         await putting.announce(second, motion_id=row.id, version=row.version)
     assert changed.version == row.version + 1
-    assert await AuditEntry.filter(action="updateMotion", refused=False).count() == 1
+    assert await AuditRow.filter(action="updateMotion", refused=False).count() == 1
 
 
 async def test_what_a_draft_may_hold(street: Street) -> None:
@@ -218,7 +218,7 @@ async def test_what_a_draft_may_hold(street: Street) -> None:
         with pytest.raises(InvalidInput) as refused:
             await putting.create(ctx, organisation_id=street.committee.id, draft=bad, key="1")
         assert set(refused.value.fields) == {field}
-    assert await Motion.all().count() == 0
+    assert await MotionRow.all().count() == 0
 
 
 async def test_the_announcement_tells_every_home_and_keeps_the_notice_period(
@@ -231,13 +231,13 @@ async def test_the_announcement_tells_every_home_and_keeps_the_notice_period(
     row = await putting.create(ctx, organisation_id=street.committee.id, draft=early, key="1")
     with pytest.raises(InvalidInput):
         await putting.announce(ctx, motion_id=row.id, version=row.version)
-    assert await Notice.all().count() == 0
+    assert await NoticeRow.all().count() == 0
     late = street.draft(now=now() + timedelta(days=15, minutes=5))
     row = await putting.update(ctx, motion_id=row.id, version=row.version, draft=late)
     await putting.announce(ctx, motion_id=row.id, version=row.version)
-    (notice,) = await Notice.all()
+    (notice,) = await NoticeRow.all()
     assert "具有法律约束力" in notice.body
-    assert await Notification.filter(account_id=owner.id, kind=NotificationKind.NOTICE).count() == 1
+    assert await NotificationRow.filter(account_id=owner.id, kind=NotificationKind.NOTICE).count() == 1
     assert await kinds(street) == [Kind.MOTION_ANNOUNCED]
     with pytest.raises(Conflict):
         await putting.update(ctx, motion_id=row.id, version=row.version + 1, draft=late)
@@ -262,8 +262,8 @@ async def test_a_motion_is_withdrawn_before_it_opens_and_never_after(street: Str
         await putting.withdraw(ctx, motion_id=row.id, version=row.version - 1, reason="改期")
     withdrawn = await putting.withdraw(ctx, motion_id=row.id, version=row.version, reason="改期")
     assert (withdrawn.status, withdrawn.withdraw_reason) == (MotionStatus.WITHDRAWN, "改期")
-    assert await Job.filter(subject_id=row.id).count() == 0
-    assert await Notice.all().count() == 2
+    assert await JobRow.filter(subject_id=row.id).count() == 0
+    assert await NoticeRow.all().count() == 2
     clock.forward(hours=1, minutes=1)
     with pytest.raises(NotAllowed):
         await vote.cast(owner, YES)
@@ -287,10 +287,10 @@ async def test_the_electorate_is_frozen_as_it_stood_at_the_hour(street: Street, 
     for _ in range(2):
         await street.home(40)
     vote = await street.announced(opens_at=now(), closes_at=now() + timedelta(hours=1))
-    sold = await Residency.get(account_id=seller.id)
+    sold = await ResidencyRow.get(account_id=seller.id)
     later = now()
-    await Residency.filter(id=sold.id).update(until=later)
-    await Residency.create(
+    await ResidencyRow.filter(id=sold.id).update(until=later)
+    await ResidencyRow.create(
         community_id=street.community.id,
         account_id=buyer.id,
         home_id=sold.home_id,
@@ -300,9 +300,9 @@ async def test_the_electorate_is_frozen_as_it_stood_at_the_hour(street: Street, 
     await vote.work()
     row = await vote.row()
     assert (row.status, row.heads, row.area_cm2) == (MotionStatus.OPEN, 4, 440 * M2)
-    voters = {voter.account_id for voter in await ElectorVoter.all()}
+    voters = {voter.account_id for voter in await ElectorVoterRow.all()}
     assert voters == {seller.id, investor.id, couple[0].id, couple[1].id}
-    developer = await Elector.get(kind=ElectorKind.DEVELOPER)
+    developer = await ElectorRow.get(kind=ElectorKind.DEVELOPER)
     assert developer.area_cm2 == 80 * M2
     # Published without a name, an address or an id of anything but the motion.
     snapshot = await export.electorate(await street.officer(), motion_id=vote.id)
@@ -311,7 +311,7 @@ async def test_the_electorate_is_frozen_as_it_stood_at_the_hour(street: Street, 
         assert str(secret) not in snapshot
     numbers = [elector["number"] for elector in json.loads(snapshot)["electors"]]
     assert numbers == [1, 2, 3, 4]
-    told = await Notification.filter(kind=NotificationKind.MOTION)
+    told = await NotificationRow.filter(kind=NotificationKind.MOTION)
     assert {row.account_id for row in told} == voters
     assert (await kinds(street))[-1] is Kind.MOTION_OPENED
     # The seller, who has moved away, still votes; the buyer does not.
@@ -338,7 +338,7 @@ async def test_registered_owners_without_an_account_are_heads_of_their_own(stree
     registered, peopled = await street.home(80), await street.home(90)
     await street.home(10)
     await street.own(await street.world.account(), peopled, Relation.TENANT)
-    await HouseholdEntry.create(
+    await HouseholdEntryRow.create(
         community_id=street.community.id,
         home_id=registered.id,
         relation=Relation.OWNER,
@@ -347,7 +347,7 @@ async def test_registered_owners_without_an_account_are_heads_of_their_own(stree
         imported_by_id=new_id(),
     )
     await street.opened()
-    kinds = sorted([elector.kind.value for elector in await Elector.all()])
+    kinds = sorted([elector.kind.value for elector in await ElectorRow.all()])
     assert kinds == ["DEVELOPER", "OWNER", "UNKNOWN"]
 
 
@@ -373,7 +373,7 @@ async def test_one_head_one_ballot_that_counts(street: Street) -> None:
     second = await vote.cast(wife, NO)
     row = await vote.row()
     assert (row.heads_cast, row.area_cast_cm2, row.entries) == (1, 100 * M2, 2)
-    standings = [entry.standing for entry in await BoxEntry.all().order_by("number")]
+    standings = [entry.standing for entry in await BoxEntryRow.all().order_by("number")]
     assert standings == [Standing.SUPERSEDED, Standing.COUNTED]
     assert json.loads(second.entry.content)["supersedes"] == first.entry.number
     assert json.loads(second.entry.content)["previous"] == first.entry.hash
@@ -392,7 +392,7 @@ async def test_where_nothing_changes_the_first_ballot_stays(street: Street) -> N
     for account in (husband, wife):
         with pytest.raises(Conflict):
             await vote.cast(account, NO)
-    assert await BoxEntry.all().count() == 1
+    assert await BoxEntryRow.all().count() == 1
     assert (await vote.closed())["items"][0]["yes"]["heads"] == 1
 
 
@@ -411,7 +411,7 @@ async def test_the_same_submission_again_is_the_same_ballot(street: Street) -> N
 async def test_an_owner_of_several_homes_has_one_choice(street: Street) -> None:
     """And who votes for two heads says for which home."""
     owner = await street.owner(80, 90)
-    homes = [row.home_id for row in await Residency.filter(account_id=owner.id)]
+    homes = [row.home_id for row in await ResidencyRow.filter(account_id=owner.id)]
     shared = await street.home(100)
     await street.own(owner, shared)
     await street.own(await street.world.account(), shared, Relation.CO_OWNER)
@@ -421,7 +421,7 @@ async def test_an_owner_of_several_homes_has_one_choice(street: Street) -> None:
     assert set(refused.value.fields) == {"homeId"}
 
     async def cast_for(home_id: UUID, choice: Choice) -> None:
-        await vote.cast(owner, choice, home=await Home.get(id=home_id))
+        await vote.cast(owner, choice, home=await HomeRow.get(id=home_id))
 
     await cast_for(homes[0], YES)
     await cast_for(homes[1], NO)
@@ -446,7 +446,7 @@ async def test_a_ballot_is_timely_to_the_instant(street: Street, clock: Clock) -
         with pytest.raises(NotAllowed):
             await vote.cast(late, YES)
     assert (await vote.row()).heads_cast == 1
-    assert await BoxEntry.all().count() == 1
+    assert await BoxEntryRow.all().count() == 1
 
 
 async def test_every_item_needs_one_choice(street: Street) -> None:
@@ -456,7 +456,7 @@ async def test_every_item_needs_one_choice(street: Street) -> None:
     for choices in ({}, {vote.items[0]: YES}, {vote.items[0]: YES, new_id(): YES}):
         with pytest.raises(InvalidInput):
             await ballots.cast(ctx, motion_id=vote.id, home_id=None, choices=choices, key="1")
-    assert await BoxEntry.all().count() == 0
+    assert await BoxEntryRow.all().count() == 0
 
 
 async def test_ballots_of_one_home_at_once_count_once(street: Street) -> None:
@@ -473,7 +473,7 @@ async def test_ballots_of_one_home_at_once_count_once(street: Street) -> None:
         assert all(isinstance(it, Conflict) for it in done if isinstance(it, BaseException))
         row = await vote.row()
         assert (row.heads_cast, row.area_cast_cm2, row.entries) == (1, 100 * M2, expected)
-        assert await BoxEntry.filter(motion_id=vote.id, standing=Standing.COUNTED).count() == 1
+        assert await BoxEntryRow.filter(motion_id=vote.id, standing=Standing.COUNTED).count() == 1
 
 
 # Paper
@@ -500,11 +500,11 @@ async def test_paper_needs_two_officers_who_agree(street: Street) -> None:
         Via.OFFICE,
     )
     assert right.choices_sealed is None
-    assert (await PaperBallot.get(id=entered.id)).choices_sealed is None
+    assert (await PaperRow.get(id=entered.id)).choices_sealed is None
     result = await vote.closed()
     doorstep = next(found for found in result["channels"] if found["channel"] == "DOORSTEP")
     assert doorstep["items"][0]["yes"] == {"heads": 1, "area": 100 * M2}
-    actions = [entry.action for entry in await AuditEntry.all().order_by("id")]
+    actions = [entry.action for entry in await AuditRow.all().order_by("id")]
     assert actions.count("enterPaperBallot") == 2
     assert actions.count("confirmPaperBallot") == 3
 
@@ -515,7 +515,7 @@ async def test_what_a_paper_says_is_nowhere_to_be_read(street: Street) -> None:
     entered = await vote.enter(home, YES)
     assert entered.choices_sealed is not None
     assert "YES" not in entered.choices_sealed
-    rows = await AuditEntry.all()
+    rows = await AuditRow.all()
     assert all("YES" not in row.detail for row in rows)
 
 
@@ -538,15 +538,15 @@ async def test_who_handles_paper(street: Street) -> None:
     for ctx in (await street.ctx(owner), manager):
         with pytest.raises(NotAllowed):
             await paper.enter(ctx, **arguments)  # type: ignore[arg-type]
-    assert await AuditEntry.filter(action="enterPaperBallot", refused=True).count() == 2
+    assert await AuditRow.filter(action="enterPaperBallot", refused=True).count() == 2
     with pytest.raises(NotAllowed):
         await vote.enter(officer_home, YES, by=1)
     entered = await vote.enter(officer_home, YES, by=0)
     with pytest.raises(NotAllowed):
         await vote.confirm(entered.id, YES, by=1)
     # The attempts at the own home, too, though they were found out in the middle of the work.
-    assert await AuditEntry.filter(action="enterPaperBallot", refused=True).count() == 3
-    assert await AuditEntry.filter(action="confirmPaperBallot", refused=True).count() == 1
+    assert await AuditRow.filter(action="enterPaperBallot", refused=True).count() == 3
+    assert await AuditRow.filter(action="confirmPaperBallot", refused=True).count() == 1
     with pytest.raises(InvalidInput):
         await paper.enter(await street.officer(), **{**arguments, "channel": Channel.ONLINE})  # type: ignore[arg-type]
     assert (await vote.row()).entries == 0
@@ -554,8 +554,8 @@ async def test_who_handles_paper(street: Street) -> None:
 
 async def test_online_and_paper_are_a_conflict_that_a_third_officer_settles(street: Street) -> None:
     owner = await street.owner(80)
-    (residency,) = await Residency.filter(account_id=owner.id)
-    home = await Home.get(id=residency.home_id)
+    (residency,) = await ResidencyRow.filter(account_id=owner.id)
+    home = await HomeRow.get(id=residency.home_id)
     vote = await street.opened()
     online = await vote.cast(owner, YES)
     _, done = await vote.on_paper(home, NO)
@@ -584,13 +584,13 @@ async def test_online_and_paper_are_a_conflict_that_a_third_officer_settles(stre
     for by in (0, 1):
         with pytest.raises(NotAllowed):
             await settle(by, 2)
-    assert await AuditEntry.filter(action="settleBallotConflict", refused=True).count() == 2
+    assert await AuditRow.filter(action="settleBallotConflict", refused=True).count() == 2
     with pytest.raises(InvalidInput):
         await settle(2, 9)
     await settle(2, 2)
     with pytest.raises(Conflict):
         await settle(2, 1)
-    assert (await BoxEntry.get(id=online.entry.id)).standing is Standing.SET_ASIDE
+    assert (await BoxEntryRow.get(id=online.entry.id)).standing is Standing.SET_ASIDE
     result = await vote.closed()
     assert result["items"][0]["no"] == {"heads": 1, "area": 80 * M2}
     assert result["conflicts"] == 0
@@ -598,8 +598,8 @@ async def test_online_and_paper_are_a_conflict_that_a_third_officer_settles(stre
 
 async def test_an_unsettled_conflict_leaves_the_first(street: Street) -> None:
     owner = await street.owner(80)
-    (residency,) = await Residency.filter(account_id=owner.id)
-    home = await Home.get(id=residency.home_id)
+    (residency,) = await ResidencyRow.filter(account_id=owner.id)
+    home = await HomeRow.get(id=residency.home_id)
     unconfirmed = await street.home(10)
     vote = await street.opened()
     await vote.on_paper(home, NO)
@@ -609,7 +609,7 @@ async def test_an_unsettled_conflict_leaves_the_first(street: Street) -> None:
     result = await vote.closed()
     assert result["items"][0]["no"]["heads"] == 1
     assert (result["conflicts"], result["unconfirmed_papers"]) == (1, 1)
-    assert (await PaperBallot.get(home_id=unconfirmed.id)).choices_sealed is None
+    assert (await PaperRow.get(home_id=unconfirmed.id)).choices_sealed is None
 
 
 # Proxies
@@ -617,7 +617,7 @@ async def test_an_unsettled_conflict_leaves_the_first(street: Street) -> None:
 
 async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
     owner, friend = await street.owner(80, 20), await street.owner(50)
-    home_id = (await Residency.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
+    home_id = (await ResidencyRow.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
     vote = await street.announced(opens_at=now() + timedelta(minutes=1), closes_at=now() + timedelta(hours=1))
 
     async def ask() -> UUID:
@@ -632,10 +632,10 @@ async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
 
     proxy = await ask()
     assert await ask() == proxy
-    assert "1234" not in (await VoteProxy.get(id=proxy)).evidence_sealed
+    assert "1234" not in (await ProxyRow.get(id=proxy)).evidence_sealed
     street.clock.forward(minutes=2)
     await vote.work()
-    home = await Home.get(id=home_id)
+    home = await HomeRow.get(id=home_id)
     with pytest.raises(NotAllowed):
         await vote.cast(friend, YES, home=home)
     with pytest.raises(NotAllowed):
@@ -643,7 +643,7 @@ async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
     officer = await street.officer()
     text = await proxies.evidence_of(officer, proxy_id=proxy, reason="核对委托书")
     assert text == "委托书 身份证后四位 1234"
-    assert await AuditEntry.filter(action="readProxyEvidence", refused=False).count() == 1
+    assert await AuditRow.filter(action="readProxyEvidence", refused=False).count() == 1
     await proxies.decide(officer, proxy_id=proxy, approve=True, reason="")
     with pytest.raises(Conflict):
         await proxies.decide(officer, proxy_id=proxy, approve=False, reason="晚了")
@@ -656,13 +656,13 @@ async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
     await proxies.revoke(await street.ctx(owner), proxy_id=proxy)
     with pytest.raises(NotAllowed):
         await vote.cast(friend, YES, home=home)
-    assert (await VoteProxy.get(id=proxy)).status is ProxyStatus.REVOKED
+    assert (await ProxyRow.get(id=proxy)).status is ProxyStatus.REVOKED
     assert (await vote.closed())["items"][0]["no"]["area"] == 100 * M2
 
 
 async def test_proxies_that_are_refused(street: Street) -> None:
     owner, friend = await street.owner(80), await street.owner(50)
-    home_id = (await Residency.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
+    home_id = (await ResidencyRow.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
     none = await street.opened(under=replace(SURVEY, proxies_allowed=False))
     ctx = await street.ctx(friend)
     with pytest.raises(NotAllowed):
@@ -722,10 +722,10 @@ async def test_a_secret_ballot_leaves_no_trace_of_how(street: Street) -> None:
             await vote.cast(owner, *choices, receipt_secret=secret)
         with pytest.raises(Conflict):
             await vote.cast(owner, *choices)
-    entry = await BoxEntry.get(id=done.entry.id)
+    entry = await BoxEntryRow.get(id=done.entry.id)
     assert "YES" not in entry.content
     assert secret not in entry.content
-    pieces = await SecretChoice.all()
+    pieces = await SecretChoiceRow.all()
     assert sum(piece.area_cm2 for piece in pieces if piece.position == 1) == 87 * M2
     # No piece knows an elector, a time, an area that somebody has, or the other item's choice.
     assert {piece.created_at for piece in pieces} == {(await vote.row()).opens_at}
@@ -745,13 +745,13 @@ async def test_a_secret_ballot_leaves_no_trace_of_how(street: Street) -> None:
     assert result["items"][0]["yes"] == {"heads": 1, "area": 87 * M2}
     assert result["items"][1]["no"] == {"heads": 2, "area": 177 * M2}
     assert all(channel["items"] == [] for channel in result["channels"])
-    assert before.isdisjoint({piece.id for piece in await SecretChoice.all()})
+    assert before.isdisjoint({piece.id for piece in await SecretChoiceRow.all()})
 
 
 async def test_a_second_channel_in_a_secret_vote_is_refused(street: Street) -> None:
     owner = await street.owner(80)
-    (residency,) = await Residency.filter(account_id=owner.id)
-    home = await Home.get(id=residency.home_id)
+    (residency,) = await ResidencyRow.filter(account_id=owner.id)
+    home = await HomeRow.get(id=residency.home_id)
     vote = await street.opened(secret=True)
     await vote.cast(owner, YES)
     entered = await vote.enter(home, NO)
@@ -795,7 +795,7 @@ async def test_too_few_without_an_extension_fail(street: Street) -> None:
     assert result["items"][0]["outcome"] == "FAILED_PARTICIPATION"
     assert [test["passed"] for test in result["quorum"]] == [False, False]
     assert (row.status, row.extensions) == (MotionStatus.CLOSED, 0)
-    last = await Notice.all().order_by("-id").first()
+    last = await NoticeRow.all().order_by("-id").first()
     assert last is not None
     assert "未达" in last.body
 
@@ -814,7 +814,7 @@ async def test_too_few_are_given_more_time_as_often_as_the_rules_say(street: Str
         row = await vote.row()
         assert (row.extensions, row.closes_at) == (extension, before + timedelta(hours=24))
         assert reading.phase(row) is MotionPhase.OPEN
-    assert await Notice.filter(title__startswith="业主大会表决延期").count() == 2
+    assert await NoticeRow.filter(title__startswith="业主大会表决延期").count() == 2
     assert (await kinds(street)).count(Kind.MOTION_EXTENDED) == 2
     result = await vote.closed()
     assert result["items"][0]["outcome"] == "FAILED_PARTICIPATION"
@@ -974,14 +974,14 @@ ACTIONS = st.lists(
 )
 
 
-async def act(vote: Vote, action: str, person: tuple[Account, Home], choice: Choice) -> None:
+async def act(vote: Vote, action: str, person: tuple[AccountRow, HomeRow], choice: Choice) -> None:
     account, home = person
     if action == "online":
         await vote.cast(account, choice)
     elif action == "paper":
         await vote.on_paper(home, choice)
     else:
-        elector = await Elector.get(motion_id=vote.id, area_cm2=home.area_cm2)
+        elector = await ElectorRow.get(motion_id=vote.id, area_cm2=home.area_cm2)
         number = elector.disputed if choice is YES else elector.counted
         ctx = await vote.street.officer(2)
         await paper.settle_conflict(
@@ -997,7 +997,7 @@ async def test_no_sequence_of_ballots_counts_a_head_twice(
     """First, changed, disputed, settled: the gauges after each step, and the result, are the ledger's."""
     street.clock.reset()
     building = await street.world.building(street.estate)
-    people: list[tuple[Account, Home]] = []
+    people: list[tuple[AccountRow, HomeRow]] = []
     for size in (80, 90, 100):
         account, home = await street.world.account(), await street.home(size, building)
         await street.own(account, home)

@@ -9,23 +9,31 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.identity import Account, Building, Community, Estate, Grid, Home, Residency
+from models.identity import (
+    AccountRow,
+    BuildingRow,
+    CommunityRow,
+    EstateRow,
+    GridRow,
+    HomeRow,
+    Relation,
+    ResidencyRow,
+)
 from models.notices import (
     AudienceKind,
-    BuildingReach,
-    Notice,
+    BuildingReachRow,
     NoticeCategory,
     NoticeRow,
     NoticeStatus,
     ReachedHow,
-    Receipt,
+    ReceiptRow,
     Severity,
     visible_to,
 )
-from models.notifications import Notification
-from models.organisations import Appointment, Organisation, OrganisationKind, Role
+from models.notifications import NotificationRow
+from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, select
 from resolvers.context import Context
@@ -50,16 +58,16 @@ class Scene:
     """A community with a committee, a property company, and two estates of two buildings each."""
 
     world: World
-    community: Community
-    committee: Organisation
-    property: Organisation
-    officer: Account
-    manager: Account
-    grid: Grid
-    estates: list[Estate]
-    buildings: list[Building]
-    homes: list[Home]
-    residents: list[Account]
+    community: CommunityRow
+    committee: OrganisationRow
+    property: OrganisationRow
+    officer: AccountRow
+    manager: AccountRow
+    grid: GridRow
+    estates: list[EstateRow]
+    buildings: list[BuildingRow]
+    homes: list[HomeRow]
+    residents: list[AccountRow]
 
     async def as_officer(self) -> Context:
         return await self.world.context(self.officer)
@@ -118,10 +126,10 @@ async def make_scene(world: World) -> Scene:
 
 
 async def targeted(notice: NoticeRow) -> set[UUID]:
-    return {receipt.home_id for receipt in await Receipt.filter(notice_id=notice.id)}
+    return {receipt.home_id for receipt in await ReceiptRow.filter(notice_id=notice.id)}
 
 
-async def seen_by(scene: Scene, account: Account) -> list[UUID]:
+async def seen_by(scene: Scene, account: AccountRow) -> list[UUID]:
     ctx = await scene.world.context(account)
     where = visible_to(ctx.viewer)
     rows = await select(
@@ -133,7 +141,9 @@ async def seen_by(scene: Scene, account: Account) -> list[UUID]:
 
 
 async def nothing_happened(scene: Scene) -> bool:
-    written = await Notice.all().count() + await Receipt.all().count() + await Notification.all().count()
+    written = (
+        await NoticeRow.all().count() + await ReceiptRow.all().count() + await NotificationRow.all().count()
+    )
     return written == 0 and await scene.events() == []
 
 
@@ -146,9 +156,9 @@ async def test_a_notice_to_buildings_targets_exactly_their_homes(scene: Scene) -
         Place(AudienceKind.BUILDING, scene.buildings[2].id),
     )
     assert await targeted(notice) == {home.id for home in scene.homes[2:6]}
-    counters = {row.building_id: row.targeted for row in await BuildingReach.filter(notice_id=notice.id)}
+    counters = {row.building_id: row.targeted for row in await BuildingReachRow.filter(notice_id=notice.id)}
     assert counters == {scene.buildings[1].id: 2, scene.buildings[2].id: 2}
-    told = {row.account_id for row in await Notification.filter(subject_id=notice.id)}
+    told = {row.account_id for row in await NotificationRow.filter(subject_id=notice.id)}
     assert told == {account.id for account in scene.residents[2:6]}
     for index, resident in enumerate(scene.residents):
         assert (await seen_by(scene, resident) == [notice.id]) is (2 <= index < 6)
@@ -173,8 +183,8 @@ async def test_overlapping_places_count_a_home_once(scene: Scene) -> None:
         Place(AudienceKind.BUILDING, scene.buildings[0].id),
         Place(AudienceKind.BUILDING, scene.buildings[0].id),
     )
-    assert await Receipt.filter(notice_id=notice.id).count() == 4
-    assert await Notification.filter(subject_id=notice.id).count() == 4
+    assert await ReceiptRow.filter(notice_id=notice.id).count() == 4
+    assert await NotificationRow.filter(subject_id=notice.id).count() == 4
 
 
 async def test_the_target_is_fixed_at_sending(scene: Scene) -> None:
@@ -182,7 +192,7 @@ async def test_the_target_is_fixed_at_sending(scene: Scene) -> None:
     before = await targeted(notice)
     home = await scene.world.home(scene.buildings[0])
     newcomer = await scene.world.resident(home)
-    await Residency.filter(home_id=scene.homes[0].id).update(until=now())
+    await ResidencyRow.filter(home_id=scene.homes[0].id).update(until=now())
     assert await targeted(notice) == before
     # Whoever moves in sees what holds in the building, but the household is not counted.
     assert await seen_by(scene, newcomer) == [notice.id]
@@ -192,19 +202,19 @@ async def test_the_target_is_fixed_at_sending(scene: Scene) -> None:
 
 
 async def test_a_former_resident_is_told_nothing(scene: Scene) -> None:
-    await Residency.filter(account_id=scene.residents[0].id).update(until=now())
+    await ResidencyRow.filter(account_id=scene.residents[0].id).update(until=now())
     notice = await scene.publish()
-    assert not await Notification.filter(account_id=scene.residents[0].id).exists()
+    assert not await NotificationRow.filter(account_id=scene.residents[0].id).exists()
     assert scene.homes[0].id in await targeted(notice)
 
 
 async def test_a_role_is_told_without_household_receipts(scene: Scene) -> None:
     worker = await scene.world.officer(scene.committee, Role.GRID_WORKER, scene.grid)
     revoked = await scene.world.officer(scene.committee, Role.GRID_WORKER, scene.grid)
-    await Appointment.filter(account_id=revoked.id).update(revoked_at=now())
+    await AppointmentRow.filter(account_id=revoked.id).update(revoked_at=now())
     notice = await scene.publish(RoleHolders(OrganisationKind.RESIDENTS_COMMITTEE, Role.GRID_WORKER))
     assert await targeted(notice) == set()
-    assert [row.account_id for row in await Notification.filter(subject_id=notice.id)] == [worker.id]
+    assert [row.account_id for row in await NotificationRow.filter(subject_id=notice.id)] == [worker.id]
     assert await seen_by(scene, worker) == [notice.id]
     assert await seen_by(scene, scene.residents[0]) == []
 
@@ -250,19 +260,19 @@ async def test_publishing_again_with_the_same_key_sends_nothing_again(scene: Sce
     first = await publishing.publish(ctx, draft=scene.draft(), **said)
     again = await publishing.publish(ctx, draft=scene.draft(), **said)
     assert again.id == first.id
-    assert await Notice.all().count() == 1
+    assert await NoticeRow.all().count() == 1
     assert len(await scene.events()) == 2
-    assert await AuditEntry.all().count() == 1
+    assert await AuditRow.all().count() == 1
     with pytest.raises(Conflict):
         await publishing.publish(ctx, draft=scene.draft(title="别的"), **said)
-    assert await Notice.all().count() == 1
+    assert await NoticeRow.all().count() == 1
 
 
 async def test_thousands_of_homes_take_well_under_a_second(world: World) -> None:
     scene = await make_scene(world)
     building = scene.buildings[3]
     homes = [
-        Home(
+        HomeRow(
             community_id=scene.community.id,
             building_id=building.id,
             unit="1",
@@ -271,10 +281,12 @@ async def test_thousands_of_homes_take_well_under_a_second(world: World) -> None
         )
         for number in range(3_000)
     ]
-    await Home.bulk_create(homes, batch_size=500)
-    await Residency.bulk_create(
+    await HomeRow.bulk_create(homes, batch_size=500)
+    await ResidencyRow.bulk_create(
         [
-            Residency(community_id=scene.community.id, account_id=new_id(), home_id=home.id, relation="OWNER")
+            ResidencyRow(
+                community_id=scene.community.id, account_id=new_id(), home_id=home.id, relation=Relation.OWNER
+            )
             for home in homes
         ],
         batch_size=500,
@@ -283,8 +295,8 @@ async def test_thousands_of_homes_take_well_under_a_second(world: World) -> None
     async with counted() as queries:
         notice = await scene.publish()
     taken = time.perf_counter() - started
-    assert await Receipt.filter(notice_id=notice.id).count() == 3_008
-    assert await Notification.filter(subject_id=notice.id).count() == 3_008
+    assert await ReceiptRow.filter(notice_id=notice.id).count() == 3_008
+    assert await NotificationRow.filter(subject_id=notice.id).count() == 3_008
     # Statements grow with batches of a thousand, never with homes.
     assert queries.count < 40
     assert taken < 2
@@ -303,7 +315,7 @@ async def test_residents_and_strangers_cannot_publish(scene: Scene) -> None:
     resident = await scene.world.context(scene.residents[0])
     with pytest.raises(NotAllowed):
         await publishing.publish(resident, key="k", **said)
-    entry = await AuditEntry.get(account_id=scene.residents[0].id)
+    entry = await AuditRow.get(account_id=scene.residents[0].id)
     assert (entry.action, entry.refused, entry.organisation_id) == ("publishNotice", True, scene.committee.id)
     elsewhere = await scene.world.neighbour(await scene.world.community())
     with pytest.raises(NotFound):
@@ -323,7 +335,7 @@ async def test_emergencies_are_for_the_committee(scene: Scene) -> None:
             audience=[Place(AudienceKind.COMMUNITY, scene.community.id)],
             key="k",
         )
-    assert await AuditEntry.filter(account_id=scene.manager.id, refused=True).count() == 1
+    assert await AuditRow.filter(account_id=scene.manager.id, refused=True).count() == 1
     assert await nothing_happened(scene)
     assert (await scene.publish(severity=Severity.EMERGENCY)).severity is Severity.EMERGENCY
 
@@ -392,11 +404,11 @@ async def test_an_update_supersedes_and_goes_to_the_same_homes(scene: Scene) -> 
     assert (await reading.notice(old.id)).status is NoticeStatus.SUPERSEDED
     assert await targeted(new) == await targeted(old)
     # Everyone must hear the news anew.
-    assert not await Receipt.filter(notice_id=new.id, acknowledged_at__isnull=False).exists()
+    assert not await ReceiptRow.filter(notice_id=new.id, acknowledged_at__isnull=False).exists()
     (updated,) = await scene.events(Kind.NOTICE_UPDATED)
     (published,) = await scene.events(Kind.NOTICE_PUBLISHED)
     assert (updated.subject, updated.thread, updated.audience) == (new.id, old.id, published.audience)
-    assert await Notification.filter(subject_id=new.id).count() == 2
+    assert await NotificationRow.filter(subject_id=new.id).count() == 2
 
 
 async def test_a_superseded_notice_conflicts_with_what_is_current(scene: Scene) -> None:
@@ -413,8 +425,8 @@ async def test_a_superseded_notice_conflicts_with_what_is_current(scene: Scene) 
         with pytest.raises(Conflict) as refused:
             await attempt
         assert refused.value.current == new.id
-    assert await Notice.all().count() == 2
-    assert not await Receipt.filter(acknowledged_at__isnull=False).exists()
+    assert await NoticeRow.all().count() == 2
+    assert not await ReceiptRow.filter(acknowledged_at__isnull=False).exists()
     again = await publishing.update(
         ctx, notice_id=old.id, version=1, change=NoticeChange(title="新"), key="a"
     )
@@ -434,7 +446,7 @@ async def test_of_two_updates_at_once_one_wins(scene: Scene) -> None:
     (winner,) = [result for result in results if isinstance(result, NoticeRow)]
     losers = [result for result in results if isinstance(result, Conflict)]
     assert [loser.current for loser in losers] == [winner.id] * 3
-    assert await Notice.all().count() == 2
+    assert await NoticeRow.all().count() == 2
 
 
 async def test_a_milder_update_reaches_those_who_follow_only_severe_notices(scene: Scene) -> None:
@@ -456,7 +468,7 @@ async def test_a_cancel_closes_a_notice(scene: Scene) -> None:
     assert cancelled.subject == notice.id
     with pytest.raises(Conflict):
         await receipts.acknowledge(await scene.world.context(scene.residents[0]), notice_id=notice.id)
-    actions = [entry.action for entry in await AuditEntry.all().order_by("id")]
+    actions = [entry.action for entry in await AuditRow.all().order_by("id")]
     assert actions == ["publishNotice", "cancelNotice"]
 
 
@@ -471,12 +483,12 @@ async def test_only_the_publishing_office_updates_and_cancels(scene: Scene) -> N
             )
         with pytest.raises(NotAllowed):
             await publishing.cancel(ctx, notice_id=notice.id, version=1, reason="x")
-    assert await AuditEntry.filter(refused=True).count() == 4
+    assert await AuditRow.filter(refused=True).count() == 4
     other = await scene.world.neighbour(await scene.world.community())
     with pytest.raises(NotFound):
         await publishing.cancel(await scene.world.context(other), notice_id=notice.id, version=1, reason="x")
     assert (await reading.notice(notice.id)).status is NoticeStatus.ACTIVE
-    assert await Notice.all().count() == 1
+    assert await NoticeRow.all().count() == 1
 
 
 # Reading
@@ -487,7 +499,7 @@ async def test_what_is_in_force_and_what_is_not_acknowledged(scene: Scene) -> No
     active = await scene.publish(severity=Severity.INFORMATION)
     later = await scene.publish(starts_at=now() + timedelta(days=1))
     over = await scene.publish(ends_at=now() + timedelta(hours=1))
-    await Notice.filter(id=over.id).update(ends_at=now() - timedelta(seconds=1))
+    await NoticeRow.filter(id=over.id).update(ends_at=now() - timedelta(seconds=1))
     cancelled = await scene.publish()
     await publishing.cancel(await scene.as_officer(), notice_id=cancelled.id, version=1, reason="x")
     await scene.publish(Place(AudienceKind.BUILDING, scene.buildings[3].id))
@@ -570,7 +582,7 @@ async def run(ctx: Context, text: str, **variables: Any) -> dict[str, Any]:
 async def test_a_list_costs_the_same_statements_for_one_and_for_a_hundred(scene: Scene) -> None:
     variables = {"id": global_id("Community", scene.community.id)}
     home = (await scene.world.resident(scene.homes[0])).id
-    await Appointment.create(
+    await AppointmentRow.create(
         community_id=scene.community.id,
         organisation_id=scene.committee.id,
         account_id=home,
@@ -588,7 +600,7 @@ async def test_a_list_costs_the_same_statements_for_one_and_for_a_hundred(scene:
                 home_id=scene.homes[7].id,
                 how=ReachedHow.DOORSTEP,
             )
-        ctx = await scene.world.context(await Account.get(id=home))
+        ctx = await scene.world.context(await AccountRow.get(id=home))
         counts.append([])
         for selection in SELECTIONS:
             async with counted() as queries:
@@ -691,7 +703,7 @@ async def test_only_verified_people_follow_notices(scene: Scene) -> None:
     )
     variables = {"id": global_id("Community", scene.community.id), "least": "URGENT"}
     former = scene.residents[0]
-    await Residency.filter(account_id=former.id).update(until=now())
+    await ResidencyRow.filter(account_id=former.id).update(until=now())
     elsewhere = await scene.world.neighbour(await scene.world.community())
     for account, code in ((former, "NOT_ALLOWED"), (elsewhere, "NOT_FOUND"), (None, "UNAUTHENTICATED")):
         ctx = await scene.world.context(account)

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from models.base import new_id
-from models.identity import Account, Community
+from models.identity import AccountRow, CommunityRow
 from models.notices import AudienceKind, NoticeCategory, Severity
-from models.notifications import Notification, NotificationKind, NotificationRow
-from models.organisations import Organisation
+from models.notifications import NotificationKind, NotificationRow
+from models.organisations import OrganisationRow
 from models.storage.paging import PageArgs
 from resolvers import notifications
 from resolvers.context import Context
@@ -33,10 +33,10 @@ OPERATIONS = Operations(graphql_schema, introspection=True, expected=(NotFound, 
 
 async def tell(
     world: World,
-    community: Community,
-    *accounts: Account,
+    community: CommunityRow,
+    *accounts: AccountRow,
     subject: UUID | None = None,
-    actor: Account | None = None,
+    actor: AccountRow | None = None,
     kind: NotificationKind = NotificationKind.COMMENT,
 ) -> UUID:
     """Tell `accounts` of something; the id of what it is about."""
@@ -55,7 +55,7 @@ async def tell(
     return subject
 
 
-async def events(world: World, community: Community) -> list[Event]:
+async def events(world: World, community: CommunityRow) -> list[Event]:
     return [entry.event for entry in await world.events(community_topic(community.id))]
 
 
@@ -71,7 +71,7 @@ async def test_each_is_told_once_and_the_actor_is_not(world: World) -> None:
     community = await world.community()
     actor, one, other = [await world.neighbour(community) for _ in range(3)]
     subject = await tell(world, community, one, other, one, actor, actor=actor)
-    rows = await Notification.filter(subject_id=subject)
+    rows = await NotificationRow.filter(subject_id=subject)
     assert {row.account_id for row in rows} == {one.id, other.id}
     (event,) = await events(world, community)
     assert (event.kind, event.subject, event.audience) == (
@@ -80,7 +80,7 @@ async def test_each_is_told_once_and_the_actor_is_not(world: World) -> None:
         frozenset({one.id, other.id}),
     )
     await tell(world, community, one, other, subject=subject)
-    assert await Notification.all().count() == 2
+    assert await NotificationRow.all().count() == 2
     assert len(await events(world, community)) == 1
 
 
@@ -88,7 +88,7 @@ async def test_telling_nobody_writes_nothing(world: World) -> None:
     community = await world.community()
     actor = await world.neighbour(community)
     await tell(world, community, actor, actor=actor)
-    assert await Notification.all().count() == 0
+    assert await NotificationRow.all().count() == 0
     assert await events(world, community) == []
 
 
@@ -177,7 +177,7 @@ async def test_nobody_reads_for_somebody_else(world: World) -> None:
 # Over GraphQL
 
 
-async def publish(world: World, committee: Organisation, officer: Account) -> UUID:
+async def publish(world: World, committee: OrganisationRow, officer: AccountRow) -> UUID:
     notice = await publishing.publish(
         await world.context(officer),
         organisation_id=committee.id,
@@ -216,7 +216,7 @@ async def test_the_inbox_leads_to_what_may_still_be_seen(world: World) -> None:
     assert unknown["subject"] is None
     assert known["subject"] == {"__typename": "Notice", "id": global_id("Notice", notice), "title": "通知"}
     assert known["actor"] == {"displayName": officer.display_name}
-    for row in await Notification.filter(account_id=owner.id):
+    for row in await NotificationRow.filter(account_id=owner.id):
         fetched = await run(
             await world.context(owner),
             "query ($id: ID!) { node(id: $id) { id __typename } }",

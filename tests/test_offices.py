@@ -11,17 +11,15 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.identity import Account, Building, Community, Grid, GridRow
-from models.jobs import Job
-from models.notices import BuildingReach, Notice, NoticeCategory, NoticeStatus, Severity
+from models.identity import AccountRow, BuildingRow, CommunityRow, GridRow
+from models.jobs import JobRow
+from models.notices import BuildingReachRow, NoticeCategory, NoticeRow, NoticeStatus, Severity
 from models.organisations import (
-    Appointment,
-    Invitation,
+    AppointmentRow,
     InvitationRow,
     InvitationStatus,
-    Organisation,
     OrganisationKind,
     OrganisationRow,
     Power,
@@ -43,21 +41,21 @@ PHONE = "13912345678"
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def committee(world: World, community: Community) -> Organisation:
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
     return await world.organisation(community)
 
 
 @pytest.fixture
-async def admin(world: World, committee: Organisation) -> Account:
+async def admin(world: World, committee: OrganisationRow) -> AccountRow:
     return await world.officer(committee, Role.ADMIN)
 
 
-def phone_of(world: World, account: Account) -> str:
+def phone_of(world: World, account: AccountRow) -> str:
     return world.services.keys.open("phone", account.phone_sealed)
 
 
@@ -66,17 +64,17 @@ async def standing_changes(world: World) -> list[UUID]:
 
 
 async def audited(*, refused: bool = False) -> list[str]:
-    return [entry.action for entry in await AuditEntry.filter(refused=refused).order_by("id")]
+    return [entry.action for entry in await AuditRow.filter(refused=refused).order_by("id")]
 
 
 async def invited(
     world: World,
     ctx: Context,
-    organisation: Organisation,
+    organisation: OrganisationRow,
     phone: str = PHONE,
     role: Role = Role.OFFICER,
     key: str = "key",
-    grid: Grid | None = None,
+    grid: GridRow | None = None,
 ) -> InvitationRow:
     return await invitations.invite(
         ctx,
@@ -92,7 +90,7 @@ async def invited(
 
 
 async def test_somebody_who_never_signed_in_is_invited(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     made = await invited(world, await world.context(admin), committee)
     assert made.status is InvitationStatus.OPEN
@@ -100,16 +98,16 @@ async def test_somebody_who_never_signed_in_is_invited(
     assert phone == f"+86{PHONE}"
     assert committee.name in text
     # Kept sealed, and found again by the account that the phone makes later.
-    stored = await Invitation.get(id=made.id)
+    stored = await InvitationRow.get(id=made.id)
     assert PHONE not in f"{stored.phone_sealed} {stored.phone_index} {stored.open_key}"
     keys = world.services.keys
-    clerk = await Account.create(
+    clerk = await AccountRow.create(
         phone_index=keys.index("phone", f"+86{PHONE}"),
         phone_sealed=keys.seal("phone", f"+86{PHONE}"),
         display_name="新人",
     )
     ctx = await world.context(clerk)
-    (offers,) = await invitations.offers_to(ctx, [clerk])  # type: ignore[list-item]
+    (offers,) = await invitations.offers_to(ctx, [clerk])
     assert [offer.id for offer in offers] == [made.id]
     assert await invitations.masked_phones(ctx, offers) == ["139****5678"]
 
@@ -118,17 +116,17 @@ async def test_somebody_who_never_signed_in_is_invited(
     assert has_power((await world.context(clerk)).viewer, committee.id, Power.PUBLISH_NOTICES)
     assert await standing_changes(world) == [clerk.id]
     # The phone is forgotten, and the job that would have ended the offer.
-    stored = await Invitation.get(id=made.id)
+    stored = await InvitationRow.get(id=made.id)
     assert {stored.phone_index, stored.phone_sealed, stored.open_key} == {None}
-    assert await Job.filter(subject_id=made.id).count() == 0
+    assert await JobRow.filter(subject_id=made.id).count() == 0
     assert await audited() == ["inviteOfficer", "acceptInvitation"]
     with pytest.raises(Conflict):
         await invitations.accept(ctx, invitation_id=made.id)
-    assert (await invitations.offers_to(ctx, [clerk])) == [[]]  # type: ignore[list-item]
+    assert (await invitations.offers_to(ctx, [clerk])) == [[]]
 
 
 async def test_an_invitation_is_repeated_without_a_second_message(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     first = await invited(world, ctx, committee)
@@ -140,36 +138,36 @@ async def test_an_invitation_is_repeated_without_a_second_message(
         await invited(world, ctx, committee, key="other")
     assert conflict.value.current == first.id
     await invited(world, ctx, committee, role=Role.ADMIN, key="admin")
-    assert await Invitation.all().count() == 2
+    assert await InvitationRow.all().count() == 2
     assert len(world.sms.sent) == 2
 
 
 async def test_of_two_invitations_at_once_one_is_made(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     results = await asyncio.gather(
         *[invited(world, ctx, committee, key=str(number)) for number in range(4)], return_exceptions=True
     )
     assert sum(isinstance(result, Conflict) for result in results) == 3
-    assert await Invitation.filter(status=InvitationStatus.OPEN).count() == 1
+    assert await InvitationRow.filter(status=InvitationStatus.OPEN).count() == 1
 
 
 async def test_a_message_that_cannot_be_sent_undoes_nothing(
-    world: World, committee: Organisation, admin: Account, monkeypatch: pytest.MonkeyPatch
+    world: World, committee: OrganisationRow, admin: AccountRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unreachable(_phone: str, _text: str) -> None:
         # The offer is committed by now.
-        assert await Invitation.all().count() == 1
+        assert await InvitationRow.all().count() == 1
         raise OSError
 
     monkeypatch.setattr(world.sms, "send", unreachable)
     made = await invited(world, await world.context(admin), committee)
-    assert (await Invitation.get(id=made.id)).status is InvitationStatus.OPEN
+    assert (await InvitationRow.get(id=made.id)).status is InvitationStatus.OPEN
 
 
 async def test_an_invitation_is_declined_or_revoked(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     clerk, other = await world.account(), await world.account()
     ctx = await world.context(admin)
@@ -186,37 +184,37 @@ async def test_an_invitation_is_declined_or_revoked(
     for row in (declined, revoked):
         with pytest.raises(Conflict):
             await invitations.revoke(ctx, invitation_id=row.id)
-    assert await Appointment.filter(account_id__in=[clerk.id, other.id]).count() == 0
+    assert await AppointmentRow.filter(account_id__in=[clerk.id, other.id]).count() == 0
     assert await standing_changes(world) == []
 
 
-async def test_an_invitation_expires(world: World, committee: Organisation, admin: Account) -> None:
+async def test_an_invitation_expires(world: World, committee: OrganisationRow, admin: AccountRow) -> None:
     clerk = await world.account()
     ctx = await world.context(admin)
     made = await invited(world, ctx, committee, phone_of(world, clerk))
-    await Invitation.filter(id=made.id).update(expires_at=now() - timedelta(seconds=1))
+    await InvitationRow.filter(id=made.id).update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(Conflict):
         await invitations.accept(await world.context(clerk), invitation_id=made.id)
-    assert await invitations.offers_to(ctx, [clerk]) == [[]]  # type: ignore[list-item]
+    assert await invitations.offers_to(ctx, [clerk]) == [[]]
     # Before the job comes round, the same phone may be invited anew.
     await invited(world, ctx, committee, phone_of(world, clerk), key="anew")
-    assert (await Invitation.get(id=made.id)).status is InvitationStatus.EXPIRED
+    assert (await InvitationRow.get(id=made.id)).status is InvitationStatus.EXPIRED
 
 
 async def test_the_job_ends_what_nobody_answered(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     made = await invited(world, await world.context(admin), committee)
     past = now() - timedelta(seconds=1)
-    await Invitation.filter(id=made.id).update(expires_at=past)
-    await Job.filter(subject_id=made.id).update(due_at=past)
+    await InvitationRow.filter(id=made.id).update(expires_at=past)
+    await JobRow.filter(subject_id=made.id).update(due_at=past)
     await Worker(world.services).work()
-    stored = await Invitation.get(id=made.id)
+    stored = await InvitationRow.get(id=made.id)
     assert stored.status is InvitationStatus.EXPIRED
     assert {stored.phone_index, stored.phone_sealed, stored.open_key} == {None}
 
 
-async def test_who_may_invite(world: World, community: Community, committee: Organisation) -> None:
+async def test_who_may_invite(world: World, community: CommunityRow, committee: OrganisationRow) -> None:
     company = await world.organisation(community, COMPANY)
     for account in (
         await world.officer(committee),
@@ -230,11 +228,11 @@ async def test_who_may_invite(world: World, community: Community, committee: Org
     with pytest.raises(NotFound):
         await invited(world, await world.context(await world.account()), committee)
     assert await audited(refused=True) == ["inviteOfficer"] * 3
-    assert (await Invitation.all().count(), world.sms.sent) == (0, [])
+    assert (await InvitationRow.all().count(), world.sms.sent) == (0, [])
 
 
 async def test_the_first_administrator_is_invited_by_the_committee(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     ctx = await world.context(admin)
@@ -249,17 +247,17 @@ async def test_the_first_administrator_is_invited_by_the_committee(
         await invitations.accept(await world.context(second), invitation_id=two.id)
     with pytest.raises(NotAllowed):
         await invited(world, ctx, company, PHONE, Role.ADMIN, key="3")
-    assert await Appointment.filter(organisation_id=company.id).count() == 1
+    assert await AppointmentRow.filter(organisation_id=company.id).count() == 1
 
 
 async def test_what_is_no_invitation(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     clerk = await world.officer(committee)
     grid = await world.grid(community)
     foreign = await world.grid(await world.community())
-    wrong: list[tuple[str, Role, Grid | None]] = [
+    wrong: list[tuple[str, Role, GridRow | None]] = [
         ("no phone", Role.OFFICER, None),
         (phone_of(world, clerk), Role.OFFICER, None),
         (PHONE, Role.OFFICER, grid),
@@ -269,11 +267,11 @@ async def test_what_is_no_invitation(
     for number, (phone, role, where) in enumerate(wrong):
         with pytest.raises(InvalidInput):
             await invited(world, ctx, committee, phone, role, str(number), where)
-    assert (await Invitation.all().count(), world.sms.sent) == (0, [])
+    assert (await InvitationRow.all().count(), world.sms.sent) == (0, [])
 
 
 async def test_who_sees_invitations(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     made = await invited(world, ctx, committee)
@@ -292,12 +290,14 @@ async def test_who_sees_invitations(
 # Organisations
 
 
-async def founded(ctx: Context, community: Community, **said: Any) -> OrganisationRow:
+async def founded(ctx: Context, community: CommunityRow, **said: Any) -> OrganisationRow:
     wanted = {"kind": COMPANY, "name": "阳光物业", "key": "key", **said}
     return await founding.create_organisation(ctx, community_id=community.id, **wanted)
 
 
-async def test_the_committee_makes_organisations(world: World, community: Community, admin: Account) -> None:
+async def test_the_committee_makes_organisations(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     ctx = await world.context(admin)
     made = await founded(ctx, community)
     assert (made.kind, made.name, made.version) == (COMPANY, "阳光物业", 1)
@@ -311,12 +311,12 @@ async def test_the_committee_makes_organisations(world: World, community: Commun
     for said in wrong:
         with pytest.raises(InvalidInput):
             await founded(ctx, community, **said)
-    assert await Organisation.filter(community_id=community.id).count() == 2
+    assert await OrganisationRow.filter(community_id=community.id).count() == 2
     assert await audited() == ["createOrganisation"]
 
 
 async def test_renaming_needs_the_version(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     made = await founded(ctx, community)
@@ -327,11 +327,11 @@ async def test_renaming_needs_the_version(
     assert conflict.value.current == made.id
     with pytest.raises(InvalidInput):
         await founding.rename_organisation(ctx, organisation_id=made.id, version=2, name=committee.name)
-    assert (await Organisation.get(id=made.id)).name == "月光物业"
+    assert (await OrganisationRow.get(id=made.id)).name == "月光物业"
 
 
 async def test_of_two_clerks_who_rename_one_has_a_conflict(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     made = await founded(ctx, community)
@@ -343,10 +343,12 @@ async def test_of_two_clerks_who_rename_one_has_a_conflict(
         return_exceptions=True,
     )
     assert sum(isinstance(result, Conflict) for result in results) == 2
-    assert (await Organisation.get(id=made.id)).version == 2
+    assert (await OrganisationRow.get(id=made.id)).version == 2
 
 
-async def test_who_may_make_and_rename(world: World, community: Community, committee: Organisation) -> None:
+async def test_who_may_make_and_rename(
+    world: World, community: CommunityRow, committee: OrganisationRow
+) -> None:
     company = await world.organisation(community, COMPANY)
     manager = await world.context(await world.officer(company, Role.ADMIN))
     clerk = await world.context(await world.officer(committee))
@@ -360,7 +362,7 @@ async def test_who_may_make_and_rename(world: World, community: Community, commi
     stranger = await world.context(await world.account())
     with pytest.raises(NotFound):
         await founded(stranger, community)
-    assert await Organisation.filter(community_id=community.id).count() == 2
+    assert await OrganisationRow.filter(community_id=community.id).count() == 2
     assert await audited(refused=True) == ["createOrganisation", "renameOrganisation"] * 2
 
 
@@ -370,11 +372,11 @@ async def test_who_may_make_and_rename(world: World, community: Community, commi
 class Block:
     """Two buildings with a resident each, and two grids."""
 
-    def __init__(self, world: World, community: Community) -> None:
+    def __init__(self, world: World, community: CommunityRow) -> None:
         self.world, self.community = world, community
-        self.buildings: list[Building] = []
-        self.residents: list[Account] = []
-        self.grids: list[Grid] = []
+        self.buildings: list[BuildingRow] = []
+        self.residents: list[AccountRow] = []
+        self.grids: list[GridRow] = []
 
     async def build(self) -> "Block":
         estate = await self.world.estate(self.community)
@@ -393,11 +395,11 @@ class Block:
 
 
 @pytest.fixture
-async def block(world: World, community: Community) -> Block:
+async def block(world: World, community: CommunityRow) -> Block:
     return await Block(world, community).build()
 
 
-async def test_grids_are_made_and_renamed(world: World, community: Community, admin: Account) -> None:
+async def test_grids_are_made_and_renamed(world: World, community: CommunityRow, admin: AccountRow) -> None:
     ctx = await world.context(admin)
     made = await grids.create_grid(ctx, community_id=community.id, name="第一网格", key="1")
     again = await grids.create_grid(ctx, community_id=community.id, name="第一网格", key="1")
@@ -411,14 +413,14 @@ async def test_grids_are_made_and_renamed(world: World, community: Community, ad
     assert await audited() == ["createGrid", "renameGrid"]
 
 
-async def test_buildings_move_between_grids(world: World, admin: Account, block: Block) -> None:
+async def test_buildings_move_between_grids(world: World, admin: AccountRow, block: Block) -> None:
     ctx = await world.context(admin)
     first = await block.assign(ctx, 0, 1, 0, 1)
     assert first.version == 2
     assert set(await standing_changes(world)) == {resident.id for resident in block.residents}
     assert block.grids[0].id in (await world.context(block.residents[0])).viewer.scopes
     await block.assign(ctx, 1, 1, 1)
-    moved = await Building.get(id=block.buildings[1].id)
+    moved = await BuildingRow.get(id=block.buildings[1].id)
     assert moved.grid_id == block.grids[1].id
     # The grid that lost it is another than the one that was looked at.
     with pytest.raises(Conflict):
@@ -427,14 +429,14 @@ async def test_buildings_move_between_grids(world: World, admin: Account, block:
         ctx, grid_id=block.grids[0].id, version=3, building_ids=[building.id for building in block.buildings]
     )
     assert released.version == 4
-    left = [building.grid_id for building in await Building.all().order_by("id")]
+    left = [building.grid_id for building in await BuildingRow.all().order_by("id")]
     assert left == [None, block.grids[1].id]
     assert len(await standing_changes(world)) == 4
     assert await audited() == ["assignBuildings", "assignBuildings", "releaseBuildings"]
 
 
 async def test_two_who_move_buildings_at_once_do_not_wait_for_ever(
-    world: World, admin: Account, block: Block
+    world: World, admin: AccountRow, block: Block
 ) -> None:
     ctx = await world.context(admin)
     await block.assign(ctx, 0, 1, 0)
@@ -445,23 +447,23 @@ async def test_two_who_move_buildings_at_once_do_not_wait_for_ever(
     assert sum(isinstance(result, Conflict) for result in results) == 1
 
 
-async def test_foreign_buildings_are_refused(world: World, admin: Account, block: Block) -> None:
+async def test_foreign_buildings_are_refused(world: World, admin: AccountRow, block: Block) -> None:
     ctx = await world.context(admin)
     foreign = await world.building(await world.estate(await world.community()))
     wrong: list[list[UUID]] = [[], [foreign.id], [block.buildings[0].id, new_id()]]
     for ids in wrong:
         with pytest.raises(InvalidInput):
             await grids.assign_buildings(ctx, grid_id=block.grids[0].id, version=1, building_ids=ids)
-    assert await Building.filter(grid_id=None).count() == 3
+    assert await BuildingRow.filter(grid_id=None).count() == 3
 
 
 async def test_a_worker_is_given_another_grid(
-    world: World, committee: Organisation, admin: Account, block: Block
+    world: World, committee: OrganisationRow, admin: AccountRow, block: Block
 ) -> None:
     ctx = await world.context(admin)
     await block.assign(ctx, 0, 1, 0)
     worker = await world.officer(committee, Role.GRID_WORKER, block.grids[1], name="刘敏")
-    held = await Appointment.get(account_id=worker.id)
+    held = await AppointmentRow.get(account_id=worker.id)
     resident = await world.context(block.residents[0])
     homes = await homes_by_id(resident, list(resident.viewer.homes))
     assert await grids.workers_of_homes(resident, homes) == [[]]  # type: ignore[arg-type]
@@ -471,7 +473,7 @@ async def test_a_worker_is_given_another_grid(
     assert worker.id in await standing_changes(world)
     with pytest.raises(Conflict):
         await grids.assign_worker(ctx, appointment_id=held.id, version=1, grid_id=block.grids[1].id)
-    clerk = await Appointment.get(account_id=admin.id)
+    clerk = await AppointmentRow.get(account_id=admin.id)
     with pytest.raises(InvalidInput):
         await grids.assign_worker(ctx, appointment_id=clerk.id, version=1, grid_id=block.grids[0].id)
 
@@ -486,11 +488,11 @@ async def test_a_worker_is_given_another_grid(
 
 
 async def test_only_administrators_of_the_committee_manage_grids(
-    world: World, community: Community, committee: Organisation, block: Block
+    world: World, community: CommunityRow, committee: OrganisationRow, block: Block
 ) -> None:
     company = await world.organisation(community, COMPANY)
     worker = await world.officer(committee, Role.GRID_WORKER, block.grids[0])
-    held = await Appointment.get(account_id=worker.id)
+    held = await AppointmentRow.get(account_id=worker.id)
     grid, building = block.grids[0].id, [block.buildings[0].id]
     for account in (await world.officer(committee), await world.officer(company, Role.ADMIN)):
         ctx = await world.context(account)
@@ -509,8 +511,8 @@ async def test_only_administrators_of_the_committee_manage_grids(
     assert await audited(refused=True) == [
         "createGrid", "renameGrid", "assignBuildings", "releaseBuildings", "assignWorker"
     ] * 2  # fmt: skip
-    assert await Grid.filter(community_id=community.id).count() == 2
-    assert await Building.filter(community_id=community.id, grid_id=None).count() == 2
+    assert await GridRow.filter(community_id=community.id).count() == 2
+    assert await BuildingRow.filter(community_id=community.id, grid_id=None).count() == 2
     assert await standing_changes(world) == []
 
 
@@ -521,14 +523,14 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 async def noticed(
-    organisation: Organisation,
+    organisation: OrganisationRow,
     at: datetime,
     category: NoticeCategory,
     reached: dict[UUID, tuple[int, int, int, int, int]],
     severity: Severity = Severity.URGENT,
 ) -> None:
     id = new_id()
-    await Notice.create(
+    await NoticeRow.create(
         id=id,
         community_id=organisation.community_id,
         organisation_id=organisation.id,
@@ -543,7 +545,7 @@ async def noticed(
         created_at=at,
     )
     for building_id, (targeted, delivered, seen, acknowledged, in_person) in reached.items():
-        await BuildingReach.create(
+        await BuildingReachRow.create(
             notice_id=id,
             building_id=building_id,
             targeted=targeted,
@@ -554,7 +556,7 @@ async def noticed(
         )
 
 
-async def row_of(organisation: Organisation) -> OrganisationRow:
+async def row_of(organisation: OrganisationRow) -> OrganisationRow:
     (row,) = await organisations_by_id(Context(None, None), [organisation.id])  # type: ignore[arg-type]
     assert row is not None
     return row
@@ -565,7 +567,7 @@ def told(row: statistics.ReachFigures) -> tuple[int, ...]:
 
 
 async def test_reach_in_whole_numbers(
-    world: World, committee: Organisation, admin: Account, block: Block
+    world: World, committee: OrganisationRow, admin: AccountRow, block: Block
 ) -> None:
     one, two = (building.id for building in block.buildings)
     await noticed(committee, AT, NoticeCategory.OUTAGE, {one: (10, 9, 8, 7, 1), two: (5, 4, 3, 2, 1)})
@@ -605,7 +607,7 @@ async def test_reach_in_whole_numbers(
 
 
 async def test_figures_cost_one_statement(
-    world: World, committee: Organisation, admin: Account, block: Block
+    world: World, committee: OrganisationRow, admin: AccountRow, block: Block
 ) -> None:
     ctx, row = await world.context(admin), await row_of(committee)
     costs = []
@@ -620,7 +622,7 @@ async def test_figures_cost_one_statement(
 
 
 async def test_who_sees_figures(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     period = (AT, AT + timedelta(days=1))

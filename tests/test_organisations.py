@@ -5,15 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id
-from models.identity import Account, Community
+from models.identity import AccountRow, CommunityRow
 from models.notices import NoticeCategory, Severity
 from models.organisations import (
     POWERS,
-    Appointment,
-    Organisation,
+    AppointmentRow,
     OrganisationKind,
+    OrganisationRow,
     Power,
     Role,
     has_power,
@@ -33,21 +33,21 @@ COMMITTEE, COMPANY = OrganisationKind.RESIDENTS_COMMITTEE, OrganisationKind.PROP
 
 
 @pytest.fixture
-async def community(world: World) -> Community:
+async def community(world: World) -> CommunityRow:
     return await world.community()
 
 
 @pytest.fixture
-async def committee(world: World, community: Community) -> Organisation:
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
     return await world.organisation(community)
 
 
 @pytest.fixture
-async def admin(world: World, committee: Organisation) -> Account:
+async def admin(world: World, committee: OrganisationRow) -> AccountRow:
     return await world.officer(committee, Role.ADMIN)
 
 
-def phone_of(world: World, account: Account) -> str:
+def phone_of(world: World, account: AccountRow) -> str:
     return world.services.keys.open("phone", account.phone_sealed)
 
 
@@ -82,7 +82,7 @@ def test_only_the_residents_committee_sees_real_names_and_verifies() -> None:
 )
 async def test_who_may_publish_what(
     world: World,
-    community: Community,
+    community: CommunityRow,
     kind: OrganisationKind,
     role: Role,
     category: NoticeCategory,
@@ -96,7 +96,9 @@ async def test_who_may_publish_what(
     assert not may_publish(NOBODY, organisation.id, category, severity)
 
 
-async def test_a_power_holds_in_one_community(world: World, community: Community, admin: Account) -> None:
+async def test_a_power_holds_in_one_community(
+    world: World, community: CommunityRow, admin: AccountRow
+) -> None:
     other = await world.organisation(await world.community())
     viewer = (await world.context(admin)).viewer
     assert has_power_in(viewer, community.id, Power.MODERATE)
@@ -105,7 +107,7 @@ async def test_a_power_holds_in_one_community(world: World, community: Community
 
 
 async def test_an_admin_appoints_and_revokes(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     clerk = await world.account()
     ctx = await world.context(admin)
@@ -125,11 +127,11 @@ async def test_an_admin_appoints_and_revokes(
         assert ended.revoked_at is not None
     assert not has_power((await world.context(clerk)).viewer, committee.id, Power.PUBLISH_NOTICES)
     assert await standing_changes(world) == [clerk.id, clerk.id]
-    assert [entry.action for entry in await AuditEntry.all().order_by("id")] == ["grantRole", "revokeRole"]
+    assert [entry.action for entry in await AuditRow.all().order_by("id")] == ["grantRole", "revokeRole"]
 
 
 async def test_a_neighbour_is_appointed_by_face(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     resident = await world.neighbour(community)
     ctx = await world.context(admin)
@@ -143,7 +145,7 @@ async def test_a_neighbour_is_appointed_by_face(
 
 
 async def test_what_is_no_appointment_is_refused(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     ctx = await world.context(admin)
     clerk = phone_of(world, await world.account())
@@ -168,35 +170,35 @@ async def test_what_is_no_appointment_is_refused(
                 phone=phone,
                 neighbour_id=neighbour_id,
             )
-    assert await Appointment.all().count() == 1
+    assert await AppointmentRow.all().count() == 1
 
 
-async def test_the_last_admin_stays(world: World, committee: Organisation, admin: Account) -> None:
+async def test_the_last_admin_stays(world: World, committee: OrganisationRow, admin: AccountRow) -> None:
     ctx = await world.context(admin)
-    own = await Appointment.get(account_id=admin.id)
+    own = await AppointmentRow.get(account_id=admin.id)
     with pytest.raises(Conflict):
         await organisations.revoke_role(ctx, appointment_id=own.id)
-    assert (await Appointment.get(id=own.id)).revoked_at is None
+    assert (await AppointmentRow.get(id=own.id)).revoked_at is None
     assert await standing_changes(world) == []
 
 
 async def test_two_admins_cannot_both_be_revoked_at_once(
-    world: World, committee: Organisation, admin: Account
+    world: World, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     second = await world.officer(committee, Role.ADMIN)
-    first_held = await Appointment.get(account_id=admin.id)
-    second_held = await Appointment.get(account_id=second.id)
+    first_held = await AppointmentRow.get(account_id=admin.id)
+    second_held = await AppointmentRow.get(account_id=second.id)
     results = await asyncio.gather(
         organisations.revoke_role(await world.context(admin), appointment_id=second_held.id),
         organisations.revoke_role(await world.context(second), appointment_id=first_held.id),
         return_exceptions=True,
     )
     assert sum(isinstance(result, Conflict) for result in results) == 1
-    assert await Appointment.filter(revoked_at=None).count() == 1
+    assert await AppointmentRow.filter(revoked_at=None).count() == 1
 
 
 async def test_the_committee_names_the_first_admin_of_another(
-    world: World, community: Community, admin: Account
+    world: World, community: CommunityRow, admin: AccountRow
 ) -> None:
     company = await world.organisation(community, COMPANY)
     ctx = await world.context(admin)
@@ -209,13 +211,15 @@ async def test_the_committee_names_the_first_admin_of_another(
         await organisations.grant_role(
             ctx, organisation_id=company.id, role=Role.ADMIN, phone=phone_of(world, admin)
         )
-    assert await Appointment.filter(organisation_id=company.id).count() == 1
-    assert await AuditEntry.filter(refused=True).count() == 2
+    assert await AppointmentRow.filter(organisation_id=company.id).count() == 1
+    assert await AuditRow.filter(refused=True).count() == 2
 
 
-async def test_nobody_else_appoints(world: World, community: Community, committee: Organisation) -> None:
+async def test_nobody_else_appoints(
+    world: World, community: CommunityRow, committee: OrganisationRow
+) -> None:
     clerk = await world.officer(committee, Role.OFFICER)
-    held = await Appointment.get()
+    held = await AppointmentRow.get()
     company_admin = await world.officer(await world.organisation(community, COMPANY), Role.ADMIN)
     stranger = await world.neighbour(await world.community())
     for account, error in (
@@ -231,13 +235,13 @@ async def test_nobody_else_appoints(world: World, community: Community, committe
             )
         with pytest.raises(error):
             await organisations.revoke_role(ctx, appointment_id=held.id)
-    assert await Appointment.filter(role=Role.ADMIN, organisation_id=committee.id).count() == 0
-    assert (await Appointment.get(id=held.id)).revoked_at is None
-    assert await AuditEntry.filter(refused=True).count() == 4
+    assert await AppointmentRow.filter(role=Role.ADMIN, organisation_id=committee.id).count() == 0
+    assert (await AppointmentRow.get(id=held.id)).revoked_at is None
+    assert await AuditRow.filter(refused=True).count() == 4
 
 
 async def test_members_are_shown_to_the_community_only(
-    world: World, community: Community, committee: Organisation, admin: Account
+    world: World, community: CommunityRow, committee: OrganisationRow, admin: AccountRow
 ) -> None:
     inside = await world.context(await world.neighbour(community))
     (row,) = await organisations.visible_organisations_by_id(inside, [committee.id])
@@ -256,7 +260,7 @@ async def test_members_are_shown_to_the_community_only(
         assert (await organisations.organisations_of(outside, [found], PageArgs(first=10)))[0].items == []
 
 
-async def test_members_take_one_statement_for_any_number(world: World, community: Community) -> None:
+async def test_members_take_one_statement_for_any_number(world: World, community: CommunityRow) -> None:
     ctx = await world.context(await world.neighbour(community))
     made = [await world.organisation(community) for _ in range(30)]
     for organisation in made:
@@ -279,10 +283,10 @@ async def test_creating_an_admin_again_changes_nothing(world: World) -> None:
         )
         for _ in range(2)
     ]
-    assert await Account.all().count() == 1
-    assert await Community.all().count() == 1
-    assert await Organisation.all().count() == 1
-    assert await Appointment.all().count() == 1
+    assert await AccountRow.all().count() == 1
+    assert await CommunityRow.all().count() == 1
+    assert await OrganisationRow.all().count() == 1
+    assert await AppointmentRow.all().count() == 1
     assert await standing_changes(world) == made[:1] == made[1:]
-    ctx = await world.context(await Account.get())
-    assert has_power(ctx.viewer, (await Organisation.get()).id, Power.MANAGE_OFFICERS)
+    ctx = await world.context(await AccountRow.get())
+    assert has_power(ctx.viewer, (await OrganisationRow.get()).id, Power.MANAGE_OFFICERS)

@@ -8,23 +8,16 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id, now
-from models.identity import Account
-from models.jobs import Job
-from models.media import Media
+from models.identity import AccountRow
+from models.jobs import JobRow
+from models.media import MediaRow
 from models.memberships import members_of
-from models.notifications import Notification, NotificationKind
-from models.party.articles import (
-    AffairCategory,
-    ArticleKind,
-    ArticleRow,
-    ArticleState,
-    PartyArticle,
-    in_states,
-)
+from models.notifications import NotificationKind, NotificationRow
+from models.party.articles import AffairCategory, ArticleKind, ArticleRow, ArticleState, in_states
 from models.party.audience import BranchAudience
-from models.posts import Comment, Post, PostAudience, PostKind, PostRow, PostState, Revision, SubjectKind
+from models.posts import CommentRow, PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers import comments, likes, posts
@@ -77,7 +70,7 @@ def members_only(draft: ArticleDraft) -> ArticleDraft:
     return replace(draft, audience=BranchAudience.MEMBERS)
 
 
-async def sees(scene: Branch, account: Account, row: ArticleRow) -> bool:
+async def sees(scene: Branch, account: AccountRow, row: ArticleRow) -> bool:
     try:
         await articles.visible(await scene.ctx(account), row.id)
     except NotFound:
@@ -89,9 +82,9 @@ async def kinds(scene: Branch) -> list[Kind]:
     return [logged.event.kind for logged in await scene.world.events(community_topic(scene.community.id))]
 
 
-async def feed(scene: Branch, account: Account) -> list[str]:
+async def feed(scene: Branch, account: AccountRow) -> list[str]:
     ctx = await scene.ctx(account)
-    (page,) = await posts.feeds_of(ctx, [scene.community], FeedCriteria(), PageArgs(first=20))  # type: ignore[list-item]
+    (page,) = await posts.feeds_of(ctx, [scene.community], FeedCriteria(), PageArgs(first=20))
     return [row.body for row in page.items]
 
 
@@ -110,7 +103,7 @@ async def test_a_draft_is_its_offices(scene: Branch) -> None:
         assert await sees(scene, account, row) is seen
     assert row.state_at(now()) is ArticleState.DRAFT
     assert await kinds(scene) == []
-    assert not await Post.exists()
+    assert not await PostRow.exists()
 
 
 async def test_what_is_published_is_a_card_in_the_feed(scene: Branch) -> None:
@@ -118,11 +111,11 @@ async def test_what_is_published_is_a_card_in_the_feed(scene: Branch) -> None:
     assert await sees(scene, scene.neighbour, row)
     assert await feed(scene, scene.neighbour) == ["主题党日"]
     assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
-    (post,) = await Post.all()
+    (post,) = await PostRow.all()
     assert (post.kind, post.card_id, post.id) == (PostKind.BRANCH, row.id, row.post_id)
     assert post.scope_id == public_of(scene.community.id)
     # Nobody is told by the inbox of what the feed shows to all.
-    assert not await Notification.exists()
+    assert not await NotificationRow.exists()
     # Comments and likes are those of any post.
     ctx = await scene.ctx(scene.neighbour)
     await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="一定到", key="c")
@@ -160,20 +153,20 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
             {members_of(scene.id)},
             {scene.member.id, scene.comrade.id},
         )
-    told = await Notification.filter(kind=NotificationKind.PARTY_NEWS)
+    told = await NotificationRow.filter(kind=NotificationKind.PARTY_NEWS)
     assert {entry.account_id for entry in told} == {scene.member.id, scene.comrade.id}
     # A member who reaches for more than a member may leaves no trace in the committee's log.
     member = await scene.ctx(scene.member)
     assert row.post_id is not None
     with pytest.raises(NotAllowed):
         await posts.set_post_pinned(member, post_id=row.post_id, pinned=True)
-    assert not await AuditEntry.filter(refused=True).exists()
+    assert not await AuditRow.filter(refused=True).exists()
     # Nor can anybody else write below it.
     ctx = await scene.ctx(scene.neighbour)
     assert row.post_id is not None
     with pytest.raises(NotFound):
         await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=row.post_id, body="?", key="c")
-    assert not await Comment.exists()
+    assert not await CommentRow.exists()
 
 
 async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
@@ -186,7 +179,7 @@ async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
     )
     assert planned.state_at(now()) is ArticleState.PLANNED
     assert not await sees(scene, scene.neighbour, row)
-    assert not await Post.exists()
+    assert not await PostRow.exists()
     for late, seen in ((-timedelta(microseconds=1), False), (timedelta(), True)):
         clock.stand(at + late)
         assert await sees(scene, scene.neighbour, row) is seen
@@ -196,7 +189,7 @@ async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
     soon = now() + timedelta(minutes=1)
     ctx = await scene.ctx(scene.officer)
     await publishing.publish(ctx, article_id=row.id, version=planned.version, at=soon)
-    assert await Job.filter(done_at=None).count() == 1
+    assert await JobRow.filter(done_at=None).count() == 1
     clock.go(soon)
     assert await Worker(scene.world.services).work()
     assert await feed(scene, scene.neighbour) == ["主题党日"]
@@ -212,7 +205,7 @@ async def test_an_announcement_that_comes_twice_or_too_late_changes_nothing(scen
     other = await begun(scene)
     async with (await scene.ctx(scene.officer)).unit_of_work() as work:
         await publishing.announce_by_time(scene.world.services, work, other.id)
-    assert await Post.all().count() == 1
+    assert await PostRow.all().count() == 1
 
 
 async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None:
@@ -220,7 +213,7 @@ async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None
     moment = now()
     times: list[datetime | None] = [None, moment - HOUR, moment, moment + HOUR]
     rows = [
-        PartyArticle(
+        ArticleRow(
             community_id=scene.community.id,
             scope_id=scene.community.id,
             audience=BranchAudience.PUBLIC,
@@ -236,7 +229,7 @@ async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None
         )
         for publish_at, until, withdrawn in product(times, times, [None, moment])
     ]
-    await PartyArticle.bulk_create(rows)
+    await ArticleRow.bulk_create(rows)
     found = await articles.by_ids([row.id for row in rows])
     for state in ArticleState:
         in_memory = {row.id for row in found if row and row.state_at(moment) is state}
@@ -256,7 +249,7 @@ async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None
 async def test_only_officers_of_the_branch_write(scene: Branch, who: str) -> None:
     row = await out(scene)
     account = getattr(scene, who)
-    before = await PartyArticle.filter(id=row.id).values()
+    before = await ArticleRow.filter(id=row.id).values()
     acts: list[Any] = [
         lambda ctx: articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()),
         lambda ctx: articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR),
@@ -268,8 +261,8 @@ async def test_only_officers_of_the_branch_write(scene: Branch, who: str) -> Non
             await act(await scene.ctx(account))
     with pytest.raises((Unauthenticated, NotFound)):
         await acts[0](await scene.world.context())
-    assert await PartyArticle.filter(id=row.id).values() == before
-    assert await PartyArticle.all().count() == 1
+    assert await ArticleRow.filter(id=row.id).values() == before
+    assert await ArticleRow.all().count() == 1
 
 
 async def test_an_officer_of_another_branch_does_not_write(scene: Branch) -> None:
@@ -279,7 +272,7 @@ async def test_an_officer_of_another_branch_does_not_write(scene: Branch) -> Non
         await articles.create(
             await scene.ctx(other), branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()
         )
-    assert await AuditEntry.filter(action="party.article.create", refused=True).count() == 1
+    assert await AuditRow.filter(action="party.article.create", refused=True).count() == 1
     assert not await sees(scene, other, row)
     with pytest.raises(NotFound):
         await publishing.withdraw(
@@ -292,7 +285,7 @@ async def test_every_act_is_in_the_audit_log(scene: Branch) -> None:
     ctx = await scene.ctx(scene.officer)
     edited = await articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR)
     await publishing.withdraw(ctx, article_id=row.id, version=edited.version, reason="内容有误")
-    acts = await AuditEntry.filter(subject_id=row.id).order_by("number")
+    acts = await AuditRow.filter(subject_id=row.id).order_by("number")
     assert [act.action for act in acts] == [
         f"party.article.{act}" for act in ("create", "publish", "edit", "withdraw")
     ]
@@ -317,7 +310,7 @@ async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(scene: Branch
     )
     assert edited.edited_at is not None
     assert await feed(scene, scene.neighbour) == ["主题党日改期"]
-    (kept,) = await Revision.all()
+    (kept,) = await RevisionRow.all()
     assert kept.body == f"{NEWS.title}\n\n{NEWS.body}"
     assert (await kinds(scene))[2:] == [Kind.POST_CHANGED, Kind.BRANCH_CHANGED]
     args = PageArgs(first=5)
@@ -329,7 +322,7 @@ async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(scene: Branch
     with pytest.raises(Conflict) as stale:
         await articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR)
     assert stale.value.current == row.id
-    assert (await PartyArticle.get(id=row.id)).title == "主题党日改期"
+    assert (await ArticleRow.get(id=row.id)).title == "主题党日改期"
 
 
 async def test_an_audience_stays_once_it_is_out(scene: Branch) -> None:
@@ -337,7 +330,7 @@ async def test_an_audience_stays_once_it_is_out(scene: Branch) -> None:
     draft = await begun(scene)
     hidden = await articles.edit(ctx, article_id=draft.id, version=draft.version, draft=members_only(NEWS))
     assert hidden.scope_id == members_of(scene.id)
-    assert not await Revision.exists()
+    assert not await RevisionRow.exists()
     row = await out(scene)
     with pytest.raises(InvalidInput) as refused:
         await articles.edit(ctx, article_id=row.id, version=row.version, draft=members_only(NEWS))
@@ -348,7 +341,7 @@ async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(scene: Bran
     ctx = await scene.ctx(scene.officer)
     cover = await uploads.keep(ctx, community_id=scene.community.id, content_type="image/jpeg", data=jpeg())
     row = await out(scene, replace(NEWS, cover_id=cover.id))
-    assert (await Media.get(id=cover.id)).subject_id == row.id
+    assert (await MediaRow.get(id=cover.id)).subject_id == row.id
     neighbour = await scene.ctx(scene.neighbour)
     assert row.post_id is not None
     await comments.add_comment(neighbour, kind=SubjectKind.POST, subject_id=row.post_id, body="收到", key="c")
@@ -358,8 +351,8 @@ async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(scene: Bran
     assert await sees(scene, scene.secretary, row)
     assert await feed(scene, scene.neighbour) == []
     assert (await kinds(scene))[-2:] == [Kind.POST_DELETED, Kind.BRANCH_WITHDRAWN]
-    assert (await Media.get(id=cover.id)).subject_id is None
-    (entry,) = await AuditEntry.filter(action="party.article.withdraw")
+    assert (await MediaRow.get(id=cover.id)).subject_id is None
+    (entry,) = await AuditRow.filter(action="party.article.withdraw")
     assert entry.detail == "内容有误"
     for act in (
         articles.edit(ctx, article_id=row.id, version=gone.version, draft=NEWS),
@@ -375,7 +368,7 @@ async def test_a_planned_article_that_is_withdrawn_never_appears(scene: Branch) 
     row = await begun(scene)
     planned = await publishing.publish(ctx, article_id=row.id, version=row.version, at=now() + HOUR)
     await publishing.withdraw(ctx, article_id=row.id, version=planned.version, reason="暂时不发")
-    assert not await Job.filter(done_at=None).exists()
+    assert not await JobRow.filter(done_at=None).exists()
     assert await kinds(scene) == []
 
 
@@ -398,7 +391,7 @@ async def test_what_cannot_be_accepted(scene: Branch, change: dict[str, Any], fi
     with pytest.raises(InvalidInput) as refused:
         await begun(scene, replace(AFFAIR, **change), ArticleKind.AFFAIR)
     assert refused.value.fields.keys() == {field}
-    assert not await PartyArticle.exists()
+    assert not await ArticleRow.exists()
 
 
 # The card is not its author's
@@ -457,7 +450,7 @@ async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: C
         with refusal:
             await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="意见", key=key())
         taken += open_
-        assert await Comment.all().count() == taken
+        assert await CommentRow.all().count() == taken
     assert taken == 2
     assert row.state_at(closes) is ArticleState.ARCHIVED
 
@@ -474,7 +467,7 @@ async def test_turns_are_told_and_archives_stay(scene: Branch, clock: Clock) -> 
     for state, found in ((ArticleState.ARCHIVED, [row.id]), (ArticleState.PUBLISHED, [])):
         (page,) = await articles.articles_of(
             await scene.ctx(scene.neighbour),
-            [scene.branch],  # type: ignore[list-item]
+            [scene.branch],
             ArticleKind.AFFAIR,
             frozenset({state}),
             frozenset({AffairCategory.DUES}),
@@ -508,7 +501,7 @@ async def test_an_affair_without_a_time_takes_no_comments(scene: Branch) -> None
             body="意见",
             key="c",
         )
-    assert not await Comment.exists()
+    assert not await CommentRow.exists()
 
 
 # Live

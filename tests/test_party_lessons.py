@@ -6,21 +6,20 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
-from models.identity import Account
-from models.notifications import Notification
+from models.audit import AuditRow
+from models.identity import AccountRow
+from models.notifications import NotificationRow
 from models.party.lessons import (
-    PartyLesson,
     PartyLessonAudience,
-    PartyLessonCompletion,
-    PartyLessonItem,
+    PartyLessonCompletionRow,
     PartyLessonItemKind,
-    PartyLessonProgress,
+    PartyLessonItemRow,
+    PartyLessonProgressRow,
     PartyLessonRow,
     PartyLessonState,
-    PartyQuizAttempt,
+    PartyQuizAttemptRow,
 )
-from models.party.members import PartyFunction, PartyMember
+from models.party.members import PartyFunction, PartyMemberRow
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.party.lessons import completing, keeping, learning, reading
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, Option, Question, check_link, check_video
@@ -88,11 +87,13 @@ async def published(branch: Branch, *items: ItemDraft, **more: Any) -> PartyLess
 
 
 async def items_of(lesson: PartyLessonRow) -> list[UUID]:
-    items = await PartyLessonItem.filter(lesson_id=lesson.id, removed_at=None).order_by("position")
+    items = await PartyLessonItemRow.filter(lesson_id=lesson.id, removed_at=None).order_by("position")
     return [item.id for item in items]
 
 
-async def answer(branch: Branch, item_id: UUID, answers: list[list[int]], by: Account | None = None) -> bool:
+async def answer(
+    branch: Branch, item_id: UUID, answers: list[list[int]], by: AccountRow | None = None
+) -> bool:
     _, attempt = await learning.submit(
         await branch.ctx(by or branch.member), item_id=item_id, revision=1, answers=answers, key=key()
     )
@@ -102,17 +103,17 @@ async def answer(branch: Branch, item_id: UUID, answers: list[list[int]], by: Ac
 async def everything(branch: Branch) -> tuple[object, ...]:
     """All that an attempt may not change."""
     return (
-        await PartyLesson.all().order_by("id").values(),
-        await PartyLessonItem.all().order_by("id").values(),
-        await PartyLessonProgress.all().count(),
-        await PartyQuizAttempt.all().count(),
-        await PartyLessonCompletion.all().count(),
-        await Notification.all().count(),
+        await PartyLessonRow.all().order_by("id").values(),
+        await PartyLessonItemRow.all().order_by("id").values(),
+        await PartyLessonProgressRow.all().count(),
+        await PartyQuizAttemptRow.all().count(),
+        await PartyLessonCompletionRow.all().count(),
+        await NotificationRow.all().count(),
         len(await branch.world.events(community_topic(branch.community.id))),
     )
 
 
-async def titles(branch: Branch, by: Account) -> list[str]:
+async def titles(branch: Branch, by: AccountRow) -> list[str]:
     found = await branch.run(by, LIST, id=global_id("Organisation", branch.id))
     return [edge["node"]["title"] for edge in found["node"]["partyLessons"]["edges"]]
 
@@ -123,11 +124,11 @@ async def test_a_lesson_is_learnt_from_beginning_to_certificate(branch: Branch) 
     ctx = await branch.ctx(branch.member)
     await learning.finish(ctx, item_id=text)
     await learning.finish(ctx, item_id=text)
-    assert await PartyLessonProgress.all().count() == 1
+    assert await PartyLessonProgressRow.all().count() == 1
     assert not await answer(branch, quiz, WRONG)
-    assert not await PartyLessonCompletion.exists()
+    assert not await PartyLessonCompletionRow.exists()
     assert await answer(branch, quiz, RIGHT)
-    (kept,) = await PartyLessonCompletion.all()
+    (kept,) = await PartyLessonCompletionRow.all()
     found = (await branch.run(branch.member, SEE, id=global_id("PartyLesson", lesson.id)))["node"]
     assert found["viewerCompletion"] == {"number": kept.number}
     assert [item["viewerDone"] for item in found["items"]] == [True, False, True]
@@ -139,7 +140,7 @@ async def test_a_lesson_is_learnt_from_beginning_to_certificate(branch: Branch) 
     assert told.audience == {branch.member.id}
     # The rest of the lesson changes nothing any more.
     await learning.finish(ctx, item_id=(await items_of(lesson))[1])
-    assert await PartyLessonCompletion.all().count() == 1
+    assert await PartyLessonCompletionRow.all().count() == 1
 
 
 async def test_the_key_is_not_sent_before_it_is_over(branch: Branch) -> None:
@@ -147,7 +148,7 @@ async def test_the_key_is_not_sent_before_it_is_over(branch: Branch) -> None:
     _, _, quiz = await items_of(lesson)
     id = global_id("PartyLesson", lesson.id)
 
-    async def key_for(account: Account) -> Any:
+    async def key_for(account: AccountRow) -> Any:
         return (await branch.run(account, SEE, id=id))["node"]["items"][2]["answerKey"]
 
     found = (await branch.run(branch.member, SEE, id=id))["node"]["items"][2]
@@ -216,7 +217,7 @@ async def test_changed_questions_are_not_answered_unseen(branch: Branch) -> None
     ctx = await branch.ctx(branch.member)
     # What was finished before the edit stays so.
     await learning.submit(ctx, item_id=quiz, revision=2, answers=[[2]], key=key())
-    assert await PartyLessonCompletion.filter(account_id=branch.member.id).exists()
+    assert await PartyLessonCompletionRow.filter(account_id=branch.member.id).exists()
     with pytest.raises(InvalidInput):
         await keeping.edit(officer, lesson_id=lesson.id, version=3, draft=draft(VIDEO))
     with pytest.raises(InvalidInput):
@@ -235,7 +236,7 @@ async def test_a_lesson_is_seen_by_whom_it_is_for(branch: Branch) -> None:
     officer = await branch.ctx(branch.officer)
     await keeping.publish(officer, lesson_id=lesson.id, version=1)
     assert [len(await titles(branch, account)) for account in everyone[:4]] == [1, 1, 0, 0]
-    assert {told.account_id for told in await Notification.filter(subject_id=lesson.id)} == {
+    assert {told.account_id for told in await NotificationRow.filter(subject_id=lesson.id)} == {
         branch.member.id,
         branch.comrade.id,
     }
@@ -272,25 +273,25 @@ async def test_who_is_no_member_learns_nothing(branch: Branch) -> None:
                                      id=global_id(type_name, row_id))  # fmt: skip
             assert found["node"] is None
     assert await everything(branch) == before
-    assert not await AuditEntry.filter(community_id=branch.community.id, refused=True).exists()
+    assert not await AuditRow.filter(community_id=branch.community.id, refused=True).exists()
 
 
 async def test_only_officers_keep_lessons(branch: Branch) -> None:
     lesson = await published(branch)
     before = await everything(branch)
-    acts = len(await AuditEntry.filter(community_id=branch.community.id))
+    acts = len(await AuditRow.filter(community_id=branch.community.id))
     member = await branch.ctx(branch.member)
     for act in (keeping.publish, keeping.withdraw):
         with pytest.raises(NotAllowed):
             await act(member, lesson_id=lesson.id, version=2)
     with pytest.raises(NotAllowed):
         await keeping.edit(member, lesson_id=lesson.id, version=2, draft=draft())
-    assert len(await AuditEntry.filter(community_id=branch.community.id)) == acts
+    assert len(await AuditRow.filter(community_id=branch.community.id)) == acts
     # To reach for the branch as such says nothing of whoever does.
     for account in (branch.member, branch.neighbour, branch.manager):
         with pytest.raises(NotAllowed):
             await keeping.create(await branch.ctx(account), branch_id=branch.id, draft=draft(), key=key())
-    assert await AuditEntry.filter(action="party.createLesson", refused=True).count() == 3
+    assert await AuditRow.filter(action="party.createLesson", refused=True).count() == 3
     assert await everything(branch) == before
 
 
@@ -344,7 +345,7 @@ async def test_a_certificate_is_checked_by_anybody_and_names_nobody(branch: Bran
     (text,) = await items_of(lesson)
     ctx = await branch.ctx(branch.member)
     await learning.finish(ctx, item_id=text)
-    (kept,) = await PartyLessonCompletion.all()
+    (kept,) = await PartyLessonCompletionRow.all()
 
     async def check(number: str) -> Any:
         found = await OPERATIONS.execute(
@@ -377,7 +378,7 @@ async def test_the_record_is_the_secretarys(branch: Branch) -> None:
     await learning.finish(await branch.ctx(branch.comrade), item_id=text)
     id = global_id("PartyLesson", lesson.id)
 
-    async def record(account: Account) -> tuple[Any, int]:
+    async def record(account: AccountRow) -> tuple[Any, int]:
         found = (await branch.run(account, SEE, id=id))["node"]
         return found["record"], len(found["completions"]["edges"])
 
@@ -385,7 +386,7 @@ async def test_the_record_is_the_secretarys(branch: Branch) -> None:
     assert await record(branch.secretary) == all_of_it
     for account in (branch.officer, branch.comrade, branch.neighbour, branch.manager):
         assert await record(account) == (None, 0)
-    await PartyMember.filter(account_id=branch.comrade.id).update(function=PartyFunction.STUDY_LEADER)
+    await PartyMemberRow.filter(account_id=branch.comrade.id).update(function=PartyFunction.STUDY_LEADER)
     assert await record(branch.comrade) == all_of_it
 
 
@@ -424,7 +425,7 @@ async def test_drafts_wait_until_they_can_be_published(branch: Branch) -> None:
         await keeping.publish(officer, lesson_id=lesson.id, version=1)
     with pytest.raises(Conflict):
         await keeping.withdraw(officer, lesson_id=lesson.id, version=1)
-    assert (await PartyLesson.get(id=lesson.id)).state is PartyLessonState.DRAFT
+    assert (await PartyLessonRow.get(id=lesson.id)).state is PartyLessonState.DRAFT
     first = await keeping.create(officer, branch_id=branch.id, draft=draft(TEXT), key="same")
     again = await keeping.create(officer, branch_id=branch.id, draft=draft(TEXT), key="same")
     assert first.id == again.id

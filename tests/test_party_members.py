@@ -5,19 +5,19 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.identity import Account, Residency
-from models.jobs import Job
-from models.memberships import Membership, members_of
-from models.notifications import Notification
+from models.identity import AccountRow, ResidencyRow
+from models.jobs import JobRow
+from models.memberships import MembershipRow, members_of
+from models.notifications import NotificationRow
 from models.organisations import OrganisationKind, Power
 from models.party.members import (
     ABILITIES,
-    PartyApplication,
+    PartyApplicationRow,
     PartyApplicationStatus,
     PartyFunction,
-    PartyMember,
+    PartyMemberRow,
 )
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, RateLimited
 from resolvers.party import members
@@ -39,30 +39,30 @@ async def branch(world: World) -> Branch:
     return await branch_in(world)
 
 
-async def applied(branch: Branch, by: Account | None = None) -> UUID:
+async def applied(branch: Branch, by: AccountRow | None = None) -> UUID:
     made = await members.apply(
         await branch.ctx(by or branch.neighbour), branch_id=branch.id, statement="2009年入党", key=key()
     )
     return made.id
 
 
-async def entered(branch: Branch, function: PartyFunction = PartyFunction.MEMBER) -> PartyMember:
+async def entered(branch: Branch, function: PartyFunction = PartyFunction.MEMBER) -> PartyMemberRow:
     await members.approve(
         await branch.ctx(branch.secretary),
         application_id=await applied(branch),
         version=1,
         function=function,
     )
-    return await PartyMember.get(account_id=branch.neighbour.id)
+    return await PartyMemberRow.get(account_id=branch.neighbour.id)
 
 
 async def everything(branch: Branch) -> tuple[object, ...]:
     """All that an attempt may not change."""
     return (
-        await PartyApplication.all().order_by("id").values(),
-        await PartyMember.all().order_by("id").values(),
-        await Membership.all().order_by("id").values(),
-        await Notification.all().count(),
+        await PartyApplicationRow.all().order_by("id").values(),
+        await PartyMemberRow.all().order_by("id").values(),
+        await MembershipRow.all().order_by("id").values(),
+        await NotificationRow.all().count(),
         len(await branch.world.events(community_topic(branch.community.id))),
         len(await branch.world.events(STANDING)),
     )
@@ -70,10 +70,10 @@ async def everything(branch: Branch) -> tuple[object, ...]:
 
 async def test_the_secretary_takes_a_resident_in(branch: Branch) -> None:
     application_id = await applied(branch)
-    kept = await PartyApplication.get(id=application_id)
+    kept = await PartyApplicationRow.get(id=application_id)
     assert str(kept.statement_sealed).startswith("v1.")
     assert "2009" not in str(kept.statement_sealed)
-    (told,) = await Notification.filter(account_id=branch.secretary.id)
+    (told,) = await NotificationRow.filter(account_id=branch.secretary.id)
     assert told.subject_id == application_id
     id = global_id("Organisation", branch.id)
     (edge,) = (await branch.run(branch.secretary, LIST, id=id))["node"]["partyApplications"]["edges"]
@@ -93,7 +93,7 @@ async def test_the_secretary_takes_a_resident_in(branch: Branch) -> None:
     ctx = await branch.ctx(branch.neighbour)
     assert members_of(branch.id) in ctx.viewer.scopes
     assert branch.neighbour.id in [e.event.subject for e in await branch.world.events(STANDING)]
-    assert await Notification.filter(account_id=branch.neighbour.id, subject_id=application_id).exists()
+    assert await NotificationRow.filter(account_id=branch.neighbour.id, subject_id=application_id).exists()
     found = await branch.run(branch.neighbour, LIST, id=id)
     assert len(found["node"]["partyMembers"]["edges"]) == 3
     assert found["node"]["partyMembers"]["edges"][2]["node"] == {
@@ -104,7 +104,7 @@ async def test_the_secretary_takes_a_resident_in(branch: Branch) -> None:
     }
     (mine,) = (await branch.run(branch.neighbour, MINE))["viewer"]["partyMemberships"]
     assert mine == {"function": "STUDY_LEADER", "branch": {"name": branch.branch.name}}
-    (act,) = await AuditEntry.filter(organisation_id=branch.id)
+    (act,) = await AuditRow.filter(organisation_id=branch.id)
     assert (act.action, act.subject_id, act.detail) == ("party.approve", application_id, "")
 
 
@@ -113,12 +113,12 @@ async def test_a_rejected_applicant_is_told_why_and_nothing_is_kept(branch: Bran
     await members.reject(
         await branch.ctx(branch.secretary), application_id=application_id, version=1, reason="组织关系未转入"
     )
-    (kept,) = await PartyApplication.filter(id=application_id).values()
+    (kept,) = await PartyApplicationRow.filter(id=application_id).values()
     assert kept["statement_sealed"] is None
     assert "组织" not in kept["reason_sealed"]
     found = await branch.run(branch.neighbour, LIST, id=global_id("Organisation", branch.id))
     assert found["node"]["viewerPartyApplication"] == {"status": "REJECTED", "reason": "组织关系未转入"}
-    assert not await Membership.filter(account_id=branch.neighbour.id).exists()
+    assert not await MembershipRow.filter(account_id=branch.neighbour.id).exists()
     # Another attempt may follow.
     await applied(branch)
 
@@ -134,7 +134,7 @@ async def test_an_application_is_taken_back(branch: Branch) -> None:
 async def test_who_may_not_apply(branch: Branch) -> None:
     world = branch.world
     elsewhere = await world.neighbour(await world.community())
-    tries: list[tuple[Account, UUID, type[DomainError]]] = [
+    tries: list[tuple[AccountRow, UUID, type[DomainError]]] = [
         (branch.manager, branch.id, NotAllowed),
         (branch.member, branch.id, Conflict),
         (elsewhere, branch.id, NotFound),
@@ -158,9 +158,9 @@ async def test_one_application_at_a_time_and_not_too_many(branch: Branch) -> Non
         await members.apply(ctx, branch_id=branch.id, statement="还是我", key=key())
     assert caught.value.current == first.id
     for _ in range(members.APPLICATIONS_A_DAY - 1):
-        await members.withdraw(ctx, application_id=(await PartyApplication.get(status="PENDING")).id)
+        await members.withdraw(ctx, application_id=(await PartyApplicationRow.get(status="PENDING")).id)
         await members.apply(ctx, branch_id=branch.id, statement="我", key=key())
-    await members.withdraw(ctx, application_id=(await PartyApplication.get(status="PENDING")).id)
+    await members.withdraw(ctx, application_id=(await PartyApplicationRow.get(status="PENDING")).id)
     with pytest.raises(RateLimited):
         await members.apply(ctx, branch_id=branch.id, statement="我", key=key())
 
@@ -168,7 +168,7 @@ async def test_one_application_at_a_time_and_not_too_many(branch: Branch) -> Non
 async def test_only_the_secretary_decides(branch: Branch) -> None:
     application_id = await applied(branch)
     before = await everything(branch)
-    tries: list[tuple[Account, type[DomainError]]] = [
+    tries: list[tuple[AccountRow, type[DomainError]]] = [
         (branch.officer, NotAllowed),
         (branch.member, NotFound),
         (branch.manager, NotFound),
@@ -185,7 +185,7 @@ async def test_only_the_secretary_decides(branch: Branch) -> None:
             await members.reject(ctx, application_id=application_id, version=1, reason="因为不行")
     assert await everything(branch) == before
     # The attempts of the officer are kept; no entry says of anybody else that there was something.
-    kept = await AuditEntry.filter(community_id=branch.community.id)
+    kept = await AuditRow.filter(community_id=branch.community.id)
     assert {(entry.account_id, entry.refused) for entry in kept} == {(branch.officer.id, True)}
 
 
@@ -197,12 +197,12 @@ async def test_it_is_decided_once(branch: Branch) -> None:
     await members.reject(ctx, application_id=application_id, version=1, reason="因为不行")
     with pytest.raises(Conflict):
         await members.approve(ctx, application_id=application_id, version=2, function=PartyFunction.MEMBER)
-    assert not await PartyMember.filter(account_id=branch.neighbour.id).exists()
+    assert not await PartyMemberRow.filter(account_id=branch.neighbour.id).exists()
 
 
 async def test_who_moved_out_meanwhile_does_not_enter(branch: Branch) -> None:
     application_id = await applied(branch)
-    await Residency.filter(account_id=branch.neighbour.id).update(until=now())
+    await ResidencyRow.filter(account_id=branch.neighbour.id).update(until=now())
     with pytest.raises(InvalidInput):
         await members.approve(
             await branch.ctx(branch.secretary),
@@ -210,7 +210,7 @@ async def test_who_moved_out_meanwhile_does_not_enter(branch: Branch) -> None:
             version=1,
             function=PartyFunction.MEMBER,
         )
-    assert not await PartyMember.filter(account_id=branch.neighbour.id).exists()
+    assert not await PartyMemberRow.filter(account_id=branch.neighbour.id).exists()
 
 
 async def test_a_membership_ends_and_may_begin_again(branch: Branch) -> None:
@@ -224,7 +224,7 @@ async def test_a_membership_ends_and_may_begin_again(branch: Branch) -> None:
     gone = await branch.ctx(branch.neighbour)
     assert members_of(branch.id) not in gone.viewer.scopes
     assert [e.event.subject for e in await branch.world.events(STANDING)] == [branch.neighbour.id] * 2
-    assert await Notification.filter(account_id=branch.neighbour.id, subject_id=member.id).exists()
+    assert await NotificationRow.filter(account_id=branch.neighbour.id, subject_id=member.id).exists()
     # The former member and the secretary read why; a member finds nothing there any more.
     id = global_id("PartyMember", member.id)
     for account, seen in ((branch.neighbour, True), (branch.secretary, True), (branch.member, False)):
@@ -232,23 +232,23 @@ async def test_a_membership_ends_and_may_begin_again(branch: Branch) -> None:
     with pytest.raises(Conflict):
         await members.end(ctx, member_id=member.id, version=3, reason="组织关系转出")
     await members.approve(ctx, application_id=await applied(branch), version=1, function=PartyFunction.MEMBER)
-    assert await PartyMember.filter(account_id=branch.neighbour.id, ended_at=None).count() == 1
+    assert await PartyMemberRow.filter(account_id=branch.neighbour.id, ended_at=None).count() == 1
 
 
 async def test_a_member_leaves(branch: Branch) -> None:
-    member = await PartyMember.get(account_id=branch.member.id)
+    member = await PartyMemberRow.get(account_id=branch.member.id)
     row = await members.end(
         await branch.ctx(branch.member), member_id=member.id, version=1, reason="组织关系转出"
     )
     assert row.ended_at
-    assert not await AuditEntry.filter(community_id=branch.community.id).exists()
-    assert not await Notification.filter(account_id=branch.member.id).exists()
+    assert not await AuditRow.filter(community_id=branch.community.id).exists()
+    assert not await NotificationRow.filter(account_id=branch.member.id).exists()
 
 
 async def test_others_change_no_membership(branch: Branch) -> None:
-    member = await PartyMember.get(account_id=branch.member.id)
+    member = await PartyMemberRow.get(account_id=branch.member.id)
     before = await everything(branch)
-    tries: list[tuple[Account, type[DomainError]]] = [
+    tries: list[tuple[AccountRow, type[DomainError]]] = [
         (branch.comrade, NotAllowed),
         (branch.officer, NotAllowed),
         (branch.neighbour, NotFound),
@@ -261,7 +261,7 @@ async def test_others_change_no_membership(branch: Branch) -> None:
         with pytest.raises(error):
             await members.set_function(ctx, member_id=member.id, version=1, function=PartyFunction.MEMBER)
     assert await everything(branch) == before
-    kept = await AuditEntry.filter(community_id=branch.community.id)
+    kept = await AuditRow.filter(community_id=branch.community.id)
     assert {(entry.account_id, entry.refused) for entry in kept} == {(branch.officer.id, True)}
 
 
@@ -270,7 +270,7 @@ async def test_nobody_else_learns_who_is_a_member(branch: Branch) -> None:
     world = branch.world
     elsewhere = await enrolled(world, branch.other_branch, await world.resident(branch.home))
     application = global_id("PartyApplication", await applied(branch))
-    member = global_id("PartyMember", (await PartyMember.get(account_id=branch.member.id)).id)
+    member = global_id("PartyMember", (await PartyMemberRow.get(account_id=branch.member.id)).id)
     id = global_id("Organisation", branch.id)
     for account in (branch.manager, elsewhere, await world.neighbour(branch.community)):
         found = (await branch.run(account, LIST, id=id))["node"]
@@ -281,7 +281,9 @@ async def test_nobody_else_learns_who_is_a_member(branch: Branch) -> None:
     found = (await branch.run(branch.member, LIST, id=id))["node"]
     assert len(found["partyMembers"]["edges"]) == 2
     assert found["partyApplications"]["edges"] == []
-    await PartyMember.filter(account_id=branch.member.id).update(function=PartyFunction.ORGANISATION_LEADER)
+    await PartyMemberRow.filter(account_id=branch.member.id).update(
+        function=PartyFunction.ORGANISATION_LEADER
+    )
     found = (await branch.run(branch.member, LIST, id=id))["node"]
     assert len(found["partyApplications"]["edges"]) == 1
 
@@ -297,7 +299,7 @@ async def test_events_go_to_those_concerned(branch: Branch) -> None:
     for event in ours:
         assert event.audience <= {branch.neighbour.id, branch.secretary.id}
         assert event.facts == {}
-    assert not await Job.exists()
+    assert not await JobRow.exists()
 
 
 def test_the_page_shows_the_table_of_functions() -> None:

@@ -6,20 +6,19 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.identity import Account
-from models.jobs import Job
-from models.notifications import Notification
+from models.identity import AccountRow
+from models.jobs import JobRow
+from models.notifications import NotificationRow
 from models.party import opinions as rules
 from models.party.opinions import (
-    PartyOpinion,
     PartyOpinionAction,
-    PartyOpinionNumber,
+    PartyOpinionNumberRow,
     PartyOpinionReach,
     PartyOpinionRow,
     PartyOpinionState,
-    PartyOpinionStep,
+    PartyOpinionStepRow,
     PartyOpinionTopic,
 )
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, RateLimited
@@ -56,7 +55,7 @@ def draft(reach: PartyOpinionReach = R.MEMBERS, **more: Any) -> OpinionDraft:
 
 
 async def submitted(
-    branch: Branch, reach: PartyOpinionReach = R.MEMBERS, by: Account | None = None, **more: Any
+    branch: Branch, reach: PartyOpinionReach = R.MEMBERS, by: AccountRow | None = None, **more: Any
 ) -> PartyOpinionRow:
     ctx = await branch.ctx(by or branch.member)
     return await submitting.submit(ctx, branch_id=branch.id, draft=draft(reach, **more), key=key())
@@ -68,7 +67,7 @@ async def assigned(branch: Branch, reach: PartyOpinionReach = R.MEMBERS, **more:
 
 
 async def assign(
-    branch: Branch, row: PartyOpinionRow, to: Account | None = None, due_at: datetime | None = None
+    branch: Branch, row: PartyOpinionRow, to: AccountRow | None = None, due_at: datetime | None = None
 ) -> PartyOpinionRow:
     return await answering.assign(
         await branch.ctx(branch.secretary),
@@ -80,7 +79,10 @@ async def assign(
 
 
 async def answer(
-    branch: Branch, row: PartyOpinionRow, published: PartyOpinionReach = R.MEMBERS, by: Account | None = None
+    branch: Branch,
+    row: PartyOpinionRow,
+    published: PartyOpinionReach = R.MEMBERS,
+    by: AccountRow | None = None,
 ) -> PartyOpinionRow:
     return await answering.answer(
         await branch.ctx(by or branch.officer),
@@ -91,36 +93,36 @@ async def answer(
     )
 
 
-async def see(branch: Branch, by: Account, row: PartyOpinionRow) -> Any:
+async def see(branch: Branch, by: AccountRow, row: PartyOpinionRow) -> Any:
     return (await branch.run(by, SEE, id=global_id("PartyOpinion", row.id)))["node"]
 
 
 async def everything(branch: Branch) -> tuple[object, ...]:
     """All that an attempt may not change."""
     return (
-        await PartyOpinion.all().order_by("id").values(),
-        await PartyOpinionStep.all().count(),
-        await Notification.all().count(),
-        await Job.all().order_by("id").values(),
+        await PartyOpinionRow.all().order_by("id").values(),
+        await PartyOpinionStepRow.all().count(),
+        await NotificationRow.all().count(),
+        await JobRow.all().order_by("id").values(),
         len(await branch.world.events(community_topic(branch.community.id))),
     )
 
 
-async def inbox(account: Account) -> list[str]:
+async def inbox(account: AccountRow) -> list[str]:
     """Of what the account was told, in order."""
-    told = await Notification.filter(account_id=account.id).order_by("id")
-    steps = {step.id: step.action.value for step in await PartyOpinionStep.all()}
+    told = await NotificationRow.filter(account_id=account.id).order_by("id")
+    steps = {step.id: step.action.value for step in await PartyOpinionStepRow.all()}
     return [steps[each.subject_id] for each in told]
 
 
 async def pass_time(row: PartyOpinionRow, **time: int) -> None:
     """Let time pass for an opinion, and do what is due."""
     by = timedelta(**time)
-    kept = await PartyOpinion.get(id=row.id)
+    kept = await PartyOpinionRow.get(id=row.id)
     due_at = kept.due_at - by if kept.due_at else None
-    await PartyOpinion.filter(id=row.id).update(created_at=kept.created_at - by, due_at=due_at)
-    for job in await Job.filter(subject_id=row.id, done_at=None):
-        await Job.filter(id=job.id).update(due_at=job.due_at - by)
+    await PartyOpinionRow.filter(id=row.id).update(created_at=kept.created_at - by, due_at=due_at)
+    for job in await JobRow.filter(subject_id=row.id, done_at=None):
+        await JobRow.filter(id=job.id).update(due_at=job.due_at - by)
 
 
 async def test_an_opinion_goes_from_the_member_to_a_published_answer(branch: Branch) -> None:
@@ -146,10 +148,10 @@ async def test_an_opinion_goes_from_the_member_to_a_published_answer(branch: Bra
     assert await inbox(branch.member) == ["ASSIGN", "ANSWER"]
     assert await inbox(branch.secretary) == ["SUBMIT"]
     assert await inbox(branch.officer) == ["ASSIGN"]
-    acts = await AuditEntry.filter(organisation_id=branch.id).order_by("number")
+    acts = await AuditRow.filter(organisation_id=branch.id).order_by("number")
     assert [act.action for act in acts] == ["party.assignOpinion", "party.answerOpinion"]
     # Nothing is left for the clock.
-    assert not await Job.filter(subject_id=row.id, done_at=None).exists()
+    assert not await JobRow.filter(subject_id=row.id, done_at=None).exists()
 
 
 async def test_numbers_are_dense_however_many_come_at_once(branch: Branch) -> None:
@@ -165,8 +167,8 @@ async def test_numbers_are_dense_however_many_come_at_once(branch: Branch) -> No
     two = await submitting.submit(same, branch_id=branch.id, draft=draft(), key="same")
     assert (one.id, one.number) == (two.id, 10)
     # Each year begins anew.
-    await PartyOpinion.all().update(year=2001)
-    await PartyOpinionNumber.all().update(year=2001)
+    await PartyOpinionRow.all().update(year=2001)
+    await PartyOpinionNumberRow.all().update(year=2001)
     assert (await submitted(branch)).number == 1
 
 
@@ -242,7 +244,7 @@ async def test_an_opinion_is_taken_back_and_its_number_stays_taken(branch: Branc
         await submitting.withdraw(member, opinion_id=row.id, version=1)
     after = await submitting.withdraw(member, opinion_id=row.id, version=row.version)
     assert after.state is S.WITHDRAWN
-    assert not await Job.filter(subject_id=row.id, done_at=None).exists()
+    assert not await JobRow.filter(subject_id=row.id, done_at=None).exists()
     with pytest.raises(Conflict):
         await answer(branch, after)
     assert (await submitted(branch)).number == 2
@@ -251,7 +253,7 @@ async def test_an_opinion_is_taken_back_and_its_number_stays_taken(branch: Branc
 async def test_who_is_no_member_does_nothing(branch: Branch) -> None:
     row = await assigned(branch)
     before = await everything(branch)
-    acts = await AuditEntry.filter(community_id=branch.community.id).count()
+    acts = await AuditRow.filter(community_id=branch.community.id).count()
     for account in (branch.neighbour, branch.manager):
         ctx = await branch.ctx(account)
         with pytest.raises(NotAllowed):
@@ -272,7 +274,7 @@ async def test_who_is_no_member_does_nothing(branch: Branch) -> None:
     with pytest.raises(NotFound):
         await submitted(branch, by=elsewhere)
     assert await everything(branch) == before
-    assert await AuditEntry.filter(community_id=branch.community.id).count() == acts
+    assert await AuditRow.filter(community_id=branch.community.id).count() == acts
 
 
 async def test_only_the_secretary_assigns_and_only_the_owner_answers(branch: Branch) -> None:
@@ -280,7 +282,7 @@ async def test_only_the_secretary_assigns_and_only_the_owner_answers(branch: Bra
     row = await assigned(branch)
     other = await world.officer(branch.branch)
     before = await everything(branch)
-    tries: list[tuple[Account, type[DomainError]]] = [
+    tries: list[tuple[AccountRow, type[DomainError]]] = [
         (branch.member, NotAllowed),
         (branch.officer, NotAllowed),
         (branch.comrade, NotFound),
@@ -297,7 +299,7 @@ async def test_only_the_secretary_assigns_and_only_the_owner_answers(branch: Bra
     for account in (branch.member, other):
         with pytest.raises(NotAllowed):
             await answer(branch, row, by=account)
-    tried: list[tuple[Account, datetime | None]] = [
+    tried: list[tuple[AccountRow, datetime | None]] = [
         (branch.member, None),
         (branch.manager, None),
         (branch.officer, now() - timedelta(minutes=1)),
@@ -308,7 +310,7 @@ async def test_only_the_secretary_assigns_and_only_the_owner_answers(branch: Bra
         with pytest.raises(InvalidInput):
             await assign(branch, row, account, due_at)
     assert await everything(branch) == before
-    refused = await AuditEntry.filter(community_id=branch.community.id, refused=True)
+    refused = await AuditRow.filter(community_id=branch.community.id, refused=True)
     assert [(entry.account_id, entry.action) for entry in refused] == [
         (branch.officer.id, "party.assignOpinion")
     ]
@@ -354,7 +356,7 @@ async def test_the_clock_reminds_and_escalates_once(branch: Branch) -> None:
 
 async def test_figures_are_the_secretarys(branch: Branch) -> None:
     late = await answer(branch, await assigned(branch))
-    await PartyOpinion.filter(id=late.id).update(due_at=now() - timedelta(days=1), escalated_at=now())
+    await PartyOpinionRow.filter(id=late.id).update(due_at=now() - timedelta(days=1), escalated_at=now())
     await answer(branch, await assigned(branch))
     taken = await submitted(branch)
     await submitting.withdraw(await branch.ctx(branch.member), opinion_id=taken.id, version=1)

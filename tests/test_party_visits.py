@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.identity import Account, Residency
+from models.identity import AccountRow, ResidencyRow
 from models.organisations import OrganisationKind
-from models.party.visits import HomeVisit, HomeVisitor, HomeVisitRow
-from models.requests import RequestAction, RequestState, ServiceRequest
+from models.party.visits import HomeVisitorRow, HomeVisitRow
+from models.requests import RequestAction, RequestRow, RequestState
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.party import visits
 from resolvers.party.visits import Visit
@@ -43,7 +43,7 @@ def visit(branch: Branch, **more: Any) -> Visit:
     return Visit(**{**given, **more})
 
 
-async def recorded(branch: Branch, by: Account | None = None, **more: Any) -> HomeVisitRow:
+async def recorded(branch: Branch, by: AccountRow | None = None, **more: Any) -> HomeVisitRow:
     ctx = await branch.ctx(by or branch.officer)
     return await visits.record(ctx, branch_id=branch.id, visit=visit(branch, **more), key=key())
 
@@ -51,21 +51,21 @@ async def recorded(branch: Branch, by: Account | None = None, **more: Any) -> Ho
 async def everything(branch: Branch) -> tuple[object, ...]:
     """All that an attempt may not change."""
     return (
-        await HomeVisit.all().order_by("id").values(),
-        await HomeVisitor.all().count(),
-        await ServiceRequest.all().count(),
+        await HomeVisitRow.all().order_by("id").values(),
+        await HomeVisitorRow.all().count(),
+        await RequestRow.all().count(),
         len(await branch.world.events(community_topic(branch.community.id))),
     )
 
 
-async def listed(branch: Branch, by: Account, home: Any = None) -> list[Any]:
+async def listed(branch: Branch, by: AccountRow, home: Any = None) -> list[Any]:
     found = await branch.run(by, LIST, id=global_id("Organisation", branch.id), home=home)
     return [edge["node"] for edge in found["node"]["homeVisits"]["edges"]]
 
 
 async def test_a_visit_is_kept_sealed_and_read_with_a_reason(branch: Branch) -> None:
     row = await recorded(branch)
-    kept = await HomeVisit.get(id=row.id)
+    kept = await HomeVisitRow.get(id=row.id)
     assert str(kept.notes_sealed).startswith("v1.")
     assert "老人" not in str(kept.notes_sealed)
     (shown,) = await listed(branch, branch.secretary)
@@ -79,7 +79,7 @@ async def test_a_visit_is_kept_sealed_and_read_with_a_reason(branch: Branch) -> 
         await visits.read_notes(ctx, visit_id=row.id, reason=" ")
     _, notes = await visits.read_notes(ctx, visit_id=row.id, reason="安排陪同就医")
     assert notes == "老人独居,希望有人陪同就医"
-    acts = await AuditEntry.filter(organisation_id=branch.id).order_by("number")
+    acts = await AuditRow.filter(organisation_id=branch.id).order_by("number")
     assert [(act.action, act.detail) for act in acts] == [
         ("party.recordVisit", ""),
         ("party.readVisitNotes", "安排陪同就医"),
@@ -111,7 +111,7 @@ async def test_the_log_is_the_officers(branch: Branch) -> None:
     row = await recorded(branch)
     other = await branch.world.officer(branch.other_branch)
     before = await everything(branch)
-    acts = await AuditEntry.filter(community_id=branch.community.id).count()
+    acts = await AuditRow.filter(community_id=branch.community.id).count()
     for account in (branch.member, branch.neighbour, branch.manager, other):
         ctx = await branch.ctx(account)
         assert await listed(branch, account) == []
@@ -130,13 +130,13 @@ async def test_the_log_is_the_officers(branch: Branch) -> None:
     with pytest.raises(NotFound):
         await recorded(branch, elsewhere)
     assert await everything(branch) == before
-    assert await AuditEntry.filter(community_id=branch.community.id).count() == acts + 4
-    assert await AuditEntry.filter(action="party.recordVisit", refused=True).count() == 4
+    assert await AuditRow.filter(community_id=branch.community.id).count() == acts + 4
+    assert await AuditRow.filter(action="party.recordVisit", refused=True).count() == 4
 
 
 async def test_what_is_no_visit_is_refused(branch: Branch) -> None:
     elsewhere = await branch.world.neighbour(await branch.world.community())
-    theirs = await Residency.get(account_id=elsewhere.id)
+    theirs = await ResidencyRow.get(account_id=elsewhere.id)
     before = await everything(branch)
     for wrong in (
         {"visited_at": now() + timedelta(hours=1)},
@@ -171,8 +171,8 @@ async def test_a_visit_becomes_a_case_whose_progress_shows(branch: Branch) -> No
     assert again.request_id == after.request_id
     with pytest.raises(Conflict):
         await visits.open_request(ctx, visit_id=row.id, **{**case, "key": "another"})
-    assert await ServiceRequest.all().count() == 1
-    made = await ServiceRequest.get(id=after.request_id)
+    assert await RequestRow.all().count() == 1
+    made = await RequestRow.get(id=after.request_id)
     assert (made.home_id, made.reporter_id) == (branch.home.id, branch.officer.id)
     await handling.act(
         await branch.ctx(clerk),
@@ -202,4 +202,4 @@ async def test_one_case_of_two_officers_at_once(branch: Branch) -> None:
         except Conflict as error:
             results.append(error)
     assert [isinstance(result, Conflict) for result in results] == [False, True]
-    assert await ServiceRequest.all().count() == 1
+    assert await RequestRow.all().count() == 1

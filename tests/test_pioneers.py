@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.identity import Account
-from models.media import Media
+from models.identity import AccountRow
+from models.media import MediaRow
 from models.memberships import members_of
-from models.notifications import Notification, NotificationKind
+from models.notifications import NotificationKind, NotificationRow
 from models.party.audience import BranchAudience
-from models.party.members import PartyMember
-from models.party.pioneers import Pioneer, PioneerDeed, PioneerPledge, PioneerRow, PioneerState, PledgeState
-from models.posts import Post
+from models.party.members import PartyMemberRow
+from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, PledgeState
+from models.posts import PostRow
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.media import uploads
@@ -36,8 +36,8 @@ async def scene(world: World) -> Branch:
     return await branch_in(world)
 
 
-async def membership(scene: Branch, account: Account) -> UUID:
-    return (await PartyMember.get(branch_id=scene.id, account_id=account.id)).id
+async def membership(scene: Branch, account: AccountRow) -> UUID:
+    return (await PartyMemberRow.get(branch_id=scene.id, account_id=account.id)).id
 
 
 async def proposed(scene: Branch, profile: Profile = PROFILE) -> PioneerRow:
@@ -59,7 +59,7 @@ async def shown(scene: Branch, profile: Profile = PROFILE) -> PioneerRow:
     return await pioneers.publish(await scene.ctx(scene.officer), pioneer_id=row.id, version=row.version)
 
 
-async def sees(scene: Branch, account: Account, row: PioneerRow) -> bool:
+async def sees(scene: Branch, account: AccountRow, row: PioneerRow) -> bool:
     (found,) = await pioneers.visible_by_ids(await scene.ctx(account), [row.id])
     return found is not None
 
@@ -80,7 +80,7 @@ async def test_nobody_is_shown_without_consent(scene: Branch) -> None:
         (scene.manager, False),
     ):
         assert await sees(scene, account, row) is seen
-    (told,) = await Notification.all()
+    (told,) = await NotificationRow.all()
     assert (told.account_id, told.kind, told.subject_id) == (
         scene.member.id,
         NotificationKind.PIONEER,
@@ -95,7 +95,7 @@ async def test_nobody_is_shown_without_consent(scene: Branch) -> None:
     for other in (scene.comrade, scene.neighbour):
         with pytest.raises(NotFound):
             await pioneers.consent(await scene.ctx(other), pioneer_id=row.id, version=row.version, on=True)
-    assert not await Pioneer.filter(consented_at__isnull=False).exists()
+    assert not await PioneerRow.filter(consented_at__isnull=False).exists()
     assert await kinds(scene) == []
 
 
@@ -103,7 +103,7 @@ async def test_who_agrees_is_shown_with_a_card(scene: Branch) -> None:
     row = await shown(scene)
     assert row.state is PioneerState.PUBLISHED
     assert await sees(scene, scene.neighbour, row)
-    (post,) = await Post.all()
+    (post,) = await PostRow.all()
     assert (post.card_id, post.body, post.id) == (row.id, PROFILE.headline, row.post_id)
     assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
     # To publish what is out already changes nothing.
@@ -117,7 +117,7 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
     for account in (scene.neighbour, scene.manager):
         assert not await sees(scene, account, row)
         ctx = await scene.ctx(account)
-        (page,) = await pioneers.pioneers_of(ctx, [scene.branch], PageArgs(first=5))  # type: ignore[list-item]
+        (page,) = await pioneers.pioneers_of(ctx, [scene.branch], PageArgs(first=5))
         assert page.items == []
         with pytest.raises(NotFound):
             await pioneers.thank(ctx, pioneer_id=row.id, on=True)
@@ -130,7 +130,7 @@ async def test_agreeing_no_longer_takes_it_out_of_view_at_once(scene: Branch) ->
     gone = await agreed(scene, row, on=False)
     assert gone.state is PioneerState.PROPOSED
     assert not await sees(scene, scene.neighbour, row)
-    assert not await Post.filter(deleted_at__isnull=True).exists()
+    assert not await PostRow.filter(deleted_at__isnull=True).exists()
     assert (await kinds(scene))[-2:] == [Kind.POST_DELETED, Kind.BRANCH_WITHDRAWN]
     # What is so already changes nothing.
     assert (await agreed(scene, gone, on=False)).version == gone.version
@@ -156,13 +156,13 @@ async def test_consent_is_to_a_text(scene: Branch) -> None:
 
 async def test_who_leaves_the_branch_is_shown_no_longer(scene: Branch) -> None:
     row = await shown(scene)
-    entry = await PartyMember.get(branch_id=scene.id, account_id=scene.member.id)
+    entry = await PartyMemberRow.get(branch_id=scene.id, account_id=scene.member.id)
     await members.end(
         await scene.ctx(scene.secretary), member_id=entry.id, version=entry.version, reason="转到别的支部"
     )
     assert not await sees(scene, scene.neighbour, row)
     assert (await pioneers.by_id(row.id)).consented_at is None
-    assert not await Post.filter(deleted_at__isnull=True).exists()
+    assert not await PostRow.filter(deleted_at__isnull=True).exists()
 
 
 async def test_only_members_are_proposed_and_once(scene: Branch) -> None:
@@ -187,15 +187,15 @@ async def test_only_members_are_proposed_and_once(scene: Branch) -> None:
                 key=key(),
             )
     # That a member tried is not told to those who read the audit log.
-    assert not await AuditEntry.filter(refused=True).exists()
-    assert await Pioneer.all().count() == 1
+    assert not await AuditRow.filter(refused=True).exists()
+    assert await PioneerRow.all().count() == 1
 
 
 async def test_neighbours_thank_once_each(scene: Branch) -> None:
     row = await shown(scene)
     neighbours = [await scene.world.neighbour(scene.community) for _ in range(3)]
 
-    async def thank(account: Account, *, on: bool = True) -> int:
+    async def thank(account: AccountRow, *, on: bool = True) -> int:
         ctx = await scene.ctx(account)
         return (await pioneers.thank(ctx, pioneer_id=row.id, on=on)).thank_count
 
@@ -227,7 +227,7 @@ async def test_pledges_are_made_by_the_pioneer_and_judged_by_the_branch(scene: B
             await deeds.set_pledge_state(
                 await scene.ctx(account), pledge_id=pledge.id, state=PledgeState.KEPT
             )
-    assert (await PioneerPledge.get()).state is PledgeState.MADE
+    assert (await PledgeRow.get()).state is PledgeState.MADE
     officer = await scene.ctx(scene.officer)
     kept = await deeds.set_pledge_state(officer, pledge_id=pledge.id, state=PledgeState.KEPT)
     assert kept.kept_at is not None
@@ -250,13 +250,13 @@ async def test_deeds_have_a_day_and_a_picture(scene: Branch) -> None:
     for account in (scene.member, scene.neighbour):
         with pytest.raises(NotAllowed):
             await deeds.add_deed(await scene.ctx(account), **told, done_on=now().date(), key=key())
-    assert await PioneerDeed.all().count() == 1
+    assert await DeedRow.all().count() == 1
     with pytest.raises(NotAllowed):
         await deeds.remove_deed(await scene.ctx(scene.neighbour), deed_id=deed.id)
     # It is told of the member, who may have it taken away.
     await deeds.remove_deed(await scene.ctx(scene.member), deed_id=deed.id)
-    assert not await PioneerDeed.exists()
-    assert (await Media.get(id=picture.id)).subject_id is None
+    assert not await DeedRow.exists()
+    assert (await MediaRow.get(id=picture.id)).subject_id is None
 
 
 async def test_what_is_in_a_profile_is_seen_with_it(scene: Branch) -> None:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id
-from models.identity import Account, Community, Estate, Residency, ResidencyApplication
+from models.identity import AccountRow, ApplicationRow, CommunityRow, EstateRow, ResidencyRow
 from models.organisations import OrganisationKind, Role
-from models.posts import Post, PostAudience, PostKind, PostRow, PostState, Revision
+from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow
 from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers import posts
@@ -34,11 +34,11 @@ class Place:
     """A community with an author, her neighbour, and the committee's officer."""
 
     world: World
-    community: Community
-    estate: Estate
-    author: Account
-    neighbour: Account
-    officer: Account
+    community: CommunityRow
+    estate: EstateRow
+    author: AccountRow
+    neighbour: AccountRow
+    officer: AccountRow
 
     async def post(self, body: str = "捡到驾照一本", kind: PostKind = PostKind.FOUND) -> PostRow:
         ctx = await self.world.context(self.author)
@@ -66,8 +66,8 @@ async def place(world: World) -> Place:
     )
 
 
-async def feed(ctx: Context, community: Community, wanted: FeedCriteria = FeedCriteria()) -> list[UUID]:  # noqa: B008
-    (page,) = await posts.feeds_of(ctx, [community], wanted, PageArgs(first=100))  # type: ignore[list-item]
+async def feed(ctx: Context, community: CommunityRow, wanted: FeedCriteria = FeedCriteria()) -> list[UUID]:  # noqa: B008
+    (page,) = await posts.feeds_of(ctx, [community], wanted, PageArgs(first=100))
     return [row.id for row in page.items]
 
 
@@ -110,14 +110,14 @@ async def test_the_estate_is_the_authors_unless_said(place: Place) -> None:
     with pytest.raises(InvalidInput) as refused:
         await made(foreign.id)
     assert list(refused.value.fields) == ["estateId"]
-    assert await Post.all().count() == 2
+    assert await PostRow.all().count() == 2
 
 
 async def test_only_members_write(place: Place) -> None:
     world = place.world
     applicant = await world.account()
     home = await world.home(await world.building(place.estate))
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=place.community.id, account_id=applicant.id, home_id=home.id, relation="OWNER"
     )
     stranger = await world.neighbour(await world.community())
@@ -130,7 +130,7 @@ async def test_only_members_write(place: Place) -> None:
                 body="好",
                 key="k",
             )
-    assert await Post.all().count() == 0
+    assert await PostRow.all().count() == 0
     assert await place.kinds() == []
 
 
@@ -149,7 +149,7 @@ async def test_who_sees_a_post(place: Place) -> None:
     assert public.scope_id == public_of(place.community.id)
     applicant = await world.account()
     home = await world.home(await world.building(place.estate))
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=place.community.id, account_id=applicant.id, home_id=home.id, relation="OWNER"
     )
     stranger = await world.neighbour(await world.community())
@@ -168,14 +168,14 @@ async def test_who_sees_a_post(place: Place) -> None:
 
 async def test_moving_out_ends_it(place: Place) -> None:
     row = await place.post()
-    await Residency.filter(account_id=place.author.id).update(until=row.created_at)
+    await ResidencyRow.filter(account_id=place.author.id).update(until=row.created_at)
     ctx = await place.world.context(place.author)
     with pytest.raises(NotFound):
         await posts.edit_post(ctx, post_id=row.id, body="改", version=1)
     with pytest.raises(NotAllowed):
         await posts.create_post(ctx, community_id=place.community.id, kind=PostKind.TALK, body="好", key="k")
-    assert (await Post.get(id=row.id)).body == row.body
-    assert await Post.all().count() == 1
+    assert (await PostRow.get(id=row.id)).body == row.body
+    assert await PostRow.all().count() == 1
 
 
 async def test_a_repeated_call_makes_one_post(place: Place) -> None:
@@ -187,11 +187,11 @@ async def test_a_repeated_call_makes_one_post(place: Place) -> None:
 
     first, second = await asyncio.gather(send("好"), send("好"))
     assert first == second
-    assert await Post.all().count() == 1
+    assert await PostRow.all().count() == 1
     assert await place.kinds() == [Kind.POST_CREATED]
     with pytest.raises(Conflict):
         await send("另一条")
-    assert await Post.all().count() == 1
+    assert await PostRow.all().count() == 1
 
 
 @pytest.mark.parametrize("body", ["", "  \n", "长" * 5001, "a\x00b"])
@@ -199,7 +199,7 @@ async def test_texts_that_are_none(place: Place, body: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         await place.post(body)
     assert list(refused.value.fields) == ["body"]
-    assert await Post.all().count() == 0
+    assert await PostRow.all().count() == 0
 
 
 async def test_an_edit_keeps_what_was_said(place: Place) -> None:
@@ -213,7 +213,7 @@ async def test_an_edit_keeps_what_was_said(place: Place) -> None:
     with pytest.raises(Conflict) as stale:
         await posts.edit_post(ctx, post_id=row.id, body="三", version=1)
     assert stale.value.current == row.id
-    assert [it.body for it in await Revision.all()] == ["一"]
+    assert [it.body for it in await RevisionRow.all()] == ["一"]
     assert await place.kinds() == [Kind.POST_CREATED, Kind.POST_CHANGED]
     for account, shown in ((place.author, ["一"]), (place.officer, ["一"]), (place.neighbour, [])):
         viewing = await place.world.context(account)
@@ -234,7 +234,7 @@ async def test_of_two_edits_at_once_one_wins(place: Place) -> None:
         return True
 
     assert sum(await asyncio.gather(*[edit(f"改{n}") for n in range(5)])) == 1
-    assert await Revision.all().count() == 1
+    assert await RevisionRow.all().count() == 1
 
 
 async def test_nobody_else_edits_a_post(place: Place) -> None:
@@ -242,8 +242,8 @@ async def test_nobody_else_edits_a_post(place: Place) -> None:
     for account in (place.neighbour, place.officer):
         with pytest.raises(NotAllowed):
             await posts.edit_post(await place.world.context(account), post_id=row.id, body="改", version=1)
-    assert (await Post.get(id=row.id)).body == row.body
-    assert await Revision.all().count() == 0
+    assert (await PostRow.get(id=row.id)).body == row.body
+    assert await RevisionRow.all().count() == 0
 
 
 async def test_a_deleted_post_is_gone(place: Place) -> None:
@@ -270,7 +270,7 @@ async def test_moderators_delete_and_it_is_audited(place: Place) -> None:
     with pytest.raises(NotAllowed):
         await posts.delete_post(await place.world.context(manager), post_id=row.id)
     await posts.delete_post(await place.world.context(place.officer), post_id=row.id)
-    entries = await AuditEntry.all().order_by("id")
+    entries = await AuditRow.all().order_by("id")
     assert [(it.account_id, it.action, it.subject_id, it.refused) for it in entries] == [
         (manager.id, "post.delete", row.id, True),
         (place.officer.id, "post.delete", row.id, False),
@@ -300,18 +300,18 @@ async def test_the_committee_pins(place: Place) -> None:
     ctx = await place.world.context(place.officer)
     with pytest.raises(NotAllowed):
         await posts.set_post_pinned(await place.world.context(place.author), post_id=rows[0].id, pinned=True)
-    assert await posts.pinned_of(ctx, [place.community]) == [[]]  # type: ignore[list-item]
+    assert await posts.pinned_of(ctx, [place.community]) == [[]]
     for row in (rows[2], rows[0], rows[0]):
         pinned = await posts.set_post_pinned(ctx, post_id=row.id, pinned=True)
         assert pinned.pinned_at is not None
-    (found,) = await posts.pinned_of(ctx, [place.community])  # type: ignore[list-item]
+    (found,) = await posts.pinned_of(ctx, [place.community])
     assert [it.id for it in found] == [rows[0].id, rows[2].id]
     await posts.set_post_pinned(ctx, post_id=rows[0].id, pinned=False)
     await posts.delete_post(ctx, post_id=rows[2].id)
-    assert await posts.pinned_of(ctx, [place.community]) == [[]]  # type: ignore[list-item]
-    actions = [it.action for it in await AuditEntry.filter(refused=False).order_by("id")]
+    assert await posts.pinned_of(ctx, [place.community]) == [[]]
+    actions = [it.action for it in await AuditRow.filter(refused=False).order_by("id")]
     assert actions == ["post.pin", "post.pin", "post.unpin", "post.delete"]
-    assert await AuditEntry.filter(refused=True, action="post.pin").count() == 1
+    assert await AuditRow.filter(refused=True, action="post.pin").count() == 1
 
 
 async def test_too_many_posts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +320,7 @@ async def test_too_many_posts(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
     await place.post("二")
     with pytest.raises(RateLimited):
         await place.post("三")
-    assert await Post.all().count() == 2
+    assert await PostRow.all().count() == 2
 
 
 async def test_too_many_edits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ async def test_too_many_edits(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
         await posts.edit_post(ctx, post_id=row.id, body="二", version=2)
     with pytest.raises(RateLimited):
         await posts.set_post_state(ctx, post_id=row.id, state=PostState.OPEN)
-    kept = await Post.get(id=row.id)
+    kept = await PostRow.get(id=row.id)
     assert (kept.body, kept.state, kept.version) == ("一", PostState.RESOLVED, 2)
 
 
@@ -342,9 +342,9 @@ async def test_numbers_are_masked_before_they_are_kept(place: Place) -> None:
     assert row.body == "驾照 ****************34，电话13812345678"
     ctx = await place.world.context(place.author)
     edited = await posts.edit_post(ctx, post_id=row.id, body="卡号6222021234567890123", version=1)
-    assert "6222" not in (await Post.get(id=row.id)).body
+    assert "6222" not in (await PostRow.get(id=row.id)).body
     assert edited.body.endswith("23")
-    assert all("310101" not in it.body for it in await Revision.all())
+    assert all("310101" not in it.body for it in await RevisionRow.all())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import privacy
-from models.identity import Account, ApplicationStatus, Relation, ResidencyApplication
+from models.identity import AccountRow, ApplicationRow, ApplicationStatus, Relation
 from models.privacy import Keys, Unsealable, rotate
 from models.storage import rows
 from tests.world import World, throwaway_keys
@@ -147,7 +147,7 @@ async def test_rotation_seals_everything_anew(world: World) -> None:
     keys = world.services.keys
     accounts = [await world.account() for _ in range(3)]
     home = await world.home(await world.building(await world.estate(await world.community())))
-    application = await ResidencyApplication.create(
+    application = await ApplicationRow.create(
         community_id=home.community_id,
         account_id=accounts[0].id,
         home_id=home.id,
@@ -173,11 +173,11 @@ async def test_rotation_goes_on_where_it_broke_off(world: World) -> None:
     keys = world.services.keys
     first, broken, last = [await world.account() for _ in range(3)]
     good = broken.phone_sealed
-    await Account.filter(id=broken.id).update(phone_sealed=throwaway_keys().seal("phone", "x"))
+    await AccountRow.filter(id=broken.id).update(phone_sealed=throwaway_keys().seal("phone", "x"))
     new = renewed(keys)
     with pytest.raises(Unsealable):
         await rotate(new)
-    await Account.filter(id=broken.id).update(phone_sealed=good)
+    await AccountRow.filter(id=broken.id).update(phone_sealed=good)
     await rotate(new)
     for account in (first, broken, last):
         await account.refresh_from_db()
@@ -193,7 +193,7 @@ async def test_a_write_during_rotation_is_kept(world: World, monkeypatch: pytest
     async def read_and_then_written(*args: object) -> object:
         found: list[object] = await select(*args)  # type: ignore[arg-type]
         if found:
-            await Account.filter(id=account.id).update(phone_sealed=written)
+            await AccountRow.filter(id=account.id).update(phone_sealed=written)
         return found
 
     monkeypatch.setattr(privacy, "select", read_and_then_written)

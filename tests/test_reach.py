@@ -10,20 +10,20 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import new_id
-from models.identity import Account, Building, Community, Grid, Home, Relation, Residency
+from models.identity import AccountRow, BuildingRow, CommunityRow, GridRow, HomeRow, Relation, ResidencyRow
 from models.notices import (
     AudienceKind,
-    BuildingReach,
+    BuildingReachRow,
     NoticeCategory,
     NoticeRow,
     ReachedHow,
-    Receipt,
+    ReceiptRow,
     Severity,
 )
 from models.notices import Progress as Came
-from models.organisations import Organisation, Role
+from models.organisations import OrganisationRow, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import dialect, execute
 from resolvers.context import Context
@@ -50,14 +50,14 @@ class Scene:
     """One notice to two buildings of three homes each; the first building is in a grid with a worker."""
 
     world: World
-    community: Community
-    committee: Organisation
-    officer: Account
-    worker: Account
-    grid: Grid
-    buildings: list[Building]
-    homes: list[Home]
-    residents: list[Account]
+    community: CommunityRow
+    committee: OrganisationRow
+    officer: AccountRow
+    worker: AccountRow
+    grid: GridRow
+    buildings: list[BuildingRow]
+    homes: list[HomeRow]
+    residents: list[AccountRow]
     notice: NoticeRow
 
     async def as_resident(self, index: int = 0) -> Context:
@@ -66,7 +66,7 @@ class Scene:
     async def acknowledge(self, index: int = 0) -> None:
         await receipts.acknowledge(await self.as_resident(index), notice_id=self.notice.id)
 
-    async def visit(self, index: int, account: Account | None = None, note: str = "") -> None:
+    async def visit(self, index: int, account: AccountRow | None = None, note: str = "") -> None:
         await receipts.record_visit(
             await self.world.context(account or self.officer),
             notice_id=self.notice.id,
@@ -81,13 +81,13 @@ class Scene:
         (found,) = await reach.reaches_by_id(ctx, [self.notice.id])
         assert await self.recounted() == {
             row.building_id: (row.targeted, row.delivered, row.seen, row.acknowledged, row.in_person)
-            for row in await BuildingReach.filter(notice_id=self.notice.id)
+            for row in await BuildingReachRow.filter(notice_id=self.notice.id)
         }
         return found.targeted, found.delivered, found.seen, found.acknowledged, found.in_person
 
     async def recounted(self) -> dict[UUID, tuple[int, ...]]:
         counts: dict[UUID, list[int]] = {}
-        for receipt in await Receipt.filter(notice_id=self.notice.id):
+        for receipt in await ReceiptRow.filter(notice_id=self.notice.id):
             acknowledged = receipt.acknowledged_at is not None
             row = counts.setdefault(receipt.building_id, [0] * 5)
             steps = (
@@ -153,11 +153,11 @@ async def test_each_step_implies_those_before_it(scene: Scene) -> None:
 
 async def test_repeating_changes_nothing_and_tells_nobody(scene: Scene) -> None:
     await scene.acknowledge()
-    before = await Receipt.filter(notice_id=scene.notice.id).order_by("id").values()
+    before = await ReceiptRow.filter(notice_id=scene.notice.id).order_by("id").values()
     events = len(await scene.events())
     await scene.acknowledge()
     await receipts.mark_seen(await scene.as_resident(), notice_id=scene.notice.id)
-    assert await Receipt.filter(notice_id=scene.notice.id).order_by("id").values() == before
+    assert await ReceiptRow.filter(notice_id=scene.notice.id).order_by("id").values() == before
     assert len(await scene.events()) == events == 1
 
 
@@ -166,13 +166,13 @@ async def test_one_of_a_household_answers_for_it(scene: Scene) -> None:
     await receipts.acknowledge(await scene.world.context(spouse), notice_id=scene.notice.id)
     await scene.acknowledge(0)
     assert await scene.reach() == (6, 1, 1, 1, 0)
-    receipt = await Receipt.get(notice_id=scene.notice.id, home_id=scene.homes[0].id)
+    receipt = await ReceiptRow.get(notice_id=scene.notice.id, home_id=scene.homes[0].id)
     assert receipt.acknowledged_by_id == spouse.id
 
 
 async def test_an_owner_of_several_homes_answers_for_all(scene: Scene) -> None:
     for home in (scene.homes[1], scene.homes[5]):
-        await Residency.create(
+        await ResidencyRow.create(
             community_id=scene.community.id,
             account_id=scene.residents[0].id,
             home_id=home.id,
@@ -187,7 +187,7 @@ async def test_a_household_is_counted_once_however_many_come_at_once(scene: Scen
     family = [await scene.world.resident(scene.homes[0], Relation.FAMILY) for _ in range(3)]
     # Homes of both buildings, so that the order of locks matters.
     for account in family:
-        await Residency.create(
+        await ResidencyRow.create(
             community_id=scene.community.id,
             account_id=account.id,
             home_id=scene.homes[4].id,
@@ -230,13 +230,13 @@ async def test_a_visit_counts_apart_until_they_acknowledge(scene: Scene) -> None
     await scene.visit(0, scene.worker, "老人在家")
     assert await scene.reach() == (6, 0, 0, 0, 1)
     assert scene.homes[0].id not in await scene.unreached()
-    receipt = await Receipt.get(notice_id=scene.notice.id, home_id=scene.homes[0].id)
+    receipt = await ReceiptRow.get(notice_id=scene.notice.id, home_id=scene.homes[0].id)
     assert (receipt.reached_by_id, receipt.reached_how) == (scene.worker.id, ReachedHow.DOORSTEP)
     await scene.acknowledge(0)
     assert await scene.reach() == (6, 1, 1, 1, 0)
     await scene.visit(0)
     assert await scene.reach() == (6, 1, 1, 1, 0)
-    entries = await AuditEntry.filter(action="recordVisit")
+    entries = await AuditRow.filter(action="recordVisit")
     assert [(entry.account_id, entry.subject_id, entry.refused) for entry in entries] == [
         (scene.worker.id, receipt.id, False)
     ]
@@ -247,14 +247,14 @@ async def test_a_visit_after_acknowledging_is_kept_and_not_counted(scene: Scene)
     await scene.acknowledge(0)
     await scene.visit(0)
     assert await scene.reach() == (6, 1, 1, 1, 0)
-    assert (await Receipt.get(home_id=scene.homes[0].id)).reached_at is not None
+    assert (await ReceiptRow.get(home_id=scene.homes[0].id)).reached_at is not None
 
 
 async def test_the_first_visit_stands(scene: Scene) -> None:
     await scene.visit(0, scene.worker)
-    before = await Receipt.get(home_id=scene.homes[0].id).values()
+    before = await ReceiptRow.get(home_id=scene.homes[0].id).values()
     await scene.visit(0, scene.officer, "又来")
-    assert await Receipt.get(home_id=scene.homes[0].id).values() == before
+    assert await ReceiptRow.get(home_id=scene.homes[0].id).values() == before
     assert await scene.reach() == (6, 0, 0, 0, 1)
 
 
@@ -263,7 +263,7 @@ async def test_grid_workers_record_visits_in_their_grids_only(scene: Scene) -> N
         await scene.visit(3, scene.worker)
     with pytest.raises(NotAllowed):
         await scene.visit(0, scene.residents[0])
-    refused = await AuditEntry.filter(action="recordVisit", refused=True)
+    refused = await AuditRow.filter(action="recordVisit", refused=True)
     assert {entry.account_id for entry in refused} == {scene.worker.id, scene.residents[0].id}
     other = await make_scene(scene.world)
     with pytest.raises(NotFound):
@@ -346,10 +346,10 @@ async def test_deliveries_outlive_a_database_that_fails(
 async def test_a_thousand_deliveries_take_few_statements(scene: Scene) -> None:
     building = scene.buildings[0]
     homes = [
-        Home(community_id=scene.community.id, building_id=building.id, unit="2", number=str(n), area_cm2=1)
+        HomeRow(community_id=scene.community.id, building_id=building.id, unit="2", number=str(n), area_cm2=1)
         for n in range(1_000)
     ]
-    await Home.bulk_create(homes, batch_size=500)
+    await HomeRow.bulk_create(homes, batch_size=500)
     notice = await publishing.publish(
         await scene.world.context(scene.officer),
         organisation_id=scene.committee.id,
@@ -363,7 +363,7 @@ async def test_a_thousand_deliveries_take_few_statements(scene: Scene) -> None:
     async with counted() as queries:
         assert await deliveries.flush()
     assert queries.count < 30
-    assert (await BuildingReach.get(notice_id=notice.id)).delivered == 1_000
+    assert (await BuildingReachRow.get(notice_id=notice.id)).delivered == 1_000
 
 
 # Looking
@@ -399,8 +399,10 @@ async def test_reach_is_read_from_indexes(scene: Scene) -> None:
     """What earlier notices were told whom costs a later one nothing."""
     officer = await scene.world.context(scene.officer)
     earlier = [new_id() for _ in range(20)]
-    await Receipt.bulk_create(
-        Receipt(community_id=scene.community.id, notice_id=notice_id, home_id=new_id(), building_id=new_id())
+    await ReceiptRow.bulk_create(
+        ReceiptRow(
+            community_id=scene.community.id, notice_id=notice_id, home_id=new_id(), building_id=new_id()
+        )
         for notice_id in earlier
         for _ in range(100)
     )
@@ -443,7 +445,7 @@ async def test_how_far_it_came_with_a_household(scene: Scene) -> None:
 async def test_the_export_lists_homes_and_no_person(scene: Scene) -> None:
     await scene.acknowledge(0)
     await receipts.mark_seen(await scene.as_resident(1), notice_id=scene.notice.id)
-    await Building.filter(id=scene.buildings[1].id).update(name="=cmd()")
+    await BuildingRow.filter(id=scene.buildings[1].id).update(name="=cmd()")
     ctx = await scene.world.context(scene.officer)
     (text,) = await reach.exports_of(ctx, [Reach(scene.notice.id)])
     rows = list(csv.reader(io.StringIO(text)))

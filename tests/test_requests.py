@@ -8,23 +8,22 @@ from typing import Any
 import pytest
 
 from models import requests
-from models.audit import AuditEntry
+from models.audit import AuditRow
 from models.base import now
-from models.identity import CommunityRow
-from models.notifications import Notification
-from models.organisations import OrganisationKind, OrganisationRow, Role
-from models.posts import Post, PostKind, PostState
+from models.notifications import NotificationRow
+from models.organisations import OrganisationKind, Role
+from models.posts import PostKind, PostRow, PostState
 from models.requests import (
     ConfirmedBy,
     NoteVisibility,
     RequestAction,
     RequestBucket,
-    RequestFollower,
+    RequestFollowerRow,
     RequestParty,
+    RequestRow,
     RequestState,
-    RequestStep,
-    RequestTenure,
-    ServiceRequest,
+    StepRow,
+    TenureRow,
     WaitingFor,
 )
 from models.storage.paging import PageArgs
@@ -60,8 +59,8 @@ async def happened(scene: Scene, kind: Kind) -> list[Logged]:
 
 async def told(scene: Scene, account: Any) -> list[str]:
     """The actions that are in an account's inbox."""
-    found = await Notification.filter(account_id=account.id).order_by("id")
-    steps = {step.id: step.action.value for step in await RequestStep.all()}
+    found = await NotificationRow.filter(account_id=account.id).order_by("id")
+    steps = {step.id: step.action.value for step in await StepRow.all()}
     return [steps[entry.subject_id] for entry in found]
 
 
@@ -106,7 +105,7 @@ async def test_a_report_sent_again_is_one_report(scene: Scene) -> None:
         return (await opening.submit(ctx, community_id=scene.community.id, draft=draft, key="k")).id
 
     assert await send() == await send()
-    assert await ServiceRequest.all().count() == 1
+    assert await RequestRow.all().count() == 1
     with pytest.raises(Conflict):
         await opening.submit(
             ctx, community_id=scene.community.id, draft=replace(draft, title="门坏了"), key="k"
@@ -133,7 +132,7 @@ async def test_who_may_not_report(scene: Scene, world: World) -> None:
     for category, place in wrong:
         with pytest.raises(InvalidInput):
             await scene.submit(category, **place)
-    assert await ServiceRequest.all().count() == 0
+    assert await RequestRow.all().count() == 0
 
 
 async def test_a_community_without_the_office_has_the_committee(world: World) -> None:
@@ -180,14 +179,14 @@ async def test_a_case_from_report_to_rating(scene: Scene) -> None:
     assert await told(scene, scene.reporter) == ["ACCEPT", "ASSIGN", "VISIT", "FINISH", "FINISH"]
     assert await told(scene, scene.colleague) == ["SUBMIT", "ASSIGN", "RETURN"]
     assert len(await happened(scene, Kind.REQUEST_STEP)) == 9
-    (tenure,) = await RequestTenure.filter(request_id=row.id)
+    (tenure,) = await TenureRow.filter(request_id=row.id)
     assert (tenure.returns, tenure.rating, tenure.accepted_in_time, tenure.resolved_in_time) == (
         1,
         5,
         True,
         True,
     )
-    audited = await AuditEntry.filter(refused=False)
+    audited = await AuditRow.filter(refused=False)
     assert sorted(entry.action for entry in audited) == sorted(
         f"request.{action}" for action in ("ACCEPT", "ASSIGN", "VISIT", "FINISH", "FINISH")
     )
@@ -242,7 +241,7 @@ async def test_who_may_not_act(scene: Scene) -> None:
         with pytest.raises(NotAllowed):
             await scene.act(by, row, action)
     assert await scene.actions(row) == ["SUBMIT"]
-    assert await AuditEntry.filter(refused=True).count() == 6
+    assert await AuditRow.filter(refused=True).count() == 6
 
 
 async def test_reasons_are_given_and_not_kept_from_the_reporter(scene: Scene) -> None:
@@ -277,7 +276,7 @@ async def test_a_case_handed_over_is_whose_who_takes_it(scene: Scene) -> None:
     assert (row.office_id, row.offered_to_id, row.holder_id) == (scene.owners.id, None, scene.owners.id)
     with pytest.raises(NotAllowed):
         await scene.act(scene.clerk, row, A.FINISH)
-    tenures = await RequestTenure.filter(request_id=row.id).order_by("id")
+    tenures = await TenureRow.filter(request_id=row.id).order_by("id")
     assert [(tenure.organisation_id, tenure.ended_at is None) for tenure in tenures] == [
         (scene.property.id, False),
         (scene.owners.id, True),
@@ -300,7 +299,7 @@ async def test_a_case_taken_back_keeps_its_deadline(scene: Scene) -> None:
     row = await scene.act(scene.clerk, offered, A.RECALL)
     assert (row.state, row.holder_id, row.resolve_by) == (S.ACCEPTED, scene.property.id, before.resolve_by)
     assert row.due_at == before.due_at
-    assert await RequestTenure.filter(request_id=row.id).count() == 1
+    assert await TenureRow.filter(request_id=row.id).count() == 1
 
 
 # Following and merging
@@ -359,7 +358,7 @@ async def test_what_cannot_be_merged(scene: Scene, world: World) -> None:
     with pytest.raises(Conflict):
         await scene.act(scene.clerk, row, A.MERGE, into_id=closed.id)
     assert (await scene.row(row.id)).state is S.SUBMITTED
-    assert await RequestFollower.all().count() == 0
+    assert await RequestFollowerRow.all().count() == 0
 
 
 async def test_two_cases_merged_into_each_other_leave_one(scene: Scene) -> None:
@@ -468,13 +467,13 @@ async def test_the_board_filters(scene: Scene) -> None:
     await scene.later(tree, days=2)
     await following.set_following(await scene.world.context(scene.neighbour), request_id=lift.id, on=True)
     ctx = await scene.world.context(scene.neighbour)
-    ours = CommunityRow(scene.community.id, "", now())
+    ours = scene.community
 
     async def found(wanted: RequestCriteria) -> list[Any]:
         (page,) = await board.board_of(ctx, [ours], wanted, PAGE)
         return ids(page.items)
 
-    own = await ServiceRequest.get(category="GOVERNMENT")
+    own = await RequestRow.get(category="GOVERNMENT")
     assert await found(RequestCriteria()) == [done.id, own.id, tree.id, lift.id]
     assert await found(RequestCriteria(building_id=scene.building.id)) == [lift.id]
     assert await found(RequestCriteria(categories=frozenset({"ENVIRONMENT"}))) == [tree.id]
@@ -516,9 +515,9 @@ async def test_a_complaint_becomes_a_case_in_its_thread(scene: Scene) -> None:
     assert caught.value.current == row.id
     assert await told(scene, scene.reporter) == ["SUBMIT"]
     row = await scene.through(row, A.ACCEPT, A.FINISH, A.CONFIRM)
-    assert (await Post.get(id=post.id)).state is PostState.RESOLVED
+    assert (await PostRow.get(id=post.id)).state is PostState.RESOLVED
     row = await scene.through(row, A.RETURN)
-    assert (await Post.get(id=post.id)).state is PostState.OPEN
+    assert (await PostRow.get(id=post.id)).state is PostState.OPEN
     assert {logged.event.thread for logged in await happened(scene, Kind.REQUEST_STEP)} == {post.id}
     (found,) = await board.requests_of_posts(clerk, [post])
     assert found == row
@@ -550,7 +549,7 @@ async def test_of_two_clerks_who_open_a_post_one_does(scene: Scene) -> None:
             return error.current
 
     made = await asyncio.gather(make(scene.clerk), make(scene.colleague), make(scene.manager))
-    (row,) = await ServiceRequest.all()
+    (row,) = await RequestRow.all()
     assert sorted(type(each).__name__ for each in made) == ["RequestRow", "UUID", "UUID"]
     assert {getattr(each, "id", each) for each in made} == {row.id}
 
@@ -593,7 +592,7 @@ async def test_a_policy_holds_for_new_cases(scene: Scene) -> None:
         ctx, community_id=scene.community.id, code="PARKING", setting=setting(name="停车"), version=0
     )
     assert (await scene.submit("PARKING")).category == "PARKING"
-    (found,) = await policies.policies_of(ctx, [CommunityRow(scene.community.id, "", now())])
+    (found,) = await policies.policies_of(ctx, [scene.community])
     assert {policy.code: policy.version for policy in found} == {
         **dict.fromkeys(requests.DEFAULTS, 1),
         "REPAIR": 2,
@@ -604,7 +603,7 @@ async def test_a_policy_holds_for_new_cases(scene: Scene) -> None:
     )
     with pytest.raises(InvalidInput):
         await scene.submit("PARKING")
-    assert await AuditEntry.filter(action="setRequestPolicy", refused=False).count() == 3
+    assert await AuditRow.filter(action="setRequestPolicy", refused=False).count() == 3
 
 
 async def test_only_the_committees_administrator_sets_policies(scene: Scene, world: World) -> None:
@@ -618,7 +617,7 @@ async def test_only_the_committees_administrator_sets_policies(scene: Scene, wor
                 setting=setting(),
                 version=1,
             )
-    assert await AuditEntry.filter(action="setRequestPolicy", refused=True).count() == 3
+    assert await AuditRow.filter(action="setRequestPolicy", refused=True).count() == 3
     manager = await world.context(scene.manager)
     for code, wrong in (
         ("repair", {}),
@@ -662,7 +661,7 @@ async def test_a_queue_has_its_buckets(scene: Scene) -> None:
         RequestBucket.TO_CONFIRM: [done],
         RequestBucket.ESCALATED: [],
     }
-    offices = [OrganisationRow(**await office(each)) for each in (scene.property, scene.owners)]
+    offices = [scene.property, scene.owners]
     ctx = await scene.world.context(scene.clerk)
     for bucket, rows in expected.items():
         (page, other) = await queues.queue_of(ctx, offices, bucket, False, PAGE)
@@ -678,7 +677,7 @@ async def test_a_queue_has_its_buckets(scene: Scene) -> None:
     (page,) = await queues.queue_of(owners, offices[1:], RequestBucket.HANDED_OVER_TO_US, False, PAGE)
     assert ids(page.items) == [over.id]
     manager = await scene.world.context(scene.manager)
-    committee = [OrganisationRow(**await office(scene.committee))]
+    committee = [scene.committee]
     (page,) = await queues.queue_of(manager, committee, RequestBucket.ESCALATED, False, PAGE)
     assert ids(page.items) == [late.id]
     (counts,) = await queues.counts_of(manager, committee)
@@ -689,11 +688,6 @@ async def test_a_queue_has_its_buckets(scene: Scene) -> None:
     await scene.act(scene.clerk, accepted, A.ASSIGN)
     (page,) = await queues.queue_of(ctx, offices[:1], RequestBucket.IN_HAND, True, PAGE)
     assert ids(page.items) == [accepted.id]
-
-
-async def office(made: Any) -> dict[str, Any]:
-    names = OrganisationRow.__dataclass_fields__
-    return {name: getattr(made, name) for name in names}
 
 
 async def test_statistics_are_whole_numbers(scene: Scene) -> None:
@@ -714,7 +708,7 @@ async def test_statistics_are_whole_numbers(scene: Scene) -> None:
     since = now() - timedelta(days=30)
     period = Period(since, now())
     ctx = await scene.world.context(scene.manager)
-    offices = [OrganisationRow(**await office(each)) for each in (scene.property, scene.owners)]
+    offices = [scene.property, scene.owners]
     (found, other) = await statistics.statistics_of(ctx, offices, period)
     assert found is not None
     assert other is not None

@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 
 from models.base import now
-from models.jobs import Job
-from models.notifications import Notification
+from models.jobs import JobRow
+from models.notifications import NotificationRow
 from models.requests import (
     ConfirmedBy,
     NoteVisibility,
     RequestAction,
     RequestState,
-    RequestStep,
-    RequestTenure,
+    StepRow,
+    TenureRow,
     WaitingFor,
 )
 from resolvers import jobs
@@ -52,17 +52,17 @@ async def test_an_office_is_reminded_and_then_reported(scene: Scene) -> None:
     (_, remind, escalate) = await scene.steps(row)
     assert (remind.visibility, remind.is_public, remind.actor_id) == (NoteVisibility.OFFICES, False, None)
     assert (escalate.action, escalate.is_public) == (A.ESCALATE, True)
-    told = await Notification.filter(subject_id=escalate.id).values_list("account_id", flat=True)
+    told = await NotificationRow.filter(subject_id=escalate.id).values_list("account_id", flat=True)
     assert set(told) == {
         scene.reporter.id,
         scene.clerk.id,
         scene.colleague.id,
         scene.manager.id,
     }
-    assert scene.reporter.id not in await Notification.filter(subject_id=remind.id).values_list(
+    assert scene.reporter.id not in await NotificationRow.filter(subject_id=remind.id).values_list(
         "account_id", flat=True
     )
-    (tenure,) = await RequestTenure.filter(request_id=row.id)
+    (tenure,) = await TenureRow.filter(request_id=row.id)
     assert tenure.escalations == 1
     # The committee may give it to somebody else now.
     row = await scene.act(scene.manager, row, A.HAND_OVER, to_office_id=scene.owners.id)
@@ -83,7 +83,7 @@ async def test_what_is_accepted_in_time_is_not_reported(scene: Scene) -> None:
     # The same deadline is not reported twice.
     assert await scene.actions(row) == ["SUBMIT", "ACCEPT", "ESCALATE", "START"]
     row = await scene.through(row, A.FINISH)
-    (tenure,) = await RequestTenure.filter(request_id=row.id)
+    (tenure,) = await TenureRow.filter(request_id=row.id)
     assert (tenure.accepted_in_time, tenure.resolved_in_time) == (True, False)
 
 
@@ -102,7 +102,7 @@ async def test_the_clock_stands_still_while_it_waits_for_the_resident(scene: Sce
     row = await scene.act(scene.clerk, row, A.WAIT, waiting_for=WaitingFor.PARTS)
     assert row.due_at == row.resolve_by
     row = await scene.through(row, A.FINISH)
-    (tenure,) = await RequestTenure.filter(request_id=row.id)
+    (tenure,) = await TenureRow.filter(request_id=row.id)
     assert tenure.resolved_in_time
     assert tenure.paused_seconds == pytest.approx(10 * 86_400, abs=60)
     assert tenure.resolve_seconds is not None
@@ -116,7 +116,7 @@ async def test_silence_is_consent_after_a_reminder(scene: Scene) -> None:
     assert await scene.actions(row) == ["SUBMIT", "ACCEPT", "FINISH", "REMIND"]
     (*_, remind) = await scene.steps(row)
     assert remind.visibility is NoteVisibility.REPORTER
-    assert await Notification.filter(subject_id=remind.id).values_list("account_id", flat=True) == [
+    assert await NotificationRow.filter(subject_id=remind.id).values_list("account_id", flat=True) == [
         scene.reporter.id
     ]
     await scene.later(row, days=2)
@@ -135,7 +135,7 @@ async def test_silence_is_consent_after_a_reminder(scene: Scene) -> None:
 async def test_nothing_is_confirmed_without_a_reminder(scene: Scene) -> None:
     """All processes were down for weeks: the reporter gets the time after the reminder all the same."""
     row = await scene.through(await scene.submit(), A.ACCEPT, A.FINISH)
-    await Job.filter(subject_id=row.id, kind=deadlines.REMIND_TO_CONFIRM).delete()
+    await JobRow.filter(subject_id=row.id, kind=deadlines.REMIND_TO_CONFIRM).delete()
     await scene.later(row, days=30)
     await scene.work()
     assert await scene.actions(row) == ["SUBMIT", "ACCEPT", "FINISH", "REMIND"]
@@ -190,7 +190,7 @@ async def test_two_workers_do_it_once(scene: Scene) -> None:
     for row in rows[1:]:
         assert await scene.actions(row) == ["SUBMIT", "ESCALATE"]
     assert (await scene.row(first.id)).state is (S.ACCEPTED if accepted else S.SUBMITTED)
-    assert await RequestStep.filter(action=A.ESCALATE).count() in (5, 6)
+    assert await StepRow.filter(action=A.ESCALATE).count() in (5, 6)
 
 
 async def test_a_job_that_dies_in_the_middle_is_done_by_the_next(
@@ -208,6 +208,6 @@ async def test_a_job_that_dies_in_the_middle_is_done_by_the_next(
     await scene.work()
     assert "ESCALATE" not in await scene.actions(row)
     monkeypatch.setitem(jobs.HANDLERS, deadlines.ESCALATE, original)
-    await Job.filter(subject_id=row.id, done_at=None).update(due_at=now(), claimed_until=None)
+    await JobRow.filter(subject_id=row.id, done_at=None).update(due_at=now(), claimed_until=None)
     await scene.work()
     assert (await scene.actions(row)).count("ESCALATE") == 1

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from models import requests
-from models.identity import Account
-from models.jobs import Job
-from models.requests import CLOSED, LIFE, MAY, RequestAction, RequestRow, RequestState, RequestTenure, StepRow
+from models.identity import AccountRow
+from models.jobs import JobRow
+from models.requests import CLOSED, LIFE, MAY, RequestAction, RequestRow, RequestState, StepRow, TenureRow
 from resolvers.errors import Conflict, NotAllowed
 from resolvers.requests import deadlines
 from tests.requests_scene import Scene, scene_in
@@ -136,7 +136,7 @@ async def test_every_sequence_of_calls_is_legal(world: World, sequence: list[Cal
         may, can = model.may(call.person, call.action), model.can(call.action, call.target)
         stale = call.stale and call.action not in ("NOTE", "RATE")
         office: UUID = getattr(scene, call.target).id
-        by: Account = getattr(scene, call.person)
+        by: AccountRow = getattr(scene, call.person)
         failure: type[Exception] | None = None
         try:
             await scene.act(
@@ -185,7 +185,7 @@ async def check(
     assert (after.due_at is None) == (after.paused_at is not None)
     assert (after.confirm_by is not None) == (after.state is S.DONE)
     assert (after.closed_at is not None) == (after.state in CLOSED)
-    kinds = sorted(job.kind for job in await Job.filter(subject_id=request_id, done_at=None))
+    kinds = sorted(job.kind for job in await JobRow.filter(subject_id=request_id, done_at=None))
     if after.due_at is not None:
         assert kinds == [deadlines.ESCALATE, deadlines.REMIND]
     elif after.state is S.DONE:
@@ -193,7 +193,7 @@ async def check(
     else:
         assert kinds == []
     # Some office has it, and its time is counted once.
-    tenures = await RequestTenure.filter(request_id=request_id)
+    tenures = await TenureRow.filter(request_id=request_id)
     current = [tenure for tenure in tenures if tenure.ended_at is None]
     held = {after.tenure_id, after.offered_tenure_id} - {None}
     assert {tenure.id for tenure in current} == (set() if after.state is S.WITHDRAWN else held)

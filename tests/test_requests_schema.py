@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from models.base import new_id
-from models.identity import Account
-from models.requests import RequestAction, RequestFollower, RequestStep, RequestTenure, ServiceRequest
+from models.identity import AccountRow
+from models.requests import RequestAction, RequestFollowerRow, RequestRow, StepRow, TenureRow
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.node import global_id
@@ -61,12 +61,12 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def result(scene: Scene, text: str, by: Account, **variables: Any) -> Any:
+async def result(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
     operation = OPERATIONS.prepare(text)
     return await OPERATIONS.execute(operation, variables, await scene.world.context(by))
 
 
-async def run(scene: Scene, text: str, by: Account, **variables: Any) -> Any:
+async def run(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
     found = await result(scene, text, by, **variables)
     assert found.errors is None, found.errors
     return found.data
@@ -75,22 +75,22 @@ async def run(scene: Scene, text: str, by: Account, **variables: Any) -> Any:
 async def copies(scene: Scene, request_id: Any, count: int) -> None:
     """More cases like this one, each with its own steps."""
     row = asdict(await scene.row(request_id))
-    steps = await RequestStep.filter(request_id=request_id)
-    tenures = await RequestTenure.filter(request_id=request_id)
-    made: list[ServiceRequest] = []
-    lines: list[RequestStep] = []
-    times: list[RequestTenure] = []
+    steps = await StepRow.filter(request_id=request_id)
+    tenures = await TenureRow.filter(request_id=request_id)
+    made: list[RequestRow] = []
+    lines: list[StepRow] = []
+    times: list[TenureRow] = []
     for n in range(count):
         key = new_id()
-        made.append(ServiceRequest(**{**row, "id": key, "number": 1000 + n}))
-        lines += [RequestStep(**copied(step, key)) for step in steps]
-        times += [RequestTenure(**copied(tenure, key)) for tenure in tenures]
-    await ServiceRequest.bulk_create(made, batch_size=20)
-    await RequestStep.bulk_create(lines, batch_size=20)
-    await RequestTenure.bulk_create(times, batch_size=20)
+        made.append(RequestRow(**{**row, "id": key, "number": 1000 + n}))
+        lines += [StepRow(**copied(step, key)) for step in steps]
+        times += [TenureRow(**copied(tenure, key)) for tenure in tenures]
+    await RequestRow.bulk_create(made, batch_size=20)
+    await StepRow.bulk_create(lines, batch_size=20)
+    await TenureRow.bulk_create(times, batch_size=20)
 
 
-def copied(item: RequestStep | RequestTenure, request_id: UUID) -> dict[str, Any]:
+def copied(item: StepRow | TenureRow, request_id: UUID) -> dict[str, Any]:
     values = {name: getattr(item, name) for name in item._meta.db_fields}
     return {**values, "id": new_id(), "request_id": request_id}
 
@@ -99,7 +99,7 @@ async def test_the_board_takes_as_many_statements_for_one_as_for_many(scene: Sce
     row = await scene.submit(home_id=scene.home.id)
     row = await scene.act(scene.clerk, row, A.ACCEPT)
     row = await scene.act(scene.clerk, row, A.ASSIGN)
-    await RequestFollower.create(
+    await RequestFollowerRow.create(
         community_id=scene.community.id, request_id=row.id, account_id=scene.neighbour.id
     )
     community = global_id("Community", scene.community.id)
@@ -139,7 +139,7 @@ async def test_offices_take_as_many_statements_for_one_case_as_for_many(scene: S
 
 
 @asynccontextmanager
-async def followed(scene: Scene, text: str, by: Account, **variables: Any) -> AsyncIterator[Any]:
+async def followed(scene: Scene, text: str, by: AccountRow, **variables: Any) -> AsyncIterator[Any]:
     """What executing an event for this subscription gives, once for everyone."""
     operation = OPERATIONS.prepare(text)
     ctx = await scene.world.context(by)
@@ -199,7 +199,7 @@ async def test_problems_are_answers(scene: Scene) -> None:
     row = await scene.submit()
     id = global_id("ServiceRequest", row.id)
 
-    async def accept(by: Account, key: str, version: int = 1) -> Any:
+    async def accept(by: AccountRow, key: str, version: int = 1) -> Any:
         given = {"requestId": id, "version": version, "idempotencyKey": key}
         return (await run(scene, text, by, input=given))["acceptRequest"]
 

@@ -163,9 +163,9 @@ async def test_moments_written_by_both_ways_are_alike(world: World) -> None:
     moment = now().replace(microsecond=0)
     community = await world.community()
     account = await world.neighbour(community)
-    from models.identity import Residency
+    from models.identity import ResidencyRow
 
-    await Residency.filter(account_id=account.id).update(since=moment)
+    await ResidencyRow.filter(account_id=account.id).update(since=moment)
     rows = await execute(
         "SELECT count(*) AS n FROM residency WHERE account_id = ? AND since = ?", account.id, moment
     )

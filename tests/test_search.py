@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.base import new_id
-from models.identity import Account, Building, Community, Relation, ResidencyApplication
+from models.identity import AccountRow, ApplicationRow, BuildingRow, CommunityRow, Relation
 from models.notices import AudienceKind, NoticeCategory, NoticeRow, Severity
-from models.organisations import Organisation
+from models.organisations import OrganisationRow
 from models.posts import PostAudience, PostKind, PostRow
-from models.search import SearchAudience, SearchEntry, SearchKind, bigrams
+from models.search import SearchAudienceRow, SearchEntryRow, SearchKind, bigrams
 from models.storage.paging import PageArgs
 from resolvers import posts
 from resolvers.deliberations import topics
@@ -27,13 +27,13 @@ from tests.world import World, counted
 @dataclass
 class Street:
     world: World
-    community: Community
-    here: Building
-    there: Building
-    author: Account
-    neighbour: Account
-    committee: Organisation
-    officer: Account
+    community: CommunityRow
+    here: BuildingRow
+    there: BuildingRow
+    author: AccountRow
+    neighbour: AccountRow
+    committee: OrganisationRow
+    officer: AccountRow
 
     async def post(self, body: str, audience: PostAudience = PostAudience.NEIGHBOURS) -> PostRow:
         return await posts.create_post(
@@ -45,7 +45,7 @@ class Street:
             key=str(new_id()),
         )
 
-    async def notice(self, title: str, body: str, building: Building) -> NoticeRow:
+    async def notice(self, title: str, body: str, building: BuildingRow) -> NoticeRow:
         return await publishing.publish(
             await self.world.context(self.officer),
             organisation_id=self.committee.id,
@@ -57,10 +57,10 @@ class Street:
         )
 
     async def found(
-        self, words: str, by: Account | None = None, kinds: frozenset[SearchKind] | None = None
+        self, words: str, by: AccountRow | None = None, kinds: frozenset[SearchKind] | None = None
     ) -> list[object]:
         ctx = await self.world.context(by or self.neighbour)
-        (page,) = await finding.found_in(ctx, [self.community], words, kinds, PageArgs(first=10))  # type: ignore[list-item]
+        (page,) = await finding.found_in(ctx, [self.community], words, kinds, PageArgs(first=10))
         subjects = await finding.subjects_of(ctx, page.items)
         assert [row.id for row in page.items] == [subject.id for subject in subjects]
         return [row.id for row in page.items]
@@ -106,7 +106,7 @@ async def test_the_newest_come_first_page_by_page(street: Street) -> None:
     seen: list[object] = []
     args = PageArgs(first=2)
     while True:
-        (page,) = await finding.found_in(ctx, [street.community], "停水", None, args)  # type: ignore[list-item]
+        (page,) = await finding.found_in(ctx, [street.community], "停水", None, args)
         seen += [row.id for row in page.items]
         if not page.has_next_page:
             break
@@ -129,13 +129,13 @@ async def test_a_deleted_post_leaves_nothing_behind(street: Street) -> None:
     assert await street.found("书桌") == [row.id]
     await posts.delete_post(await street.world.context(street.author), post_id=row.id)
     assert await street.found("书桌") == []
-    assert not await SearchEntry.exists()
-    assert not await SearchAudience.exists()
+    assert not await SearchEntryRow.exists()
+    assert not await SearchAudienceRow.exists()
 
 
 async def test_masked_numbers_are_not_kept(street: Street) -> None:
     await street.post("捡到身份证 11010519491231002X")
-    (entry,) = await SearchEntry.all()
+    (entry,) = await SearchEntryRow.all()
     assert "49" not in entry.bigrams.split()
 
 
@@ -152,7 +152,7 @@ async def test_only_who_may_see_a_thing_finds_it(street: Street) -> None:
     assert (await street.found("停水", by=street.neighbour))[0] == told.id
     assert (await street.found("停水", by=street.officer))[0] == told.id
     home = await world.home(street.here)
-    await ResidencyApplication.create(
+    await ApplicationRow.create(
         community_id=street.community.id, account_id=nobody.id, home_id=home.id, relation=Relation.TENANT
     )
     assert await street.found("停水", by=nobody) == [shown.id]
@@ -224,7 +224,7 @@ async def test_a_search_takes_one_statement_for_the_page(street: Street) -> None
         for _ in range(number):
             await street.post("又停水了")
         async with counted() as queries:
-            await finding.found_in(ctx, [street.community], "停水", None, PageArgs(first=100))  # type: ignore[list-item]
+            await finding.found_in(ctx, [street.community], "停水", None, PageArgs(first=100))
         assert queries.count == 1
 
 

@@ -22,8 +22,8 @@ import asyncpg
 import httpx
 import pytest
 
-from models.identity import Relation, Residency, neighbour_key
-from models.organisations import Appointment, OrganisationKind, Role
+from models.identity import Relation, ResidencyRow, neighbour_key
+from models.organisations import AppointmentRow, OrganisationKind, Role
 from models.visibility import NOBODY
 from resolvers import limits
 from resolvers.context import Context
@@ -500,7 +500,7 @@ async def test_a_neighbour_elsewhere_is_not_appointed_by_face(world: World) -> N
     organisation = await world.organisation(here)
     admin = await world.officer(organisation, Role.ADMIN)
     home = await world.home(await world.building(await world.estate(there)))
-    await Residency.create(
+    await ResidencyRow.create(
         community_id=there.id, account_id=admin.id, home_id=home.id, relation=Relation.OWNER
     )
     stranger = await world.neighbour(there)
@@ -511,7 +511,7 @@ async def test_a_neighbour_elsewhere_is_not_appointed_by_face(world: World) -> N
             role=Role.OFFICER,
             neighbour_id=neighbour_key(there.id, stranger.id),
         )
-    assert await Appointment.filter(account_id=stranger.id).count() == 0
+    assert await AppointmentRow.filter(account_id=stranger.id).count() == 0
 
 
 def test_what_libraries_log_repeats_no_exception(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.base import new_id, now
-from models.identity import Residency, Session
-from models.organisations import Appointment, OrganisationKind, Role
+from models.identity import ResidencyRow, SessionRow
+from models.organisations import AppointmentRow, OrganisationKind, Role
 from models.storage.rows import execute
 from models.visibility import NOBODY, Viewer, held_by, public_of, role_of, viewer_in, viewers, viewers_in
 from resolvers.identity.sessions import LIFETIME
@@ -90,7 +90,7 @@ async def test_a_resident_holds_every_place_from_the_home_up(world: World) -> No
 async def test_moving_out_leaves_what_is_public(world: World) -> None:
     community = await world.community()
     account = await world.neighbour(community)
-    await Residency.filter(account_id=account.id).update(until=now())
+    await ResidencyRow.filter(account_id=account.id).update(until=now())
     viewer = (await viewers({account.id: None}))[account.id]
     assert viewer.scopes == {account.id, public_of(community.id)}
     assert not viewer.homes
@@ -102,7 +102,7 @@ async def test_an_officer_holds_the_organisation_and_the_role_until_revoked(worl
     organisation = await world.organisation(community)
     grid = await world.grid(community)
     account = await world.officer(organisation, Role.OFFICER, grid)
-    await Appointment.create(
+    await AppointmentRow.create(
         community_id=community.id, organisation_id=organisation.id, account_id=account.id, role=Role.ADMIN
     )
     session = new_id()
@@ -116,7 +116,7 @@ async def test_an_officer_holds_the_organisation_and_the_role_until_revoked(worl
     (office,) = viewer.offices_of(community.id, kind)
     assert office.roles == {Role.OFFICER, Role.ADMIN}
     assert office.grids == {grid.id}
-    await Appointment.filter(account_id=account.id).update(revoked_at=now())
+    await AppointmentRow.filter(account_id=account.id).update(revoked_at=now())
     viewer = (await viewers({account.id: session}))[account.id]
     assert viewer.scopes == {account.id}
 
@@ -125,12 +125,12 @@ async def test_who_connects_is_found_by_a_session_that_stands_and_is_theirs(worl
     community = await world.community()
     neighbours = [await world.neighbour(community) for _ in range(3)]
     phone, pad, ended, others = [
-        await Session.create(
+        await SessionRow.create(
             account_id=account.id, device="", refresh_digest=new_id().hex, expires_at=now() + LIFETIME
         )
         for account in (neighbours[0], neighbours[0], neighbours[1], neighbours[2])
     ]
-    await Session.filter(id=ended.id).update(ended_at=now())
+    await SessionRow.filter(id=ended.id).update(ended_at=now())
     asked = [
         (phone.id, neighbours[0].id),
         (pad.id, neighbours[0].id),

@@ -9,9 +9,9 @@ import pytest
 
 from models import base
 from models.base import new_id
-from models.identity import Account, Building, Community, Estate, Home, Relation, Residency
+from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, HomeRow, Relation, ResidencyRow
 from models.motions import Channel, Choice, ItemClass, MotionRow, ScopeKind
-from models.organisations import Organisation, OrganisationKind, Role
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from resolvers.context import Context
 from resolvers.jobs import Worker
 from resolvers.motions import (
@@ -47,15 +47,15 @@ def clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
 class Street:
     """An estate with owners, and officers of its owners' committee."""
 
-    community: Community
-    estate: Estate
-    building: Building
-    committee: Organisation
+    community: CommunityRow
+    estate: EstateRow
+    building: BuildingRow
+    committee: OrganisationRow
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.world = world
         self.clock = clock
-        self.officers: list[Account] = []
+        self.officers: list[AccountRow] = []
 
     @classmethod
     async def built(cls, world: World, clock: Clock) -> "Street":
@@ -67,9 +67,9 @@ class Street:
         street.officers = [await world.officer(street.committee, Role.OFFICER) for _ in range(3)]
         return street
 
-    async def home(self, square_metres: int, building: Building | None = None) -> Home:
+    async def home(self, square_metres: int, building: BuildingRow | None = None) -> HomeRow:
         building = building or self.building
-        return await Home.create(
+        return await HomeRow.create(
             community_id=building.community_id,
             building_id=building.id,
             unit="1",
@@ -77,19 +77,19 @@ class Street:
             area_cm2=square_metres * M2,
         )
 
-    async def owner(self, *square_metres: int) -> Account:
+    async def owner(self, *square_metres: int) -> AccountRow:
         """Somebody who alone owns a home of each of these sizes."""
         account = await self.world.account()
         for size in square_metres:
             await self.own(account, await self.home(size))
         return account
 
-    async def own(self, account: Account, home: Home, relation: Relation = Relation.OWNER) -> None:
-        await Residency.create(
+    async def own(self, account: AccountRow, home: HomeRow, relation: Relation = Relation.OWNER) -> None:
+        await ResidencyRow.create(
             community_id=home.community_id, account_id=account.id, home_id=home.id, relation=relation
         )
 
-    async def ctx(self, account: Account) -> Context:
+    async def ctx(self, account: AccountRow) -> Context:
         return await self.world.context(account)
 
     async def officer(self, number: int = 0) -> Context:
@@ -165,7 +165,7 @@ class Vote:
         return dict(zip(self.items, choices, strict=True))
 
     async def cast(
-        self, account: Account, *choices: Choice, home: Home | None = None, **more: Any
+        self, account: AccountRow, *choices: Choice, home: HomeRow | None = None, **more: Any
     ) -> ballots.RecordedBallot:
         return await ballots.cast(
             await self.street.ctx(account),
@@ -175,7 +175,9 @@ class Vote:
             **{"key": str(new_id()), **more},
         )
 
-    async def enter(self, home: Home, *choices: Choice, by: int = 0, channel: Channel = Channel.PAPER) -> Any:
+    async def enter(
+        self, home: HomeRow, *choices: Choice, by: int = 0, channel: Channel = Channel.PAPER
+    ) -> Any:
         return await paper.enter(
             await self.street.officer(by),
             motion_id=self.id,
@@ -191,7 +193,7 @@ class Vote:
             await self.street.officer(by), paper_id=paper_id, choices=self.choices(*choices)
         )
 
-    async def on_paper(self, home: Home, *choices: Choice, channel: Channel = Channel.PAPER) -> Any:
+    async def on_paper(self, home: HomeRow, *choices: Choice, channel: Channel = Channel.PAPER) -> Any:
         entered = await self.enter(home, *choices, channel=channel)
         return await self.confirm(entered.id, *choices)
 

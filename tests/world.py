@@ -13,8 +13,17 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.base import new_id, now
-from models.identity import Account, Building, Community, Estate, Grid, Home, Relation, Residency
-from models.organisations import Appointment, Organisation, OrganisationKind, Role
+from models.identity import (
+    AccountRow,
+    BuildingRow,
+    CommunityRow,
+    EstateRow,
+    GridRow,
+    HomeRow,
+    Relation,
+    ResidencyRow,
+)
+from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
 from models.privacy import Keys
 from models.visibility import NOBODY, viewers
 from resolvers.context import Context, Services
@@ -84,25 +93,27 @@ class World:
             media=FakeStorage(),
         )
 
-    async def community(self, name: str | None = None) -> Community:
-        return await Community.create(name=name or f"社区{next(numbers)}")
+    async def community(self, name: str | None = None) -> CommunityRow:
+        return await CommunityRow.create(name=name or f"社区{next(numbers)}")
 
-    async def estate(self, community: Community, name: str | None = None) -> Estate:
-        return await Estate.create(community_id=community.id, name=name or f"小区{next(numbers)}")
+    async def estate(self, community: CommunityRow, name: str | None = None) -> EstateRow:
+        return await EstateRow.create(community_id=community.id, name=name or f"小区{next(numbers)}")
 
-    async def grid(self, community: Community, name: str | None = None) -> Grid:
-        return await Grid.create(community_id=community.id, name=name or f"网格{next(numbers)}")
+    async def grid(self, community: CommunityRow, name: str | None = None) -> GridRow:
+        return await GridRow.create(community_id=community.id, name=name or f"网格{next(numbers)}")
 
-    async def building(self, estate: Estate, grid: Grid | None = None, name: str | None = None) -> Building:
-        return await Building.create(
+    async def building(
+        self, estate: EstateRow, grid: GridRow | None = None, name: str | None = None
+    ) -> BuildingRow:
+        return await BuildingRow.create(
             community_id=estate.community_id,
             estate_id=estate.id,
             grid_id=grid.id if grid else None,
             name=name or f"{next(numbers)}号楼",
         )
 
-    async def home(self, building: Building, unit: str = "1", number: str | None = None) -> Home:
-        return await Home.create(
+    async def home(self, building: BuildingRow, unit: str = "1", number: str | None = None) -> HomeRow:
+        return await HomeRow.create(
             community_id=building.community_id,
             building_id=building.id,
             unit=unit,
@@ -110,50 +121,50 @@ class World:
             area_cm2=900_000,
         )
 
-    async def account(self, name: str | None = None) -> Account:
+    async def account(self, name: str | None = None) -> AccountRow:
         number = next(numbers)
         phone = f"+86138{number:08d}"
-        return await Account.create(
+        return await AccountRow.create(
             phone_index=self.services.keys.index("phone", phone),
             phone_sealed=self.services.keys.seal("phone", phone),
             display_name=name or f"邻居{number}",
         )
 
     async def resident(
-        self, home: Home, relation: Relation = Relation.OWNER, name: str | None = None
-    ) -> Account:
+        self, home: HomeRow, relation: Relation = Relation.OWNER, name: str | None = None
+    ) -> AccountRow:
         """An account with a current residency in `home`."""
         account = await self.account(name)
-        await Residency.create(
+        await ResidencyRow.create(
             community_id=home.community_id, account_id=account.id, home_id=home.id, relation=relation
         )
         return account
 
-    async def neighbour(self, community: Community) -> Account:
+    async def neighbour(self, community: CommunityRow) -> AccountRow:
         """A verified resident of a new home in `community`."""
         estate = await self.estate(community)
         return await self.resident(await self.home(await self.building(estate)))
 
     async def organisation(
         self,
-        community: Community,
+        community: CommunityRow,
         kind: OrganisationKind = OrganisationKind.RESIDENTS_COMMITTEE,
         name: str | None = None,
-    ) -> Organisation:
-        return await Organisation.create(
+    ) -> OrganisationRow:
+        return await OrganisationRow.create(
             community_id=community.id, kind=kind, name=name or f"组织{next(numbers)}"
         )
 
     async def officer(
         self,
-        organisation: Organisation,
+        organisation: OrganisationRow,
         role: Role = Role.OFFICER,
-        grid: Grid | None = None,
+        grid: GridRow | None = None,
         name: str | None = None,
-    ) -> Account:
+    ) -> AccountRow:
         """An account that holds `role` in `organisation` and lives elsewhere."""
         account = await self.account(name)
-        await Appointment.create(
+        await AppointmentRow.create(
             community_id=organisation.community_id,
             organisation_id=organisation.id,
             account_id=account.id,
@@ -162,7 +173,7 @@ class World:
         )
         return account
 
-    async def context(self, account: Account | None = None) -> Context:
+    async def context(self, account: AccountRow | None = None) -> Context:
         """A new operation's context, with the account's rights as they are now."""
         if account is None:
             return Context(self.services, NOBODY)

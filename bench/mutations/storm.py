@@ -18,9 +18,9 @@ from bench.served import environment, linli
 from bench.town import Town, account, build, session
 from models import database
 from models.base import now
-from models.identity import Community
+from models.identity import CommunityRow
 from models.notices import AudienceKind, NoticeCategory, Severity
-from models.organisations import Appointment, OrganisationKind, Role
+from models.organisations import AppointmentRow, OrganisationKind, Role
 from models.privacy import Keys
 from models.storage.rows import execute
 from models.visibility import viewers
@@ -88,9 +88,9 @@ async def publish(url: str, secrets: dict[str, str], town: Town) -> tuple[UUID, 
         await officer.save()
         await held.save()
         committee = await world.organisation(
-            await Community.get(id=town.community_id), OrganisationKind.RESIDENTS_COMMITTEE
+            await CommunityRow.get(id=town.community_id), OrganisationKind.RESIDENTS_COMMITTEE
         )
-        await Appointment.create(
+        await AppointmentRow.create(
             community_id=committee.community_id,
             organisation_id=committee.id,
             account_id=officer.id,

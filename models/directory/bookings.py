@@ -1,14 +1,12 @@
 """The times at which a service can be visited, and who has booked them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.organisations import Power, has_power
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -32,91 +30,51 @@ class BookingAction(StrEnum):
     REMIND = "REMIND"
 
 
-class AppointmentSlot(CommunityTable):
+class SlotRow(CommunityTable):
     """A time, with room for so many. `booked` never exceeds `capacity`: one statement raises it."""
 
-    entry_id = fields.UUIDField()
-    organisation_id = fields.UUIDField()
-    starts_at = fields.DatetimeField()
-    ends_at = fields.DatetimeField()
-    capacity = fields.IntField()
-    booked = fields.IntField(default=0)
-    withdrawn_at = fields.DatetimeField(null=True)
+    entry_id: UUID = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
+    starts_at: datetime = fields.DatetimeField()
+    ends_at: datetime = fields.DatetimeField()
+    capacity: int = fields.IntField()
+    booked: int = fields.IntField(default=0)
+    withdrawn_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "appointment_slot"
         unique_together = (("entry_id", "starts_at"),)
 
 
-class Booking(CommunityTable):
-    slot_id = fields.UUIDField(db_index=True)
-    entry_id = fields.UUIDField()
-    organisation_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    starts_at = fields.DatetimeField()
+class BookingRow(CommunityTable):
+    slot_id: UUID = fields.UUIDField(db_index=True)
+    entry_id: UUID = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    starts_at: datetime = fields.DatetimeField()
     # Between who booked it and the office.
-    note = fields.CharField(max_length=300, default="")
-    state = fields.CharEnumField(BookingState, max_length=12, default=BookingState.BOOKED)
+    note: str = fields.CharField(max_length=300, default="")
+    state: BookingState = fields.CharEnumField(BookingState, max_length=12, default=BookingState.BOOKED)
     # The slot and the account while it is booked, so that nobody holds two places of one.
-    held_key = fields.CharField(max_length=80, null=True, unique=True)
-    version = fields.IntField(default=1)
+    held_key: str | None = fields.CharField(max_length=80, null=True, default=None, unique=True)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "booking"
         indexes = (("organisation_id", "starts_at", "id"), ("account_id", "starts_at", "id"))
 
 
-class BookingStep(CommunityTable):
+class BookingStepRow(CommunityTable):
     """What was done with a booking: append-only."""
 
-    booking_id = fields.UUIDField()
-    action = fields.CharEnumField(BookingAction, max_length=8)
-    actor_id = fields.UUIDField(null=True)
-    reason = fields.CharField(max_length=300, default="")
+    booking_id: UUID = fields.UUIDField()
+    action: BookingAction = fields.CharEnumField(BookingAction, max_length=8)
+    actor_id: UUID | None = fields.UUIDField(null=True, default=None)
+    reason: str = fields.CharField(max_length=300, default="")
 
     class Meta:
         table = "booking_step"
         indexes = (("booking_id", "id"),)
-
-
-@dataclass(slots=True)
-class SlotRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    entry_id: UUID
-    organisation_id: UUID
-    starts_at: datetime
-    ends_at: datetime
-    capacity: int
-    booked: int
-    withdrawn_at: datetime | None
-
-
-@dataclass(slots=True)
-class BookingRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    slot_id: UUID
-    entry_id: UUID
-    organisation_id: UUID
-    account_id: UUID
-    starts_at: datetime
-    note: str
-    state: BookingState
-    version: int
-
-
-@dataclass(slots=True)
-class BookingStepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    booking_id: UUID
-    action: BookingAction
-    actor_id: UUID | None
-    reason: str
 
 
 SLOTS = Order("slots", ("starts_at", "id"), descending=False)

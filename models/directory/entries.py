@@ -1,16 +1,14 @@
 """What an organisation says in the directory that it offers."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.directory.hours import Hours
 from models.organisations import OrganisationKind, Power, has_power, powers_of
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, public_of
@@ -45,30 +43,30 @@ OFFERED: dict[OrganisationKind, frozenset[DirectoryCategory]] = {
 RATED = COMMERCE
 
 
-class DirectoryEntry(CommunityTable):
-    organisation_id = fields.UUIDField()
+class EntryRow(CommunityTable):
+    organisation_id: UUID = fields.UUIDField()
     # The community's public while it is published, else the organisation. See models.visibility.
-    scope_id = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
     # Whether its organisation is a merchant, whose entries are seen as long as a licence holds.
-    needs_licence = fields.BooleanField()
-    category = fields.CharEnumField(DirectoryCategory, max_length=20)
-    name = fields.CharField(max_length=80)
-    summary = fields.TextField()
-    place = fields.CharField(max_length=120, default="")
-    estate_id = fields.UUIDField(null=True)
-    building_id = fields.UUIDField(null=True)
+    needs_licence: bool = fields.BooleanField()
+    category: DirectoryCategory = fields.CharEnumField(DirectoryCategory, max_length=20)
+    name: str = fields.CharField(max_length=80)
+    summary: str = fields.TextField()
+    place: str = fields.CharField(max_length=120, default="")
+    estate_id: UUID | None = fields.UUIDField(null=True, default=None)
+    building_id: UUID | None = fields.UUIDField(null=True, default=None)
     # The one grid that it is for, in the category GRID; without one it is for all.
-    grid_id = fields.UUIDField(null=True)
+    grid_id: UUID | None = fields.UUIDField(null=True, default=None)
     # The office's, never a person's.
-    phone = fields.CharField(max_length=24, default="")
-    hours = fields.TextField()
-    steps = fields.TextField()
-    documents = fields.TextField()
-    links = fields.TextField()
-    published_at = fields.DatetimeField(null=True)
-    rating_sum = fields.IntField(default=0)
-    rating_count = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    phone: str = fields.CharField(max_length=24, default="")
+    hours: dict[str, Any] = fields.JSONTextField()
+    steps: list[str] = fields.JSONTextField()
+    documents: list[str] = fields.JSONTextField()
+    links: list[list[str]] = fields.JSONTextField()
+    published_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    rating_sum: int = fields.IntField(default=0)
+    rating_count: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "directory_entry"
@@ -77,33 +75,6 @@ class DirectoryEntry(CommunityTable):
             ("community_id", "category", "id"),
             ("organisation_id", "id"),
         )
-
-
-@dataclass(slots=True)
-class EntryRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    organisation_id: UUID
-    scope_id: UUID
-    needs_licence: bool
-    category: DirectoryCategory
-    name: str
-    summary: str
-    place: str
-    estate_id: UUID | None
-    building_id: UUID | None
-    grid_id: UUID | None
-    phone: str
-    hours: dict[str, Any]
-    steps: list[str]
-    documents: list[str]
-    # Each a title and an address.
-    links: list[list[str]]
-    published_at: datetime | None
-    rating_sum: int
-    rating_count: int
-    version: int
 
     @property
     def opening(self) -> Hours:

@@ -1,16 +1,14 @@
 """The licences of merchants, which the residents' committee checks."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from uuid import UUID
-
-from tortoise import fields
 
 from models.base import CommunityTable
 from models.directory.entries import communities_licensed_by
 from models.directory.hours import CHINA, DAY
 from models.organisations import POWERS, OrganisationKind, Power, Role, has_power_in
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by, role_of
@@ -42,58 +40,33 @@ class LicenceAction(StrEnum):
     EXPIRE = "EXPIRE"
 
 
-class MerchantLicence(CommunityTable):
-    organisation_id = fields.UUIDField()
-    kind = fields.CharEnumField(LicenceKind, max_length=12)
-    number_sealed = fields.TextField()
+class LicenceRow(CommunityTable):
+    organisation_id: UUID = fields.UUIDField()
+    kind: LicenceKind = fields.CharEnumField(LicenceKind, max_length=12)
+    number_sealed: str = fields.TextField()
     # The midnight, in China, after the last day on which it is valid.
-    expires_at = fields.DatetimeField()
-    state = fields.CharEnumField(LicenceState, max_length=12, default=LicenceState.PENDING)
-    version = fields.IntField(default=1)
+    expires_at: datetime = fields.DatetimeField()
+    state: LicenceState = fields.CharEnumField(LicenceState, max_length=12, default=LicenceState.PENDING)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "merchant_licence"
         indexes = (("organisation_id", "state", "expires_at"), ("community_id", "state", "id"))
 
 
-class LicenceStep(CommunityTable):
+class LicenceStepRow(CommunityTable):
     """What was done with a licence: append-only."""
 
-    licence_id = fields.UUIDField()
-    organisation_id = fields.UUIDField()
-    action = fields.CharEnumField(LicenceAction, max_length=8)
+    licence_id: UUID = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
+    action: LicenceAction = fields.CharEnumField(LicenceAction, max_length=8)
     # Nobody's, if the clock did it.
-    actor_id = fields.UUIDField(null=True)
-    reason = fields.CharField(max_length=300, default="")
+    actor_id: UUID | None = fields.UUIDField(null=True, default=None)
+    reason: str = fields.CharField(max_length=300, default="")
 
     class Meta:
         table = "licence_step"
         indexes = (("licence_id", "id"),)
-
-
-@dataclass(slots=True)
-class LicenceRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    organisation_id: UUID
-    kind: LicenceKind
-    number_sealed: str
-    expires_at: datetime
-    state: LicenceState
-    version: int
-
-
-@dataclass(slots=True)
-class LicenceStepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    licence_id: UUID
-    organisation_id: UUID
-    action: LicenceAction
-    actor_id: UUID | None
-    reason: str
 
 
 LICENCES = Order("licences", ("id",))

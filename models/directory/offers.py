@@ -1,49 +1,31 @@
 """What an organisation offers for a while. An offer runs from its beginning to its end by itself."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.directory import entries
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, held_by
 
 
-class Offer(CommunityTable):
-    entry_id = fields.UUIDField()
-    organisation_id = fields.UUIDField()
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
-    price_fen = fields.IntField(null=True)
-    starts_at = fields.DatetimeField()
-    ends_at = fields.DatetimeField()
+class OfferRow(CommunityTable):
+    entry_id: UUID = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
+    price_fen: int | None = fields.IntField(null=True, default=None)
+    starts_at: datetime = fields.DatetimeField()
+    ends_at: datetime = fields.DatetimeField()
     # Before that, if its organisation took it back.
-    withdrawn_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    withdrawn_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "offer"
         indexes = (("entry_id", "id"), ("community_id", "id"))
-
-
-@dataclass(slots=True)
-class OfferRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    entry_id: UUID
-    organisation_id: UUID
-    title: str
-    body: str
-    price_fen: int | None
-    starts_at: datetime
-    ends_at: datetime
-    withdrawn_at: datetime | None
-    version: int
 
     def runs(self, at: datetime) -> bool:
         return self.withdrawn_at is None and self.starts_at <= at < self.ends_at

@@ -1,13 +1,11 @@
 """What residents think of what they were served, and what the organisation answers."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.organisations import Power, has_power_in
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -15,43 +13,25 @@ from models.visibility import Viewer, held_by
 HIGHEST = 5
 
 
-class EntryRating(CommunityTable):
+class RatingRow(CommunityTable):
     """One of each resident for each entry. A hidden one counts for nothing."""
 
-    entry_id = fields.UUIDField()
-    organisation_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    stars = fields.IntField()
-    body = fields.TextField()
-    edited_at = fields.DatetimeField(null=True)
-    reply = fields.TextField(null=True)
-    replied_at = fields.DatetimeField(null=True)
-    hidden_at = fields.DatetimeField(null=True)
-    hidden_reason = fields.CharField(max_length=300, default="")
-    version = fields.IntField(default=1)
+    entry_id: UUID = fields.UUIDField()
+    organisation_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    stars: int = fields.IntField()
+    body: str = fields.TextField()
+    edited_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    reply: str | None = fields.TextField(null=True, default=None)
+    replied_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    hidden_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    hidden_reason: str = fields.CharField(max_length=300, default="")
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "entry_rating"
         unique_together = (("entry_id", "author_id"),)
         indexes = (("entry_id", "id"),)
-
-
-@dataclass(slots=True)
-class RatingRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    entry_id: UUID
-    organisation_id: UUID
-    author_id: UUID
-    stars: int
-    body: str
-    edited_at: datetime | None
-    reply: str | None
-    replied_at: datetime | None
-    hidden_at: datetime | None
-    hidden_reason: str
-    version: int
 
 
 RATINGS = Order("entry-ratings", ("id",))

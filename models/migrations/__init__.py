@@ -9,6 +9,7 @@ from inspect import signature
 from textwrap import wrap
 from typing import Any
 
+from tortoise import fields
 from tortoise.fields import Field
 from tortoise.indexes import Index
 from tortoise.migrations.operations import CreateModel, Operation, TortoiseOperation
@@ -95,14 +96,14 @@ def _table(made: CreateModel, imports: ImportManager) -> str:
         *map(repr, (made.name, options["table"], options.get("table_description"))),
         *(str([" ".join(each) for each in group]) for group in (options.get("unique_together", ()), indexes)),
     ]
-    fields = [f"{name}={_field(field, imports)}" for name, field in made.fields]
-    return f"        table(\n{_filled(head)},\n{_filled(fields)},\n        ),"
+    columns = [f"{name}={_field(field, imports)}" for name, field in made.fields]
+    return f"        table(\n{_filled(head)},\n{_filled(columns)},\n        ),"
 
 
 def _field(field: Any, imports: ImportManager) -> str:
     """The call that makes a field, less the arguments that say nothing."""
     kind = type(field).__name__.replace("FieldInstance", "Field")
-    imports.add_from("tortoise.fields", kind)
+    imports.add_from("tortoise.fields" if hasattr(fields, kind) else type(field).__module__, kind)
     _, _, given = field.deconstruct()
     parameters = signature(type(field).__init__).parameters
     said = {

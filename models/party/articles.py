@@ -6,15 +6,13 @@ memory, and a test holds the two together.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, now
 from models.party.audience import BranchAudience, can_publish, of_own_office
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -43,58 +41,35 @@ class ArticleState(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-class PartyArticle(CommunityTable):
+class ArticleRow(CommunityTable):
     # Whoever holds this scope may see it once it is published.
-    scope_id = fields.UUIDField()
-    audience = fields.CharEnumField(BranchAudience, max_length=8)
-    branch_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    kind = fields.CharEnumField(ArticleKind, max_length=8)
-    category = fields.CharEnumField(AffairCategory, max_length=12, null=True)
-    title = fields.CharField(max_length=80)
+    scope_id: UUID = fields.UUIDField()
+    audience: BranchAudience = fields.CharEnumField(BranchAudience, max_length=8)
+    branch_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    kind: ArticleKind = fields.CharEnumField(ArticleKind, max_length=8)
+    category: AffairCategory | None = fields.CharEnumField(
+        AffairCategory, max_length=12, null=True, default=None
+    )
+    title: str = fields.CharField(max_length=80)
     # Markdown, and the HTML that it makes, in which pictures have no address yet.
-    body = fields.TextField()
-    html = fields.TextField()
-    cover_id = fields.UUIDField(null=True)
-    publish_at = fields.DatetimeField(null=True)
-    comments_from = fields.DatetimeField(null=True)
-    comments_until = fields.DatetimeField(null=True)
-    withdrawn_at = fields.DatetimeField(null=True)
-    edited_at = fields.DatetimeField(null=True)
+    body: str = fields.TextField()
+    html: str = fields.TextField()
+    cover_id: UUID | None = fields.UUIDField(null=True, default=None)
+    publish_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    comments_from: datetime | None = fields.DatetimeField(null=True, default=None)
+    comments_until: datetime | None = fields.DatetimeField(null=True, default=None)
+    withdrawn_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    edited_at: datetime | None = fields.DatetimeField(null=True, default=None)
     # Its place in lists: when it is published, and before that is planned, when it was begun.
-    listed_at = fields.DatetimeField(default=now)
+    listed_at: datetime = fields.DatetimeField(default=now)
     # Its card in the feed, below which its comments are.
-    post_id = fields.UUIDField(null=True)
-    version = fields.IntField(default=1)
+    post_id: UUID | None = fields.UUIDField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "party_article"
         indexes = (("branch_id", "kind", "listed_at", "id"),)
-
-
-@dataclass(slots=True)
-class ArticleRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    scope_id: UUID
-    audience: BranchAudience
-    branch_id: UUID
-    author_id: UUID
-    kind: ArticleKind
-    category: AffairCategory | None
-    title: str
-    body: str
-    html: str
-    cover_id: UUID | None
-    publish_at: datetime | None
-    comments_from: datetime | None
-    comments_until: datetime | None
-    withdrawn_at: datetime | None
-    edited_at: datetime | None
-    listed_at: datetime
-    post_id: UUID | None
-    version: int
 
     def state_at(self, moment: datetime) -> ArticleState:
         if self.withdrawn_at is not None:

@@ -1,17 +1,15 @@
 """Lessons of a party branch (党员课堂): items in an order, progress, quizzes and certificates."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import Power
 from models.party.members import PartyAbility, branches_with, of_branches_with_ability
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, held_by, public_of
@@ -35,48 +33,50 @@ class PartyLessonItemKind(StrEnum):
     QUIZ = "QUIZ"
 
 
-class PartyLesson(CommunityTable):
-    branch_id = fields.UUIDField(db_index=True)
+class PartyLessonRow(CommunityTable):
+    branch_id: UUID = fields.UUIDField(db_index=True)
     # Whoever holds this scope may see the lesson: the branch's office unless it is published.
-    scope_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    audience = fields.CharEnumField(PartyLessonAudience, max_length=8)
-    state = fields.CharEnumField(PartyLessonState, max_length=10, default=PartyLessonState.DRAFT)
-    title = fields.CharField(max_length=80)
-    summary = fields.CharField(max_length=500, default="")
-    published_at = fields.DatetimeField(null=True)
-    version = fields.IntField(default=1)
+    scope_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    audience: PartyLessonAudience = fields.CharEnumField(PartyLessonAudience, max_length=8)
+    state: PartyLessonState = fields.CharEnumField(
+        PartyLessonState, max_length=10, default=PartyLessonState.DRAFT
+    )
+    title: str = fields.CharField(max_length=80)
+    summary: str = fields.CharField(max_length=500, default="")
+    published_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "party_lesson"
 
 
-class PartyLessonItem(CommunityTable):
-    lesson_id = fields.UUIDField(db_index=True)
-    position = fields.IntField()
-    kind = fields.CharEnumField(PartyLessonItemKind, max_length=8)
-    title = fields.CharField(max_length=80)
-    body = fields.TextField(default="")
-    url = fields.CharField(max_length=500, default="")
-    required = fields.BooleanField(default=True)
+class PartyLessonItemRow(CommunityTable):
+    lesson_id: UUID = fields.UUIDField(db_index=True)
+    position: int = fields.IntField()
+    kind: PartyLessonItemKind = fields.CharEnumField(PartyLessonItemKind, max_length=8)
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField(default="")
+    url: str = fields.CharField(max_length=500, default="")
+    required: bool = fields.BooleanField(default=True)
     # Of a quiz: what passes, how often one may try, and the questions with the key to them.
-    pass_percent = fields.IntField(default=0)
-    attempts = fields.IntField(default=0)
-    questions = fields.TextField(default="[]")
+    pass_percent: int = fields.IntField(default=0)
+    attempts: int = fields.IntField(default=0)
+    questions: list[dict[str, Any]] = fields.JSONTextField(default="[]")
     # Raised by every change of the questions, so that no answer is to another question.
-    revision = fields.IntField(default=1)
-    removed_at = fields.DatetimeField(null=True)
+    revision: int = fields.IntField(default=1)
+    removed_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "party_lesson_item"
 
 
-class PartyLessonProgress(CommunityTable):
+class PartyLessonProgressRow(CommunityTable):
     """That somebody has finished an item."""
 
-    lesson_id = fields.UUIDField()
-    item_id = fields.UUIDField()
-    account_id = fields.UUIDField()
+    lesson_id: UUID = fields.UUIDField()
+    item_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
 
     class Meta:
         table = "party_lesson_progress"
@@ -84,95 +84,36 @@ class PartyLessonProgress(CommunityTable):
         indexes = (("lesson_id", "account_id"),)
 
 
-class PartyQuizAttempt(CommunityTable):
-    item_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    number = fields.IntField()
-    revision = fields.IntField()
+class PartyQuizAttemptRow(CommunityTable):
+    item_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    number: int = fields.IntField()
+    revision: int = fields.IntField()
     # For each question what was chosen, and whether that is right.
-    answers = fields.TextField()
-    score = fields.IntField()
-    total = fields.IntField()
-    passed = fields.BooleanField()
+    answers: list[dict[str, Any]] = fields.JSONTextField()
+    score: int = fields.IntField()
+    total: int = fields.IntField()
+    passed: bool = fields.BooleanField()
 
     class Meta:
         table = "party_quiz_attempt"
         unique_together = (("item_id", "account_id", "number"),)
 
 
-class PartyLessonCompletion(CommunityTable):
+class PartyLessonCompletionRow(CommunityTable):
     """That somebody has finished a lesson, with the number of the certificate."""
 
-    branch_id = fields.UUIDField()
-    lesson_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-    number = fields.CharField(max_length=20, unique=True)
+    branch_id: UUID = fields.UUIDField()
+    lesson_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+    number: str = fields.CharField(max_length=20, unique=True)
     # Whether the holder lets whoever has the number see the name.
-    name_shown = fields.BooleanField(default=False)
+    name_shown: bool = fields.BooleanField(default=False)
 
     class Meta:
         table = "party_lesson_completion"
         unique_together = (("lesson_id", "account_id"),)
         indexes = (("lesson_id", "id"),)
-
-
-@dataclass(slots=True)
-class PartyLessonRow:
-    id: UUID
-    community_id: UUID
-    branch_id: UUID
-    scope_id: UUID
-    author_id: UUID
-    audience: PartyLessonAudience
-    state: PartyLessonState
-    title: str
-    summary: str
-    created_at: datetime
-    published_at: datetime | None
-    version: int
-
-
-@dataclass(slots=True)
-class PartyLessonItemRow:
-    id: UUID
-    community_id: UUID
-    lesson_id: UUID
-    position: int
-    kind: PartyLessonItemKind
-    title: str
-    body: str
-    url: str
-    required: bool
-    pass_percent: int
-    attempts: int
-    questions: list[dict[str, Any]]
-    revision: int
-
-
-@dataclass(slots=True)
-class PartyQuizAttemptRow:
-    id: UUID
-    item_id: UUID
-    account_id: UUID
-    number: int
-    revision: int
-    answers: list[dict[str, Any]]
-    score: int
-    total: int
-    passed: bool
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class PartyLessonCompletionRow:
-    id: UUID
-    community_id: UUID
-    branch_id: UUID
-    lesson_id: UUID
-    account_id: UUID
-    number: str
-    name_shown: bool
-    created_at: datetime
 
 
 LESSONS = Order("party-lessons", ("id",))

@@ -4,16 +4,14 @@ Membership in the party is sensitive personal data (PIPL, article 28). Whoever i
 officer of the branch learns nothing of it: not who, not how many, not that there are any.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import OrganisationKind, Power, powers_of
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer
@@ -55,64 +53,37 @@ class PartyApplicationStatus(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-class PartyApplication(CommunityTable):
+class PartyApplicationRow(CommunityTable):
     """That a resident asks to be known to the branch as a member. What was said goes when it is decided."""
 
-    branch_id = fields.UUIDField(db_index=True)
-    account_id = fields.UUIDField(db_index=True)
-    statement_sealed = fields.TextField(null=True)
+    branch_id: UUID = fields.UUIDField(db_index=True)
+    account_id: UUID = fields.UUIDField(db_index=True)
+    statement_sealed: str | None = fields.TextField(null=True, default=None)
     # Of branch and account while it is pending, so that there is one at most.
-    open_key = fields.UUIDField(null=True, unique=True)
-    status = fields.CharEnumField(
+    open_key: UUID | None = fields.UUIDField(null=True, default=None, unique=True)
+    status: PartyApplicationStatus = fields.CharEnumField(
         PartyApplicationStatus, max_length=10, default=PartyApplicationStatus.PENDING
     )
-    decided_at = fields.DatetimeField(null=True)
-    reason_sealed = fields.TextField(null=True)
-    version = fields.IntField(default=1)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    reason_sealed: str | None = fields.TextField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "party_application"
 
 
-class PartyMember(CommunityTable):
+class PartyMemberRow(CommunityTable):
     """One membership from its beginning to its end. The rights that go with it are in `membership`."""
 
-    branch_id = fields.UUIDField(db_index=True)
-    account_id = fields.UUIDField(db_index=True)
-    function = fields.CharEnumField(PartyFunction, max_length=20, default=PartyFunction.MEMBER)
-    ended_at = fields.DatetimeField(null=True)
-    end_reason_sealed = fields.TextField(null=True)
-    version = fields.IntField(default=1)
+    branch_id: UUID = fields.UUIDField(db_index=True)
+    account_id: UUID = fields.UUIDField(db_index=True)
+    function: PartyFunction = fields.CharEnumField(PartyFunction, max_length=20, default=PartyFunction.MEMBER)
+    ended_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    end_reason_sealed: str | None = fields.TextField(null=True, default=None)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "party_member"
-
-
-@dataclass(slots=True)
-class PartyApplicationRow:
-    id: UUID
-    community_id: UUID
-    branch_id: UUID
-    account_id: UUID
-    statement_sealed: str | None
-    status: PartyApplicationStatus
-    created_at: datetime
-    decided_at: datetime | None
-    reason_sealed: str | None
-    version: int
-
-
-@dataclass(slots=True)
-class PartyMemberRow:
-    id: UUID
-    community_id: UUID
-    branch_id: UUID
-    account_id: UUID
-    function: PartyFunction
-    created_at: datetime
-    ended_at: datetime | None
-    end_reason_sealed: str | None
-    version: int
 
 
 MEMBERS = Order("party-members", ("id",), descending=False)

@@ -1,16 +1,14 @@
 """Opinions and suggestions of a branch's members (意见建议): numbered, with an owner, a date, an answer."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
-
-from tortoise import fields
 
 from models.base import CommunityTable
 from models.memberships import members_of
 from models.organisations import Power, has_power
 from models.party.members import belongs_to_branch
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where
 from models.visibility import Viewer, public_of
@@ -57,30 +55,34 @@ REACH = list(PartyOpinionReach)
 INTERNAL = frozenset({PartyOpinionAction.REMIND, PartyOpinionAction.ESCALATE})
 
 
-class PartyOpinion(CommunityTable):
-    branch_id = fields.UUIDField()
+class PartyOpinionRow(CommunityTable):
+    branch_id: UUID = fields.UUIDField()
     # Beside the member, whoever holds this scope may see it: the branch's office until it is answered.
-    scope_id = fields.UUIDField()
-    author_id = fields.UUIDField(db_index=True)
-    year = fields.IntField()
-    number = fields.IntField()
-    topic = fields.CharEnumField(PartyOpinionTopic, max_length=12)
-    title = fields.CharField(max_length=80)
-    body = fields.TextField()
+    scope_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField(db_index=True)
+    year: int = fields.IntField()
+    number: int = fields.IntField()
+    topic: PartyOpinionTopic = fields.CharEnumField(PartyOpinionTopic, max_length=12)
+    title: str = fields.CharField(max_length=80)
+    body: str = fields.TextField()
     # How far the member lets it go, and whether members learn whose it is.
-    reach = fields.CharEnumField(PartyOpinionReach, max_length=8)
-    named = fields.BooleanField(default=False)
-    state = fields.CharEnumField(PartyOpinionState, max_length=10, default=PartyOpinionState.SUBMITTED)
-    owner_id = fields.UUIDField(null=True)
-    due_at = fields.DatetimeField(null=True)
-    reminded_for = fields.DatetimeField(null=True)
-    escalated_at = fields.DatetimeField(null=True)
-    answer = fields.TextField(default="")
-    answered_at = fields.DatetimeField(null=True)
-    corrected_at = fields.DatetimeField(null=True)
-    published = fields.CharEnumField(PartyOpinionReach, max_length=8, null=True)
-    step_count = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    reach: PartyOpinionReach = fields.CharEnumField(PartyOpinionReach, max_length=8)
+    named: bool = fields.BooleanField(default=False)
+    state: PartyOpinionState = fields.CharEnumField(
+        PartyOpinionState, max_length=10, default=PartyOpinionState.SUBMITTED
+    )
+    owner_id: UUID | None = fields.UUIDField(null=True, default=None)
+    due_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    reminded_for: datetime | None = fields.DatetimeField(null=True, default=None)
+    escalated_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    answer: str = fields.TextField(default="")
+    answered_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    corrected_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    published: PartyOpinionReach | None = fields.CharEnumField(
+        PartyOpinionReach, max_length=8, null=True, default=None
+    )
+    step_count: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "party_opinion"
@@ -88,71 +90,30 @@ class PartyOpinion(CommunityTable):
         indexes = (("branch_id", "id"),)
 
 
-class PartyOpinionNumber(CommunityTable):
+class PartyOpinionNumberRow(CommunityTable):
     """The last number that a branch has given in a year."""
 
-    branch_id = fields.UUIDField()
-    year = fields.IntField()
-    last_number = fields.IntField()
+    branch_id: UUID = fields.UUIDField()
+    year: int = fields.IntField()
+    last_number: int = fields.IntField()
 
     class Meta:
         table = "party_opinion_number"
         unique_together = (("branch_id", "year"),)
 
 
-class PartyOpinionStep(CommunityTable):
-    opinion_id = fields.UUIDField()
-    ordinal = fields.IntField()
-    action = fields.CharEnumField(PartyOpinionAction, max_length=10)
+class PartyOpinionStepRow(CommunityTable):
+    opinion_id: UUID = fields.UUIDField()
+    ordinal: int = fields.IntField()
+    action: PartyOpinionAction = fields.CharEnumField(PartyOpinionAction, max_length=10)
     # Who did it, unless it was the member or the clock.
-    officer_id = fields.UUIDField(null=True)
-    owner_id = fields.UUIDField(null=True)
-    due_at = fields.DatetimeField(null=True)
+    officer_id: UUID | None = fields.UUIDField(null=True, default=None)
+    owner_id: UUID | None = fields.UUIDField(null=True, default=None)
+    due_at: datetime | None = fields.DatetimeField(null=True, default=None)
 
     class Meta:
         table = "party_opinion_step"
         unique_together = (("opinion_id", "ordinal"),)
-
-
-@dataclass(slots=True)
-class PartyOpinionRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    branch_id: UUID
-    scope_id: UUID
-    author_id: UUID
-    year: int
-    number: int
-    topic: PartyOpinionTopic
-    title: str
-    body: str
-    reach: PartyOpinionReach
-    named: bool
-    state: PartyOpinionState
-    owner_id: UUID | None
-    due_at: datetime | None
-    reminded_for: datetime | None
-    escalated_at: datetime | None
-    answer: str
-    answered_at: datetime | None
-    corrected_at: datetime | None
-    published: PartyOpinionReach | None
-    step_count: int
-    version: int
-
-
-@dataclass(slots=True)
-class PartyOpinionStepRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    opinion_id: UUID
-    ordinal: int
-    action: PartyOpinionAction
-    officer_id: UUID | None
-    owner_id: UUID | None
-    due_at: datetime | None
 
 
 OPINIONS = Order("party-opinions", ("id",))

@@ -1,14 +1,12 @@
 """Pioneers (党员先锋): members of a branch that it shows to others, if they agree."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise import fields
-
 from models.base import CommunityTable, Table
 from models.party.audience import BranchAudience, can_publish, of_own_office
+from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by
@@ -25,84 +23,32 @@ class PledgeState(StrEnum):
     KEPT = "KEPT"
 
 
-class Pioneer(CommunityTable):
+class PioneerRow(CommunityTable):
     """One for each member of a branch. It is out while it has `publish_at`, which needs the consent."""
 
     # Whoever holds this scope may see it while it is out.
-    scope_id = fields.UUIDField()
-    audience = fields.CharEnumField(BranchAudience, max_length=8)
-    branch_id = fields.UUIDField()
+    scope_id: UUID = fields.UUIDField()
+    audience: BranchAudience = fields.CharEnumField(BranchAudience, max_length=8)
+    branch_id: UUID = fields.UUIDField()
     # The member.
-    account_id = fields.UUIDField()
-    author_id = fields.UUIDField()
-    headline = fields.CharField(max_length=80)
+    account_id: UUID = fields.UUIDField()
+    author_id: UUID = fields.UUIDField()
+    headline: str = fields.CharField(max_length=80)
     # Markdown, and the HTML that it makes, in which pictures have no address yet.
-    story = fields.TextField()
-    html = fields.TextField()
-    portrait_id = fields.UUIDField(null=True)
+    story: str = fields.TextField()
+    html: str = fields.TextField()
+    portrait_id: UUID | None = fields.UUIDField(null=True, default=None)
     # To this version of the text.
-    consented_at = fields.DatetimeField(null=True)
-    publish_at = fields.DatetimeField(null=True)
-    post_id = fields.UUIDField(null=True)
-    thank_count = fields.IntField(default=0)
-    version = fields.IntField(default=1)
+    consented_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    publish_at: datetime | None = fields.DatetimeField(null=True, default=None)
+    post_id: UUID | None = fields.UUIDField(null=True, default=None)
+    thank_count: int = fields.IntField(default=0)
+    version: int = fields.IntField(default=1)
 
     class Meta:
         table = "pioneer"
         unique_together = (("branch_id", "account_id"),)
         indexes = (("branch_id", "id"),)
-
-
-class PioneerPledge(CommunityTable):
-    pioneer_id = fields.UUIDField()
-    body = fields.CharField(max_length=200)
-    state = fields.CharEnumField(PledgeState, max_length=4, default=PledgeState.MADE)
-    kept_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "pioneer_pledge"
-        indexes = (("pioneer_id", "id"),)
-
-
-class PioneerDeed(CommunityTable):
-    pioneer_id = fields.UUIDField()
-    done_on = fields.DateField()
-    body = fields.CharField(max_length=500)
-    picture_id = fields.UUIDField(null=True)
-
-    class Meta:
-        table = "pioneer_deed"
-        indexes = (("pioneer_id", "id"),)
-
-
-class PioneerThank(Table):
-    pioneer_id = fields.UUIDField()
-    account_id = fields.UUIDField()
-
-    class Meta:
-        table = "pioneer_thank"
-        unique_together = (("pioneer_id", "account_id"),)
-
-
-@dataclass(slots=True)
-class PioneerRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    scope_id: UUID
-    audience: BranchAudience
-    branch_id: UUID
-    account_id: UUID
-    author_id: UUID
-    headline: str
-    story: str
-    html: str
-    portrait_id: UUID | None
-    consented_at: datetime | None
-    publish_at: datetime | None
-    post_id: UUID | None
-    thank_count: int
-    version: int
 
     @property
     def state(self) -> PioneerState:
@@ -111,26 +57,35 @@ class PioneerRow:
         return PioneerState.PROPOSED if self.consented_at is None else PioneerState.AGREED
 
 
-@dataclass(slots=True)
-class PledgeRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    pioneer_id: UUID
-    body: str
-    state: PledgeState
-    kept_at: datetime | None
+class PledgeRow(CommunityTable):
+    pioneer_id: UUID = fields.UUIDField()
+    body: str = fields.CharField(max_length=200)
+    state: PledgeState = fields.CharEnumField(PledgeState, max_length=4, default=PledgeState.MADE)
+    kept_at: datetime | None = fields.DatetimeField(null=True, default=None)
+
+    class Meta:
+        table = "pioneer_pledge"
+        indexes = (("pioneer_id", "id"),)
 
 
-@dataclass(slots=True)
-class DeedRow:
-    id: UUID
-    created_at: datetime
-    community_id: UUID
-    pioneer_id: UUID
-    done_on: date
-    body: str
-    picture_id: UUID | None
+class DeedRow(CommunityTable):
+    pioneer_id: UUID = fields.UUIDField()
+    done_on: date = fields.DateField()
+    body: str = fields.CharField(max_length=500)
+    picture_id: UUID | None = fields.UUIDField(null=True, default=None)
+
+    class Meta:
+        table = "pioneer_deed"
+        indexes = (("pioneer_id", "id"),)
+
+
+class PioneerThankRow(Table):
+    pioneer_id: UUID = fields.UUIDField()
+    account_id: UUID = fields.UUIDField()
+
+    class Meta:
+        table = "pioneer_thank"
+        unique_together = (("pioneer_id", "account_id"),)
 
 
 NEWEST_PIONEERS = Order("pioneers", ("id",))

@@ -118,7 +118,11 @@ def columns(row: type, alias: str = "t") -> str:
 
 @functools.cache
 def _columns(row: Any, alias: str) -> str:
-    return ", ".join(f"{alias}.{field.name}" for field in dataclasses.fields(row))
+    return ", ".join(f"{alias}.{name}" for name in names_of(row))
+
+
+def names_of(row: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(row))
 
 
 def bind(dialect: str, statement: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -258,15 +262,17 @@ def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterabl
     """
     scope: dict[str, Any] = {"row": row, "new": object.__new__}
     values = {}
-    for field, hint in zip(dataclasses.fields(row), resolved_hints(row), strict=True):
-        value = f"c{names.index(field.name)}"
-        convert = converter(hint, dialect)
+    hints = typing.get_type_hints(row)
+    for name in names_of(row):
+        value = f"c{names.index(name)}"
+        convert = converter(hints[name], dialect)
         if convert is not None:
-            scope[f"to_{field.name}"] = convert
-            made = f"to_{field.name}({value})"
-            value = f"None if {value} is None else {made}" if optional(hint) else made
-        values[field.name] = value
-    if row.__dataclass_params__.frozen or hasattr(row, "__post_init__"):
+            scope[f"to_{name}"] = convert
+            made = f"to_{name}({value})"
+            value = f"None if {value} is None else {made}" if optional(hints[name]) else made
+        values[name] = value
+    fixed = getattr(row, "__dataclass_params__", None)
+    if (fixed and fixed.frozen) or hasattr(row, "__post_init__"):
         lines = [f"made = row({', '.join(values.values())})"]
     else:
         lines = ["made = new(row)", *(f"made.{name} = {value}" for name, value in values.items())]
@@ -286,23 +292,27 @@ def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterabl
     return scope["build"]  # type: ignore[no-any-return]
 
 
-def resolved_hints(row: type) -> Iterable[Any]:
-    hints = typing.get_type_hints(row)
-    return [hints[field.name] for field in dataclasses.fields(row)]
-
-
 def optional(hint: Any) -> bool:
     return isinstance(hint, types.UnionType)
 
 
-def converter(hint: Any, dialect: str) -> Callable[[Any], Any] | None:
+def is_document(hint: Any) -> bool:
+    """Whether values of this type are kept as JSON."""
+    return origin_of(hint) in (dict, list)
+
+
+def origin_of(hint: Any) -> Any:
     if optional(hint):
         (hint,) = [option for option in typing.get_args(hint) if option is not types.NoneType]
-    origin = typing.get_origin(hint) or hint
+    return typing.get_origin(hint) or hint
+
+
+def converter(hint: Any, dialect: str) -> Callable[[Any], Any] | None:
+    origin = origin_of(hint)
     if isinstance(origin, type) and issubclass(origin, Enum):
         # What calling the type does, without its detours.
         return origin._value2member_map_.__getitem__
-    if origin in (dict, list):
+    if is_document(origin):
         return orjson.loads
     if dialect == "sqlite":
         return SQLITE_CONVERTERS.get(origin)

@@ -19,6 +19,7 @@ from models.activities import (
 )
 from models.base import new_id, now
 from models.messages import Message
+from models.storage import tables
 from models.storage.rows import execute
 from resolvers import limits
 from resolvers.activities import hosts, reading, recurring, reminders, sign_ups
@@ -149,11 +150,7 @@ def row_of(
 
 
 async def insert(row: ActivityRow) -> None:
-    names = row.__slots__
-    await execute(
-        f"INSERT INTO activity ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})",
-        *(getattr(row, name) for name in names),
-    )
+    await tables.insert(row)
 
 
 async def insert_series(host: Host, draft: ActivityDraft, rule: str, at: datetime) -> UUID:

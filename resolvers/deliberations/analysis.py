@@ -177,8 +177,8 @@ async def viewer_points_of(ctx: Context, maps: Sequence[AnalysisRow]) -> list[Po
         return [None] * len(maps)
     found = await select(
         PointRow,
-        "SELECT deliberation_id, x, y, group_number FROM opinion_point"
-        " WHERE account_id = ? AND deliberation_id IN (?)",
+        f"SELECT {columns(PointRow)} FROM opinion_point t"
+        " WHERE t.account_id = ? AND t.deliberation_id IN (?)",
         account_id,
         [item.deliberation_id for item in maps],
     )

@@ -18,7 +18,6 @@ from models.deliberations import (
     Act,
     DeliberationAction,
     DeliberationRow,
-    ExecutionItem,
     ExecutionKind,
     ExecutionRow,
     ExecutionState,
@@ -102,7 +101,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
             )
             if int(counted["n"]) >= MOST_ITEMS:
                 raise NotAllowed(Message("There are too many items"))
-            await ExecutionItem.create(
+            await ExecutionRow.create(
                 id=item_id,
                 community_id=row.community_id,
                 deliberation_id=row.id,

@@ -19,7 +19,6 @@ from models.deliberations import (
     STATEMENTS_BY_NUMBER,
     Act,
     DeliberationRow,
-    Statement,
     StatementChoice,
     StatementRow,
     statement_visible_to,
@@ -96,7 +95,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
             number = int(counted["last_number"])
             if number > MOST_STATEMENTS:
                 raise NotAllowed(Message("There are enough statements; vote on those that are there"))
-            await Statement.create(
+            await StatementRow.create(
                 id=statement_id,
                 community_id=row.community_id,
                 deliberation_id=row.id,

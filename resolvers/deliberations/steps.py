@@ -9,7 +9,6 @@ from models.deliberations import (
     DeliberationAction,
     DeliberationPhase,
     DeliberationRow,
-    DeliberationStep,
     DeliberationStepRow,
     ExecutionRow,
     ExecutionState,
@@ -58,7 +57,7 @@ async def record(
     (counted,) = await execute(
         "UPDATE deliberation SET step_count = step_count + 1 WHERE id = ? RETURNING step_count", row.id
     )
-    await DeliberationStep.create(
+    await DeliberationStepRow.create(
         id=step_id,
         community_id=row.community_id,
         deliberation_id=row.id,

@@ -12,7 +12,6 @@ from models.deliberations import (
     COURSE,
     LATEST,
     PLANNED,
-    Deliberation,
     DeliberationAction,
     DeliberationPhase,
     DeliberationRow,
@@ -253,7 +252,7 @@ async def insert(
         organisation.community_id,
         OrganisationKind.RESIDENTS_COMMITTEE,
     )
-    await Deliberation.create(
+    await DeliberationRow.create(
         id=deliberation_id,
         community_id=organisation.community_id,
         scope_id=topic.estate_id or organisation.community_id,

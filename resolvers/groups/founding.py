@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models import groups as rules
 from models.base import new_id, now
-from models.groups import Group, GroupAccess, GroupAction, GroupRow
+from models.groups import GroupAccess, GroupAction, GroupRow
 from models.memberships import MemberRole
 from models.messages import Message
 from models.storage.rows import execute
@@ -58,7 +58,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
         earlier = await earlier_result(ctx, key, "foundGroup", [community_id, draft], group_id)
         if earlier is None:
             await limits.check_rate(ctx, "foundGroup", GROUPS_A_DAY, 24 * 3600)
-            await Group.create(
+            await GroupRow.create(
                 id=group_id,
                 community_id=community_id,
                 scope_id=rules.scope_of(draft.access, community_id, group_id),

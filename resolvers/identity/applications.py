@@ -12,7 +12,6 @@ from models.identity import (
     ApplicationRow,
     ApplicationStatus,
     Relation,
-    ResidencyApplication,
     application_visible_to,
     can_decide,
     can_withdraw,
@@ -120,7 +119,7 @@ async def apply(
                     documentNumber=Message("Is not the document that this account was verified with")
                 )
             await check_unknown_at(account_id, home_id)
-            await ResidencyApplication.create(
+            await ApplicationRow.create(
                 id=application_id,
                 community_id=home.community_id,
                 account_id=account_id,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import HouseholdImport, HouseholdImportRow, Relation
+from models.identity import HouseholdImportRow, Relation
 from models.messages import BadValue, Message
 from models.organisations import Power, has_power
 from models.privacy import Keys
@@ -156,7 +156,7 @@ async def import_households(
             approved = await admit_registered(
                 work, ctx, Where("p.community_id = ?", (community_id,)), decided_by=ctx.account_id
             )
-            await HouseholdImport.create(
+            await HouseholdImportRow.create(
                 id=import_id,
                 community_id=community_id,
                 organisation_id=organisation.id,

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import AccountRow, Session, SessionEnd, SessionRow
+from models.identity import AccountRow, SessionEnd, SessionRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
@@ -74,7 +74,7 @@ async def open_session(services: Services, account_id: UUID, device: str) -> Sig
     """Sign `account_id` in on a device. The caller has made sure that it is the account's holder."""
     session_id = new_id()
     token = refresh_token(services, session_id)
-    await Session.create(
+    await SessionRow.create(
         id=session_id,
         account_id=account_id,
         device=device[:120],

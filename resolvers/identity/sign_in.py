@@ -11,7 +11,7 @@ import structlog
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import OneTimeCode, SessionEnd
+from models.identity import OneTimeCodeRow, SessionEnd
 from models.messages import Message
 from models.storage.rows import Where, execute, select_one
 from resolvers.context import Context, Services
@@ -59,7 +59,7 @@ async def request_code(ctx: Context, *, phone: str) -> datetime:
     expires_at = now() + CODE_LIFETIME
     async with ctx.unit_of_work():
         await execute("DELETE FROM one_time_code WHERE phone_index = ?", index)
-        await OneTimeCode.create(
+        await OneTimeCodeRow.create(
             id=code_id, phone_index=index, digest=code_digest(ctx, code_id, code), expires_at=expires_at
         )
     text = f"【邻里】验证码 {code}，5 分钟内有效。请勿告诉他人。"

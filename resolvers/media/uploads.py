@@ -8,7 +8,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from models.base import new_id, now
-from models.media import Media, MediaKind, MediaRow, can_upload
+from models.media import MediaKind, MediaRow, can_upload
 from models.messages import Message
 from models.storage.rows import columns, execute, select_one
 from resolvers import identity, limits
@@ -79,7 +79,7 @@ async def keep(
         check_document(data)
         kind, name, width, height = MediaKind.DOCUMENT, file_name(name), 0, 0
     digest = sha256(data).hexdigest()
-    await Media.create(
+    await MediaRow.create(
         id=media_id,
         community_id=community_id,
         uploader_id=account_id,

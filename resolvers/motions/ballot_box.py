@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
-from models.motions import Channel, EntryKind, EntryRow, ItemRow, MotionRow, RulesRow, Standing, Via
+from models.motions import BoxEntryRow, Channel, EntryKind, ItemRow, MotionRow, RulesRow, Standing, Via
 from models.storage.rows import columns, dialect, execute, select, select_one
 from resolvers.errors import NotFound
 
@@ -137,10 +137,10 @@ async def append(
     return number
 
 
-async def entry(motion_id: UUID, number: int) -> EntryRow:
+async def entry(motion_id: UUID, number: int) -> BoxEntryRow:
     row = await select_one(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.number = ?",
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.number = ?",
         motion_id,
         number,
     )
@@ -149,9 +149,9 @@ async def entry(motion_id: UUID, number: int) -> EntryRow:
     return row
 
 
-async def entries(motion_id: UUID) -> list[EntryRow]:
+async def entries(motion_id: UUID) -> list[BoxEntryRow]:
     return await select(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id = ? ORDER BY t.number",
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? ORDER BY t.number",
         motion_id,
     )

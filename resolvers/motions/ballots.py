@@ -9,12 +9,12 @@ from uuid import UUID
 from models.base import new_id
 from models.messages import Message
 from models.motions import (
+    BoxEntryRow,
     Channel,
     Choice,
     ElectorHomeRow,
     ElectorRow,
     EntryKind,
-    EntryRow,
     ItemRow,
     MotionPhase,
     MotionRow,
@@ -44,7 +44,7 @@ class RecordedBallot:
     """A ballot in the box, and the code to check it with."""
 
     motion: MotionRow
-    entry: EntryRow
+    entry: BoxEntryRow
     receipt: str
 
 
@@ -164,8 +164,10 @@ async def elector_by_id(elector_id: UUID) -> ElectorRow:
     return row
 
 
-async def entry_by_id(entry_id: UUID) -> EntryRow:
-    row = await select_one(EntryRow, f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.id = ?", entry_id)
+async def entry_by_id(entry_id: UUID) -> BoxEntryRow:
+    row = await select_one(
+        BoxEntryRow, f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.id = ?", entry_id
+    )
     if row is None:
         raise NotFound
     return row
@@ -176,8 +178,8 @@ async def same_ballot_sent_again(
 ) -> UUID | None:
     """The head's ballot, if it is this very one sent again. Raises Conflict for another under the secret."""
     found = await select_one(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
         motion.id,
         receipts.digest_of(secret),
     )

@@ -8,11 +8,11 @@ from uuid import UUID
 from models.base import now
 from models.deliberations import ExecutionKind
 from models.motions import (
+    BoxEntryRow,
     Channel,
     Choice,
     ElectorRow,
     EntryKind,
-    EntryRow,
     ItemRow,
     MotionRow,
     MotionStatus,
@@ -154,7 +154,7 @@ async def count_result(motion: MotionRow, under: RulesRow, items: list[ItemRow])
     }
 
 
-async def entries_of(motion: MotionRow, numbers: set[int]) -> list[EntryRow]:
+async def entries_of(motion: MotionRow, numbers: set[int]) -> list[BoxEntryRow]:
     """The box's entries with these numbers; there are more of them than a statement takes parameters."""
     return [row for row in await ballot_box.entries(motion.id) if row.number in numbers]
 

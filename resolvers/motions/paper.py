@@ -15,7 +15,6 @@ from models.motions import (
     Choice,
     EntryKind,
     MotionRow,
-    PaperBallot,
     PaperRow,
     PaperStatus,
     Standing,
@@ -63,7 +62,7 @@ async def enter(
             if elector is None:
                 raise InvalidInput(homeId=Message("This home has no vote in this motion"))
             await check_impartial(account_id, motion, elector.id)
-            await PaperBallot.create(
+            await PaperRow.create(
                 id=paper_id,
                 community_id=motion.community_id,
                 motion_id=motion.id,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.messages import Message
-from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, VoteProxy
+from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus
 from models.privacy import EVIDENCE
 from models.storage.rows import columns, execute, select_one
 from resolvers import audit
@@ -34,7 +34,7 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "requestProxy", [motion_id, home_id, evidence], proxy_id)
         if earlier is None:
-            await VoteProxy.create(
+            await ProxyRow.create(
                 id=proxy_id,
                 community_id=motion.community_id,
                 motion_id=motion.id,

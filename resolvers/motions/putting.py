@@ -8,15 +8,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.deliberations import ExecutionKind
 from models.messages import Message
-from models.motions import (
-    CONVENORS,
-    ItemClass,
-    Motion,
-    MotionRow,
-    MotionStatus,
-    ScopeKind,
-    can_put_motions,
-)
+from models.motions import CONVENORS, ItemClass, MotionRow, MotionStatus, ScopeKind, can_put_motions
 from models.organisations import OrganisationKind, OrganisationRow
 from models.storage.bulk import insert_all
 from models.storage.rows import execute, select
@@ -155,7 +147,7 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
         earlier = await earlier_result(ctx, key, "createMotion", [organisation_id, draft], motion_id)
         if earlier is None:
             under = await rules.newest_or_law(organisation.community_id)
-            await Motion.create(
+            await MotionRow.create(
                 id=motion_id,
                 community_id=organisation.community_id,
                 organisation_id=organisation.id,

@@ -10,11 +10,11 @@ from models.base import now
 from models.identity import BuildingRow, CommunityRow, HomeRow, NeighbourRow
 from models.messages import Message
 from models.motions import (
+    BoxEntryRow,
     Choice,
     ElectorHomeRow,
     ElectorRow,
     EntryKind,
-    EntryRow,
     ItemRow,
     MotionBuildingRow,
     MotionPhase,
@@ -177,7 +177,7 @@ class OwnHead:
 class OwnBallot:
     """A ballot that the viewer cast, with its receipt and, in an open vote, what it says."""
 
-    entry: EntryRow
+    entry: BoxEntryRow
     receipt: str | None
 
     @property
@@ -259,8 +259,8 @@ async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[Ow
     from resolvers.motions.receipts import code_of
 
     rows = await select(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t"
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t"
         " WHERE t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ? ORDER BY t.number DESC",
         ctx.account_id,
         {head.motion.id for head in heads},
@@ -315,7 +315,7 @@ async def rolls_of(
     )
 
 
-async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> list[list[EntryRow]]:
+async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> list[list[BoxEntryRow]]:
     """For each head in conflict its two ballots, the one that counts first."""
     pairs = {
         (row.motion_id, number)
@@ -324,8 +324,8 @@ async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> lis
         for number in (row.counted, row.disputed)
     }
     rows = await select(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id IN (?) AND t.number IN (?)"
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id IN (?) AND t.number IN (?)"
         " ORDER BY t.number",
         {motion_id for motion_id, _ in pairs},
         {number for _, number in pairs},

@@ -16,7 +16,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from models.messages import Message
-from models.motions import Choice, EntryRow, MotionPhase, MotionRow, SecretChoiceRow, Standing
+from models.motions import BoxEntryRow, Choice, MotionPhase, MotionRow, SecretChoiceRow, Standing
 from models.storage.bulk import insert_all
 from models.storage.rows import columns, execute, select, select_one
 from resolvers.context import Context
@@ -141,8 +141,8 @@ async def check(ctx: Context, *, motion_id: UUID, code: str) -> Receipt | None:
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     found = await select_one(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
         motion.id,
         digest_of(code[:200]),
     )

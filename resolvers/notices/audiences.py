@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.base import new_id
 from models.messages import Message
 from models.notices import AudienceKind, AudienceRow
 from models.organisations import OrganisationKind, OrganisationRow, Role
@@ -96,7 +95,7 @@ async def check_audience(
         if len(found) < len(ids):
             raise InvalidInput(audience=Message("Holds a place that is not in the organisation's community"))
         rows += [
-            AudienceRow(new_id(), notice_id, kind, place.id, place.name, None, None)
+            AudienceRow(notice_id=notice_id, kind=kind, scope_id=place.id, label=place.name)
             for place in sorted(found, key=lambda place: natural(place.name))
         ]
     return rows + await offices(organisation, notice_id)
@@ -105,7 +104,11 @@ async def check_audience(
 def role_audience(community_id: UUID, holders: RoleHolders, notice_id: UUID) -> AudienceRow:
     scope = role_of(community_id, holders.organisation_kind, holders.role)
     return AudienceRow(
-        new_id(), notice_id, AudienceKind.ROLE, scope, "", holders.organisation_kind, holders.role
+        notice_id=notice_id,
+        kind=AudienceKind.ROLE,
+        scope_id=scope,
+        organisation_kind=holders.organisation_kind,
+        role=holders.role,
     )
 
 
@@ -119,7 +122,7 @@ async def offices(organisation: OrganisationRow, notice_id: UUID) -> list[Audien
         OrganisationKind.RESIDENTS_COMMITTEE,
     )
     return [
-        AudienceRow(new_id(), notice_id, AudienceKind.OFFICE, office.id, office.name, None, None)
+        AudienceRow(notice_id=notice_id, kind=AudienceKind.OFFICE, scope_id=office.id, label=office.name)
         for office in found
     ]
 

@@ -14,15 +14,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.messages import Message
-from models.notices import (
-    AudienceKind,
-    AudienceRow,
-    Notice,
-    NoticeCategory,
-    NoticeRow,
-    NoticeStatus,
-    Severity,
-)
+from models.notices import AudienceKind, AudienceRow, NoticeCategory, NoticeRow, NoticeStatus, Severity
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, may_publish
 from models.search import SearchKind
@@ -249,7 +241,7 @@ async def send(
     supersedes: NoticeRow | None = None,
 ) -> None:
     """Write a notice with its audience, receipts and inbox entries, and record that it happened."""
-    await Notice.create(
+    await NoticeRow.create(
         id=notice_id,
         community_id=organisation.community_id,
         organisation_id=organisation.id,

@@ -4,7 +4,6 @@ The phone is kept, sealed, as long as the offer is open, and no longer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from models.identity import AccountRow, GridRow, NeighbourRow
 from models.messages import Message
 from models.organisations import (
     AppointmentRow,
-    Invitation,
     InvitationRow,
     InvitationStatus,
     OrganisationRow,
@@ -81,7 +79,7 @@ async def invite(
                 raise Conflict(Message("The organisation has an administrator meanwhile"), organisation.id)
             await check_new(ctx, organisation, index, role, grid_id)
             expires_at = now() + LIFETIME
-            await Invitation.create(
+            await InvitationRow.create(
                 id=invitation_id,
                 community_id=organisation.community_id,
                 organisation_id=organisation.id,
@@ -317,25 +315,17 @@ async def invitations_of(
     return [by_office.get(row.id) for row in organisations]
 
 
-@dataclass(slots=True)
-class Offer(InvitationRow):
-    """An open invitation with the account that it is for."""
-
-    account_id: UUID
-
-
 async def offers_to(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[InvitationRow]]:
     """The open offers to each account's phone, the newest first."""
     rows = await select(
-        Offer,
-        f"SELECT {columns(InvitationRow)}, a.id AS account_id FROM office_invitation t"
-        " JOIN account a ON a.phone_index = t.phone_index"
-        " WHERE a.id IN (?) AND t.status = ? AND t.expires_at > ? ORDER BY t.id DESC",
-        {account.id for account in accounts},
+        InvitationRow,
+        f"SELECT {columns(InvitationRow)} FROM office_invitation t"
+        " WHERE t.phone_index IN (?) AND t.status = ? AND t.expires_at > ? ORDER BY t.id DESC",
+        {account.phone_index for account in accounts},
         InvitationStatus.OPEN,
         now(),
     )
-    return [[row for row in rows if row.account_id == account.id] for account in accounts]
+    return [[row for row in rows if row.phone_index == account.phone_index] for account in accounts]
 
 
 async def offices_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[OrganisationRow | None]:

@@ -11,15 +11,7 @@ from models.media import MediaKind, MediaRow
 from models.messages import Message
 from models.organisations import OrganisationRow, Power
 from models.party import articles as rules
-from models.party.articles import (
-    LISTED,
-    AffairCategory,
-    ArticleKind,
-    ArticleRow,
-    ArticleState,
-    PartyArticle,
-    in_states,
-)
+from models.party.articles import LISTED, AffairCategory, ArticleKind, ArticleRow, ArticleState, in_states
 from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_any
 from models.storage.paging import Page, PageArgs
@@ -82,7 +74,7 @@ async def create(
         earlier = await earlier_result(ctx, key, "createPartyArticle", [branch_id, kind, draft], article_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=article_id, wanted=shown)
-            await PartyArticle.create(
+            await ArticleRow.create(
                 id=article_id,
                 community_id=branch.community_id,
                 scope_id=scope_of(draft.audience, branch),

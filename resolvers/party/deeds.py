@@ -12,8 +12,6 @@ from models.party.pioneers import (
     DEEDS,
     PLEDGES,
     DeedRow,
-    PioneerDeed,
-    PioneerPledge,
     PioneerRow,
     PledgeRow,
     PledgeState,
@@ -56,9 +54,7 @@ async def pledge(ctx: Context, *, pioneer_id: UUID, body: str, key: str) -> Pled
         earlier = await earlier_result(ctx, key, "addPioneerPledge", [pioneer_id, body], pledge_id)
         if earlier is None:
             await check_room("pioneer_pledge", pioneer_id)
-            await PioneerPledge.create(
-                id=pledge_id, community_id=row.community_id, pioneer_id=row.id, body=body
-            )
+            await PledgeRow.create(id=pledge_id, community_id=row.community_id, pioneer_id=row.id, body=body)
             pioneer_changed(work, row)
     return await visible_pledge(ctx, earlier or pledge_id)
 
@@ -105,7 +101,7 @@ async def add_deed(
             if picture_id:
                 wanted = [("pictureId", picture_id)]
                 await attaching.attach(ctx, community_id=row.community_id, subject_id=deed_id, wanted=wanted)
-            await PioneerDeed.create(
+            await DeedRow.create(
                 id=deed_id,
                 community_id=row.community_id,
                 pioneer_id=row.id,

@@ -17,11 +17,9 @@ from models.party import members as rules
 from models.party.members import (
     APPLICATIONS,
     MEMBERS,
-    PartyApplication,
     PartyApplicationRow,
     PartyApplicationStatus,
     PartyFunction,
-    PartyMember,
     PartyMemberRow,
 )
 from models.storage.paging import Page, PageArgs
@@ -90,7 +88,7 @@ async def insert_application(
         PartyApplicationStatus.PENDING,
     )
     if not made:
-        (open_one,) = await PartyApplication.filter(open_key=uuid5(branch.id, str(ctx.account_id)))
+        (open_one,) = await PartyApplicationRow.filter(open_key=uuid5(branch.id, str(ctx.account_id)))
         raise Conflict(Message("You have applied to this branch already"), open_one.id)
 
 
@@ -118,7 +116,7 @@ async def approve(
             work, community_id=row.community_id, host_id=row.branch_id, account_id=row.account_id
         )
         if entered:
-            await PartyMember.create(
+            await PartyMemberRow.create(
                 community_id=row.community_id,
                 branch_id=row.branch_id,
                 account_id=row.account_id,

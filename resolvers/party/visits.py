@@ -11,7 +11,7 @@ from models.identity import HomeRow, NeighbourRow, neighbour_key
 from models.messages import Message
 from models.organisations import OrganisationRow, Power
 from models.party import visits as rules
-from models.party.visits import VISITS, HomeVisit, HomeVisitor, HomeVisitRow
+from models.party.visits import VISITS, HomeVisitorRow, HomeVisitRow
 from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
@@ -67,7 +67,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "recordHomeVisit", body, visit_id)
         if earlier is None:
-            await HomeVisit.create(
+            await HomeVisitRow.create(
                 id=visit_id,
                 community_id=branch.community_id,
                 branch_id=branch.id,
@@ -78,7 +78,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
                 notes_sealed=ctx.services.keys.seal(privacy.VISIT, notes) if notes else None,
             )
             for account_id in visitors:
-                await HomeVisitor.create(
+                await HomeVisitorRow.create(
                     community_id=branch.community_id, visit_id=visit_id, account_id=account_id
                 )
             await audit.record(ctx, "party.recordVisit", branch, subject_id=visit_id)

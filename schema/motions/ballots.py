@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from models.messages import Message
-from models.motions import ElectorRow, EntryRow
+from models.motions import BoxEntryRow, ElectorRow
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.motions import reading
 from schema.execution.type_resolution import IsA
@@ -48,7 +48,7 @@ class OwnBallot:
     is_type_of = IsA(reading.OwnBallot)
 
 
-def own_entry(root: reading.OwnBallot) -> EntryRow:
+def own_entry(root: reading.OwnBallot) -> BoxEntryRow:
     return root.entry
 
 
@@ -90,7 +90,7 @@ class RivalBallot:
     standing: Standing | None = strawberry.field(description="Whether it counts now.")
     created_at: datetime = strawberry.field(description="When it came into the box.")
 
-    is_type_of = IsA(EntryRow)
+    is_type_of = IsA(BoxEntryRow)
 
 
 @strawberry.type(description="That a head has voted, or not yet; never how.")

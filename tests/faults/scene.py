@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from models.identity import Account, Community
+from models.identity import AccountRow, CommunityRow
 from models.storage.rows import execute
 from resolvers.identity.sessions import open_session
 from schema.node import global_id, type_and_key
@@ -28,8 +28,8 @@ class Scene:
     """`people` may comment; nobody may more than sixty times a minute, so they take turns."""
 
     neighbourhood: Neighbourhood
-    community: Community
-    people: list[Account]
+    community: CommunityRow
+    people: list[AccountRow]
     tokens: list[str]
     http: httpx.AsyncClient
     subject: str = ""
@@ -58,7 +58,7 @@ class Scene:
     def subject_key(self) -> UUID:
         return key_in(self.subject)
 
-    async def token(self, account: Account) -> str:
+    async def token(self, account: AccountRow) -> str:
         return (await open_session(self.world.services, account.id, "fault")).access_token
 
     async def post(self) -> str:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from models.identity import Residency
-from models.organisations import Appointment, Role
+from models.identity import ResidencyRow
+from models.organisations import AppointmentRow, Role
 from resolvers.identity.sessions import open_session
 from resolvers.tokens import Tokens
 from schema.node import global_id
@@ -60,7 +60,7 @@ async def test_moving_out_in_mid_stream(pair: Scene) -> None:
     """A resident moves out, told to one server: her streams end with an error within seconds on both."""
     leaver = pair.people.pop()
     token = pair.tokens.pop()
-    residency = await Residency.get(account_id=leaver.id)
+    residency = await ResidencyRow.get(account_id=leaver.id)
 
     async def move_out() -> None:
         input = {"residencyId": global_id("Residency", residency.id)}
@@ -77,7 +77,7 @@ async def test_a_role_revoked_in_mid_stream(pair: Scene) -> None:
     committee = await pair.world.organisation(pair.community)
     admin = await pair.token(await pair.world.officer(committee, Role.ADMIN))
     officer = await pair.world.officer(committee)
-    appointment = await Appointment.get(account_id=officer.id)
+    appointment = await AppointmentRow.get(account_id=officer.id)
 
     async def revoke() -> None:
         input = {"appointmentId": global_id("Appointment", appointment.id)}

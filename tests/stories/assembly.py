@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from models.identity import Account, Home
+from models.identity import AccountRow, HomeRow
 from schema.node import global_id
 from tests.client import App
 from tests.clock import Clock
@@ -60,7 +60,9 @@ class Poll:
     def choices(self, *choices: str) -> list[dict[str, str]]:
         return [{"itemId": item, "choice": choice} for item, choice in zip(self.items, choices, strict=True)]
 
-    async def cast(self, app: App, *choices: str, home: Home | None = None, key: str = "") -> dict[str, Any]:
+    async def cast(
+        self, app: App, *choices: str, home: HomeRow | None = None, key: str = ""
+    ) -> dict[str, Any]:
         return await app.act(
             CAST,
             input={
@@ -71,13 +73,13 @@ class Poll:
             },
         )
 
-    async def voted(self, account: Account, *choices: str) -> dict[str, Any]:
+    async def voted(self, account: AccountRow, *choices: str) -> dict[str, Any]:
         """As `cast`, which must succeed."""
         done = await self.cast(await self.assembly.neighbourhood.app(account), *choices)
         assert done["__typename"] == "CastBallotPayload", done
         return done
 
-    async def enter(self, officer: App, home: Home, channel: str, *choices: str) -> dict[str, Any]:
+    async def enter(self, officer: App, home: HomeRow, channel: str, *choices: str) -> dict[str, Any]:
         return await officer.act(
             ENTER,
             input={

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from models.memberships import Membership
-from models.organisations import Organisation, OrganisationKind
-from models.party.members import PartyMember
+from models.memberships import MembershipRow
+from models.organisations import OrganisationKind, OrganisationRow
+from models.party.members import PartyMemberRow
 from schema.node import global_id
 from tests.client import App
 from tests.stories.branch import Doing
@@ -82,7 +82,7 @@ async def fetched(app: App, address: str) -> httpx.Response:
 
 async def furnish(made: Any, done: Doing, secret: str) -> None:
     """News, an affair and a pioneer for the members of the branch that is there already."""
-    branch = await Organisation.get(community_id=made.community.id, kind=OrganisationKind.PARTY_BRANCH)
+    branch = await OrganisationRow.get(community_id=made.community.id, kind=OrganisationKind.PARTY_BRANCH)
     secretary = made.apps["secretary"]
     pictures = [await picture(secretary, made.id, colour) for colour in ("red", "green", "blue")]
     document = await upload(secretary, made.id, b"%PDF-1.7\n%%EOF\n", "application/pdf", name=f"{secret}.pdf")
@@ -103,8 +103,8 @@ async def furnish(made: Any, done: Doing, secret: str) -> None:
     )
     for article in (news, affair["affair"]):
         await done("secretary", PUBLISH, articleId=article["id"], version=article["version"])
-    member = await PartyMember.get(branch_id=branch.id)
-    assert await Membership.exists(host_id=branch.id, account_id=member.account_id)
+    member = await PartyMemberRow.get(branch_id=branch.id)
+    assert await MembershipRow.exists(host_id=branch.id, account_id=member.account_id)
     profile = {"headline": f"{secret} pioneer", "story": f"{secret} story", "audience": "MEMBERS"}
     pioneer = (
         await done(

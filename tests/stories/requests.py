@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from models.identity import Account, Building, Community, Home
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from schema.node import global_id
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
@@ -95,12 +95,12 @@ class Street:
     """A building whose lift rattles, its people, and the offices that look after it."""
 
     neighbourhood: Neighbourhood
-    community: Community
-    building: Building
-    home: Home
-    committee: Organisation
-    company: Organisation
-    accounts: dict[str, Account]
+    community: CommunityRow
+    building: BuildingRow
+    home: HomeRow
+    committee: OrganisationRow
+    company: OrganisationRow
+    accounts: dict[str, AccountRow]
     apps: dict[str, App]
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.identity import Account
+from models.identity import AccountRow
 from schema.node import global_id
 from tests.client import App, Connected, Refused, Stream
 from tests.neighbourhood import Neighbourhood
@@ -155,7 +155,7 @@ async def check_unseen(stranger: App, here: str, post: str, comment: str) -> Non
 
 
 async def check_silent(
-    neighbourhood: Neighbourhood, elsewhere: Stream, outsider: Account, community: str
+    neighbourhood: Neighbourhood, elsewhere: Stream, outsider: AccountRow, community: str
 ) -> None:
     """The next thing in his open feed is what happens next in his own community."""
     at_home = await neighbourhood.app(outsider)

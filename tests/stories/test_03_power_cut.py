@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.base import now
-from models.identity import Account, Building, Community, Home
-from models.organisations import Organisation, Role
+from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow
+from models.organisations import OrganisationRow, Role
 from schema.node import global_id
 from tests.client import App, Connected, Refused, Stream
 from tests.neighbourhood import Neighbourhood
@@ -100,11 +100,11 @@ class Garden:
 
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
-        self.homes: dict[str, Home] = {}
-        self.buildings: dict[str, Building] = {}
-        self.people: dict[str, Account] = {}
-        self.community: Community
-        self.committee: Organisation
+        self.homes: dict[str, HomeRow] = {}
+        self.buildings: dict[str, BuildingRow] = {}
+        self.people: dict[str, AccountRow] = {}
+        self.community: CommunityRow
+        self.committee: OrganisationRow
 
     async def build(self) -> "Garden":
         world = self.neighbourhood.world

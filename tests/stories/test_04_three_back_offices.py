@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from models.identity import Community, Residency
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import CommunityRow, ResidencyRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood
@@ -64,8 +64,8 @@ class Offices:
 
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
-        self.community: Community
-        self.offices: dict[str, Organisation] = {}
+        self.community: CommunityRow
+        self.offices: dict[str, OrganisationRow] = {}
         self.admins: dict[str, App] = {}
         self.officers: dict[str, App] = {}
         self.resident: App
@@ -76,7 +76,7 @@ class Offices:
         self.community = await world.community("三方社区")
         home = await world.home(await world.building(await world.estate(self.community)))
         account = await world.resident(home)
-        self.residency = global_id("Residency", (await Residency.get(account_id=account.id)).id)
+        self.residency = global_id("Residency", (await ResidencyRow.get(account_id=account.id)).id)
         self.resident = await self.neighbourhood.app(account)
         for name, kind in KINDS.items():
             office = self.offices[name] = await world.organisation(self.community, kind, name)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.base import now
-from models.identity import Community
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import CommunityRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood
@@ -41,8 +41,8 @@ class Place:
 
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
-        self.community: Community
-        self.branch: Organisation
+        self.community: CommunityRow
+        self.branch: OrganisationRow
         self.secretary: App
         self.member: App
         self.neighbour: App

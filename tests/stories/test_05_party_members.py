@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.base import now
-from models.identity import Account, neighbour_key
+from models.identity import AccountRow, neighbour_key
 from models.organisations import OrganisationKind, Role
 from schema.node import global_id
 from tests.client import App, Refused
@@ -56,7 +56,7 @@ class Town:
 
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
-        self.accounts: dict[str, Account] = {}
+        self.accounts: dict[str, AccountRow] = {}
         self.apps: dict[str, App] = {}
 
     async def settle(self) -> "Town":

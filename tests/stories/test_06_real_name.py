@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from models.identity import Community
-from models.organisations import Organisation, Role
+from models.identity import CommunityRow
+from models.organisations import OrganisationRow, Role
 from models.storage.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App, Refused, Stream
@@ -69,8 +69,8 @@ class Fengsheng:
 
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
-        self.community: Community
-        self.committee: Organisation
+        self.community: CommunityRow
+        self.committee: OrganisationRow
         self.admin: App
         self.officer: App
         self.neighbour: App

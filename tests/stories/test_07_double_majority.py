@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.identity import Account, Relation
+from models.identity import AccountRow, Relation
 from tests.neighbourhood import Neighbourhood
 from tests.stories.assembly import EVENTS, EXPORT, Assembly, Poll
 from tests.voting import M2
@@ -48,7 +48,7 @@ async def test_w_the_couple_the_developer_and_four_singles(
     )
     watcher = await neighbourhood.app(s3)
 
-    async def four(poll: Poll, *against: tuple[Account, str], items: int = 1) -> None:
+    async def four(poll: Poll, *against: tuple[AccountRow, str], items: int = 1) -> None:
         votes = [(w, "YES"), (s1, "YES"), (husband, "NO"), (s2, "NO"), *against]
         await asyncio.gather(*(poll.voted(account, *[choice] * items) for account, choice in votes))
 

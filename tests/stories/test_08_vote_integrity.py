@@ -8,7 +8,7 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type, is_leaf_type
 
 from models.base import now
-from models.identity import Relation, Residency
+from models.identity import Relation, ResidencyRow
 from schema.build import sdl
 from tests.client import Refused
 from tests.neighbourhood import Neighbourhood
@@ -58,9 +58,9 @@ async def test_each_odd_case_has_its_answer(neighbourhood: Neighbourhood) -> Non
     assert (await poll.cast(apps["tenant"], "YES"))["__typename"] == "NotAllowed"
 
     # Sold during the vote: who owned at the opening votes, the buyer does not.
-    (deed,) = await Residency.filter(account_id=seller.id)
-    await Residency.filter(id=deed.id).update(until=now())
-    await Residency.create(
+    (deed,) = await ResidencyRow.filter(account_id=seller.id)
+    await ResidencyRow.filter(id=deed.id).update(until=now())
+    await ResidencyRow.create(
         community_id=street.community.id, account_id=buyer.id, home_id=deed.home_id, relation=Relation.OWNER
     )
     assert (await poll.cast(apps["buyer"], "NO"))["__typename"] == "NotAllowed"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.identity import Home, Residency
+from models.identity import HomeRow, ResidencyRow
 from schema.node import global_id
 from tests.client import Refused
 from tests.neighbourhood import Neighbourhood
@@ -25,8 +25,8 @@ async def test_two_officers_enter_and_the_sheet_matches(neighbourhood: Neighbour
     homes = [await street.home(area) for area in (50, 60, 70)]
     for home in homes:
         await street.own(await street.world.account(), home)
-    (deed,) = await Residency.filter(account_id=both.id)
-    contested = await Home.get(id=deed.home_id)
+    (deed,) = await ResidencyRow.filter(account_id=both.id)
+    contested = await HomeRow.get(id=deed.home_id)
     await assembly.adopt()
     poll = await assembly.poll(seconds=25)
     await poll.voted(online, "YES")

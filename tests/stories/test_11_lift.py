@@ -7,8 +7,8 @@ import pytest
 
 from models.base import now
 from models.identity import neighbour_key
-from models.jobs import Job
-from models.requests import ServiceRequest
+from models.jobs import JobRow
+from models.requests import RequestRow
 from schema.node import global_id, type_and_key
 from tests.client import Stream
 from tests.neighbourhood import Neighbourhood
@@ -122,8 +122,8 @@ async def test_an_overdue_lift_is_escalated_once_though_a_server_dies(neighbourh
     late = now() - timedelta(minutes=1)
     for request in requests:
         key = key_of(request["id"])
-        await ServiceRequest.filter(id=key).update(due_at=late, accept_by=late)
-        await Job.filter(subject_id=key).update(due_at=late)
+        await RequestRow.filter(id=key).update(due_at=late, accept_by=late)
+        await JobRow.filter(subject_id=key).update(due_at=late)
     server.start()
     await server.ready()
     async with apps["manager"].following(EVENTS, id=requests[-1]["id"], after=None) as stream:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from models.identity import Account, Community
+from models.identity import AccountRow, CommunityRow
 from models.organisations import Role
 from resolvers.identity.sessions import open_session
 from schema.node import global_id, type_and_key
@@ -33,13 +33,15 @@ PARALLEL = 20
 class Street:
     """Two neighbours, an officer, and a way to say something many times at once."""
 
-    def __init__(self, neighbourhood: Neighbourhood, http: httpx.AsyncClient, community: Community) -> None:
+    def __init__(
+        self, neighbourhood: Neighbourhood, http: httpx.AsyncClient, community: CommunityRow
+    ) -> None:
         self.neighbourhood = neighbourhood
         self.http = http
         self.community = community
         self.community_id = global_id("Community", community.id)
 
-    async def token(self, account: Account) -> str:
+    async def token(self, account: AccountRow) -> str:
         return (await open_session(self.neighbourhood.world.services, account.id, "retry")).access_token
 
     async def storm(self, token: str, mutation: str, **input: Any) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from graphql import build_client_schema, get_introspection_query
 from tortoise import Tortoise
 
 from models.base import now
-from models.identity import Account, Community, neighbour_key
-from models.jobs import Job
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import AccountRow, CommunityRow, neighbour_key
+from models.jobs import JobRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from models.storage.rows import dialect, execute
 from schema.node import global_id, type_and_key
 from tests.client import App
@@ -157,10 +157,10 @@ NODE = "query Any($id: ID!) { node(id: $id) { __typename id } }"
 class Furnished:
     """A community with one of everything in it."""
 
-    community: Community
-    committee: Organisation
+    community: CommunityRow
+    committee: OrganisationRow
     home: Any
-    people: dict[str, Account]
+    people: dict[str, AccountRow]
     apps: dict[str, App]
     ids: dict[str, list[str]] = field(default_factory=dict)
     cursors: list[str] = field(default_factory=list)
@@ -455,7 +455,7 @@ class Outsider:
         self.lines = lines
         self.room = asyncio.Semaphore(AT_ONCE)
         self.renewing = asyncio.Lock()
-        self.account: Account
+        self.account: AccountRow
         self.app: App
 
     async def renew(self) -> "Outsider":
@@ -546,7 +546,7 @@ async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> Non
         own.ids |= await media_of(own)
         other.ids |= await media_of(other)
         # What falls due in B meanwhile is done by the clock, not by a stranger.
-        await Job.filter(done_at=None).delete()
+        await JobRow.filter(done_at=None).delete()
         before = await dump()
         theirs = belongings(before, other)
         assert not theirs & belongings(before, own)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.activities import Activity, ActivitySignUp, SignUpState
+from models.activities import ActivityRow, SignUpRow, SignUpState
 from models.base import now
 from models.storage.rows import execute
 from schema.node import global_id
@@ -59,7 +59,7 @@ async def test_two_hundred_at_once_get_the_seats_there_are(neighbourhood: Neighb
     await check(row.id, 2 * SEATS, PARALLEL - len(first))
     # Whoever moved up was told, once.
     told = await execute("SELECT account_id FROM notification WHERE kind = 'ACTIVITY'")
-    going = await ActivitySignUp.filter(activity_id=row.id, state=SignUpState.GOING)
+    going = await SignUpRow.filter(activity_id=row.id, state=SignUpState.GOING)
     at_once = {people[n].id for n, state in enumerate(states) if state == "GOING"}
     assert Counter(str(it["account_id"]) for it in told) == Counter(
         str(it.account_id) for it in going if it.account_id not in at_once
@@ -68,8 +68,8 @@ async def test_two_hundred_at_once_get_the_seats_there_are(neighbourhood: Neighb
 
 async def check(activity_id: object, capacity: int, signed_up: int) -> int:
     """The counters are what the sign-ups say, within the capacity, and nobody was overtaken."""
-    row = await Activity.get(id=activity_id)
-    sign_ups = await ActivitySignUp.filter(activity_id=activity_id).order_by("number")
+    row = await ActivityRow.get(id=activity_id)
+    sign_ups = await SignUpRow.filter(activity_id=activity_id).order_by("number")
     here = [it for it in sign_ups if it.state is not SignUpState.CANCELLED]
     going = [it for it in here if it.state is SignUpState.GOING]
     assert len(here) == signed_up

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.base import now
-from models.identity import Account, Community, Home
-from models.organisations import Organisation, OrganisationKind, Role
+from models.identity import AccountRow, CommunityRow, HomeRow
+from models.organisations import OrganisationKind, OrganisationRow, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood
@@ -51,10 +51,10 @@ class Street:
     def __init__(self, neighbourhood: Neighbourhood) -> None:
         self.neighbourhood = neighbourhood
         self.world = neighbourhood.world
-        self.community: Community
-        self.home: Home
-        self.shop: Organisation
-        self.committee: Organisation
+        self.community: CommunityRow
+        self.home: HomeRow
+        self.shop: OrganisationRow
+        self.committee: OrganisationRow
 
     async def build(self) -> "Street":
         self.community = await self.world.community()
@@ -68,7 +68,7 @@ class Street:
     def id(self) -> str:
         return global_id("Community", self.community.id)
 
-    async def app(self, account: Account | None = None) -> App:
+    async def app(self, account: AccountRow | None = None) -> App:
         return await self.neighbourhood.app(account or await self.world.resident(self.home))
 
     async def licensed(self, merchant: App, clerk: App) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.identity import Account, Community, neighbour_key
+from models.identity import AccountRow, CommunityRow, neighbour_key
 from schema.node import global_id
 from tests.client import App, Refused, Stream
 from tests.neighbourhood import Neighbourhood
@@ -42,11 +42,11 @@ NOBODYS: dict[str, Any] = {
 class Street:
     """A community, and what is asked about it."""
 
-    def __init__(self, community: Community) -> None:
+    def __init__(self, community: CommunityRow) -> None:
         self.community = community
         self.id = global_id("Community", community.id)
 
-    def face(self, account: Account) -> str:
+    def face(self, account: AccountRow) -> str:
         return global_id("Neighbour", neighbour_key(self.community.id, account.id))
 
     def post(self, body: str, group: str | None = None) -> dict[str, Any]:

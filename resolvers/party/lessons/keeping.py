@@ -6,14 +6,7 @@ from models.base import new_id, now
 from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow, Power
-from models.party.lessons import (
-    PartyLesson,
-    PartyLessonItem,
-    PartyLessonItemRow,
-    PartyLessonRow,
-    PartyLessonState,
-    scope_of,
-)
+from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
 from models.storage.rows import columns, execute, select
 from resolvers import audit, notifications
 from resolvers.context import Context
@@ -48,7 +41,7 @@ async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str)
 async def insert(
     ctx: Context, work: Work, lesson_id: UUID, branch: OrganisationRow, draft: LessonDraft
 ) -> None:
-    await PartyLesson.create(
+    await PartyLessonRow.create(
         id=lesson_id,
         community_id=branch.community_id,
         branch_id=branch.id,
@@ -188,7 +181,7 @@ async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> Non
 
 
 async def add_item(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
-    await PartyLessonItem.create(
+    await PartyLessonItemRow.create(
         community_id=row.community_id,
         lesson_id=row.id,
         position=position,

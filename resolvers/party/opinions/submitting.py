@@ -8,7 +8,6 @@ from models.base import new_id, now
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.party.opinions import (
-    PartyOpinion,
     PartyOpinionAction,
     PartyOpinionReach,
     PartyOpinionRow,
@@ -74,7 +73,7 @@ async def insert(
     at = now()
     year = at.astimezone(CHINA).year
     number = await next_number(branch, year, at)
-    await PartyOpinion.create(
+    await PartyOpinionRow.create(
         id=opinion_id,
         created_at=at,
         community_id=branch.community_id,

@@ -1,0 +1,27 @@
+"""Rows as use cases answer them: one that is not there is not found."""
+
+from typing import TypeVar
+from uuid import UUID
+
+from models.storage import tables
+from models.storage.rows import Where
+from models.storage.tables import Row
+from resolvers.errors import NotFound
+
+R = TypeVar("R", bound=Row)
+
+
+async def existing(row: type[R], where: UUID | Where) -> R:
+    """As `models.storage.tables.one`, whoever asks. Raises NotFound."""
+    found = await tables.one(row, where)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def locked(row: type[R], where: UUID | Where) -> R:
+    """The row as it is, and stays until the caller's transaction ends. Raises NotFound."""
+    found = await tables.locked(row, where)
+    if not found:
+        raise NotFound
+    return found[0]
