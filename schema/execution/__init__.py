@@ -1,7 +1,9 @@
 """Execution of prepared operations: compiled to a plan, resolved breadth-first.
 
     field_sources    how a field gets its values for all its parents at once
-    plan             an operation over the schema: shapes of objects, and the steps that fill them
+    type_resolution  which type an object is of, asked once for each class
+    shapes           what is asked of objects: their shapes, and the steps that fill them
+    plan             an operation over the schema, made of these, and kept for the next time
     run              one execution: columns of values, level by level, one call of a batch resolver each
     generated        code that builds the response of one shape, when nothing is amiss
     completion       the specification's completion of values with errors and nulls, when something is

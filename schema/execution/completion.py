@@ -5,22 +5,19 @@ not asked for again. As in graphql-core, an object's fields after one whose null
 are not looked at, and so say nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import GraphQLError, is_leaf_type, is_list_type, is_non_null_type, located_error
 from graphql.execution import Executor
 from graphql.pyutils import Path, Undefined
 
 from schema.execution.field_sources import Attribute
-
-if TYPE_CHECKING:
-    from schema.execution.plan import Step
-    from schema.execution.run import Block
+from schema.execution.shapes import Block, Step
 
 Completed = tuple[dict[str, Any] | None, list[GraphQLError]]
 
 
-def complete(blocks: list["Block"]) -> Completed:
+def complete(blocks: list[Block]) -> Completed:
     """The data, or None, and the errors, of a run whose first block is the root."""
     for block in blocks:
         places = [(block, index) for index in range(len(block.parents))]
@@ -39,14 +36,14 @@ class Completion:
     def __init__(self) -> None:
         self.errors: list[GraphQLError] = []
 
-    def object(self, block: "Block", index: int, path: Path | None) -> dict[str, Any]:
+    def object(self, block: Block, index: int, path: Path | None) -> dict[str, Any]:
         """Raises a GraphQLError that knows its place if a null reaches beyond the object."""
         return {
             step.key: self._field(block, step, index, Path(path, step.key, block.shape.type.name))
             for step in block.shape.steps
         }
 
-    def _field(self, block: "Block", step: "Step", index: int, path: Path) -> Any:
+    def _field(self, block: Block, step: Step, index: int, path: Path) -> Any:
         if step.typename:
             return block.shape.type.name
         try:
@@ -59,13 +56,13 @@ class Completion:
             self._failed(error, step.field.type, step, path)
             return None
 
-    def _failed(self, raised: Exception, type_: Any, step: "Step", path: Path) -> None:
+    def _failed(self, raised: Exception, type_: Any, step: Step, path: Path) -> None:
         error = located_error(raised, step.nodes, path.as_list())
         if is_non_null_type(type_):
             raise error
         self.errors.append(error)
 
-    def _value(self, type_: Any, step: "Step", link: dict[int, Any], value: Any, path: Path) -> Any:
+    def _value(self, type_: Any, step: Step, link: dict[int, Any], value: Any, path: Path) -> Any:
         if isinstance(value, Exception):
             raise value
         if is_non_null_type(type_):
@@ -88,7 +85,7 @@ class Completion:
         block, index = place
         return self.object(block, index, path)
 
-    def _item(self, type_: Any, step: "Step", link: dict[int, Any], item: Any, path: Path) -> Any:
+    def _item(self, type_: Any, step: Step, link: dict[int, Any], item: Any, path: Path) -> Any:
         try:
             return self._value(type_, step, link, item, path)
         except Exception as error:

@@ -14,7 +14,7 @@ be built. `completion` then says what is amiss.
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     GraphQLBoolean,
@@ -31,11 +31,8 @@ from graphql import (
 )
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
-if TYPE_CHECKING:
-    from schema.execution.plan import Step
-
-Link = dict[int, Any]
-Builder = Callable[[Sequence[int], Sequence[Any], Sequence[Any], Sequence[Link], Link], None]
+from schema.execution.field_sources import Attribute
+from schema.execution.shapes import Builder, Shape, Step
 
 # How the scalars of the specification look when there is nothing to convert.
 _AS_IT_IS = {
@@ -55,8 +52,23 @@ class Amiss(Exception):
     """A value is not what its type allows."""
 
 
-def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
+def builder_of(shape: Shape) -> Builder:
+    """What builds the response's objects of this shape; written when it is first asked for."""
+    if shape.builder is None:
+        shape.builder = builder(shape.type, shape.steps)
+    return shape.builder
+
+
+def builder(type_: GraphQLObjectType, steps: Sequence[Step]) -> Builder:
     """The function that builds objects of `type_` from the columns and links of these steps."""
+    source, names = written(type_, steps)
+    exec(compile(source, f"<{type_.name}>", "exec"), names)  # noqa: S102 -- written below
+    build: Builder = names["build"]
+    return build
+
+
+def written(type_: GraphQLObjectType, steps: Sequence[Step]) -> tuple[str, dict[str, Any]]:
+    """Its source, and the names that are known to it."""
     writer = _Writer()
     prelude: list[str] = []
     taken: list[str] = []
@@ -67,8 +79,8 @@ def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
         if step.typename:
             entries.append(f"{step.key!r}: {type_.name!r}")
             continue
-        if step.inline:
-            prelude.append(f"        {value} = p.{step.source.name}")  # type: ignore[union-attr]
+        if step.inline and isinstance(step.source, Attribute):
+            prelude.append(f"        {value} = p.{step.source.name}")
         else:
             taken.append(value)
             columns.append(f"columns[{step.index}]")
@@ -86,9 +98,7 @@ def builder(type_: GraphQLObjectType, steps: Sequence["Step"]) -> Builder:
             f"        link[i] = {{{', '.join(entries)}}}",
         ]
     )
-    exec(compile(source, f"<{type_.name}>", "exec"), writer.names)  # noqa: S102 -- written above
-    build: Builder = writer.names["build"]
-    return build
+    return source, writer.names
 
 
 class _Writer:

@@ -1,13 +1,9 @@
-"""What is asked of the objects of each type, known once per operation.
+"""What is asked for by an operation, known once for it and for the variables that skip and include.
 
-A `Plan` belongs to an operation and to the variables that skip and include. It holds a `Selection` for
-each field that leads to objects, and that a `Shape` for each type of object that was met there: the
-`Step`s that fill an object of the response, in its order. Fields are collected by graphql-core.
+Fields are collected by graphql-core, once and not for each object, which is what planning buys.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -16,7 +12,6 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FragmentDefinitionNode,
-    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -24,13 +19,9 @@ from graphql import (
     GraphQLUnionType,
     OperationDefinitionNode,
     OperationType,
-    VariableNode,
     Visitor,
     get_named_type,
-    is_abstract_type,
     is_leaf_type,
-    is_non_null_type,
-    is_wrapping_type,
     visit,
 )
 from graphql.execution.collect_fields import (
@@ -40,18 +31,16 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.language import SKIP, VisitorAction
 
-from schema.execution.field_sources import Attribute, Called, FieldSource, Loaded, source_of, source_of_events
-from schema.execution.generated import Builder, builder
-from schema.execution.loading import Batch
+from schema.execution.field_sources import Called, FieldSource, source_of, source_of_events
+from schema.execution.shapes import Selection, Shape, Step, variables_in
 from schema.execution.type_resolution import Types
 
 _PLANS: Final = 8
 # Of all plans together; one takes a kilobyte or two, with its part of the generated code.
 _STEPS: Final = 40_000
-_IMMUTABLE: Final = (str, int, float, bool, type(None), Enum)
 
 
 class Unplanned(Exception):
@@ -60,198 +49,6 @@ class Unplanned(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-class Step:
-    """One entry of an object in the response."""
-
-    __slots__ = (
-        "_below",
-        "_constant",
-        "_converted",
-        "_fixed",
-        "_given",
-        "asked",
-        "depth",
-        "details",
-        "field",
-        "index",
-        "inline",
-        "key",
-        "named",
-        "nodes",
-        "parent_type",
-        "source",
-        "typename",
-        "varies",
-    )
-
-    def __init__(
-        self,
-        index: int,
-        key: str,
-        details: FieldDetailsList,
-        parent_type: GraphQLObjectType,
-        field: GraphQLField,
-        source: FieldSource,
-        asked: "Selection | None",
-        *,
-        varies: bool,
-    ) -> None:
-        self.index = index
-        self.key = key
-        self.details = details
-        self.nodes = [detail.node for detail in details]
-        self.parent_type = parent_type
-        self.field = field
-        self.source = source
-        self.named: Any = get_named_type(field.type)
-        self.depth = _lists(field.type)
-        # What is selected of the objects it leads to, if it leads to objects.
-        self.asked = asked
-        self.typename = self.nodes[0].name.value == "__typename"
-        # Whether its values may be others in another context.
-        self.varies = varies
-        # A plain attribute that is a leaf is read by the code that builds the response.
-        self.inline = isinstance(source, Attribute) and asked is None and self.depth == 0 and not varies
-        self._fixed = not _variables_in(self.nodes[0].arguments or ())
-        self._constant: dict[str, Any] | None = None
-        self._converted: dict[str, Any] | None = None
-        self._given: tuple[Any, ...] | None = None
-        self._below: Below | None = None
-
-    @property
-    def name(self) -> str:
-        found: str = self.nodes[0].name.value
-        return found
-
-    def arguments(self, variables: VariableValues) -> dict[str, Any]:
-        """The field's arguments, coerced. Raises GraphQLError."""
-        if self._constant is not None:
-            return self._constant
-        node = self.nodes[0]
-        if not self.field.args and not node.arguments:
-            values: dict[str, Any] = {}
-        else:
-            values = get_argument_values(self.field, node, variables, None, True)
-        if self._fixed and all(isinstance(value, _IMMUTABLE) for value in values.values()):
-            self._constant = values
-        return values
-
-    def keywords(self, source: Called, variables: VariableValues, info: Any) -> dict[str, Any]:
-        """The arguments of its resolver, but for the parent. Raises GraphQLError."""
-        return source.keywords(self._as_taken(source, variables, info), info)
-
-    def given(self, source: Loaded, variables: VariableValues, info: Any) -> tuple[Any, ...]:
-        """The arguments of its batch resolver. Raises GraphQLError, and what the resolver's side raises."""
-        if self._given is not None:
-            return self._given
-        taken = self._as_taken(source, variables, info)
-        if source.selective:
-            taken = {**taken, "selected": self.asked.selected(self.named) if self.asked else None}
-        given = source.arguments(**taken)
-        if self._constant is not None:
-            self._given = given
-        return given
-
-    def _as_taken(self, source: Called | Loaded, variables: VariableValues, info: Any) -> dict[str, Any]:
-        if self._converted is not None:
-            return self._converted
-        arguments = self.arguments(variables)
-        converted = source.converted(arguments, info) if arguments else arguments
-        if self._constant is not None:
-            self._converted = converted
-        return converted
-
-    @property
-    def below(self) -> "Below":
-        """What is asked for, in its turn, of the objects it leads to."""
-        if self._below is None:
-            self._below = NOTHING_BELOW if self.asked is None else self.asked.below(self.named)
-        return self._below
-
-
-@dataclass(frozen=True, slots=True)
-class Below:
-    """What is loaded below a field, as far as that is known before its objects are met."""
-
-    # The batch resolvers without arguments that will be called.
-    batches: frozenset[Batch]
-    # Whether nothing is loaded or called there at all.
-    ends: bool
-
-
-NOTHING_BELOW = Below(frozenset(), ends=True)
-UNKNOWN_BELOW = Below(frozenset(), ends=False)
-
-
-class Shape:
-    """What is asked of the objects of one type."""
-
-    __slots__ = ("_build", "columns", "steps", "type")
-
-    def __init__(self, type_: GraphQLObjectType, steps: list[Step]) -> None:
-        self.type = type_
-        self.steps = steps
-        self.columns = [step for step in steps if not step.inline and not step.typename]
-        self._build: Builder | None = None
-
-    @property
-    def build(self) -> Builder:
-        """Builds the response's objects into a link; raises something if anything is amiss."""
-        if self._build is None:
-            self._build = builder(self.type, self.steps)
-        return self._build
-
-
-class Selection:
-    """What is asked of the objects that a field leads to."""
-
-    __slots__ = ("_details", "_plan", "_shapes")
-
-    def __init__(self, plan: "Plan", details: FieldDetailsList) -> None:
-        self._plan = plan
-        self._details = details
-        self._shapes: dict[str, Shape] = {}
-
-    def of(self, type_: GraphQLObjectType) -> Shape:
-        """What is asked of those of this type. Raises GraphQLError if that depends on a bad variable."""
-        shape = self._shapes.get(type_.name)
-        if shape is None:
-            shape = self._shapes[type_.name] = self._plan.subshape(type_, self._details)
-        return shape
-
-    def selected(self, named: Any) -> frozenset[str] | None:
-        """The fields that are selected of the objects, which are expected to be of the type `named`."""
-        shape = self._expected(named)
-        return frozenset(step.name for step in shape.steps) if shape else None
-
-    def below(self, named: Any) -> Below:
-        """What is loaded for the objects, which are expected to be of the type `named`."""
-        shape = self._expected(named)
-        if shape is None:
-            return UNKNOWN_BELOW
-        sources = [step.source for step in shape.columns]
-        below = [step.below for step in shape.columns]
-        batches = {
-            step.source.batch
-            for step in shape.columns
-            if isinstance(step.source, Loaded) and not step.field.args
-        }
-        return Below(
-            frozenset(batches).union(*(each.batches for each in below)),
-            ends=not any(isinstance(each, Loaded | Called) for each in sources)
-            and all(each.ends for each in below),
-        )
-
-    def _expected(self, named: Any) -> Shape | None:
-        """The shape of the objects if they can only be of the type `named`, and no variable is bad."""
-        if is_abstract_type(named):
-            return None
-        try:
-            return self.of(named)
-        except GraphQLError:
-            return None
 
 
 class Plan:
@@ -319,7 +116,7 @@ class Plan:
             nodes = tuple(id(detail.node) for detail in details)
             asked = self._selections.get(nodes)
             if asked is None:
-                asked = self._selections[nodes] = Selection(self, details)
+                asked = self._selections[nodes] = Selection(self.subshape, details)
         name = details[0].node.name.value
         source = self.planner.source(type_, name, field)
         varies = (type_.name, name) in self.planner.varying
@@ -436,33 +233,8 @@ class _Conditions(Visitor):
         return None if node is self._operation else SKIP
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> VisitorAction:
-        self.variables |= _variables_in(node.arguments or ())
+        self.variables |= variables_in(node.arguments or ())
         return None
-
-
-class _Variables(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> VisitorAction:
-        self.names.add(node.name.value)
-        return None
-
-
-def _variables_in(nodes: Iterable[Any]) -> set[str]:
-    found = _Variables()
-    for node in nodes:
-        visit(node, found)
-    return found.names
-
-
-def _lists(type_: Any) -> int:
-    depth = 0
-    while is_wrapping_type(type_):
-        depth += not is_non_null_type(type_)
-        type_ = type_.of_type
-    return depth
 
 
 def _resolves_type_asynchronously(type_: Any) -> bool:

@@ -30,8 +30,10 @@ from graphql.pyutils import Undefined, is_awaitable, is_iterable
 
 from schema.execution.completion import complete
 from schema.execution.field_sources import Attribute, Called, Computed, Loaded
+from schema.execution.generated import builder_of
 from schema.execution.loading import Batch, LoadRequest, Resumed
-from schema.execution.plan import UNKNOWN_BELOW, Below, Plan, Plans, Shape, Step, Unplanned
+from schema.execution.plan import Plan, Plans, Unplanned
+from schema.execution.shapes import UNKNOWN_BELOW, Below, Block, Shape, Step
 
 
 async def execute(plans: Plans, variables: VariableValues, context: Any, root: Any) -> ExecutionResult:
@@ -117,25 +119,6 @@ class EventSource:
         except Exception as error:
             return ExecutionResult(None, [located_error(error, step.nodes, [step.key])])
         return stream
-
-
-class Block:
-    """The objects of one shape below one field, each once."""
-
-    __slots__ = ("columns", "ids", "link", "links", "parents", "refused", "shape")
-
-    def __init__(
-        self, shape: Shape, parents: Sequence[Any], ids: Sequence[int], link: dict[int, Any]
-    ) -> None:
-        self.shape = shape
-        self.parents = parents
-        self.ids = ids
-        # From the identity of each object that the field led to, to its response.
-        self.link = link
-        self.columns: list[Any] = [None] * len(shape.steps)
-        self.links: list[dict[int, Any]] = [{} for _ in shape.steps]
-        # Why there is no response for some of the objects that a field of these led to.
-        self.refused: list[tuple[dict[int, Any], int, Exception]] = []
 
 
 class Resolving:
@@ -246,7 +229,7 @@ class Run:
         await self.fill()
         try:
             for block in reversed(self.blocks):
-                block.shape.build(block.ids, block.parents, block.columns, block.links, block.link)
+                builder_of(block.shape)(block.ids, block.parents, block.columns, block.links, block.link)
         except Exception:
             return complete(self.blocks)
         return self.blocks[0].link[id(self.root)], []
