@@ -33,6 +33,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"st
 
 def parser() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 12})
+    # Which targets are links is an attribute to set, though its own class declares a method.
     made.validateLink = is_allowed  # type: ignore[method-assign, assignment]
     return made
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import strawberry
 
+from models.identity import AccountRow, CommunityRow
+from models.storage.paging import Page
 from resolvers.identity.accounts import account_of
 from resolvers.identity.addresses import communities
 from schema.activities import ActivitiesSubscription, CalendarMutation, OrganisingMutation, SigningUpMutation
@@ -40,11 +42,12 @@ NameHolds = Annotated[str | None, strawberry.argument(description="Only those wh
 
 @strawberry.type
 class CommunitiesQuery:
-    @strawberry.field(description="Who is signed in, or null.", metadata=VIEWER)
-    async def viewer(self, info: Info) -> Viewer | None:
-        return await account_of(info.context) if info.context.viewer.account_id else None  # type: ignore[return-value]
+    @strawberry.field(graphql_type=Viewer | None, description="Who is signed in, or null.", metadata=VIEWER)
+    async def viewer(self, info: Info) -> AccountRow | None:
+        return await account_of(info.context) if info.context.viewer.account_id else None
 
     @strawberry.field(
+        graphql_type=Connection[Community],
         description="The communities of this deployment, whose register any signed-in account may read.",
         metadata=VIEWER,
     )
@@ -56,8 +59,8 @@ class CommunitiesQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Community]:
-        return await communities(info.context, page_args(first, after, last, before), name)  # type: ignore[return-value]
+    ) -> Page[CommunityRow]:
+        return await communities(info.context, page_args(first, after, last, before), name)
 
 
 @strawberry.type(description="What can be asked.")

@@ -343,7 +343,7 @@ def _connection_options(url: str) -> Mapping[str, Any]:
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": CONNECT_SECONDS,
         }
-        # Opens nothing yet, but knows which options exist.
+        # Opens nothing yet, but knows which options exist. redis-py leaves it without types.
         ConnectionPool(**options).make_connection()  # type: ignore[no-untyped-call]
     except Exception:
         raise ValueError("the bus URL is not a valid Redis URL") from None

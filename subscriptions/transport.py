@@ -139,6 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
 
+    # uvicorn narrows the argument in the same way.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
@@ -176,7 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
         protocol = WebSocketProtocol(self.config, self.server_state)
         self.connections.discard(self)
         self.transport.set_protocol(protocol)
-        # The parser knows us as we know it, and neither is needed any more.
+        # The parser knows us as we know it, and neither is needed any more. uvicorn declares one for good.
         self.parser = None  # type: ignore[assignment]
         protocol.open(self.transport, self.scope, self.url)
 
@@ -237,6 +238,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def open(self, transport: asyncio.Transport, request: Any, url: bytes) -> None:
         """Answer an HTTP `request` (its ASGI scope) for `url`, or have the application answer it."""
         self._transport = transport
+        # uvicorn declares a set of its own protocols, and calls what we have of them.
         self._server_state.connections.add(self)  # type: ignore[arg-type]
         # Write at once, and say at once what the kernel does not take: who offers frames joins them, and
         # what waits is bounded there.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from enum import Enum
+from typing import Any
 
 CHINA = timezone(timedelta(hours=8))
 DAY = timedelta(days=1)
@@ -120,10 +121,10 @@ class Hours:
         )
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, object]) -> "Hours":
+    def from_json(cls, kept: Mapping[str, Any]) -> "Hours":
         """What `to_text` was asked of, from its parsed text."""
-        weekly: dict[str, list[list[int]]] = kept.get("weekly") or {}  # type: ignore[assignment]
-        exceptions: list[tuple[str, list[list[int]], str]] = kept.get("exceptions") or []  # type: ignore[assignment]
+        weekly: dict[str, list[list[int]]] = kept.get("weekly") or {}
+        exceptions: list[tuple[str, list[list[int]], str]] = kept.get("exceptions") or []
         return cls(
             {int(day): intervals(found) for day, found in weekly.items()},
             {date.fromisoformat(day): Exceptional(intervals(found), note) for day, found, note in exceptions},

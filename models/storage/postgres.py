@@ -102,6 +102,7 @@ class PooledTransactionContext(TransactionContextPooled):
 
 
 class PostgresClient(Fetching):
+    # Tortoise declares its own class here, of which ours is none: it has what the client asks of it.
     connection_class = PooledConnection  # type: ignore[assignment]
 
     def _in_transaction(self) -> TransactionContext:

@@ -289,7 +289,8 @@ def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterabl
     )
     # Of the names of fields only.
     exec(source, scope)  # noqa: S102
-    return scope["build"]  # type: ignore[no-any-return]
+    build: Callable[[Iterable[Any]], list[Any]] = scope["build"]
+    return build
 
 
 def optional(hint: Any) -> bool:

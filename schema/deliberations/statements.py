@@ -7,6 +7,7 @@ import strawberry
 
 from models.deliberations import StatementChoice, StatementRow
 from resolvers.deliberations import statements
+from resolvers.deliberations.opinions import Tally
 from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
@@ -58,10 +59,11 @@ class Statement(Node):
     )
 
     @strawberry.field(
-        description="How the votes fell; null below seven votes, which would tell who voted how."
+        graphql_type=StatementTally | None,
+        description="How the votes fell; null below seven votes, which would tell who voted how.",
     )
     @staticmethod
-    def tally(root: strawberry.Parent[StatementRow]) -> StatementTally | None:
-        return statements.tally_of(root)  # type: ignore[return-value]
+    def tally(root: strawberry.Parent[StatementRow]) -> Tally | None:
+        return statements.tally_of(root)
 
     is_type_of = IsA(StatementRow)

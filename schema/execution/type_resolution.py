@@ -37,7 +37,8 @@ class Types:
     def of_class(self, named: Any, class_: type) -> GraphQLObjectType | None:
         """The type of all objects of `class_` where `named` is expected; None if each is to be asked."""
         if not is_abstract_type(named) and named.is_type_of is None:
-            return named  # type: ignore[no-any-return]
+            only: GraphQLObjectType = named
+            return only
         key = named.name, class_
         if key not in self._known:
             self._known[key] = self._decided(named, class_)

@@ -48,7 +48,9 @@ class MotionSimulation:
     quorum: VoteThreshold = strawberry.field(description="The share that must take part.")
     needed_quorum: VoteWeight = strawberry.field(description="The least that makes it.")
     items: list[NeededYes] = strawberry.field(description="What each item needs.")
-    buildings: list[DecidingBuilding] = strawberry.field(description="The heaviest first.")
+    buildings: list[simulator.DecidingBuilding] = strawberry.field(
+        graphql_type=list[DecidingBuilding], description="The heaviest first."
+    )
     online: VoteWeight = strawberry.field(description="Who can vote online now.")
     paper_only: VoteWeight = strawberry.field(description="Who can vote on paper only.")
     developer: VoteWeight = strawberry.field(description="Of these the developer, with unsold homes.")
@@ -71,7 +73,7 @@ def simulation_of(found: simulator.Simulation) -> MotionSimulation:
             )
             for item in found.items
         ],
-        buildings=found.buildings,  # type: ignore[arg-type]
+        buildings=found.buildings,
         online=weight_of(found.online),
         paper_only=weight_of(found.paper_only),
         developer=weight_of(found.developer),
@@ -100,16 +102,18 @@ class BallotReceipt:
 @strawberry.type
 class MotionsQuery:
     @strawberry.field(
-        description="The ballot of a receipt's code; null if there is none in the box.", metadata=VIEWER
+        graphql_type=BallotReceipt | None,
+        description="The ballot of a receipt's code; null if there is none in the box.",
+        metadata=VIEWER,
     )
     async def ballot_receipt(
         self,
         info: Info,
         motion_id: MotionArg,
         code: Annotated[str, strawberry.argument(description="The receipt's code.")],
-    ) -> BallotReceipt | None:
+    ) -> receipts.Receipt | None:
         key = key_of("motionId", motion_id, "Motion")
-        return await receipts.check(info.context, motion_id=key, code=code)  # type: ignore[return-value]
+        return await receipts.check(info.context, motion_id=key, code=code)
 
     @strawberry.field(
         description="What the vote would need if it opened now, and which buildings decide. For its officers,"

@@ -5,6 +5,8 @@ from typing import Annotated
 import strawberry
 
 from models.identity import AccountRow
+from models.notices import NoticeRow
+from models.storage.paging import Page
 from resolvers.notices import reading
 from schema.connections import After, Before, Connection, First, Last, connection, page_args
 from schema.fields import VIEWER, Info
@@ -60,7 +62,11 @@ class OrganisationNotices:
 class ViewerNotices:
     """What notices add to the viewer."""
 
-    @strawberry.field(description="The notices in force for the viewer now, newest first.", metadata=VIEWER)
+    @strawberry.field(
+        graphql_type=Connection[Notice],
+        description="The notices in force for the viewer now, newest first.",
+        metadata=VIEWER,
+    )
     @staticmethod
     async def active_notices(
         root: strawberry.Parent[AccountRow],
@@ -70,12 +76,13 @@ class ViewerNotices:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Notice]:
+    ) -> Page[NoticeRow]:
         args = page_args(first, after, last, before)
         community = key_of("communityId", community_id, "Community")
-        return await reading.active(info.context, community, args)  # type: ignore[return-value]
+        return await reading.active(info.context, community, args)
 
     @strawberry.field(
+        graphql_type=Connection[Notice],
         description="The standing notices to the viewer's homes that nobody there has acknowledged, newest"
         " first: what a client that missed everything must show.",
         metadata=VIEWER,
@@ -90,7 +97,7 @@ class ViewerNotices:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Notice]:
+    ) -> Page[NoticeRow]:
         args = page_args(first, after, last, before)
         community = key_of("communityId", community_id, "Community")
-        return await reading.unacknowledged(info.context, community, min_severity.and_above(), args)  # type: ignore[return-value]
+        return await reading.unacknowledged(info.context, community, min_severity.and_above(), args)

@@ -226,10 +226,11 @@ class PartyCertificate:
 @strawberry.type
 class PartyLessonsQuery:
     @strawberry.field(
+        graphql_type=PartyCertificate | None,
         description="Check a certificate of a lesson, signed in or not: null if there is none with this"
-        " number."
+        " number.",
     )
     async def party_certificate(
         self, info: Info, number: Annotated[str, strawberry.argument(description="As on the certificate.")]
-    ) -> PartyCertificate | None:
-        return await completing.check(info.context, number)  # type: ignore[return-value]
+    ) -> completing.Certificate | None:
+        return await completing.check(info.context, number)

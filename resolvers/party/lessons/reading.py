@@ -1,6 +1,7 @@
 """What is seen of lessons: by whom they are for, and of one's own progress by oneself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from models.identity import NeighbourRow
@@ -161,7 +162,6 @@ def is_over(item: PartyLessonItemRow, tried: Sequence[PartyQuizAttemptRow]) -> b
     return bool(tried) and (passed or len(tried) >= item.attempts)
 
 
-def right_options(question: dict[str, object]) -> list[int]:
+def right_options(question: Mapping[str, Any]) -> list[int]:
     """The numbers of the right options, from 1."""
-    options: list[dict[str, object]] = question["options"]  # type: ignore[assignment]
-    return [number for number, option in enumerate(options, 1) if option["correct"]]
+    return [number for number, option in enumerate(question["options"], 1) if option["correct"]]
