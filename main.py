@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 
+from tortoise.exceptions import OperationalError
+
 from demo import accounts as demo_accounts
 from demo import community as demo_community
 from demo import scenario
 from models import database
+from models.messages import BadValue
 from models.privacy import rotate
+from resolvers.errors import DomainError
 from resolvers.organisations import create_admin
 from resolvers.verification import report
 from schema.application import Application
@@ -69,6 +73,11 @@ def main(arguments: list[str]) -> int:
     except BadSettings as error:
         print(f"Linli cannot start: {error}", file=sys.stderr)
         return 2
+    except (DomainError, BadValue) as error:
+        print(error, file=sys.stderr)
+    except OperationalError as error:
+        print(f"The database: {error}. Has `main.py migrate` been run?", file=sys.stderr)
+    return 1
 
 
 def run(options: argparse.Namespace) -> int:

@@ -235,6 +235,16 @@ def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path: Path) -> No
     assert "choose another port with LINLI_PORT" in refused.stderr
 
 
+def test_a_command_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
+    early = command(tmp_path, "token", "13900000002")
+    assert (early.returncode, early.stdout) == (1, "")
+    assert "Has `main.py migrate` been run?" in early.stderr
+    assert command(tmp_path, "migrate").returncode == 0
+    for phone, why in (("139", "Is not a mobile phone number"), ("13900000002", "No account has this phone")):
+        failed = command(tmp_path, "token", phone)
+        assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"{why}\n")
+
+
 def test_the_printed_schema_is_the_repositorys(tmp_path: Path) -> None:
     printed = command(tmp_path, "schema")
     assert printed.returncode == 0
