@@ -2,9 +2,14 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from graphql import GraphQLError
+from graphql.execution.values import VariableValues
 
 from tortoise.exceptions import OperationalError
 
@@ -18,8 +23,10 @@ from resolvers.errors import DomainError
 from resolvers.organisations import create_admin
 from resolvers.verification import report
 from schema.application import Application
-from schema.build import sdl
+from schema.build import graphql_schema, sdl
+from schema.execution import printed
 from schema.serving.observability import configure_logging
+from schema.serving.operations import Operations, Rejected
 from schema.serving.server import listen, serve
 from schema.settings import BadSettings, Settings
 from subscriptions.bus import Hint
@@ -51,6 +58,11 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("migrate", help="bring the database to the newest schema")
     commands.add_parser("seed", help="fill an empty database with the demo community")
     commands.add_parser("schema", help="print the GraphQL schema")
+    plan = commands.add_parser("plan", help="print how the operation in a file is executed")
+    plan.add_argument("file", type=Path)
+    plan.add_argument(
+        "--variables", type=json.loads, default={}, metavar="JSON", help="those that skip or include"
+    )
     commands.add_parser("check-migrations", help="fail if the models need a migration that is missing")
     commands.add_parser("make-migrations", help="write the missing migrations")
     commands.add_parser("rotate-keys", help="re-encrypt personal data with the first key of LINLI_KEYS")
@@ -85,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "schema":
         print(sdl, end="")
         return 0
+    if options.command == "plan":
+        return show_plan(options.file.read_text(), options.variables)
     if options.command == "check-migrations":
         missing = asyncio.run(database.missing_migrations())
         print("\n".join(f"Missing migration: {name}" for name in missing) or "No migration is missing")
@@ -104,6 +118,23 @@ def run(options: argparse.Namespace) -> int:
     if options.command in DEMO_COMMANDS and settings.production:
         raise BadSettings(f"{options.command} is for LINLI_MODE=demo only")
     return asyncio.run(act(settings, options))
+
+
+def show_plan(query: str, variables: dict[str, object]) -> int:
+    """Print the plan of the only operation in `query`; 1 if there is none."""
+    try:
+        plans = Operations(graphql_schema, introspection=True).prepare(query).plans
+        if isinstance(plans, str):
+            print(f"graphql-core executes it: {plans}")
+        else:
+            print(printed(plans.plan(VariableValues({}, variables))))
+    except Rejected as rejected:
+        print("\n".join(error.message for error in rejected.errors), file=sys.stderr)
+        return 1
+    except GraphQLError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
 
 
 DEMO_COMMANDS = ("seed", "token", "scenario")

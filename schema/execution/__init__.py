@@ -6,6 +6,7 @@
     plan             an operation over the schema, made of these, and kept for the next time
     run              one execution: columns of values, level by level, one call of a batch resolver each
     generated        code that builds the response of one shape, when nothing is amiss
+    printed          a plan as text, for a reader
     completion       the specification's completion of values with errors and nulls, when something is
     loading          how a resolver asks for what is loaded together with its siblings'
 
@@ -13,6 +14,7 @@ It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md
 """
 
 from schema.execution.plan import Planner, Plans, Unplanned
+from schema.execution.printed import printed
 from schema.execution.run import EventSource, SharedRun, execute, share
 
-__all__ = ["EventSource", "Planner", "Plans", "SharedRun", "Unplanned", "execute", "share"]
+__all__ = ["EventSource", "Planner", "Plans", "SharedRun", "Unplanned", "execute", "printed", "share"]

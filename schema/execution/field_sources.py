@@ -57,13 +57,15 @@ class Loaded:
 class Called:
     """`call(parent, **keywords(converted(arguments, info), info))` for each parent.
 
-    `asking` says that the result is a coroutine that awaits hardly anything but what is loaded together.
+    `waits` says that the result is a coroutine, `asking` that this awaits hardly anything but what is loaded
+    together.
     """
 
     call: Callable[..., Any]
     converted: Converted
     keywords: Callable[[dict[str, Any], Any], dict[str, Any]]
     asking: bool = False
+    waits: bool = False
 
 
 FieldSource = Attribute | Computed | Loaded | Called
@@ -149,7 +151,8 @@ def _strawberry_source(definition: StrawberryField, converter: Any) -> FieldSour
         arguments = definition.metadata["arguments"]
         selective = "selected" in getattr(arguments, "__annotations__", ())
         return Loaded(batch, arguments, converted, selective)
-    return Called(_on_parent(resolver), converted, keywords, asking=batch is not None and definition.is_async)
+    waits = definition.is_async
+    return Called(_on_parent(resolver), converted, keywords, asking=batch is not None and waits, waits=waits)
 
 
 def _is_plain(argument: StrawberryArgument) -> bool:
