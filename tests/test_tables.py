@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import asdict, fields, replace
 from datetime import datetime
+from inspect import isawaitable
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,12 @@ def test_a_row_says_nothing_of_what_it_holds() -> None:
     """As in a log, or in the text of an error."""
     row = post()
     assert row.body not in f"{row} {row!r}"
+
+
+def test_a_row_is_nothing_to_wait_for() -> None:
+    """GraphQL waits for whatever can be awaited; Tortoise's rows could be, and were what came of it."""
+    assert not hasattr(PostRow, "__await__")
+    assert not isawaitable(post())
 
 
 # Read and written

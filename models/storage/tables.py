@@ -43,6 +43,10 @@ from models.storage.rows import (
 )
 
 
+# Tortoise's rows can be awaited, and are what comes of it. Whoever executes GraphQL waits for whatever can be.
+del Model.__await__
+
+
 @dataclass_transform(
     kw_only_default=True,
     field_specifiers=(
