@@ -706,7 +706,7 @@ async def test_a_receipt_shows_the_ballot_and_what_it_says_only_to_its_voter(str
     with pytest.raises(NotFound):
         await receipts.check(await street.ctx(stranger), motion_id=vote.id, code=done.receipt)
     (heads,) = await reading.own_heads_of(await street.ctx(owner), [await vote.row()])
-    (own,) = await reading.own_ballots_of(await street.ctx(owner), heads)
+    (own,) = await receipts.own_ballots_of(await street.ctx(owner), heads)
     assert (own[0].receipt, own[0].choices) == (done.receipt, [YES])
 
 
@@ -734,7 +734,7 @@ async def test_a_secret_ballot_leaves_no_trace_of_how(street: Street) -> None:
     assert mine is not None
     assert (mine.choices, mine.pieces_found) == ([YES, NO], True)
     (heads,) = await reading.own_heads_of(await street.ctx(owner), [await vote.row()])
-    (own,) = await reading.own_ballots_of(await street.ctx(owner), heads)
+    (own,) = await receipts.own_ballots_of(await street.ctx(owner), heads)
     assert (own[0].receipt, own[0].choices) == (None, None)
     for weak in ("short", "A" * 26, "!" * 30):
         with pytest.raises(InvalidInput):

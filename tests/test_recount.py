@@ -207,7 +207,7 @@ async def test_a_secret_pool_that_was_touched_is_noticed(world: World, clock: Cl
     assert status(content) == 1
     # Turned round, with the result to match: the voter's own receipt tells.
     content = copy.deepcopy(honest)
-    code = receipts.piece_code(receipts.normal(done.receipt), vote.id, 1, 0)
+    code = receipts.piece_code(receipts.normal_code(done.receipt), vote.id, 1, 0)
     (piece,) = [piece for piece in content["pieces"] if piece["code"] == code]
     piece["choice"] = "NO"
     yes, no = (content["result"]["items"][0][name] for name in ("yes", "no"))

@@ -18,6 +18,7 @@ from resolvers.motions import (
     announcing,
     ballot_box,
     ballots,
+    closing,
     paper,
     putting,
     reading,
@@ -26,6 +27,9 @@ from resolvers.motions import (
 from resolvers.motions.rules import RulesDraft
 from tests.clock import Clock
 from tests.world import World
+
+# Registers the scheduled work.
+_ = closing
 
 YES, NO, ABSTAIN = Choice.YES, Choice.NO, Choice.ABSTAIN
 M2 = 10_000

@@ -93,7 +93,7 @@ async def cast(
                 secret=secret,
             )
     found = await entry_by_id(earlier or entry_id)
-    code = receipts.shown(secret) if secret is not None else receipts.code_of(ctx, found.id)
+    code = receipts.in_groups_of_four(secret) if secret is not None else receipts.code_of(ctx, found.id)
     return RecordedBallot(await reading.motion(motion.id), found, code)
 
 

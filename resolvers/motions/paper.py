@@ -141,7 +141,7 @@ async def confirm(
     paper = await by_id(paper_id)
     if number is None:
         return paper, None
-    code = receipts.shown(secret) if secret is not None else receipts.code_of(ctx, entry_id)
+    code = receipts.in_groups_of_four(secret) if secret is not None else receipts.code_of(ctx, entry_id)
     return paper, ballots.RecordedBallot(
         await reading.motion(motion.id), await ballots.entry_by_id(entry_id), code
     )

@@ -1,6 +1,5 @@
 """Motions as the viewer may see them. Nothing here tells of a direction before the close."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,8 @@ from models.identity import BuildingRow, CommunityRow, HomeRow, NeighbourRow
 from models.messages import Message
 from models.motions import (
     BoxEntryRow,
-    Choice,
     ElectorHomeRow,
     ElectorRow,
-    EntryKind,
     ItemRow,
     MotionBuildingRow,
     MotionPhase,
@@ -174,23 +171,6 @@ class OwnHead:
 
 
 @dataclass(slots=True)
-class OwnBallot:
-    """A ballot that the viewer cast, with its receipt and, in an open vote, what it says."""
-
-    entry: BoxEntryRow
-    receipt: str | None
-
-    @property
-    def id(self) -> UUID:
-        return self.entry.id
-
-    @property
-    def choices(self) -> list[Choice] | None:
-        found = json.loads(self.entry.content).get("choices")
-        return None if found is None else [Choice(value) for value in found]
-
-
-@dataclass(slots=True)
 class Entitlement:
     motion_id: UUID
     elector_id: UUID
@@ -252,26 +232,6 @@ async def homes_of_electors(ctx: Context, electors: Sequence[ElectorRow]) -> lis
         if home is not None:
             found.setdefault(row.elector_id, []).append(home)
     return [found.get(row.id, []) for row in electors]
-
-
-async def own_ballots_of(ctx: Context, heads: Sequence[OwnHead]) -> list[list[OwnBallot]]:
-    """The ballots that the viewer cast for each head, newest first."""
-    from resolvers.motions.receipts import code_of
-
-    rows = await select(
-        BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t"
-        " WHERE t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ? ORDER BY t.number DESC",
-        ctx.account_id,
-        {head.motion.id for head in heads},
-        EntryKind.BALLOT,
-    )
-    secret = {head.motion.id for head in heads if head.motion.secret}
-    found: dict[UUID | None, list[OwnBallot]] = {}
-    for row in rows:
-        receipt = None if row.motion_id in secret else code_of(ctx, row.id)
-        found.setdefault(row.elector_id, []).append(OwnBallot(row, receipt))
-    return [found.get(head.elector.id, []) for head in heads]
 
 
 # The office's side: that a home has voted, never how

@@ -11,12 +11,13 @@ import json
 import random
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from models.messages import Message
-from models.motions import BoxEntryRow, Choice, MotionPhase, MotionRow, SecretChoiceRow, Standing
+from models.motions import BoxEntryRow, Choice, EntryKind, MotionPhase, MotionRow, SecretChoiceRow, Standing
 from models.storage.bulk import insert_all
 from models.storage.rows import columns, execute, select, select_one
 from resolvers.context import Context
@@ -30,18 +31,18 @@ SECRET = re.compile(r"[A-Z0-9]{26,64}")
 LARGEST_PIECE = 1 << 19
 
 
-def normal(code: str) -> str:
+def normal_code(code: str) -> str:
     return re.sub(r"[\s-]", "", code).upper()
 
 
-def shown(code: str) -> str:
+def in_groups_of_four(code: str) -> str:
     """In groups of four, for people."""
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
 def code_of(ctx: Context, entry_id: UUID) -> str:
     """The receipt's code of an open ballot."""
-    return shown(ctx.services.keys.index("ballot-receipt", entry_id.hex)[:32].upper())
+    return in_groups_of_four(ctx.services.keys.index("ballot-receipt", entry_id.hex)[:32].upper())
 
 
 def new_secret() -> str:
@@ -52,7 +53,7 @@ def check_secret(given: str | None) -> str:
     """The voter's secret, or a new one. Raises InvalidInput for what can be guessed."""
     if given is None:
         return new_secret()
-    code = normal(given)
+    code = normal_code(given)
     if not SECRET.fullmatch(code) or len(set(code)) < 8:
         raise InvalidInput(receiptSecret=Message("26 to 64 random letters and digits"))
     return code
@@ -60,7 +61,7 @@ def check_secret(given: str | None) -> str:
 
 def digest_of(code: str) -> str:
     """What the box keeps of a receipt's code."""
-    return digest("receipt|" + normal(code))
+    return digest("receipt|" + normal_code(code))
 
 
 def commitment(secret: str, choices: list[Choice]) -> str:
@@ -85,10 +86,10 @@ async def put_pieces(motion: MotionRow, secret: str, choices: list[Choice], area
         weights = [(1, 0), *((0, piece) for piece in pieces_of(area))]
         for piece, (heads, size) in enumerate(weights):
             rows.append((position, choice, heads, size, piece_code(secret, motion.id, position, piece)))
-    await write(motion, rows)
+    await write_pieces(motion, rows)
 
 
-async def write(motion: MotionRow, rows: list[tuple[int, Choice, int, int, str]]) -> None:
+async def write_pieces(motion: MotionRow, rows: list[tuple[int, Choice, int, int, str]]) -> None:
     random.SystemRandom().shuffle(rows)
     await insert_all(
         "secret_choice",
@@ -110,7 +111,9 @@ async def reshuffle(motion: MotionRow) -> list[SecretChoiceRow]:
     """The pool, written anew by lot, so that not even a place in the file tells of a ballot."""
     rows = await secret_pieces(motion.id)
     await execute("DELETE FROM secret_choice WHERE motion_id = ? RETURNING id", motion.id)
-    await write(motion, [(row.position, row.choice, row.heads, row.area_cm2, row.code) for row in rows])
+    await write_pieces(
+        motion, [(row.position, row.choice, row.heads, row.area_cm2, row.code) for row in rows]
+    )
     return rows
 
 
@@ -152,8 +155,8 @@ async def check(ctx: Context, *, motion_id: UUID, code: str) -> Receipt | None:
     choices: list[Choice] | None = None
     pieces: bool | None = None
     if motion.secret:
-        choices = await secret_choices(motion, normal(code))
-        pieces = content["commitment"] == commitment(normal(code), choices or [])
+        choices = await secret_choices(motion, normal_code(code))
+        pieces = content["commitment"] == commitment(normal_code(code), choices or [])
         # Whoever entered a paper ballot knew its code; what it says is not shown again before the close.
         if found.cast_by_id is None and reading.phase(motion) is not MotionPhase.CLOSED:
             choices = None
@@ -183,3 +186,38 @@ async def secret_choices(motion: MotionRow, secret: str) -> list[Choice] | None:
     )
     found = {row.code: row.choice for row in rows}
     return [found[code] for code in codes] if len(found) == len(codes) else None
+
+
+@dataclass(slots=True)
+class OwnBallot:
+    """A ballot that the viewer cast, with its receipt and, in an open vote, what it says."""
+
+    entry: BoxEntryRow
+    receipt: str | None
+
+    @property
+    def id(self) -> UUID:
+        return self.entry.id
+
+    @property
+    def choices(self) -> list[Choice] | None:
+        found = json.loads(self.entry.content).get("choices")
+        return None if found is None else [Choice(value) for value in found]
+
+
+async def own_ballots_of(ctx: Context, heads: Sequence[reading.OwnHead]) -> list[list[OwnBallot]]:
+    """The ballots that the viewer cast for each head, newest first."""
+    rows = await select(
+        BoxEntryRow,
+        f"SELECT {columns(BoxEntryRow)} FROM box_entry t"
+        " WHERE t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ? ORDER BY t.number DESC",
+        ctx.account_id,
+        {head.motion.id for head in heads},
+        EntryKind.BALLOT,
+    )
+    secret = {head.motion.id for head in heads if head.motion.secret}
+    found: dict[UUID | None, list[OwnBallot]] = {}
+    for row in rows:
+        receipt = None if row.motion_id in secret else code_of(ctx, row.id)
+        found.setdefault(row.elector_id, []).append(OwnBallot(row, receipt))
+    return [found.get(head.elector.id, []) for head in heads]

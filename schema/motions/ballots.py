@@ -9,7 +9,7 @@ import strawberry
 from models.messages import Message
 from models.motions import BoxEntryRow, ElectorRow
 from resolvers.errors import InvalidInput as Invalid
-from resolvers.motions import reading
+from resolvers.motions import reading, receipts
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Home
@@ -17,7 +17,7 @@ from schema.motions.terms import Channel, Choice, ElectorKind, Standing, Via
 from schema.node import key_of
 
 
-def choices_of(root: reading.OwnBallot) -> list[Choice] | None:
+def choices_of(root: receipts.OwnBallot) -> list[Choice] | None:
     return root.choices
 
 
@@ -45,10 +45,10 @@ class OwnBallot:
         " tell but with the code.",
     )
 
-    is_type_of = IsA(reading.OwnBallot)
+    is_type_of = IsA(receipts.OwnBallot)
 
 
-def own_entry(root: reading.OwnBallot) -> BoxEntryRow:
+def own_entry(root: receipts.OwnBallot) -> BoxEntryRow:
     return root.entry
 
 
@@ -76,7 +76,7 @@ class OwnHead:
         description="Whether another ballot came through another channel, which the office has to settle.",
     )
     ballots: list[OwnBallot] = loaded(
-        reading.own_ballots_of, description="Those that the viewer cast, the newest first.", viewer=True
+        receipts.own_ballots_of, description="Those that the viewer cast, the newest first.", viewer=True
     )
 
     is_type_of = IsA(reading.OwnHead)
