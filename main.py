@@ -10,7 +10,6 @@ from pathlib import Path
 
 from graphql import GraphQLError
 from graphql.execution.values import VariableValues
-
 from tortoise.exceptions import OperationalError
 
 from demo import accounts as demo_accounts

@@ -42,8 +42,8 @@ from models.storage.rows import (
     select_one,
 )
 
-
-# Tortoise's rows can be awaited, and are what comes of it. Whoever executes GraphQL waits for whatever can be.
+# Tortoise's rows can be awaited, and are what comes of it. Whoever executes GraphQL waits for whatever
+# can be.
 del Model.__await__
 
 
