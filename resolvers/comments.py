@@ -180,7 +180,7 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
             row.body,
         )
         if not changed:
-            raise Conflict(Message("The comment has been edited or deleted meanwhile"), current=comment_id)
+            raise Conflict(Message("The comment has been edited or deleted meanwhile"), row)
         await feed.keep_revision(SubjectKind.COMMENT, comment_id, row.body)
         work.record(event(Kind.COMMENT_CHANGED, row, subject.audience))
     return await by_id(comment_id)

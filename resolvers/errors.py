@@ -9,10 +9,15 @@ DomainError
 └── Unauthenticated   nobody is signed in, or the token is no longer good
 """
 
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from models.messages import Message
+
+
+class Identified(Protocol):
+    @property
+    def id(self) -> UUID: ...
 
 
 class DomainError(Exception):
@@ -58,13 +63,14 @@ class NotAllowed(DomainError):
 
 
 class Conflict(DomainError):
-    """`current` is the id of what is there now, for the client to read again."""
+    """`current` is the id of what is there now, a row of type `kind`, for the client to read again."""
 
     code = "CONFLICT"
 
-    def __init__(self, message: Message, current: UUID | None = None) -> None:
+    def __init__(self, message: Message, existing: Identified | None = None) -> None:
         super().__init__(message)
-        self.current = current
+        self.kind = type(existing)
+        self.current = existing.id if existing else None
 
 
 class RateLimited(DomainError):

@@ -98,7 +98,7 @@ async def grant_role(
         await lock(organisation.id)
         # Asked again behind the lock: of two who name the first administrator one does.
         if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
-            raise Conflict(Message("The organisation has an administrator meanwhile"), organisation.id)
+            raise Conflict(Message("The organisation has an administrator meanwhile"), organisation)
         appointment_id, new = await appoint(organisation, account_id, role, grid_id, ctx.account_id)
         if new:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
@@ -130,7 +130,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
             row.id,
         )
         if ended and row.role is Role.ADMIN and not await has_admin(organisation.id):
-            raise Conflict(Message("An organisation keeps at least one administrator"), row.id)
+            raise Conflict(Message("An organisation keeps at least one administrator"), row)
         if ended:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
             await audit.record(ctx, "revokeRole", row, detail=row.role.value)

@@ -152,7 +152,7 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
     if row.body == body:
         return row
     if row.version != version:
-        raise Conflict(Message("The post has been edited meanwhile"), current=post_id)
+        raise Conflict(Message("The post has been edited meanwhile"), row)
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)
         # The condition makes sure that the text read above is the one replaced here.
@@ -165,7 +165,7 @@ async def edit_post(ctx: Context, *, post_id: UUID, body: str, version: int) -> 
             version,
         )
         if not changed:
-            raise Conflict(Message("The post has been edited or deleted meanwhile"), current=post_id)
+            raise Conflict(Message("The post has been edited or deleted meanwhile"), row)
         await keep_revision(SubjectKind.POST, post_id, row.body)
         await index_post(replace(row, body=body))
         work.record(event(Kind.POST_CHANGED, row))

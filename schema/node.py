@@ -20,6 +20,8 @@ Fetch = Callable[[Context, Sequence[UUID]], Awaitable[Sequence[Any]]]
 
 # Type name → who fetches rows of it that the viewer may see, None for each of the others.
 FETCHERS: dict[str, Fetch] = {}
+# Row type → who fetches such rows; several where a row may be of one GraphQL type or of another.
+ROW_FETCHERS: dict[type, list[Fetch]] = {}
 # Of each type, remembered.
 MOST_IDS = 20_000
 LONGEST_ID = 200
@@ -89,6 +91,8 @@ def fetched_by(fetch: Fetch) -> Callable[[type], type]:
 
     def register(cls: type) -> type:
         FETCHERS[cls.__name__] = fetch
+        for row_type in vars(cls)["is_type_of"].classes:
+            ROW_FETCHERS.setdefault(row_type, []).append(fetch)
         return cls
 
     return register
@@ -126,10 +130,10 @@ async def fetch_all(ctx: Context, ids: Sequence[str]) -> list[Any]:
     return [found.get(key) if key else None for key in keys]
 
 
-async def fetch_any(ctx: Context, key: UUID | None) -> Any:
-    """The row with this key whatever its type, or None."""
+async def fetch_again(ctx: Context, kind: type, key: UUID | None) -> Any:
+    """The row of type `kind` with this key, as far as the viewer may see it now, or None."""
     if key is not None:
-        for fetch in FETCHERS.values():
+        for fetch in ROW_FETCHERS[kind]:
             (row,) = await fetch(ctx, [key])
             if row is not None:
                 return row

@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers import errors
 from schema.fields import Info
-from schema.node import Node, fetch_any
+from schema.node import Node, fetch_again
 
 
 @strawberry.interface(description="Why a mutation did nothing.")
@@ -60,7 +60,7 @@ async def problem_of(info: Info, error: errors.DomainError) -> Problem | None:
         case errors.NotAllowed():
             return NotAllowed(**told)
         case errors.Conflict():
-            return Conflict(**told, current=await fetch_any(info.context, error.current))
+            return Conflict(**told, current=await fetch_again(info.context, error.kind, error.current))
         case errors.RateLimited():
             return RateLimited(**told, retry_after=error.retry_after)
     return None

@@ -383,16 +383,19 @@ async def test_refusals_are_answers(street: Street) -> None:
     assert [(error.extensions or {})["code"] for error in result.errors] == ["UNAUTHENTICATED"]
     assert await CommentRow.all().count() == 0
     assert await LikeRow.all().count() == 0
-    stale = await street.run(
-        "mutation($input: EditPostInput!) { editPost(input: $input) {"
-        " __typename ... on Conflict { code current { id ... on Post { body } } } } }",
-        input={"postId": key, "body": "改", "version": 7},
-    )
+    async with counted() as conflicting:
+        stale = await street.run(
+            "mutation($input: EditPostInput!) { editPost(input: $input) {"
+            " __typename ... on Conflict { code current { id ... on Post { body } } } } }",
+            input={"postId": key, "body": "改", "version": 7},
+        )
     assert stale["editPost"] == {
         "__typename": "Conflict",
         "code": "CONFLICT",
         "current": {"id": key, "body": "第0条"},
     }
+    # Who asks, the post that is to be edited, and what it is now: no other type of thing is tried.
+    assert conflicting.count == 3, conflicting.statements
 
 
 # Live

@@ -331,7 +331,7 @@ async def change_each(
     rows: Sequence[ActivityRow] = [await sign_ups.locked(id) for id in sorted(ids)]
     for current in rows:
         if current.id == row.id and current.version != version:
-            raise Conflict(CHANGED, row.id)
+            raise Conflict(CHANGED, row)
     for current in rows:
         if current.status is ActivityStatus.SCHEDULED:
             await act(work, current)

@@ -152,7 +152,7 @@ async def set_state(
         row = await topics.locked(row.id)
         item = await by_id(item.id)
         if item.version != version:
-            raise Conflict(Message("The item has changed meanwhile"), current=item.id)
+            raise Conflict(Message("The item has changed meanwhile"), item)
         if state not in LIFE[item.state]:
             raise InvalidInput(state=Message("Does not follow from the present state"))
         await change(work, ctx, row, item, state, note)

@@ -47,7 +47,7 @@ async def publish(
             version,
         )
         if not changed:
-            raise Conflict(Message("The outcome has been written meanwhile"), current=row.id)
+            raise Conflict(Message("The outcome has been written meanwhile"), row)
         if before.outcome_version:
             await feed.keep_revision(SubjectKind.DELIBERATION, row.id, before.outcome)
         await cite(before, found)

@@ -28,7 +28,7 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -82,11 +82,15 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
         if earlier is None:
             await limits.check_rate(ctx, "addStatement", STATEMENTS_AN_HOUR, 3600)
             row = await locked_when_allowed(deliberation_id, Act.SUGGEST)
-            said = await select_ids(
-                "SELECT id FROM statement WHERE deliberation_id = ? AND fingerprint = ?", row.id, digest
+            same = await select_one(
+                StatementRow,
+                f"SELECT {columns(StatementRow)} FROM statement t WHERE t.deliberation_id = ?"
+                " AND t.fingerprint = ?",
+                row.id,
+                digest,
             )
-            if said:
-                raise Conflict(Message("Somebody has said so already"), current=said[0])
+            if same:
+                raise Conflict(Message("Somebody has said so already"), same)
             (counted,) = await execute(
                 "UPDATE deliberation SET statement_count = statement_count + 1, last_number = last_number + 1"
                 " WHERE id = ? RETURNING last_number",

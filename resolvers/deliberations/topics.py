@@ -287,7 +287,7 @@ async def index_deliberation(row: DeliberationRow) -> None:
 async def decide(row: DeliberationRow, version: int, phase: DeliberationPhase, plan: Plan) -> None:
     """Accept or decline a proposal. Raises Conflict if that was done, or it was edited, meanwhile."""
     if row.phase is not DeliberationPhase.PROPOSED:
-        raise Conflict(Message("It has been decided already"), current=row.id)
+        raise Conflict(Message("It has been decided already"), row)
     await change(
         row,
         version,
@@ -309,7 +309,7 @@ async def change(row: DeliberationRow, version: int, assignments: Where) -> None
         row.phase,
     )
     if not changed:
-        raise Conflict(CHANGED, current=row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def schedule_moves(row: DeliberationRow) -> None:

@@ -107,7 +107,7 @@ async def take_place(slot: SlotRow) -> None:
         *shown.params,
     )
     if not taken:
-        raise Conflict(FULL, slot.id)
+        raise Conflict(FULL, slot)
 
 
 async def check_held(slot: SlotRow, account_id: UUID) -> None:
@@ -124,10 +124,10 @@ async def check_held(slot: SlotRow, account_id: UUID) -> None:
     )
     for row in held:
         if row.slot_id == slot.id:
-            raise Conflict(Message("You have booked this time already"), row.id)
+            raise Conflict(Message("You have booked this time already"), row)
     if len(held) >= MOST_HELD:
         raise Conflict(
-            Message("You have booked {most} times of this service already", most=MOST_HELD), held[0].id
+            Message("You have booked {most} times of this service already", most=MOST_HELD), held[0]
         )
 
 
@@ -144,7 +144,7 @@ async def cancel(ctx: Context, *, booking_id: UUID, version: int, reason: str = 
     reason = mask(check_text("reason", reason, LONGEST_NOTE, least=0 if own else 1))
     at = now()
     if own and row.starts_at <= at:
-        raise Conflict(Message("It has begun already"), row.id)
+        raise Conflict(Message("It has begun already"), row)
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "cancelBooking", BOOKINGS_AN_HOUR * 3, 3600)
         slot = await give_place(row.slot_id)
@@ -178,7 +178,7 @@ async def change_status(row: BookingRow, version: int, to: BookingState, of: set
         of,
     )
     if not changed:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> BookingRow:
@@ -192,7 +192,7 @@ async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kep
         raise await audit.refuse(ctx, "booking.mark", ONLY_OFFICE, row)
     to = BookingState.KEPT if kept else BookingState.MISSED
     if row.starts_at > now():
-        raise Conflict(Message("It has not begun yet"), row.id)
+        raise Conflict(Message("It has not begun yet"), row)
     async with ctx.unit_of_work() as work:
         of = {BookingState.BOOKED, BookingState.KEPT, BookingState.MISSED} - {to}
         await change_status(row, version, to, of)
@@ -219,7 +219,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
             slot.id,
         )
         if not closed:
-            raise Conflict(Message("This time is withdrawn already"), slot.id)
+            raise Conflict(Message("This time is withdrawn already"), slot)
         called_off = await select(
             BookingRow,
             "UPDATE booking SET state = ?, held_key = ?, version = version + 1"

@@ -131,7 +131,7 @@ async def edit(ctx: Context, *, entry_id: UUID, version: int, draft: EntryDraft)
             version,
         )
         if not changed:
-            raise Conflict(CHANGED, row.id)
+            raise Conflict(CHANGED, row)
         await audit.record(ctx, "directory.edit", row)
         work.record(await event_of(Kind.ENTRY_CHANGED, row))
     return await listing.visible(ctx, entry_id)
@@ -159,7 +159,7 @@ async def set_published(ctx: Context, *, entry_id: UUID, version: int, on: bool)
             version,
         )
         if not changed:
-            raise Conflict(CHANGED, row.id)
+            raise Conflict(CHANGED, row)
         await audit.record(ctx, action, row)
         work.record(await event_of(Kind.ENTRY_PUBLISHED, row) if on else before)
     return await listing.visible(ctx, entry_id)

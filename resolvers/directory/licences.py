@@ -31,7 +31,7 @@ from models.organisations import (
 )
 from models.privacy import mask_document
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -79,12 +79,14 @@ async def submit(
         if earlier is None:
             await limits.check_rate(ctx, "submitLicence", SUBMISSIONS_A_DAY, 86400)
             await lock(organisation.id)
-            waiting = await select_ids(
-                "SELECT id FROM merchant_licence WHERE organisation_id = ? AND state = 'PENDING'",
+            waiting = await select_one(
+                LicenceRow,
+                f"SELECT {columns(LicenceRow)} FROM merchant_licence t WHERE t.organisation_id = ?"
+                " AND t.state = 'PENDING'",
                 organisation.id,
             )
             if waiting:
-                raise Conflict(Message("A licence is being checked already"), waiting[0])
+                raise Conflict(Message("A licence is being checked already"), waiting)
             row = LicenceRow(
                 id=licence_id,
                 created_at=now(),
@@ -148,7 +150,7 @@ async def change_status(
             before,
         )
         if not changed or row.expires_at <= at:
-            raise Conflict(DECIDED, row.id)
+            raise Conflict(DECIDED, row)
         await add_step(work, ctx, row, action, reason)
         await tell_entries(work, row, shown)
         if action is LicenceAction.APPROVE:

@@ -129,7 +129,7 @@ async def change(row: OfferRow, version: int, settings: str, *values: object) ->
         now(),
     )
     if not changed:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def editable(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow, EntryRow]:

@@ -162,7 +162,7 @@ async def change(row: RatingRow, version: int, settings: str, *values: object) -
         version,
     )
     if not changed:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def lock(entry_id: UUID) -> None:

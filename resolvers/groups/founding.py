@@ -107,7 +107,7 @@ async def edit(ctx: Context, *, group_id: UUID, draft: GroupDraft, version: int)
             row.access,
         )
         if not edited:
-            raise Conflict(CHANGED, current=group_id)
+            raise Conflict(CHANGED, row)
         work.record(steps.group_changed(await reading.by_id(group_id)))
     return await reading.by_id(group_id)
 

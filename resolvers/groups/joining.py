@@ -271,7 +271,7 @@ async def decide_request(
         request.id,
     )
     if not decided:
-        raise Conflict(DECIDED, current=request.id)
+        raise Conflict(DECIDED, request)
 
 
 async def decide_invitation(row: GroupInvitationRow, status: JoinStatus) -> None:
@@ -283,7 +283,7 @@ async def decide_invitation(row: GroupInvitationRow, status: JoinStatus) -> None
         row.id,
     )
     if not decided:
-        raise Conflict(DECIDED, current=row.id)
+        raise Conflict(DECIDED, row)
 
 
 async def request_for_viewer(ctx: Context, request_id: UUID) -> JoinRequestRow:

@@ -99,7 +99,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
         (owner,) = await people.member_ids(group_id, {MemberRole.OWNER})
         if owner != ctx.account_id:
             if rules.can_own(ctx.viewer, group_id):
-                raise Conflict(Message("The group has been handed over meanwhile"), current=group_id)
+                raise Conflict(Message("The group has been handed over meanwhile"), row)
             if await people.take_part({owner}, row.community_id):
                 raise NotAllowed(ONLY_OWNER)
         held = await membership_of(ctx, row, neighbour_id)

@@ -12,6 +12,7 @@ from models.identity import (
     ApplicationRow,
     ApplicationStatus,
     Relation,
+    ResidencyRow,
     application_visible_to,
     can_decide,
     can_withdraw,
@@ -136,20 +137,24 @@ async def apply(
 
 async def check_unknown_at(account_id: UUID, home_id: UUID) -> None:
     """Raises Conflict if the account lives in the home or has applied for it."""
-    pending = await select_ids(
-        "SELECT id FROM residency_application WHERE account_id = ? AND home_id = ? AND status = 'PENDING'",
+    pending = await select_one(
+        ApplicationRow,
+        f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.account_id = ?"
+        " AND t.home_id = ? AND t.status = 'PENDING'",
         account_id,
         home_id,
     )
     if pending:
-        raise Conflict(Message("You have applied for this home already"), pending[0])
-    lived_in = await select_ids(
-        "SELECT id FROM residency WHERE account_id = ? AND home_id = ? AND until IS NULL",
+        raise Conflict(Message("You have applied for this home already"), pending)
+    lived_in = await select_one(
+        ResidencyRow,
+        f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.account_id = ? AND t.home_id = ?"
+        " AND t.until IS NULL",
         account_id,
         home_id,
     )
     if lived_in:
-        raise Conflict(Message("You live in this home already"), lived_in[0])
+        raise Conflict(Message("You live in this home already"), lived_in)
 
 
 async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
@@ -166,7 +171,7 @@ async def withdraw(ctx: Context, *, application_id: UUID) -> ApplicationRow:
         )
         await forget(claimed)
     if not claimed and row.status is not ApplicationStatus.WITHDRAWN:
-        raise Conflict(Message("It has been decided already"), row.id)
+        raise Conflict(Message("It has been decided already"), row)
     return await application(row.id)
 
 
@@ -182,7 +187,7 @@ async def approve(ctx: Context, *, application_id: UUID, version: int) -> Applic
     async with ctx.unit_of_work() as work:
         which = Where("id = ? AND version = ?", (row.id, version))
         if not await admit(work, ctx, which, decided_by=ctx.account_id):
-            raise Conflict(Message("It has been decided or has changed meanwhile"), row.id)
+            raise Conflict(Message("It has been decided or has changed meanwhile"), row)
         await audit.record(ctx, "approveResidency", row, power=Power.VERIFY_RESIDENTS)
     return await application(row.id)
 
@@ -203,7 +208,7 @@ async def reject(ctx: Context, *, application_id: UUID, version: int, reason: st
             reason=reason,
         )
         if not claimed:
-            raise Conflict(Message("It has been decided or has changed meanwhile"), row.id)
+            raise Conflict(Message("It has been decided or has changed meanwhile"), row)
         await forget(claimed)
         await notify_applicants(work, ctx, claimed)
         await audit.record(ctx, "rejectResidency", row, power=Power.VERIFY_RESIDENTS)
@@ -272,7 +277,8 @@ async def admit(
         [item.id for item in claimed],
     )
     if set(verified) != set(accounts_in(claimed)):
-        raise Conflict(Message("The account was verified with another document"), claimed[0].id)
+        row = await application(claimed[0].id)
+        raise Conflict(Message("The account was verified with another document"), row)
     await forget(claimed)
     for item in claimed:
         item.relation = (relations or {}).get(item.id, item.relation)

@@ -187,7 +187,7 @@ async def same_ballot_sent_again(
         return None
     if found.elector_id == elector.id and receipts.commitment(secret, choices) in found.content:
         return found.id
-    raise Conflict(Message("This secret was used for another ballot"), motion.id)
+    raise Conflict(Message("This secret was used for another ballot"), motion)
 
 
 async def record_ballot(
@@ -260,19 +260,19 @@ async def relation_to_earlier(
         return None, None
     if elector.disputed is not None:
         raise Conflict(
-            Message("Two ballots of this home are in conflict; the office settles that first"), motion.id
+            Message("Two ballots of this home are in conflict; the office settles that first"), motion
         )
     earlier = await ballot_box.entry(motion.id, elector.counted)
     if earlier.channel is channel is Channel.ONLINE:
         under: RulesRow = await rules.by_id(motion.rules_id)
         if motion.secret or not under.changes_allowed:
-            raise Conflict(VOTED, motion.id)
+            raise Conflict(VOTED, motion)
         if earlier.via is Via.OWNER and via is Via.PROXY:
-            raise Conflict(Message("The owner has voted: a proxy cannot change that"), motion.id)
+            raise Conflict(Message("The owner has voted: a proxy cannot change that"), motion)
         return elector.counted, None
     if motion.secret:
         raise Conflict(
-            Message("A secret ballot of this home is in the box already: the first one counts"), motion.id
+            Message("A secret ballot of this home is in the box already: the first one counts"), motion
         )
     return None, elector.counted
 

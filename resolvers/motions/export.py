@@ -28,7 +28,7 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
     """
     motion = await exportable(ctx, motion_id)
     if reading.phase(motion) is not MotionPhase.CLOSED:
-        raise Conflict(Message("The vote is not closed and counted yet"), motion.id)
+        raise Conflict(Message("The vote is not closed and counted yet"), motion)
     (items,) = await reading.items([motion.id])
     snapshot = json.loads(await snapshot_of(motion))
     content: dict[str, Any] = {
@@ -61,7 +61,7 @@ async def electorate(ctx: Context, *, motion_id: UUID) -> str:
     """The frozen electorate as it was hashed, for officers and owners, from the opening."""
     motion = await exportable(ctx, motion_id)
     if not motion.snapshot_hash:
-        raise Conflict(Message("The vote has not opened yet"), motion.id)
+        raise Conflict(Message("The vote has not opened yet"), motion)
     return await snapshot_of(motion)
 
 

@@ -107,7 +107,7 @@ async def confirm(
         ballots.check_open(motion, at)
         paper = await by_id(paper_id)
         if paper.status is not PaperStatus.ENTERED or paper.choices_sealed is None:
-            raise Conflict(Message("It was confirmed meanwhile"), paper.id)
+            raise Conflict(Message("It was confirmed meanwhile"), paper)
         elector = await ballots.elector_by_id(paper.elector_id)
         await check_impartial(account_id, motion, elector.id)
         entered = json.loads(ctx.services.keys.open(BALLOT, paper.choices_sealed))
@@ -166,7 +166,7 @@ async def settle_conflict(
         if elector is None:
             raise InvalidInput(homeId=Message("This home has no vote in this motion"))
         if elector.counted is None or elector.disputed is None:
-            raise Conflict(Message("There is no conflict, or not any more"), motion.id)
+            raise Conflict(Message("There is no conflict, or not any more"), motion)
         rivals = {elector.counted, elector.disputed}
         if ballot_number not in rivals:
             raise InvalidInput(ballotNumber=Message("Is neither of the two ballots in conflict"))

@@ -105,7 +105,7 @@ async def change(row: ProxyRow, before: list[ProxyStatus], after: ProxyStatus, b
         before,
     )
     if not changed:
-        raise Conflict(Message("It was decided meanwhile"), row.id)
+        raise Conflict(Message("It was decided meanwhile"), row)
 
 
 async def owns(account_id: UUID, home_id: UUID) -> bool:

@@ -216,7 +216,7 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDr
             MotionStatus.DRAFT,
         )
         if not changed:
-            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion)
         await execute("DELETE FROM motion_item WHERE motion_id = ? RETURNING id", motion.id)
         await write_items(motion.id, draft.items)
         await audit.record(ctx, "updateMotion", motion)
@@ -252,7 +252,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
             MotionStatus.DRAFT,
         )
         if not announced:
-            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion)
         await schedule(announcing.OPEN_MOTION, motion.id, motion.opens_at)
         await schedule(announcing.CLOSE_MOTION, motion.id, motion.closes_at + announcing.SETTLE)
         await announcing.publish(
@@ -291,7 +291,7 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
         at = await ballot_box.begun_at()
         locked = await ballot_box.lock(motion.id)
         if locked.status is MotionStatus.WITHDRAWN or locked.version != version:
-            raise Conflict(Message("It was changed or announced meanwhile"), motion.id)
+            raise Conflict(Message("It was changed or announced meanwhile"), motion)
         if locked.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
             locked.status is MotionStatus.ANNOUNCED and at >= locked.opens_at
         ):

@@ -103,7 +103,7 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
         await lock(organisation.community_id)
         newest = await newest_of(organisation.community_id)
         if (newest.version if newest else 0) != base_version:
-            raise Conflict(Message("Other rules were adopted meanwhile"), newest.id if newest else None)
+            raise Conflict(Message("Other rules were adopted meanwhile"), newest)
         made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
         await audit.record(
             ctx, "adoptVoteRules", organisation, subject_id=made, detail=f"version {base_version + 1}"

@@ -65,7 +65,7 @@ async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
             motion,
         )
     if reading.phase(motion) not in (MotionPhase.DRAFT, MotionPhase.ANNOUNCED):
-        raise Conflict(Message("The vote has opened: its electorate is frozen"), motion.id)
+        raise Conflict(Message("The vote has opened: its electorate is frozen"), motion)
     thresholds = rules.thresholds_of(await rules.by_id(motion.rules_id))
     heads = await heads_at(motion, now())
     total = weight(heads)

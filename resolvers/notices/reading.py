@@ -59,14 +59,14 @@ async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[
     return [found.get(notice_id) if notice_id else None for notice_id in ids]
 
 
-async def current_of(row: NoticeRow) -> UUID:
+async def current_of(row: NoticeRow) -> NoticeRow:
     """The newest notice in the chain of updates that `row` belongs to."""
     (newest,) = await select(
         NoticeRow,
         f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.root_id = ? ORDER BY t.id DESC LIMIT 1",
         row.root_id,
     )
-    return newest.id
+    return newest
 
 
 async def check_may_follow(ctx: Context, community_id: UUID) -> None:

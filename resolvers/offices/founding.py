@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.base import new_id, now
+from models.identity import GridRow
 from models.messages import Message
 from models.organisations import (
     OrganisationKind,
@@ -81,7 +82,7 @@ async def rename_organisation(
     async with ctx.unit_of_work():
         await lock_community(row.community_id)
         await check_free("organisation", row.community_id, name, row.id)
-        await raise_version("organisation", row.id, version, name)
+        await raise_version("organisation", row, version, name)
         await audit.record(ctx, "renameOrganisation", row, subject_id=row.id, detail=name)
     (after,) = await organisations_of_ids([row.id])
     return after
@@ -108,14 +109,16 @@ async def check_free(table: str, community_id: UUID, name: str, own: UUID) -> No
         raise InvalidInput(name=TAKEN)
 
 
-async def raise_version(table: str, id: UUID, version: int, name: str | None = None) -> None:
+async def raise_version(
+    table: str, row: OrganisationRow | GridRow, version: int, name: str | None = None
+) -> None:
     """Take the row from `version` to the next, with another name if one is given. Raises Conflict."""
     changed = await execute(
         f"UPDATE {table} SET version = version + 1, name = coalesce(?, name) WHERE id = ? AND version = ?"
         " RETURNING id",
         name,
-        id,
+        row.id,
         version,
     )
     if not changed:
-        raise Conflict(Message("It has been changed meanwhile"), id)
+        raise Conflict(Message("It has been changed meanwhile"), row)

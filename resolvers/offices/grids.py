@@ -8,7 +8,7 @@ from models.base import new_id, now
 from models.identity import GridRow, HomeRow
 from models.messages import Message
 from models.organisations import AppointmentRow, Power, Role, can_manage_grids
-from models.storage.rows import columns, execute, select, select_ids
+from models.storage.rows import columns, execute, select, select_ids, select_one
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
@@ -62,7 +62,7 @@ async def rename_grid(ctx: Context, *, grid_id: UUID, version: int, name: str) -
     async with ctx.unit_of_work():
         await lock_community(row.community_id)
         await check_free("grid", row.community_id, name, row.id)
-        await raise_version("grid", row.id, version, name)
+        await raise_version("grid", row, version, name)
         await audit.record(ctx, "renameGrid", row, power=Power.MANAGE_GRIDS, detail=name)
     return await grid(ctx, row.id)
 
@@ -78,7 +78,7 @@ async def assign_buildings(
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
         await lock_community(row.community_id)
-        await raise_version("grid", row.id, version)
+        await raise_version("grid", row, version)
         # Whoever looks at the grids that lose them has seen something else.
         await execute(
             "UPDATE grid SET version = version + 1 WHERE id <> ? AND id IN"
@@ -108,7 +108,7 @@ async def release_buildings(
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
         await lock_community(row.community_id)
-        await raise_version("grid", row.id, version)
+        await raise_version("grid", row, version)
         moved = await execute(
             "UPDATE building SET grid_id = NULL WHERE id IN (?) AND grid_id = ? RETURNING id", ids, row.id
         )
@@ -134,16 +134,17 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
         raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
     async with ctx.unit_of_work() as work:
         await lock(held.organisation_id)
-        twice = await select_ids(
-            "SELECT id FROM appointment WHERE organisation_id = ? AND account_id = ? AND grid_id = ?"
-            " AND revoked_at IS NULL AND id <> ?",
+        twice = await select_one(
+            AppointmentRow,
+            f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.organisation_id = ?"
+            " AND t.account_id = ? AND t.grid_id = ? AND t.revoked_at IS NULL AND t.id <> ?",
             held.organisation_id,
             held.account_id,
             grid_id,
             held.id,
         )
         if twice:
-            raise Conflict(Message("The worker looks after this grid already"), twice[0])
+            raise Conflict(Message("The worker looks after this grid already"), twice)
         changed = await execute(
             "UPDATE appointment SET grid_id = ?, version = version + 1"
             " WHERE id = ? AND version = ? AND revoked_at IS NULL RETURNING id",
@@ -152,7 +153,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
             version,
         )
         if not changed:
-            raise Conflict(Message("It has been changed meanwhile"), held.id)
+            raise Conflict(Message("It has been changed meanwhile"), held)
         work.record(Event(STANDING, Kind.STANDING_CHANGED, held.account_id))
         await audit.record(ctx, "assignWorker", held, power=Power.MANAGE_GRIDS, detail=wanted.name)
     return await appointment(held.id)

@@ -76,7 +76,7 @@ async def invite(
         if earlier is None:
             await check_rate(ctx, "inviteOfficer", INVITATIONS_A_DAY, 86_400)
             if founding and await has_admin(organisation.id):
-                raise Conflict(Message("The organisation has an administrator meanwhile"), organisation.id)
+                raise Conflict(Message("The organisation has an administrator meanwhile"), organisation)
             await check_new(ctx, organisation, index, role, grid_id)
             expires_at = now() + LIFETIME
             await InvitationRow.create(
@@ -117,13 +117,13 @@ async def check_new(
 ) -> None:
     """Raises Conflict if the same offer is open, InvalidInput for who holds the office already."""
     key = open_key(ctx, organisation.id, index, role, grid_id)
-    found = await execute(
-        "SELECT id, expires_at > ? AS good FROM office_invitation WHERE open_key = ?", now(), key
+    same = await select_one(
+        InvitationRow, f"SELECT {columns(InvitationRow)} FROM office_invitation t WHERE t.open_key = ?", key
     )
-    for row in found:
-        if row["good"]:
-            raise Conflict(Message("This phone is invited already"), UUID(str(row["id"])))
-        await close_offer(UUID(str(row["id"])), InvitationStatus.EXPIRED)
+    if same and same.expires_at > now():
+        raise Conflict(Message("This phone is invited already"), same)
+    if same:
+        await close_offer(same.id, InvitationStatus.EXPIRED)
     same_grid = Where("p.grid_id = ?", (grid_id,)) if grid_id else Where("p.grid_id IS NULL")
     if await execute(
         "SELECT p.id FROM appointment p JOIN account a ON a.id = p.account_id WHERE a.phone_index = ?"
@@ -163,7 +163,7 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     async with ctx.unit_of_work() as work:
         await lock(organisation.id)
         if row.founding and await has_admin(organisation.id):
-            raise Conflict(Message("The organisation has an administrator meanwhile"), row.id)
+            raise Conflict(Message("The organisation has an administrator meanwhile"), row)
         appointment_id, new = await organisations.appoint(
             organisation, account_id, row.role, row.grid_id, row.invited_by_id
         )
@@ -221,14 +221,14 @@ async def offered_to_viewer(ctx: Context, invitation_id: UUID) -> InvitationRow:
             invitation_id,
             ctx.account_id,
         )
-        raise Conflict(DECIDED, decided.id) if decided else NotFound()
+        raise Conflict(DECIDED, decided) if decided else NotFound()
     return row
 
 
 async def decide(row: InvitationRow, status: InvitationStatus, appointment_id: UUID | None = None) -> None:
     """Close an open offer, in the caller's transaction. Raises Conflict if it is not open any more."""
     if not await close_offer(row.id, status, appointment_id, after=Where("expires_at > ?", (now(),))):
-        raise Conflict(DECIDED, row.id)
+        raise Conflict(DECIDED, row)
     await jobs.unschedule(row.id, EXPIRE)
 
 

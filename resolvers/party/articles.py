@@ -197,7 +197,7 @@ async def change(row: ArticleRow, version: int, assignments: Where) -> None:
         version,
     )
     if not changed:
-        raise Conflict(CHANGED, current=row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:

@@ -89,7 +89,7 @@ async def insert_application(
     )
     if not made:
         (open_one,) = await PartyApplicationRow.filter(open_key=uuid5(branch.id, str(ctx.account_id)))
-        raise Conflict(Message("You have applied to this branch already"), open_one.id)
+        raise Conflict(Message("You have applied to this branch already"), open_one)
 
 
 async def withdraw(ctx: Context, *, application_id: UUID) -> PartyApplicationRow:
@@ -166,7 +166,7 @@ async def write_decision(
         PartyApplicationStatus.PENDING,
     )
     if not changed:
-        raise Conflict(DECIDED, row.id)
+        raise Conflict(DECIDED, row)
 
 
 async def record_decision(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:
@@ -254,7 +254,7 @@ async def current_membership(ctx: Context, member_id: UUID) -> PartyMemberRow:
     if row is None:
         raise NotFound
     if row.ended_at is not None:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
     return row
 
 
@@ -267,7 +267,7 @@ async def change(row: PartyMemberRow, version: int, settings: Where) -> None:
         version,
     )
     if not changed:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def member_event(row: PartyMemberRow) -> Event:

@@ -274,7 +274,7 @@ async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: b
         version,
     )
     if not changed:
-        raise Conflict(CHANGED, current=row.id)
+        raise Conflict(CHANGED, row)
 
 
 # Reading

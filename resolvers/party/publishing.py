@@ -44,7 +44,7 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
     at = articles.moment("publishAt", at)
     row = await articles.editable(ctx, article_id, "party.article.publish")
     if row.state_at(now()) not in (ArticleState.DRAFT, ArticleState.PLANNED):
-        raise Conflict(Message("It has been published or withdrawn"), current=row.id)
+        raise Conflict(Message("It has been published or withdrawn"), row)
     if at is not None and not now() < at < now() + FARTHEST:
         raise InvalidInput(publishAt=Message("Must be in the future, within a year"))
     appears = at or now()
@@ -89,7 +89,7 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
         now(),
     )
     if not shown:
-        raise Conflict(articles.CHANGED, current=row.id)
+        raise Conflict(articles.CHANGED, row)
     work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
     if row.audience is BranchAudience.MEMBERS:
         await notifications.notify(

@@ -115,7 +115,7 @@ async def withdraw_consent(ctx: Context, *, visit_id: UUID, version: int) -> Hom
             version,
         )
         if not changed:
-            raise Conflict(CHANGED, row.id)
+            raise Conflict(CHANGED, row)
         await audit.record(ctx, "party.withdrawVisitConsent", row)
     return await visible(ctx, visit_id)
 
@@ -157,7 +157,8 @@ async def open_request(
                 row.id,
             )
             if not linked:
-                raise Conflict(Message("There is a case of this visit already"), row.request_id)
+                (opened,) = await requests_of(ctx, [await visible(ctx, visit_id)])
+                raise Conflict(Message("There is a case of this visit already"), opened)
             await opening.open_case(ctx, work, origin, draft, located, policy, request_id)
             await audit.record(ctx, "party.openRequest", row)
     return await visible(ctx, visit_id)

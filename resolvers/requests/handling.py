@@ -174,10 +174,10 @@ async def perform(
     before = rows[seen.id]
     party = requests.acting_party(ctx.viewer, before, act.action)
     if party is None or (act.action not in WITHOUT_VERSION and version != before.version):
-        raise Conflict(CHANGED, before.id)
+        raise Conflict(CHANGED, before)
     state = requests.state_after(before.state, act.action)
     if state is None:
-        raise Conflict(NOT_NOW, before.id)
+        raise Conflict(NOT_NOW, before)
     move = Move(
         ctx=ctx,
         work=work,
@@ -273,7 +273,7 @@ async def return_to_office(move: Move) -> None:
     closed_at = move.before.closed_at
     reopening = timedelta(seconds=move.policy.reopen_seconds)
     if move.before.state is RequestState.CONFIRMED and closed_at and move.at > closed_at + reopening:
-        raise Conflict(Message("The time to return it is over; report it anew"), move.before.id)
+        raise Conflict(Message("The time to return it is over; report it anew"), move.before)
     await execute(
         "UPDATE request_tenure SET resolved_at = NULL, resolve_seconds = NULL, resolved_in_time = NULL,"
         " returns = returns + 1 WHERE id = ? RETURNING id",
@@ -332,7 +332,7 @@ async def hand_over(move: Move) -> None:
 async def take_over(move: Move) -> None:
     row = move.before
     if row.offered_to_id is None or row.offered_tenure_id is None:
-        raise Conflict(NOT_NOW, row.id)
+        raise Conflict(NOT_NOW, row)
     await end_tenure(row.tenure_id, move.at)
     await record_acceptance(row.offered_tenure_id, move.at)
     move.after = replace(

@@ -37,7 +37,7 @@ async def absorb(
     """
     target = await steps.locked(target_id)
     if target.state not in MERGED_INTO:
-        raise Conflict(CANNOT, target.id)
+        raise Conflict(CANNOT, target)
     accounts = [duplicate.reporter_id, *await following.all_of(duplicate.id)]
     await following.add(target, [id for id in dict.fromkeys(accounts) if id != target.reporter_id])
     # What was merged into the duplicate is a duplicate of the same case now.

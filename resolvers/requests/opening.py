@@ -10,7 +10,7 @@ from models.messages import Message
 from models.organisations import OrganisationKind, OrganisationRow, Power, office_with
 from models.posts import PostKind, PostRow, is_author
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
-from models.storage.rows import columns, execute, select, select_ids, select_one
+from models.storage.rows import columns, execute, select, select_one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -266,7 +266,11 @@ async def open_case(
         *values.values(),
     )
     if not made:
-        (existing,) = await select_ids("SELECT id FROM service_request WHERE post_id = ?", row.post_id)
+        existing = await select_one(
+            RequestRow,
+            f"SELECT {columns(RequestRow)} FROM service_request t WHERE t.post_id = ?",
+            row.post_id,
+        )
         raise Conflict(Message("There is a case of this post already"), existing)
     told = StepFacts(
         action=RequestAction.SUBMIT,

@@ -169,9 +169,7 @@ async def set_policy(
         )
         # Two at once make the same version, of which the database takes one.
         if version != (before[0].version if before else 0) or not await insert(row):
-            raise Conflict(
-                Message("The policy has been changed meanwhile"), before[0].id if before else community_id
-            )
+            raise Conflict(Message("The policy has been changed meanwhile"), before[0] if before else None)
         await audit.record(
             ctx,
             "setRequestPolicy",

@@ -95,7 +95,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
     (items,) = await reading.items_of(ctx, [row])
     check_publishable(items)
     if row.state is PartyLessonState.PUBLISHED:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
     async with ctx.unit_of_work() as work:
         state = PartyLessonState.PUBLISHED
         scope = scope_of(row.community_id, row.branch_id, row.audience, state)
@@ -119,7 +119,7 @@ async def withdraw(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesso
     """Take a lesson back; certificates stay good. Raises NotFound, NotAllowed, Conflict."""
     row = await editable(ctx, lesson_id, "party.withdrawLesson")
     if row.state is not PartyLessonState.PUBLISHED:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
     async with ctx.unit_of_work() as work:
         await change(row, version, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
         await audit.record(ctx, "party.withdrawLesson", row)
@@ -150,7 +150,7 @@ async def change(row: PartyLessonRow, version: int, **values: object) -> None:
         version,
     )
     if not changed:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
 
 
 async def lock(lesson_id: UUID) -> None:

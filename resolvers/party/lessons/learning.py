@@ -48,7 +48,7 @@ async def submit(
     if item.kind is not PartyLessonItemKind.QUIZ:
         raise InvalidInput(itemId=Message("Is no quiz"))
     if revision != item.revision:
-        raise Conflict(keeping.CHANGED, item.id)
+        raise Conflict(keeping.CHANGED, item)
     graded = grade(item, answers)
     attempt_id = new_id()
     async with ctx.unit_of_work() as work:
@@ -97,7 +97,7 @@ async def record_attempt(
     """Keep an attempt, behind the lesson's lock; whether it passes. Raises NotAllowed, Conflict."""
     (before,) = await reading.attempts_by_viewer(ctx, [item])
     if any(row.passed for row in before):
-        raise Conflict(Message("You have passed this quiz already"), item.id)
+        raise Conflict(Message("You have passed this quiz already"), item)
     if len(before) >= item.attempts:
         raise NotAllowed(Message("No attempt is left"))
     score, total = sum(bool(answer["right"]) for answer in graded), len(graded)
@@ -119,7 +119,7 @@ async def record_attempt(
         passed,
     )
     if not made:
-        raise Conflict(keeping.CHANGED, item.id)
+        raise Conflict(keeping.CHANGED, item)
     return passed
 
 

@@ -45,7 +45,7 @@ async def locked_at(opinion_id: UUID, version: int, *states: PartyOpinionState) 
     """As `locked`. Raises Conflict unless it still is as the client has read it."""
     row = await locked(opinion_id)
     if row.version != version or row.state not in states:
-        raise Conflict(CHANGED, row.id)
+        raise Conflict(CHANGED, row)
     return row
 
 
