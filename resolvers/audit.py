@@ -27,9 +27,9 @@ from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import organisations_by_id
 from resolvers.identity.faces import neighbours
-from resolvers.limits import origin
 from resolvers.masking import mask
 from resolvers.paging import pages
+from subscriptions.addresses import origin
 from subscriptions.work import under_way
 
 LONGEST_DETAIL = 500

@@ -1,6 +1,5 @@
 """How often something may be done: sliding windows, counted in the database for all processes."""
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +7,7 @@ from models.base import new_id, now
 from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.errors import RateLimited
+from subscriptions.addresses import origin
 
 LONGEST_WINDOW = timedelta(days=2)
 
@@ -64,19 +64,6 @@ def seconds_to_wait(limit: Limit, elapsed: int, current: int, before: int) -> in
         return max(1, limit.seconds - elapsed - room)
     room = (limit.count - 1) * limit.seconds // max(current, 1)
     return max(1, 2 * limit.seconds - elapsed - room)
-
-
-def origin(address: str) -> str | None:
-    """What is counted as one client: an IPv4 address, or the /64 that an IPv6 client can choose from."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False).network_address)
-    return str(ip)
 
 
 async def check_address(ctx: Context, action: str, *limits: Limit) -> None:

@@ -28,6 +28,7 @@ from resolvers.media import uploads
 from resolvers.notices import Deliveries
 from schema.build import graphql_schema
 from schema.media.endpoint import MediaEndpoint
+from schema.serving.allowance import Preparation
 from schema.serving.application import Pages, asgi
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.languages import language_of
@@ -77,8 +78,9 @@ class Application:
             except Rejected as rejected:
                 # An app of long ago; it is told so when it asks.
                 logger.warning("document_outdated", document=name, error=str(rejected))
+        preparation = Preparation(self.operations)
         self.websocket = WebSocketEndpoint(
-            self.operations,
+            preparation,
             hub,
             self._admit,
             self._event_context,
@@ -98,7 +100,9 @@ class Application:
                 Mount("/graphiql", Pages(ROOT / "web" / "graphiql" / "dist")),
             ]
         self.asgi = asgi(
-            GraphQLEndpoint(self.operations, self._http_context, documents),
+            GraphQLEndpoint(
+                preparation, self._http_context, documents, lambda context: context.viewer.account_id
+            ),
             self.websocket,
             hub.bus,
             routes,

@@ -8,6 +8,7 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from schema.serving.allowance import Preparation
 from schema.serving.documents import LEARNED_CHARS, Documents, UnknownDocument, manifest, named, sha256
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.operations import Operations
@@ -112,7 +113,9 @@ def test_settings_name_the_manifest(tmp_path: Path) -> None:
 
 def client_of(documents: Documents) -> httpx.AsyncClient:
     operations = Operations(strawberry.Schema(Query, Mutation, Subscription)._schema, introspection=True)
-    app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(operations, context_for, documents))])
+    app = Starlette(
+        routes=[Route("/graphql", GraphQLEndpoint(Preparation(operations), context_for, documents))]
+    )
     written.clear()
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 

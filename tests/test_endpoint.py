@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from schema.serving.allowance import Preparation
 from schema.serving.endpoint import BODY_BYTES, GraphQLEndpoint
 from schema.serving.observability import REQUEST_ID, with_request_id
 from schema.serving.operations import Operations
@@ -87,7 +88,7 @@ async def context_for(connection: HTTPConnection) -> str:
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     schema = strawberry.Schema(Query, Mutation, Subscription)._schema
     operations = Operations(schema, introspection=True, expected=(DomainError,))
-    app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(operations, context_for))])
+    app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(Preparation(operations), context_for))])
     written.clear()
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
@@ -470,7 +471,7 @@ class TestContext:
 
     async def test_a_client_that_leaves_while_sending(self, client: httpx.AsyncClient) -> None:
         schema = strawberry.Schema(Query)._schema
-        endpoint = GraphQLEndpoint(Operations(schema, introspection=False), context_for)
+        endpoint = GraphQLEndpoint(Preparation(Operations(schema, introspection=False)), context_for)
         scope = {
             "type": "http",
             "method": "POST",

@@ -9,7 +9,8 @@ from models.base import now
 from models.identity import RateCountRow
 from resolvers import limits
 from resolvers.errors import RateLimited
-from resolvers.limits import Limit, check, check_address, origin
+from resolvers.limits import Limit, check, check_address
+from subscriptions.addresses import origin
 from tests.clock import Clock
 from tests.world import World
 

@@ -360,8 +360,20 @@ class TestPrepare:
         (error,) = rejected(operations, "{ post " + "{ author " * 20 + "{ id }" + " }" * 21)
         assert (error.extensions or {})["limit"] == "depth"
 
+    async def test_a_document_of_many_definitions_is_refused(self, operations: Operations) -> None:
+        text = " ".join(f"query Q{n} {{ post {{ id }} }}" for n in range(101))
+        with pytest.raises(Rejected) as refused:
+            operations.prepare(text, "Q0")
+        (error,) = refused.value.errors
+        assert error.extensions == {
+            "code": "TOO_COMPLEX",
+            "limit": "definitions",
+            "maximum": 100,
+            "actual": 101,
+        }
+
     async def test_validation_of_many_equal_fields_is_given_up_early(self, operations: Operations) -> None:
-        (error,) = rejected(operations, "{ post { " + "author { id } " * 1_000 + "} }")
+        (error,) = rejected(operations, "{ post { " + "author { id } " * 590 + "} }")
         assert "Validation aborted" in error.message or "error limit" in error.message
 
 
@@ -578,6 +590,23 @@ class TestExecute:
         result = await run(operations, query, n=1_000_000)
         assert isinstance(result, Refusal)
         assert code(only_error(result)) == "TOO_COMPLEX"
+
+    @pytest.mark.parametrize(
+        "value", ["x" * 200_000, ["x"] * 10_001, [["x"] * 200] * 50, {"a": ["x"] * 10_001}]
+    )
+    async def test_many_values_are_refused_and_long_ones_are_not(
+        self, operations: Operations, value: object
+    ) -> None:
+        result = await run(operations, "query($t: String!) { echo(text: $t) }", t=value)
+        if isinstance(value, str):
+            assert result.data == {"echo": value}
+        else:
+            assert isinstance(result, Refusal)
+            assert only_error(result).extensions == {
+                "code": "TOO_COMPLEX",
+                "limit": "values",
+                "maximum": 10_000,
+            }
 
     async def test_an_answer_that_is_no_json_is_masked(self, operations: Operations) -> None:
         with capture_logs() as logs:

@@ -27,6 +27,7 @@ from models.visibility import Viewer
 from resolvers.errors import DomainError, NotFound, Unauthenticated
 from schema.fields import VIEWER
 from schema.serving import websocket as websocket_module
+from schema.serving.allowance import Preparation
 from schema.serving.documents import sha256
 from schema.serving.operations import Operations
 from schema.serving.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
@@ -166,7 +167,7 @@ class ToyServer:
         self.hub = Hub(Bus("memory://"))
         self.operations = Operations(schema, introspection=False, expected=(DomainError,))
         self.endpoint = WebSocketEndpoint(
-            self.operations,
+            Preparation(self.operations),
             self.hub,
             self.admit,
             lambda _admission, holder: ToyContext(self, holder),  # type: ignore[arg-type,return-value]

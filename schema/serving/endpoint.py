@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -25,10 +25,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from models.messages import Message
+from schema.serving.allowance import Preparation, purses_of
 from schema.serving.documents import BadName, Documents, UnknownDocument, named
 from schema.serving.languages import language_of
 from schema.serving.observability import REQUEST_ID, new_request_id
-from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode_bytes
+from schema.serving.operations import Operation, Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
 
 BODY_BYTES: Final = 1024 * 1024
@@ -118,18 +119,22 @@ class GraphQLEndpoint:
     """An ASGI application that answers GraphQL requests, for a Starlette Route.
 
     `context_for` makes the context of one operation; it may raise one of the operations' expected errors, to
-    be answered with 401. The request's id is in `connection.state.request_id`, in every log line, in the
-    response's X-Request-Id, and is the id of masked errors.
+    be answered with 401. `account_of` says of a context which account pays for what is prepared, besides the
+    client's address (schema.serving.allowance). The request's id is in `connection.state.request_id`, in
+    every log line, in the response's X-Request-Id, and is the id of masked errors.
     """
 
     def __init__(
         self,
-        operations: Operations,
+        preparation: Preparation,
         context_for: Callable[[HTTPConnection], Awaitable[Any]],
         documents: Documents | None = None,
+        account_of: Callable[[Any], Hashable | None] = lambda _context: None,
     ) -> None:
-        self.operations = operations
+        self.preparation = preparation
+        self.operations = preparation.operations
         self.context_for = context_for
+        self.account_of = account_of
         self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +164,8 @@ class GraphQLEndpoint:
         except BadRequest as error:
             return _malformed(error, media_type, language)
         except Rejected as rejected:
-            return _response(rejected.result, media_type, language, _status(rejected.status, media_type))
+            status = _status(rejected.status, media_type)
+            return _response(rejected.result, media_type, language, status, rejected.headers)
         except UnknownDocument as unknown:
             return _response(Refusal([unknown.error]), media_type, language, _status(400, media_type))
         except ClientDisconnect:
@@ -183,7 +189,8 @@ class GraphQLEndpoint:
             refusal = Refusal([GraphQLError(message, extensions=extensions)])
             return _response(refusal, media_type, language, 401, {"www-authenticate": "Bearer"})
         text = self.documents.text(parameters.query, parameters.document)
-        operation = self.operations.prepare(text, parameters.operation_name)
+        purses = purses_of(request.client.host if request.client else "", self.account_of(context))
+        operation = await self.preparation.operation(text, parameters.operation_name, purses)
         _check_kind(operation, request.method)
         result = await self.operations.execute(operation, parameters.variables, context)
         status = _status(400, media_type) if isinstance(result, Refusal) else 200

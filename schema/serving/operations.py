@@ -69,9 +69,19 @@ from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from models.messages import ENGLISH, Message, in_language
+from resolvers.errors import RateLimited
 from schema import execution
 from schema.serving import observability
-from schema.serving.limits import Cost, Limits, Survey, check_cost, check_text, page_sizes
+from schema.serving.limits import (
+    Cost,
+    Limits,
+    Survey,
+    check_cost,
+    check_document,
+    check_text,
+    check_values,
+    page_sizes,
+)
 
 Kind = Literal["query", "mutation", "subscription"]
 
@@ -134,11 +144,17 @@ class Refusal(ExecutionResult):
 
 
 class Rejected(Exception):
-    """No operation could be made of the request. `status` is the HTTP status that fits."""
+    """No operation could be made of the request. `status` and `headers` are what fits over HTTP."""
 
-    def __init__(self, errors: Iterable[GraphQLError], status: int = 400) -> None:
+    def __init__(
+        self,
+        errors: Iterable[GraphQLError],
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.errors = list(errors)
         self.status = status
+        self.headers = headers
         super().__init__("; ".join(error.message for error in self.errors))
 
     @property
@@ -181,34 +197,46 @@ class Operations:
         self._cached_bytes = 0
         self._kept: dict[tuple[str, str | None], Operation] = {}
         self._bound_count = 0
-        # The only knob there is for this. Five times as much keeps the event loop busy for 0.8 s a request.
+        # The only knob there is for this.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
     # Preparing
 
     def prepare(self, query: str, operation_name: str | None = None) -> Operation:
         """The operation of that name, or the only one, in `query`. Raises Rejected."""
+        known = self.known(query, operation_name)
+        if known is not None:
+            return known
+        refused = self._check(query, operation_name)
+        if refused is not None:
+            raise _counted(Rejected([refused]))
+        made: Operation | list[GraphQLError]
+        try:
+            made = self._prepare(query, operation_name)
+        except Rejected as rejected:
+            made = rejected.errors
+        self._remember((query, operation_name), made)
+        if isinstance(made, Operation):
+            return made
+        raise _counted(Rejected(made))
+
+    def known(self, query: str, operation_name: str | None = None) -> Operation | None:
+        """The same if it is remembered, which takes no time. Raises Rejected if its refusal is."""
         key = (query, operation_name)
         kept = self._kept.get(key)
         if kept is not None:
             return kept
         known = self._cache.get(key)
-        if known is not None:
-            self._cache.move_to_end(key)
-        else:
-            refused = self._check(query, operation_name)
-            if refused is not None:
-                observability.observe("unknown", "refused")
-                raise Rejected([refused])
-            try:
-                known = self._prepare(query, operation_name)
-            except Rejected as rejected:
-                known = rejected.errors
-            self._remember(key, known)
+        if known is None:
+            return None
+        self._cache.move_to_end(key)
         if isinstance(known, Operation):
             return known
-        observability.observe("unknown", "refused")
-        raise Rejected(known)
+        raise _counted(Rejected(known))
+
+    def is_known(self, query: str, operation_name: str | None = None) -> bool:
+        """Whether it, or its refusal, is remembered."""
+        return (query, operation_name) in self._kept or (query, operation_name) in self._cache
 
     def keep(self, query: str) -> None:
         """Prepare the only operation in `query` now, and never forget it. Raises Rejected."""
@@ -231,6 +259,9 @@ class Operations:
             document = parse(query, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.comments)
         except GraphQLSyntaxError as error:
             raise Rejected([_coded(error, PARSE_FAILED)]) from None
+        many = check_document(document, self.limits)
+        if many is not None:
+            raise Rejected([many])
         definition = _definition(document, operation_name)
         survey = Survey(document, definition, self.limits, self.schema, self._sizes)
         if survey.errors:
@@ -400,6 +431,8 @@ class Operations:
         text = _text_of(variables)
         if text is None:
             return Refusal([_no_text()])
+        if len(text) > self.limits.values and (many := check_values(variables, self.limits)) is not None:
+            return Refusal([many])
         known = operation.bound.get(text)
         if known is not None:
             return known
@@ -450,6 +483,8 @@ class Operations:
     ) -> Executor[Any] | list[GraphQLError]:
         if root is None and _text_of(variables) is None:
             return [_no_text()]
+        if root is None and (many := check_values(variables, self.limits)) is not None:
+            return [many]
         executor = Executor.build(
             self.schema,
             operation.document,
@@ -484,6 +519,11 @@ class Operations:
     def domain_error(self, error: Exception) -> GraphQLError | None:
         """The GraphQL error for a domain error raised outside of execution; None for any other exception."""
         return self._domain(None, error) if isinstance(error, self.expected) else None
+
+    def rate_limited(self, seconds: int) -> Rejected:
+        """The refusal of who is to come back after so many seconds."""
+        error = self._domain(None, RateLimited(seconds))
+        return _counted(Rejected([error], 429, {"retry-after": str(seconds)}))
 
     def _domain(self, located: GraphQLError | None, error: Exception) -> GraphQLError:
         more = getattr(error, "extensions", None)
@@ -573,6 +613,11 @@ def formatted(errors: Iterable[GraphQLError], language: str) -> list[dict[str, A
 
 
 # Errors
+
+
+def _counted(rejected: Rejected) -> Rejected:
+    observability.observe("unknown", "refused")
+    return rejected
 
 
 def _error(message: Message, code: str) -> GraphQLError:

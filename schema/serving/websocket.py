@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,13 +23,13 @@ from models.visibility import Viewer
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotAllowed
 from schema.execution import SharedRun
+from schema.serving.allowance import Payer, Preparation, Purse, purses_of
 from schema.serving.documents import Documents, UnknownDocument
 from schema.serving.endpoint import BadRequest, Parameters
 from schema.serving.observability import REQUEST_ID, new_request_id
 from schema.serving.operations import (
     INTERNAL,
     Operation,
-    Operations,
     Refusal,
     Rejected,
     encode_bytes,
@@ -47,6 +48,8 @@ OPERATIONS = 100
 ID_LENGTH = 128
 # How often an admission is repeated because somebody's rights changed in the meantime.
 ADMISSIONS = 10
+# Whoever asks for so many documents in a row beyond its allowance is sent away.
+REFUSALS = 20
 PING = b'{"type":"ping"}'
 PONG = b'{"type":"pong"}'
 GONE = object()
@@ -79,7 +82,7 @@ class WebSocketEndpoint:
 
     def __init__(
         self,
-        operations: Operations,
+        preparation: Preparation,
         hub: Hub,
         admit: Admit,
         context_for: ContextFor,
@@ -88,7 +91,8 @@ class WebSocketEndpoint:
         most: int,
         documents: Documents | None = None,
     ) -> None:
-        self.operations = operations
+        self.preparation = preparation
+        self.operations = preparation.operations
         self.hub = hub
         self.admit = admit
         self.context_for = context_for
@@ -190,6 +194,8 @@ class Handler:
         "followed",
         "initialising",
         "mutations",
+        "purse",
+        "refusals",
         "talk",
         "tasks",
         "waiting",
@@ -206,6 +212,9 @@ class Handler:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.followed: dict[str, Subscriber] = {}
         self.mutations: dict[asyncio.Task[None], None] = {}
+        # Pays for what is prepared; and how often in a row it could not.
+        self.purse: Purse | None = None
+        self.refusals = 0
         self.talk: asyncio.Task[None] | None = None
         self.waiting: list[str | None] = []
 
@@ -408,19 +417,45 @@ class Handler:
             return None
         try:
             text = self.endpoint.documents.text(parameters.query, parameters.document)
-            operation = self.endpoint.operations.prepare(text, parameters.operation_name)
+            operation = self.endpoint.operations.known(text, parameters.operation_name)
         except Rejected as rejected:
             self._refuse(id, rejected.errors)
             return None
         except UnknownDocument as unknown:
             self._refuse(id, [unknown.error])
             return None
+        if operation is None:
+            return self._prepare(id, text, parameters, self.admission)
+        return self._begin(id, operation, parameters, self.admission)
+
+    async def _prepare(self, id: str, text: str, parameters: Parameters, admission: Admission) -> None:
+        """Begin with a document that is not remembered; the client is not heard until it is its turn."""
+        account = self.connection.viewer.account_id
+        self.purse = self.purse or (Payer.CONNECTION, object())
+        purses = [self.purse, *purses_of(admission.address, account)]
+        try:
+            operation = await self.endpoint.preparation.operation(text, parameters.operation_name, purses)
+        except Rejected as rejected:
+            self._refuse(id, rejected.errors)
+            self.refusals = self.refusals + 1 if rejected.status == HTTPStatus.TOO_MANY_REQUESTS else 0
+            if self.refusals >= REFUSALS:
+                # Not 4429, after which clients stay away: an app in error is to get its streams again.
+                self.connection.close(Close.TRY_AGAIN_LATER, "Too much asked for; try again later")
+            return
+        self.refusals = 0
+        rest = self._begin(id, operation, parameters, admission)
+        if rest is not None:
+            await rest
+
+    def _begin(
+        self, id: str, operation: Operation, parameters: Parameters, admission: Admission
+    ) -> Awaitable[None] | None:
         if operation.kind != "mutation":
-            self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, self.admission))
+            self.tasks[id] = asyncio.create_task(self._operate(id, operation, parameters, admission))
             return None
         if len(self.mutations) >= OPERATIONS:
-            return self._mutate_later(id, operation, parameters, self.admission)
-        self._mutate(id, operation, parameters, self.admission)
+            return self._mutate_later(id, operation, parameters, admission)
+        self._mutate(id, operation, parameters, admission)
         return None
 
     def _mutate(self, id: str, operation: Operation, parameters: Parameters, admission: Admission) -> None:
