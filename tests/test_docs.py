@@ -21,7 +21,7 @@ from subscriptions.connection import Close
 from tests.servers import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 # What clients are told of a request that was refused before execution.
 REFUSED = {
     operations.PARSE_FAILED,
