@@ -13,9 +13,10 @@ from models import database
 from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow, SessionRow
 from models.notices import AudienceKind, NoticeCategory, ReachedHow, Severity
-from models.organisations import AppointmentRow, OrganisationRow, Role
+from models.organisations import AppointmentRow, OrganisationRow
 from models.privacy import Keys
 from models.requests import CLOSED, DEFAULTS, OPEN, RequestRow, RequestState, WaitingFor, default_policies
+from models.roles import Role
 from models.storage.bulk import insert_all
 from models.storage.rows import dialect, execute
 from models.visibility import viewers

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from models.activities import ActivityAudience, ActivityKind, ActivityRow
 from models.base import now
-from models.organisations import OrganisationKind
+from models.roles import OrganisationKind
 from resolvers.activities import organising, sign_ups
 from resolvers.activities.drafts import ActivityDraft
 from resolvers.activities.recurring import Frequency, Recurrence

@@ -7,9 +7,9 @@ from models.base import now
 from models.deliberations import DeliberationPhase, StatementChoice
 from models.identity import CommunityRow, EstateRow
 from models.motions import ItemClass, ScopeKind
-from models.organisations import OrganisationKind
 from models.posts import PostKind, PostRow
 from models.requests import RequestAction
+from models.roles import OrganisationKind
 from resolvers.context import Context
 from resolvers.deliberations import phases, statements, topics
 from resolvers.motions import putting

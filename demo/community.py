@@ -25,8 +25,9 @@ from models import privacy
 from models.base import now
 from models.identity import BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow, ResidencyRow
 from models.notices import AudienceKind
-from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
+from models.organisations import AppointmentRow, OrganisationRow
 from models.posts import PostRow, SubjectKind
+from models.roles import OrganisationKind, Role
 from models.visibility import viewers
 from resolvers import comments, likes, posts
 from resolvers.context import Context, Services

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.identity import Relation
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 
 
 @dataclass(frozen=True, slots=True)

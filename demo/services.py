@@ -10,7 +10,7 @@ from models.directory.hours import CHINA, MINUTES, Hours, Interval
 from models.directory.licences import LicenceKind
 from models.directory.ratings import HIGHEST
 from models.identity import CommunityRow, EstateRow, GridRow
-from models.organisations import OrganisationKind
+from models.roles import OrganisationKind
 from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.directory import bookings, entries, licences, offers, ratings, slots

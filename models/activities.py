@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models.base import CommunityTable, Table
 from models.memberships import MemberRole, members_of
-from models.organisations import Power, has_power, powers_of
+from models.powers import Power, has_power, powers_of
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from models.base import Table, new_id, now
 from models.identity import neighbour_key
-from models.organisations import OrganisationKind, Power, has_power
+from models.powers import Power, has_power
+from models.roles import OrganisationKind
 from models.storage import fields
 from models.storage.rows import EVERYTHING, NOTHING, Where, dialect, execute, select
 from models.storage.tables import Row, insert_all

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import CommunityTable, Table
-from models.organisations import Power, has_power, has_power_in
+from models.powers import Power, communities_with, has_power, has_power_in
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
@@ -379,17 +379,10 @@ def statement_visible_to(viewer: Viewer) -> Where:
     seen = visible_to(viewer)
     below = seen.text.replace("t.", "d.")
     offices = tuple(office for office in viewer.offices if has_power(viewer, office, Power.CONVENE))
-    communities = tuple(
-        {
-            office.community_id
-            for office in viewer.offices.values()
-            if has_power_in(viewer, office.community_id, Power.MODERATE)
-        }
-    )
     shown = (
         Where("t.hidden_at IS NULL")
         | Where("t.author_id = ?", (viewer.account_id,))
-        | Where("t.community_id IN (?)", (communities,))
+        | Where("t.community_id IN (?)", (communities_with(viewer, Power.MODERATE),))
         | Where(
             "EXISTS (SELECT 1 FROM deliberation c WHERE c.id = t.deliberation_id"
             " AND c.organisation_id IN (?))",

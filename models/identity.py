@@ -10,7 +10,8 @@ from uuid import UUID
 from asyncpg.pgproto import pgproto
 
 from models.base import CommunityTable, Table, now
-from models.organisations import Power, Role, has_power_in, powers_of
+from models.powers import Power, communities_with, has_power_in
+from models.roles import Role
 from models.storage import fields
 from models.storage.rows import MOST_IDS, NOTHING, Where
 from models.visibility import Viewer, public_of
@@ -240,22 +241,14 @@ def may_look_into(viewer: Viewer, community_id: UUID) -> bool:
 
 def application_visible_to(viewer: Viewer) -> Where:
     """An applicant sees the own applications; who verifies residents sees those of the community."""
-    verified = {
-        office.community_id
-        for office in viewer.offices.values()
-        if Power.VERIFY_RESIDENTS in powers_of(office)
-    }
     own = Where("t.account_id = ?", (viewer.account_id,)) if viewer.account_id else NOTHING
-    return own | Where("t.community_id IN (?)", (verified,))
+    return own | Where("t.community_id IN (?)", (communities_with(viewer, Power.VERIFY_RESIDENTS),))
 
 
 def residency_visible_to(viewer: Viewer) -> Where:
     """Residents see their own residencies; who may see residents, those of the community."""
-    seen = {
-        office.community_id for office in viewer.offices.values() if Power.SEE_RESIDENTS in powers_of(office)
-    }
     own = Where("t.account_id = ?", (viewer.account_id,)) if viewer.account_id else NOTHING
-    return own | Where("t.community_id IN (?)", (seen,))
+    return own | Where("t.community_id IN (?)", (communities_with(viewer, Power.SEE_RESIDENTS),))
 
 
 def can_decide(viewer: Viewer, application: ApplicationRow) -> bool:

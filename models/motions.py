@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from models.base import CommunityTable, Table
-from models.organisations import OrganisationKind, Power, has_power, has_power_in
+from models.powers import Power, has_power, has_power_in
+from models.roles import OrganisationKind
 from models.storage import fields
 from models.storage.rows import NOTHING, Where
 from models.visibility import Viewer, held_by

@@ -5,7 +5,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.base import CommunityTable, Table
-from models.organisations import OrganisationKind, Power, Role, has_power, powers_of
+from models.powers import Power, has_power, powers_of
+from models.roles import OrganisationKind, Role
 from models.storage import fields
 from models.storage.rows import Where
 from models.visibility import Office, Viewer, held_by
@@ -17,6 +18,12 @@ class NoticeCategory(StrEnum):
     WEATHER = "WEATHER"
     HEALTH = "HEALTH"
     GENERAL = "GENERAL"
+
+
+# Notices of which categories a kind of organisation may publish; one that is not here, of all.
+CATEGORIES: dict[OrganisationKind, frozenset[NoticeCategory]] = {
+    OrganisationKind.PROPERTY_COMPANY: frozenset({NoticeCategory.OUTAGE, NoticeCategory.GENERAL}),
+}
 
 
 class Severity(StrEnum):
@@ -174,6 +181,18 @@ def visible_to(viewer: Viewer) -> Where:
     return Where(
         f"EXISTS (SELECT 1 FROM notice_audience a WHERE a.notice_id = t.id AND {held.text})", held.params
     )
+
+
+def may_publish(viewer: Viewer, organisation_id: UUID, category: NoticeCategory, severity: Severity) -> bool:
+    """May the viewer publish such a notice in the name of this organisation?"""
+    office = viewer.offices.get(organisation_id)
+    if office is None:
+        return False
+    needed = {Power.PUBLISH_NOTICES}
+    if severity is Severity.EMERGENCY:
+        needed.add(Power.PUBLISH_EMERGENCIES)
+    allowed = CATEGORIES.get(office.kind)
+    return needed <= powers_of(office) and (allowed is None or category in allowed)
 
 
 def overseeing_offices(viewer: Viewer, notice: NoticeRow) -> list[Office]:

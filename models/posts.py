@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models.base import CommunityTable, Table
 from models.groups import can_moderate as can_moderate_group
-from models.organisations import Power, office_with
+from models.powers import Power, office_with
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where

@@ -11,7 +11,8 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from models.base import CommunityTable, made_at, now
-from models.organisations import OrganisationKind, Power, has_power
+from models.powers import Power, has_power
+from models.roles import OrganisationKind
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models.base import named_id
 from models.memberships import MemberRole, members_of, moderators_of
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from models.storage.rows import Where, select
 
 NO_ONE: frozenset[UUID] = frozenset()

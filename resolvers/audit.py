@@ -18,7 +18,8 @@ from models.audit import (
 )
 from models.identity import CommunityRow, NeighbourRow, may_look_into
 from models.messages import Message
-from models.organisations import OrganisationRow, Power, office_with
+from models.organisations import OrganisationRow
+from models.powers import Power, office_with
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import columns, select
 from models.storage.settled import settled

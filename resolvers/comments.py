@@ -18,8 +18,8 @@ from models.identity import NeighbourRow
 from models.messages import Message
 from models.notices import NoticeRow
 from models.notifications import NotificationKind
-from models.organisations import Power
 from models.posts import CommentRow, PostRow, SubjectKind
+from models.powers import Power
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids, select_one
 from resolvers import audit, identity, limits, notifications

@@ -9,16 +9,9 @@ from models.audit import Act
 from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
 from models.messages import Message
-from models.organisations import (
-    POWERS,
-    AppointmentRow,
-    OrganisationKind,
-    OrganisationRow,
-    Power,
-    Role,
-    can_appoint,
-    powers_of,
-)
+from models.organisations import AppointmentRow, OrganisationRow, can_appoint
+from models.powers import POWERS, Power, powers_of
+from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
 from resolvers import audit

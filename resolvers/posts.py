@@ -10,8 +10,8 @@ from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
 from models.identity import CommunityRow, EstateRow, neighbour_key
 from models.messages import Message
-from models.organisations import Power
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
+from models.powers import Power
 from models.search import SearchKind
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from models.audit import AuditCriteria, AuditRow
-from models.organisations import Role
+from models.roles import Role
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.offices import exports

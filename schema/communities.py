@@ -3,7 +3,8 @@
 import strawberry
 
 from models.identity import AccountRow, CommunityRow
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind
 from resolvers.identity.accounts import own_account_by_id
 from resolvers.identity.addresses import visible_communities_by_id
 from resolvers.organisations import visible_organisations_by_id

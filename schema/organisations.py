@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import AppointmentRow, OrganisationRow, Power, Role
+from models.organisations import AppointmentRow, OrganisationRow
+from models.powers import Power
+from models.roles import Role
 from resolvers import organisations
 from schema.connections import Connection, connection
 from schema.enums import described

@@ -11,7 +11,8 @@ from models.base import now
 from models.identity import AccountRow, CommunityRow
 from models.jobs import JobRow
 from models.memberships import MembershipRow
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind
 from models.storage.rows import execute
 from resolvers.activities import organising, sign_ups
 from resolvers.activities.drafts import ActivityDraft

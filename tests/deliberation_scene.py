@@ -16,7 +16,8 @@ from models.deliberations import (
 )
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow
 from models.jobs import JobRow
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind
 from models.storage.paging import PageArgs
 from resolvers.deliberations import phases, statements, steps, topics
 from resolvers.deliberations.topics import UNPLANNED, Plan, Topic

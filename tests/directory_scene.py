@@ -11,7 +11,8 @@ from models.directory.hours import CHINA
 from models.directory.licences import LicenceKind, LicenceRow
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
 from models.jobs import JobRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, licences, listing
 from resolvers.directory.entries import EntryDraft

@@ -86,7 +86,7 @@ from models.notices import (
     Severity,
 )
 from models.notifications import NotificationKind, NotificationRow
-from models.organisations import AppointmentRow, InvitationRow, OrganisationKind, OrganisationRow, Role
+from models.organisations import AppointmentRow, InvitationRow, OrganisationRow
 from models.party.articles import AffairCategory, ArticleKind, ArticleRow
 from models.party.audience import BranchAudience
 from models.party.lessons import (
@@ -120,6 +120,7 @@ from models.requests import (
     RequestState,
     StepRow,
 )
+from models.roles import OrganisationKind, Role
 from models.search import SearchAudienceRow, SearchEntryRow, SearchKind
 from models.visibility import public_of
 from resolvers.motions.tally import STATUTORY_ORDINARY, STATUTORY_QUORUM, STATUTORY_SPECIAL

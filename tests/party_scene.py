@@ -7,8 +7,9 @@ from uuid import UUID
 
 from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow, neighbour_key
 from models.memberships import MembershipRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
 from models.party.members import PartyFunction, PartyMemberRow
+from models.roles import OrganisationKind, Role
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from schema.build import graphql_schema

@@ -9,8 +9,9 @@ from uuid import UUID
 from models.base import now
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, HomeRow, neighbour_key
 from models.jobs import JobRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
 from models.requests import RequestAction, RequestRow, StepRow
+from models.roles import OrganisationKind, Role
 from models.storage.rows import columns, execute, select
 from resolvers.jobs import Worker
 from resolvers.requests import board, handling, opening

@@ -22,7 +22,7 @@ from models.groups import GroupAccess
 from models.identity import AccountRow, ResidencyRow
 from models.jobs import JobRow
 from models.memberships import MembershipRow, members_of
-from models.organisations import Role
+from models.roles import Role
 from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers.activities import hosts, organising, reading, reminders, sign_ups

@@ -14,7 +14,8 @@ from models.audit import NO_COMMUNITY, AuditCriteria, AuditRow, HeadRow, digest,
 from models.base import new_id
 from models.identity import AccountRow, CommunityRow, neighbour_key
 from models.messages import Message
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, dialect, execute, select
 from resolvers import audit

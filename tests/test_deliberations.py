@@ -23,8 +23,8 @@ from models.deliberations import (
 )
 from models.identity import ResidencyRow
 from models.notifications import NotificationKind, NotificationRow
-from models.organisations import Role
 from models.posts import SubjectKind
+from models.roles import Role
 from models.storage.paging import PageArgs
 from models.visibility import NOBODY
 from resolvers import comments, likes

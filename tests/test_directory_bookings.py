@@ -15,7 +15,7 @@ from models.directory.hours import CHINA, Exceptional, Hours, Interval
 from models.directory.licences import LicenceRow
 from models.identity import AccountRow
 from models.notifications import NotificationRow
-from models.organisations import Role
+from models.roles import Role
 from resolvers.directory import bookings, slots
 from resolvers.directory.bookings import BookingCriteria
 from resolvers.directory.slots import Time, Weekly

@@ -10,7 +10,7 @@ from models.audit import AuditRow
 from models.base import now
 from models.directory.entries import OFFERED, DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Exceptional, Hours, Interval
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.directory import entries, listing
 from resolvers.directory.entries import EntryDraft, Link

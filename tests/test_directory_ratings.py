@@ -10,7 +10,8 @@ from models.directory.entries import EntryRow
 from models.directory.ratings import RatingRow
 from models.identity import AccountRow
 from models.notifications import NotificationRow
-from models.organisations import AppointmentRow, Role
+from models.organisations import AppointmentRow
+from models.roles import Role
 from resolvers.directory import listing, ratings
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic

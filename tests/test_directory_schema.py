@@ -8,7 +8,7 @@ import pytest
 from models.base import now
 from models.directory.entries import DirectoryCategory
 from models.identity import AccountRow
-from models.organisations import Role
+from models.roles import Role
 from resolvers.context import Context
 from resolvers.directory import offers, ratings, slots
 from resolvers.directory.slots import Time

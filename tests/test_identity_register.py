@@ -20,7 +20,8 @@ from models.identity import (
     Relation,
     ResidencyRow,
 )
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.identity import applications, register
 from resolvers.identity.sign_in import account_with

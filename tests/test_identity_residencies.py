@@ -17,7 +17,8 @@ from models.identity import (
     ResidencyRow,
 )
 from models.notifications import NotificationKind, NotificationRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.identity import applications, residencies, unmasking

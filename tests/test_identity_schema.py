@@ -7,7 +7,8 @@ import pytest
 
 from models.base import new_id
 from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from resolvers.identity.sessions import viewer_of

@@ -36,7 +36,7 @@ from models.motions import (
 )
 from models.notices import NoticeRow
 from models.notifications import NotificationKind, NotificationRow
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.motions import (

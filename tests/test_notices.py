@@ -33,7 +33,8 @@ from models.notices import (
     visible_to,
 )
 from models.notifications import NotificationRow
-from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
+from models.organisations import AppointmentRow, OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, select
 from resolvers.context import Context

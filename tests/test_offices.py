@@ -16,17 +16,9 @@ from models.base import new_id, now
 from models.identity import AccountRow, BuildingRow, CommunityRow, GridRow
 from models.jobs import JobRow
 from models.notices import BuildingReachRow, NoticeCategory, NoticeRow, NoticeStatus, Severity
-from models.organisations import (
-    AppointmentRow,
-    InvitationRow,
-    InvitationStatus,
-    OrganisationKind,
-    OrganisationRow,
-    Power,
-    Role,
-    has_power,
-    powers_in_order,
-)
+from models.organisations import AppointmentRow, InvitationRow, InvitationStatus, OrganisationRow
+from models.powers import Power, has_power, powers_in_order
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated

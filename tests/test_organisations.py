@@ -8,18 +8,10 @@ import pytest
 from models.audit import AuditRow
 from models.base import new_id
 from models.identity import AccountRow, CommunityRow
-from models.notices import NoticeCategory, Severity
-from models.organisations import (
-    POWERS,
-    AppointmentRow,
-    OrganisationKind,
-    OrganisationRow,
-    Power,
-    Role,
-    has_power,
-    has_power_in,
-    may_publish,
-)
+from models.notices import NoticeCategory, Severity, may_publish
+from models.organisations import AppointmentRow, OrganisationRow
+from models.powers import POWERS, Power, has_power, has_power_in
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.visibility import NOBODY
 from resolvers import organisations

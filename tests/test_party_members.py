@@ -11,7 +11,6 @@ from models.identity import AccountRow, ResidencyRow
 from models.jobs import JobRow
 from models.memberships import MembershipRow, members_of
 from models.notifications import NotificationRow
-from models.organisations import OrganisationKind, Power
 from models.party.members import (
     ABILITIES,
     PartyApplicationRow,
@@ -19,6 +18,8 @@ from models.party.members import (
     PartyFunction,
     PartyMemberRow,
 )
+from models.powers import Power
+from models.roles import OrganisationKind
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, RateLimited
 from resolvers.party import members
 from schema.node import global_id
@@ -312,7 +313,7 @@ def test_the_page_shows_the_table_of_functions() -> None:
 
 
 def test_only_the_branch_has_powers_over_its_members() -> None:
-    from models.organisations import POWERS
+    from models.powers import POWERS
 
     holding = {
         kind for kind in POWERS for role in POWERS[kind].values() if Power.MANAGE_PARTY_MEMBERS in role

@@ -8,9 +8,9 @@ import pytest
 from models.audit import AuditRow
 from models.base import now
 from models.identity import AccountRow, ResidencyRow
-from models.organisations import OrganisationKind
 from models.party.visits import HomeVisitorRow, HomeVisitRow
 from models.requests import RequestAction, RequestRow, RequestState
+from models.roles import OrganisationKind
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.party import visits
 from resolvers.party.visits import Visit

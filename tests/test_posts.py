@@ -9,8 +9,8 @@ import pytest
 from models.audit import AuditRow
 from models.base import new_id
 from models.identity import AccountRow, ApplicationRow, CommunityRow, EstateRow, ResidencyRow
-from models.organisations import OrganisationKind, Role
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.visibility import public_of
 from resolvers import posts

@@ -23,7 +23,8 @@ from models.notices import (
     Severity,
 )
 from models.notices import Progress as Came
-from models.organisations import OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import Role
 from models.storage.paging import PageArgs
 from models.storage.rows import dialect, execute
 from resolvers.context import Context

@@ -11,7 +11,6 @@ from models import requests
 from models.audit import AuditRow
 from models.base import now
 from models.notifications import NotificationRow
-from models.organisations import OrganisationKind, Role
 from models.posts import PostKind, PostRow, PostState
 from models.requests import (
     ConfirmedBy,
@@ -26,6 +25,7 @@ from models.requests import (
     TenureRow,
     WaitingFor,
 )
+from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers import posts as feed
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound

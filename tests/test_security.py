@@ -23,7 +23,8 @@ import httpx
 import pytest
 
 from models.identity import Relation, ResidencyRow, neighbour_key
-from models.organisations import AppointmentRow, OrganisationKind, Role
+from models.organisations import AppointmentRow
+from models.roles import OrganisationKind, Role
 from models.visibility import NOBODY
 from resolvers import limits
 from resolvers.context import Context

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models.base import new_id, now
 from models.identity import ResidencyRow, SessionRow
-from models.organisations import AppointmentRow, OrganisationKind, Role
+from models.organisations import AppointmentRow
+from models.roles import OrganisationKind, Role
 from models.storage.rows import execute
 from models.visibility import NOBODY, Viewer, held_by, public_of, role_of, viewer_in, viewers, viewers_in
 from resolvers.identity.sessions import LIFETIME

@@ -11,7 +11,8 @@ from models import base
 from models.base import new_id
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, HomeRow, Relation, ResidencyRow
 from models.motions import Channel, Choice, ItemClass, MotionRow, ScopeKind
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from resolvers.context import Context
 from resolvers.jobs import Worker
 from resolvers.motions import (

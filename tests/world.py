@@ -23,8 +23,9 @@ from models.identity import (
     Relation,
     ResidencyRow,
 )
-from models.organisations import AppointmentRow, OrganisationKind, OrganisationRow, Role
+from models.organisations import AppointmentRow, OrganisationRow
 from models.privacy import Keys
+from models.roles import OrganisationKind, Role
 from models.visibility import NOBODY, viewers
 from resolvers.context import Context, Services
 from resolvers.tokens import Tokens

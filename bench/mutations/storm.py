@@ -20,8 +20,9 @@ from models import database
 from models.base import now
 from models.identity import CommunityRow
 from models.notices import AudienceKind, NoticeCategory, Severity
-from models.organisations import AppointmentRow, OrganisationKind, Role
+from models.organisations import AppointmentRow
 from models.privacy import Keys
+from models.roles import OrganisationKind, Role
 from models.storage.rows import execute
 from models.visibility import viewers
 from resolvers.context import Context

@@ -25,8 +25,9 @@ from models import database, notices
 from models.base import now
 from models.identity import BuildingRow, HomeRow, neighbour_key
 from models.notices import AudienceKind, AudienceRow, BuildingReachRow, NoticeRow, ReceiptRow
-from models.organisations import OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
 from models.posts import LATEST, NEWEST_COMMENTS, OLDEST_COMMENTS, CommentRow, PostRow, visible_to
+from models.powers import Power, has_power
 from models.requests import QUEUE, RequestBucket, RequestRow, can_see_queue
 from models.storage.paging import OLDEST, Order, PageArgs, cursor_of, statement
 from models.storage.rows import EVERYTHING, Where, bind, columns, connection, dialect

@@ -16,7 +16,7 @@ from tortoise.transactions import in_transaction
 from bench.comparison import verdicts
 from bench.fanout.contenders import Clients, conversation
 from models import database
-from models.organisations import Role
+from models.roles import Role
 from schema.node import global_id
 from tests.client import App
 from tests.crowd import move_in

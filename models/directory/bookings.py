@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.base import CommunityTable
-from models.organisations import Power, has_power
+from models.powers import Power, has_power
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where

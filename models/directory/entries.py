@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.base import CommunityTable
 from models.directory.hours import Hours
-from models.organisations import OrganisationKind, Power, has_power, powers_of
+from models.powers import Power, communities_with, has_power
+from models.roles import OrganisationKind
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
@@ -106,7 +107,7 @@ def visible_to(viewer: Viewer, at: datetime) -> Where:
     if not viewer.scopes:
         return NOTHING
     checked = Where("t.published_at IS NOT NULL AND t.needs_licence = ?", (True,)) & Where(
-        "t.community_id IN (?)", (communities_licensed_by(viewer),)
+        "t.community_id IN (?)", (communities_with(viewer, Power.LICENSE_MERCHANTS),)
     )
     return (held_by(viewer) & published_and_licensed(at)) | held_by(viewer, "t.organisation_id") | checked
 
@@ -114,15 +115,6 @@ def visible_to(viewer: Viewer, at: datetime) -> Where:
 def audience(row: EntryRow) -> frozenset[UUID]:
     """Whoever may see a shown entry, for the event log."""
     return frozenset({public_of(row.community_id), row.organisation_id})
-
-
-def communities_licensed_by(viewer: Viewer) -> frozenset[UUID]:
-    """The communities in which the viewer checks the licences of merchants."""
-    return frozenset(
-        office.community_id
-        for office in viewer.offices.values()
-        if Power.LICENSE_MERCHANTS in powers_of(office)
-    )
 
 
 def where_viewer_lives(viewer: Viewer) -> Where:

@@ -5,9 +5,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.base import CommunityTable
-from models.directory.entries import communities_licensed_by
 from models.directory.hours import CHINA, DAY
-from models.organisations import POWERS, OrganisationKind, Power, Role, has_power_in
+from models.powers import POWERS, Power, communities_with, has_power_in
+from models.roles import OrganisationKind, Role
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
@@ -88,7 +88,7 @@ def visible_to(viewer: Viewer) -> Where:
     if not viewer.scopes:
         return NOTHING
     return held_by(viewer, "t.organisation_id") | Where(
-        "t.community_id IN (?)", (communities_licensed_by(viewer),)
+        "t.community_id IN (?)", (communities_with(viewer, Power.LICENSE_MERCHANTS),)
     )
 
 

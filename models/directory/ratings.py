@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.base import CommunityTable
-from models.organisations import Power, has_power_in
+from models.powers import Power, communities_with, has_power_in
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import NOTHING, Where
@@ -37,11 +37,6 @@ class RatingRow(CommunityTable):
 RATINGS = Order("entry-ratings", ("id",))
 
 
-def communities_moderated_by(viewer: Viewer) -> frozenset[UUID]:
-    """The communities in which the viewer hides what breaks the rules."""
-    return frozenset(community_id for community_id in viewer.communities if can_hide(viewer, community_id))
-
-
 def visible_to(viewer: Viewer) -> Where:
     """The ratings (as ``t``) that the viewer sees: those of the own community; hidden ones, the own and
     for who hides them."""
@@ -49,7 +44,7 @@ def visible_to(viewer: Viewer) -> Where:
         return NOTHING
     kept = Where("t.hidden_at IS NULL")
     kept |= held_by(viewer, "t.author_id") | Where(
-        "t.community_id IN (?)", (communities_moderated_by(viewer),)
+        "t.community_id IN (?)", (communities_with(viewer, Power.MODERATE),)
     )
     return held_by(viewer, "t.community_id") & kept
 

@@ -12,7 +12,8 @@ from models.migrations import CreateTables, table
 from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, MotionStatus, PaperStatus, ProxyStatus, ScopeKind, Standing, Via
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
-from models.organisations import InvitationStatus, OrganisationKind, Role
+from models.organisations import InvitationStatus
+from models.roles import OrganisationKind, Role
 from models.party.articles import AffairCategory, ArticleKind
 from models.party.audience import BranchAudience
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState

@@ -4,8 +4,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.memberships import members_of
-from models.organisations import OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
 from models.party.members import branches_with
+from models.powers import Power, has_power
 from models.storage.rows import Where
 from models.visibility import Viewer, public_of
 

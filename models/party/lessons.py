@@ -7,8 +7,8 @@ from uuid import UUID
 
 from models.base import CommunityTable
 from models.memberships import members_of
-from models.organisations import Power
 from models.party.members import PartyAbility, branches_with, of_branches_with_ability
+from models.powers import Power
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where

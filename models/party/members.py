@@ -10,7 +10,8 @@ from uuid import UUID
 
 from models.base import CommunityTable
 from models.memberships import members_of
-from models.organisations import OrganisationKind, Power, powers_of
+from models.powers import Power, powers_of
+from models.roles import OrganisationKind
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from models.base import CommunityTable
 from models.memberships import members_of
-from models.organisations import Power, has_power
 from models.party.members import belongs_to_branch
+from models.powers import Power, has_power
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where

@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from models.base import CommunityTable
-from models.organisations import Power
 from models.party.members import branches_with
+from models.powers import Power
 from models.storage import fields
 from models.storage.paging import Order
 from models.storage.rows import Where

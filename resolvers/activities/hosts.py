@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.activities import ActivityAudience, ActivityRow, HostKind, can_host
 from models.messages import Message
-from models.organisations import OrganisationKind
+from models.roles import OrganisationKind
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed

@@ -23,7 +23,8 @@ from models.deliberations import (
     ExecutionState,
 )
 from models.messages import Message
-from models.organisations import OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
+from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity

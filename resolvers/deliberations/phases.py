@@ -5,7 +5,7 @@ from uuid import UUID
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
 from models.messages import Message
-from models.organisations import Power
+from models.powers import Power
 from models.storage.rows import Where, execute
 from models.visibility import NOBODY
 from resolvers import audit

@@ -26,7 +26,7 @@ from models.deliberations import (
 from models.identity import NeighbourRow
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import Power, has_power, office_with
+from models.powers import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
 from resolvers import audit, identity, limits, notifications

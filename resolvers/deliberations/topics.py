@@ -18,8 +18,10 @@ from models.deliberations import (
 )
 from models.identity import CommunityRow, EstateRow
 from models.messages import Message
-from models.organisations import POWERS, OrganisationKind, OrganisationRow, Power, has_power_in
+from models.organisations import OrganisationRow
 from models.posts import PostRow
+from models.powers import POWERS, Power, has_power_in
+from models.roles import OrganisationKind
 from models.search import SearchKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids

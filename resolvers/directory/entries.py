@@ -13,7 +13,8 @@ from models.directory import entries
 from models.directory.entries import OFFERED, DirectoryCategory, EntryRow
 from models.directory.hours import CHINA, Hours
 from models.messages import Message
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from models.visibility import public_of
 from resolvers import audit, identity, limits

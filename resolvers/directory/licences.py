@@ -23,13 +23,10 @@ from models.directory.licences import (
 from models.identity import CommunityRow, NeighbourRow
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import (
-    OrganisationKind,
-    OrganisationRow,
-    Power,
-    has_power,
-)
+from models.organisations import OrganisationRow
+from models.powers import Power, has_power
 from models.privacy import mask_document
+from models.roles import OrganisationKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
 from models.visibility import NOBODY

@@ -14,7 +14,7 @@ from models.directory.entries import RATED, EntryRow
 from models.directory.ratings import HIGHEST, RATINGS, RatingRow
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import Power
+from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, limits

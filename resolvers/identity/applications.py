@@ -19,7 +19,8 @@ from models.identity import (
 )
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow, Power, has_power, has_power_in
+from models.organisations import OrganisationRow
+from models.powers import Power, has_power, has_power_in
 from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one

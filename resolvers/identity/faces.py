@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
-from models.organisations import Role
+from models.roles import Role
 from models.storage.rows import select
 from resolvers.context import Context
 

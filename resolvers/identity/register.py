@@ -15,7 +15,7 @@ from models import privacy
 from models.base import new_id, now
 from models.identity import HouseholdImportRow, Relation
 from models.messages import BadValue, Message
-from models.organisations import Power, has_power
+from models.powers import Power, has_power
 from models.privacy import Keys
 from models.storage.rows import Where, columns, execute, select
 from resolvers import audit

@@ -15,7 +15,7 @@ from models.identity import (
 )
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import Power, has_power_in
+from models.powers import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit

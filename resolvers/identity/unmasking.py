@@ -10,7 +10,7 @@ from models.identity import (
     ApplicationStatus,
     ResidencyRow,
 )
-from models.organisations import Power, has_power_in
+from models.powers import Power, has_power_in
 from models.privacy import Keys, mask_document, mask_name
 from models.storage.rows import columns, select, select_one
 from resolvers import audit

@@ -8,7 +8,7 @@ from models.deliberations import ExecutionKind
 from models.motions import MotionRow, MotionStatus, ScopeKind
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.notifications import NotificationKind
-from models.organisations import OrganisationKind
+from models.roles import OrganisationKind
 from models.storage.rows import execute, select_ids
 from models.visibility import Viewer
 from resolvers import notifications

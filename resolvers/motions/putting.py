@@ -9,7 +9,8 @@ from models.base import new_id, now
 from models.deliberations import ExecutionKind
 from models.messages import Message
 from models.motions import CONVENORS, ItemClass, MotionRow, MotionStatus, ScopeKind, can_put_motions
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind
 from models.storage.bulk import insert_all
 from models.storage.rows import execute, select
 from resolvers import audit

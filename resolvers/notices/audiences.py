@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.messages import Message
 from models.notices import AudienceKind, AudienceRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.visibility import role_of
 from resolvers.errors import InvalidInput

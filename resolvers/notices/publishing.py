@@ -14,9 +14,17 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.messages import Message
-from models.notices import AudienceKind, AudienceRow, NoticeCategory, NoticeRow, NoticeStatus, Severity
+from models.notices import (
+    AudienceKind,
+    AudienceRow,
+    NoticeCategory,
+    NoticeRow,
+    NoticeStatus,
+    Severity,
+    may_publish,
+)
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow, may_publish
+from models.organisations import OrganisationRow
 from models.search import SearchKind
 from models.storage.bulk import insert_all
 from models.storage.rows import execute, select, select_ids

@@ -14,7 +14,8 @@ from models.audit import AuditCriteria, AuditRow, can_see_audit_of
 from models.identity import CommunityRow
 from models.messages import Message
 from models.notices import NoticeCategory
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
+from models.powers import Power
 from models.storage.rows import Where, columns, select
 from models.storage.settled import settled
 from resolvers import audit

@@ -5,13 +5,9 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import GridRow
 from models.messages import Message
-from models.organisations import (
-    OrganisationKind,
-    OrganisationRow,
-    Power,
-    can_found,
-    can_rename,
-)
+from models.organisations import OrganisationRow, can_found, can_rename
+from models.powers import Power
+from models.roles import OrganisationKind
 from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text

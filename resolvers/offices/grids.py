@@ -7,7 +7,9 @@ from uuid import UUID
 from models.base import new_id, now
 from models.identity import GridRow, HomeRow
 from models.messages import Message
-from models.organisations import AppointmentRow, Power, Role, can_manage_grids
+from models.organisations import AppointmentRow, can_manage_grids
+from models.powers import Power
+from models.roles import Role
 from models.storage.rows import columns, execute, select, select_ids, select_one
 from resolvers import audit
 from resolvers.context import Context

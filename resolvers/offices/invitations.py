@@ -18,13 +18,12 @@ from models.organisations import (
     InvitationRow,
     InvitationStatus,
     OrganisationRow,
-    Power,
-    Role,
     can_appoint,
     can_see_invitations,
-    powers_of,
 )
+from models.powers import Power, powers_of
 from models.privacy import mask_phone
+from models.roles import Role
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
 from models.visibility import Viewer

@@ -13,7 +13,9 @@ from uuid import UUID
 from models.identity import BuildingRow
 from models.messages import Message
 from models.notices import NoticeCategory, Severity
-from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
+from models.powers import Power, has_power
+from models.roles import OrganisationKind
 from models.storage.rows import dialect, select
 from resolvers import audit
 from resolvers.context import Context

@@ -9,11 +9,12 @@ from models.base import new_id, now
 from models.identity import NeighbourRow
 from models.media import MediaKind, MediaRow
 from models.messages import Message
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.party import articles as rules
 from models.party.articles import LISTED, AffairCategory, ArticleKind, ArticleRow, ArticleState, in_states
 from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_any
+from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
 from resolvers import audit, identity

@@ -4,9 +4,11 @@ from uuid import UUID
 
 from models.memberships import still_in_community
 from models.messages import Message
-from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import belongs_to_branch
+from models.powers import Power, has_power
+from models.roles import OrganisationKind
 from models.storage.rows import select_ids
 from resolvers import audit, organisations
 from resolvers.context import Context

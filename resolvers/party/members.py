@@ -12,7 +12,7 @@ from models.base import new_id, now
 from models.identity import AccountRow, NeighbourRow
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.party import members as rules
 from models.party.members import (
     APPLICATIONS,
@@ -22,6 +22,7 @@ from models.party.members import (
     PartyFunction,
     PartyMemberRow,
 )
+from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, memberships, notifications

@@ -12,12 +12,13 @@ from models.identity import NeighbourRow
 from models.media import MediaRow
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.party import pioneers as rules
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import PartyMemberRow
 from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
 from models.posts import PostRow
+from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from resolvers import audit, identity, limits, notifications

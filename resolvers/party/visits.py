@@ -9,9 +9,10 @@ from models import privacy
 from models.base import new_id, now
 from models.identity import HomeRow, NeighbourRow, neighbour_key
 from models.messages import Message
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.party import visits as rules
 from models.party.visits import VISITS, HomeVisitorRow, HomeVisitRow
+from models.powers import Power
 from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids

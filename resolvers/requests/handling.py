@@ -14,8 +14,9 @@ from models import requests
 from models.base import new_id, now
 from models.identity import neighbour_key
 from models.messages import Message
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.posts import PostState
+from models.powers import Power
 from models.requests import (
     HANDLING,
     OFFICIAL,

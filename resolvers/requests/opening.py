@@ -7,9 +7,11 @@ from uuid import UUID
 from models import requests
 from models.base import new_id, now
 from models.messages import Message
-from models.organisations import OrganisationKind, OrganisationRow, Power, office_with
+from models.organisations import OrganisationRow
 from models.posts import PostKind, PostRow, is_author
+from models.powers import Power, office_with
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
+from models.roles import OrganisationKind
 from models.storage.rows import columns, execute, select, select_one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed

@@ -9,8 +9,9 @@ from models import requests
 from models.base import new_id, now
 from models.identity import CommunityRow, may_look_into
 from models.messages import Message
-from models.organisations import OrganisationKind, Power, has_power_in
+from models.powers import Power, has_power_in
 from models.requests import HANDLING, PolicyRow, RequestRow
+from models.roles import OrganisationKind
 from models.storage.rows import columns, execute, select
 from resolvers import audit, identity
 from resolvers.checks import check_text

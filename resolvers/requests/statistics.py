@@ -13,7 +13,9 @@ from uuid import UUID
 
 from models.identity import BuildingRow
 from models.messages import Message
-from models.organisations import OrganisationKind, OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
+from models.powers import Power, has_power
+from models.roles import OrganisationKind
 from models.storage.rows import Where, select
 from resolvers import identity
 from resolvers.context import Context

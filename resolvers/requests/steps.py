@@ -10,8 +10,8 @@ from models.base import new_id
 from models.deliberations import ExecutionKind
 from models.memberships import still_in_community
 from models.notifications import NotificationKind
-from models.organisations import Power
 from models.posts import PostState
+from models.powers import Power
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
 from models.storage.rows import Where, columns, execute, select, select_ids
 from resolvers import notifications

@@ -23,7 +23,7 @@ from models.deliberations import (
     TimelineRow,
 )
 from models.identity import CommunityRow
-from models.organisations import Power, has_power_in
+from models.powers import Power, has_power_in
 from resolvers import comments as discussion
 from resolvers.context import Context
 from resolvers.deliberations import analysis, executions, outcomes, topics

@@ -4,7 +4,7 @@ import strawberry
 
 from models.identity import NeighbourOffice as NeighbourOfficeRow
 from models.identity import NeighbourRow
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from resolvers.identity.faces import neighbours_by_id
 from schema.enums import described
 from schema.execution.type_resolution import IsA

@@ -7,7 +7,7 @@ import strawberry
 
 from models.base import now
 from models.notices import AudienceRow, NoticeRow, can_see_reach
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from resolvers import comments as discussion
 from resolvers.notices import reach as reaches
 from resolvers.notices import reading

@@ -6,7 +6,7 @@ import strawberry
 
 from models.messages import Message
 from models.notices import NoticeRow
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.notices.audiences import Place, RoleHolders, Wanted
 from schema.mutations import payload, shown

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import OrganisationKind, OrganisationRow, Power, Role, can_rename, powers_in_order
+from models.organisations import OrganisationRow, can_rename
+from models.powers import Power, powers_in_order
+from models.roles import OrganisationKind, Role
 from resolvers.offices import founding
 from schema.fields import Info, permitted
 from schema.mutations import mutation, payload, shown

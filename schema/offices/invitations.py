@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import InvitationRow, InvitationStatus, Role
+from models.organisations import InvitationRow, InvitationStatus
+from models.roles import Role
 from resolvers.offices import invitations
 from schema.connections import Connection, connection
 from schema.enums import described

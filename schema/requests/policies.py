@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.organisations import OrganisationKind
 from models.requests import PolicyRow
+from models.roles import OrganisationKind
 from resolvers.requests import policies
 from schema.execution.type_resolution import IsA
 from schema.mutations import payload, shown

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from models.identity import ResidencyRow
-from models.organisations import AppointmentRow, Role
+from models.organisations import AppointmentRow
+from models.roles import Role
 from resolvers.identity.sessions import open_session
 from resolvers.tokens import Tokens
 from schema.node import global_id

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.base import now
 from models.identity import neighbour_key
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from schema.node import global_id
 from tests.neighbourhood import Neighbourhood
 

@@ -7,8 +7,9 @@ import httpx
 from PIL import Image
 
 from models.memberships import MembershipRow
-from models.organisations import OrganisationKind, OrganisationRow
+from models.organisations import OrganisationRow
 from models.party.members import PartyMemberRow
+from models.roles import OrganisationKind
 from schema.node import global_id
 from tests.client import App
 from tests.stories.branch import Doing

@@ -5,7 +5,8 @@ from itertools import count
 from typing import Any
 
 from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from schema.node import global_id
 from tests.client import App
 from tests.neighbourhood import Neighbourhood

@@ -7,7 +7,8 @@ import pytest
 
 from models.base import now
 from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow
-from models.organisations import OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import Role
 from schema.node import global_id
 from tests.client import App, Connected, Refused, Stream
 from tests.neighbourhood import Neighbourhood

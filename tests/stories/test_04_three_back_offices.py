@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from models.identity import CommunityRow, ResidencyRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood

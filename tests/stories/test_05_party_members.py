@@ -7,7 +7,7 @@ import pytest
 
 from models.base import now
 from models.identity import AccountRow, neighbour_key
-from models.organisations import OrganisationKind, Role
+from models.roles import OrganisationKind, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood

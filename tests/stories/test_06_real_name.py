@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from models.identity import CommunityRow
-from models.organisations import OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import Role
 from models.storage.rows import execute
 from schema.node import global_id, type_and_key
 from tests.client import App, Refused, Stream

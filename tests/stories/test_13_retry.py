@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from models.identity import AccountRow, CommunityRow
-from models.organisations import Role
+from models.roles import Role
 from resolvers.identity.sessions import open_session
 from schema.node import global_id, type_and_key
 from subscriptions.events import Event, Kind, community_topic

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tortoise.transactions import in_transaction
 
-from models.organisations import Role
+from models.roles import Role
 from schema.node import global_id
 from tests.client import App
 from tests.crowd import move_in

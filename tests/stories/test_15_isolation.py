@@ -22,7 +22,8 @@ from tortoise import Tortoise
 from models.base import now
 from models.identity import AccountRow, CommunityRow, neighbour_key
 from models.jobs import JobRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from models.storage.rows import dialect, execute
 from schema.node import global_id, type_and_key
 from tests.client import App

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.organisations import OrganisationKind
+from models.roles import OrganisationKind
 from schema.node import global_id
 from tests.client import App, Refused, Stream
 from tests.neighbourhood import Neighbourhood

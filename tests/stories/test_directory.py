@@ -10,7 +10,8 @@ import pytest
 
 from models.base import now
 from models.identity import AccountRow, CommunityRow, HomeRow
-from models.organisations import OrganisationKind, OrganisationRow, Role
+from models.organisations import OrganisationRow
+from models.roles import OrganisationKind, Role
 from schema.node import global_id
 from tests.client import App, Refused
 from tests.neighbourhood import Neighbourhood

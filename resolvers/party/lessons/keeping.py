@@ -5,8 +5,9 @@ from uuid import UUID
 from models.base import new_id, now
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import OrganisationRow, Power
+from models.organisations import OrganisationRow
 from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
+from models.powers import Power
 from models.storage.rows import columns, execute, select
 from resolvers import audit, notifications
 from resolvers.context import Context

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from models.identity import NeighbourRow
-from models.organisations import OrganisationRow, Power, has_power
+from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import (
     LESSONS,
@@ -14,6 +14,7 @@ from models.party.lessons import (
     PartyLessonState,
     PartyQuizAttemptRow,
 )
+from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
 from resolvers import identity

@@ -7,7 +7,6 @@ from uuid import UUID
 from models.base import now
 from models.identity import neighbour_key
 from models.messages import Message
-from models.organisations import Power
 from models.party import opinions as rules
 from models.party.opinions import (
     REACH,
@@ -16,6 +15,7 @@ from models.party.opinions import (
     PartyOpinionRow,
     PartyOpinionState,
 )
+from models.powers import Power
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context

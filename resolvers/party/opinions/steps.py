@@ -8,7 +8,6 @@ from uuid import UUID
 from models.base import new_id
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.organisations import Power
 from models.party import opinions as rules
 from models.party.opinions import (
     INTERNAL,
@@ -17,6 +16,7 @@ from models.party.opinions import (
     PartyOpinionState,
     PartyOpinionStepRow,
 )
+from models.powers import Power
 from models.storage.rows import columns, execute, select
 from resolvers import notifications
 from resolvers.context import Context
