@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -16,10 +16,8 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.node import FETCHERS, Node, fetched_by, key_of
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 ActorArg = Annotated[strawberry.ID | None, strawberry.argument(description="Only what this neighbour did.")]
 ActionArg = Annotated[
@@ -63,7 +61,7 @@ class AuditEntry(Node):
     actor: Neighbour | None = loaded(
         audit.actors_of, description="Who, as neighbours know them; null for the operator of the deployment."
     )
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] | None = loaded(
+    organisation: Organisation | None = loaded(
         audit.offices_of, description="The actor's office; for who held none, the one that it was about."
     )
     action: str = strawberry.field(description="What, as in `publishNotice` or `unmask`.")

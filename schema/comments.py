@@ -75,13 +75,13 @@ class Comment(Liked):
     viewer_can_delete: bool = loaded(
         discussion.deletable, viewer=True, description="Whether the viewer may delete it."
     )
-    reply_to: Annotated["Comment", strawberry.lazy("schema.comments")] | None = loaded(
+    reply_to: "Comment | None" = loaded(
         discussion.comments_answered, description="The comment that it answers, if any."
     )
-    thread: Annotated["Comment", strawberry.lazy("schema.comments")] = loaded(
+    thread: "Comment" = loaded(
         discussion.thread_heads_of, description="The comment that begins its thread, which may be itself."
     )
-    subject: Annotated["Commented", strawberry.lazy("schema.comments")] | None = loaded(
+    subject: "Commented | None" = loaded(
         discussion.subjects_of, description="The post or notice that it is below; null if that is gone."
     )
     body: str | None = strawberry.field(
@@ -89,7 +89,7 @@ class Comment(Liked):
         description="The text, 1 to 2,000 characters; null once it is deleted.",
         metadata={"column": shown_bodies},
     )
-    replies: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = connection(
+    replies: Connection["Comment"] = connection(
         discussion.replies_of,
         arguments=in_order,
         description="The answers in the thread that it begins, tombstones included. Answers to answers are"

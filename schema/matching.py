@@ -1,7 +1,5 @@
 """Lost and found, as clients see it."""
 
-from typing import TYPE_CHECKING, Annotated
-
 import strawberry
 
 from models.matching import PostMatchRow
@@ -9,9 +7,7 @@ from resolvers import matching
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
-
-if TYPE_CHECKING:
-    from schema.posts import Post
+from schema.links import Post
 
 
 @strawberry.type(description="That two posts, one lost and one found, may be about the same thing.")
@@ -23,9 +19,7 @@ class PostMatch:
     shared: list[str] = strawberry.field(
         description="Pairs of characters that both texts have, the rarest first, 8 at most."
     )
-    post: Annotated["Post", strawberry.lazy("schema.posts")] | None = loaded(
-        matching.others_of, description="The other post; null if it is gone."
-    )
+    post: Post | None = loaded(matching.others_of, description="The other post; null if it is gone.")
 
     is_type_of = IsA(PostMatchRow)
 

@@ -1,7 +1,6 @@
 """Organisations, their members, and who appoints them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -14,12 +13,10 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Grid, Neighbour
+from schema.links import Community, Organisation
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-
-if TYPE_CHECKING:
-    from schema.communities import Community, Organisation
 
 described(
     Power,
@@ -58,9 +55,7 @@ described(
 @fetched_by(organisations.visible_appointments_by_id)
 @strawberry.type(description="An office that somebody holds or held.")
 class Appointment(Node):
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        organisations.offices_around, description="Where."
-    )
+    organisation: Organisation = loaded(organisations.offices_around, description="Where.")
     role: Role = strawberry.field(description="What the holder is there.")
     holder: Neighbour = loaded(organisations.holders_of, description="Who, as neighbours know them.")
     grid: Grid | None = loaded(organisations.grids_of_workers, description="A grid worker's grid.")
@@ -79,7 +74,7 @@ def viewer_powers_of(root: strawberry.Parent[OrganisationRow], info: Info) -> li
 class OrganisationMembers:
     """What offices add to an organisation."""
 
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
+    community: Community = loaded(
         organisations.communities_around, description="The community that it takes part in."
     )
     viewer_powers: list[Power] = strawberry.field(
@@ -96,7 +91,7 @@ class OrganisationMembers:
 class CommunityOrganisations:
     """What organisations add to a community."""
 
-    organisations: Connection[Annotated["Organisation", strawberry.lazy("schema.communities")]] = connection(
+    organisations: Connection[Organisation] = connection(
         organisations.organisations_of,
         viewer=True,
         description="The organisations that take part, for those who may look at the community's content.",

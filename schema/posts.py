@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -26,6 +26,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
+from schema.links import Community, Group, ServiceRequest
 from schema.matching import PostMatches
 from schema.mutations import mutation, payload, shown
 from schema.node import fetched_by, global_id, key_of
@@ -34,11 +35,6 @@ from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLi
 from schema.streams import Events, event, subject_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Stream
-
-if TYPE_CHECKING:
-    from schema.communities import Community
-    from schema.groups import Group
-    from schema.requests import ServiceRequest
 
 described(
     PostKind,
@@ -116,13 +112,11 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     estate: Estate | None = loaded(
         feed.estates_of, description="The estate it is about; null for the whole community."
     )
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
-        feed.communities_of, description="The community it belongs to."
-    )
-    group: Annotated["Group", strawberry.lazy("schema.groups.groups")] | None = loaded(
+    community: Community = loaded(feed.communities_of, description="The community it belongs to.")
+    group: Group | None = loaded(
         groups_of_posts, description="The group that it is posted in; null for the community's feed."
     )
-    request: Annotated["ServiceRequest", strawberry.lazy("schema.requests")] | None = loaded(
+    request: ServiceRequest | None = loaded(
         board.requests_of_posts,
         viewer=True,
         description="The service request that was made of it, as far as the viewer may see it.",

@@ -1,16 +1,11 @@
 """Who looks after a grid, and so after a home."""
 
-from typing import TYPE_CHECKING, Annotated
-
 import strawberry
 
 from resolvers.directory import listing
 from resolvers.offices import grids
 from schema.fields import loaded
-
-if TYPE_CHECKING:
-    from schema.directory.entries import DirectoryEntry
-    from schema.organisations import Appointment
+from schema.links import Appointment, DirectoryEntry
 
 WHO = "for verified residents and officers of the community; empty for everyone else."
 
@@ -20,7 +15,7 @@ class GridWorkers:
     """What offices add to a grid."""
 
     version: int = strawberry.field(description="Raised by every change of its name or its buildings.")
-    workers: list[Annotated["Appointment", strawberry.lazy("schema.organisations")]] = loaded(
+    workers: list[Appointment] = loaded(
         grids.workers_of, description=f"Who looks after it now, {WHO}", viewer=True
     )
 
@@ -29,10 +24,10 @@ class GridWorkers:
 class HomeWorkers:
     """What offices add to a home."""
 
-    grid_workers: list[Annotated["Appointment", strawberry.lazy("schema.organisations")]] = loaded(
+    grid_workers: list[Appointment] = loaded(
         grids.workers_of_homes, description=f"Who looks after the grid that it is in, {WHO}", viewer=True
     )
-    grid_services: list[Annotated["DirectoryEntry", strawberry.lazy("schema.directory.entries")]] = loaded(
+    grid_services: list[DirectoryEntry] = loaded(
         listing.grid_services_of,
         description="How the grid that it is in is reached: the entries of the directory for just this grid,"
         " then those for all; for those who may look at the community.",

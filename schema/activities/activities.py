@@ -1,7 +1,7 @@
 """Activities, series and sign-ups, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -21,12 +21,8 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import Community
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Community
-
-ActivityType = Annotated["Activity", strawberry.lazy("schema.activities.activities")]
 
 
 @fetched_by(reading.sign_ups_visible_by_ids)
@@ -42,7 +38,7 @@ class ActivitySignUp(Node):
         reading.waiting_places_of, description="The place in the waiting list, from 1; null for others."
     )
     neighbour: Neighbour = loaded(reading.people_of, description="Who signed up.")
-    activity: ActivityType = loaded(reading.activities_around, description="To what.")
+    activity: "Activity" = loaded(reading.activities_around, description="To what.")
 
     is_type_of = IsA(SignUpRow)
 
@@ -53,7 +49,7 @@ class ActivitySeries(Node):
     rule: str = strawberry.field(
         description="When, as RFC 5545 writes it (RRULE), in the time of Asia/Shanghai."
     )
-    occurrences: Connection[ActivityType] = connection(
+    occurrences: Connection["Activity"] = connection(
         reading.occurrences_of, viewer=True, description="Its occurrences, in the order of time."
     )
 
@@ -109,9 +105,7 @@ class Activity(Node):
         description="Who holds it; null for a group that the viewer may not know of any more.",
     )
     series: ActivitySeries | None = loaded(reading.series_of, description="What it is an occurrence of.")
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
-        reading.communities_of, description="The community that it belongs to."
-    )
+    community: Community = loaded(reading.communities_of, description="The community that it belongs to.")
     viewer_sign_up: ActivitySignUp | None = loaded(
         reading.viewer_sign_ups_of, viewer=True, description="The viewer's sign-up, also one taken back."
     )

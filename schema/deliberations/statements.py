@@ -1,7 +1,6 @@
 """Statements, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -12,10 +11,8 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Neighbour
+from schema.links import Deliberation
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.deliberations.topics import Deliberation
 
 described(
     StatementChoice,
@@ -46,9 +43,7 @@ class Statement(Node):
     vote_count: int = strawberry.field(description="How many residents have voted on it.")
     hidden_at: datetime | None = strawberry.field(description="When it was hidden, if it is.")
     hidden_reason: str = strawberry.field(description="Why it was hidden; empty if it is not.")
-    deliberation: Annotated["Deliberation", strawberry.lazy("schema.deliberations.topics")] = loaded(
-        statements.deliberations_of, description="What it is part of."
-    )
+    deliberation: Deliberation = loaded(statements.deliberations_of, description="What it is part of.")
     author: Neighbour | None = loaded(
         statements.authors_of,
         viewer=True,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -39,11 +39,8 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Estate, Neighbour
 from schema.likes import Liked
+from schema.links import Community, Organisation, Post
 from schema.node import Node, fetch_all, fetched_by, global_id, key_of
-
-if TYPE_CHECKING:
-    from schema.communities import Community, Organisation
-    from schema.posts import Post
 
 described(
     DeliberationPhase,
@@ -133,12 +130,10 @@ class ExecutionItem(Node):
     subject: Node | None = loaded(
         links_of, viewer=True, description="The service request or motion, if the viewer may see it."
     )
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] | None = loaded(
+    organisation: Organisation | None = loaded(
         executions.organisations_of, description="The office in charge, if that was said."
     )
-    deliberation: Annotated["Deliberation", strawberry.lazy("schema.deliberations.topics")] = loaded(
-        executions.deliberations_of, description="What it came of."
-    )
+    deliberation: "Deliberation" = loaded(executions.deliberations_of, description="What it came of.")
     viewer_check: bool | None = loaded(
         executions.viewer_checks_of,
         viewer=True,
@@ -248,17 +243,15 @@ class Deliberation(Commented, Liked):
     participant_count: int = strawberry.field(description="How many residents have voted.")
     version: int = strawberry.field(description="Grows with each change of text, plan, phase or outcome.")
     created_at: datetime = strawberry.field(description="When it was convened or proposed.")
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
-        topics.communities_of, description="Where."
-    )
+    community: Community = loaded(topics.communities_of, description="Where.")
     estate: Estate | None = loaded(
         topics.estates_of, description="The estate it is for; null for the community."
     )
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
+    organisation: Organisation = loaded(
         topics.organisations_of, description="Who convenes it, or was asked to."
     )
     author: Neighbour = loaded(discussion.authors_of, description="Who opened it, or proposed it.")
-    post: Annotated["Post", strawberry.lazy("schema.posts")] | None = loaded(
+    post: Post | None = loaded(
         topics.posts_of, viewer=True, description="The post that it began with, if the viewer may see it."
     )
     opinion_map: OpinionMap | None = loaded(
@@ -356,10 +349,8 @@ class CommunityDeliberations:
 class PostDeliberations:
     """What deliberation adds to a post."""
 
-    deliberations: Connection[Annotated["Deliberation", strawberry.lazy("schema.deliberations.topics")]] = (
-        connection(
-            topics.deliberations_of_posts,
-            viewer=True,
-            description="The deliberations that began with it, the newest first.",
-        )
+    deliberations: Connection["Deliberation"] = connection(
+        topics.deliberations_of_posts,
+        viewer=True,
+        description="The deliberations that began with it, the newest first.",
     )

@@ -1,7 +1,6 @@
 """Times that can be booked, and bookings, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,15 +12,8 @@ from schema.directory.terms import BookingAction, BookingState
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import DirectoryEntry, Organisation
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
-    from schema.directory.entries import DirectoryEntry
-
-EntryType = Annotated["DirectoryEntry", strawberry.lazy("schema.directory.entries")]
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
-BookingType = Annotated["Booking", strawberry.lazy("schema.directory.bookings")]
 
 
 @fetched_by(slots.visible_by_ids)
@@ -34,11 +26,11 @@ class AppointmentSlot(Node):
     withdrawn_at: datetime | None = strawberry.field(
         description="When the office closed it; null while it is open."
     )
-    entry: EntryType | None = loaded(
+    entry: DirectoryEntry | None = loaded(
         slots.entries_of, viewer=True, description="The service, as far as the viewer may see it."
     )
-    organisation: OrganisationType = loaded(bookings.organisations_of, description="The office.")
-    viewer_booking: BookingType | None = loaded(
+    organisation: Organisation = loaded(bookings.organisations_of, description="The office.")
+    viewer_booking: "Booking | None" = loaded(
         slots.bookings_of_viewer, viewer=True, description="The viewer's booking of it, unless cancelled."
     )
 
@@ -59,7 +51,7 @@ class BookingStep(Node):
     officer: Neighbour | None = loaded(
         bookings.officers_of, description="The officer who did it; null for who booked, and for the clock."
     )
-    booking: BookingType = loaded(bookings.bookings_around, description="The booking, as it is now.")
+    booking: "Booking" = loaded(bookings.bookings_around, description="The booking, as it is now.")
 
     is_type_of = IsA(BookingStepRow)
 
@@ -78,8 +70,8 @@ class Booking(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     version: int = strawberry.field(description="Raised by every change.")
     slot: AppointmentSlot = loaded(bookings.slots_around, description="The time that was booked.")
-    organisation: OrganisationType = loaded(bookings.organisations_of, description="The office.")
-    entry: EntryType | None = loaded(
+    organisation: Organisation = loaded(bookings.organisations_of, description="The office.")
+    entry: DirectoryEntry | None = loaded(
         slots.entries_of, viewer=True, description="The service, as far as the viewer may see it."
     )
     holder: Neighbour | None = loaded(

@@ -1,7 +1,7 @@
 """What organisations offer, as clients see it."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -17,13 +17,8 @@ from schema.directory.terms import DirectoryCategory
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building, Estate, Grid
+from schema.links import Community, Organisation
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Community, Organisation
-
-CommunityType = Annotated["Community", strawberry.lazy("schema.communities")]
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
 
 
 @strawberry.type(description="Where more is found.")
@@ -87,8 +82,8 @@ class DirectoryEntry(Node):
         description="Since when it is published; null while only its organisation sees it."
     )
     version: int = strawberry.field(description="Raised by every change.")
-    community: CommunityType = loaded(listing.communities_of, description="The community it belongs to.")
-    organisation: OrganisationType = loaded(listing.organisations_of, description="Who offers it.")
+    community: Community = loaded(listing.communities_of, description="The community it belongs to.")
+    organisation: Organisation = loaded(listing.organisations_of, description="Who offers it.")
     estate: Estate | None = loaded(listing.estates_of, description="The estate it is in or for.")
     building: Building | None = loaded(listing.buildings_of, description="The building it is in.")
     grid: Grid | None = loaded(

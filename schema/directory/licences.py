@@ -1,7 +1,6 @@
 """The licences of merchants, as they and the residents' committee see them."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -12,10 +11,8 @@ from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 
 @fetched_by(licences.steps_visible_by_ids)
@@ -25,9 +22,7 @@ class LicenceStep(Node):
     action: LicenceAction = strawberry.field(description="What was done.")
     reason: str = strawberry.field(description="Why; may be empty.")
     actor: Neighbour | None = loaded(licences.actors_of, description="Who did it; null for the clock.")
-    licence: Annotated["MerchantLicence", strawberry.lazy("schema.directory.licences")] = loaded(
-        licences.licences_around, description="The licence, as it is now."
-    )
+    licence: "MerchantLicence" = loaded(licences.licences_around, description="The licence, as it is now.")
 
     is_type_of = IsA(LicenceStepRow)
 
@@ -46,9 +41,7 @@ class MerchantLicence(Node):
     created_at: datetime = strawberry.field(description="When it was submitted.")
     version: int = strawberry.field(description="Raised by every decision.")
     number: str = loaded(licences.masked_numbers, description="Its number, masked.")
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        licences.organisations_of, description="The merchant."
-    )
+    organisation: Organisation = loaded(licences.organisations_of, description="The merchant.")
     valid_until: date = strawberry.field(
         resolver=valid_until_of, description="The last day on which it is valid, in China."
     )

@@ -1,7 +1,6 @@
 """What is offered for a while, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,10 +8,8 @@ from models.directory.offers import OfferRow
 from resolvers.directory import listing, offers
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
+from schema.links import DirectoryEntry
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.directory.entries import DirectoryEntry
 
 
 @fetched_by(offers.visible_by_ids)
@@ -26,9 +23,7 @@ class Offer(Node):
     price_fen: int | None = strawberry.field(description="What it costs, in fen; null if that is not said.")
     withdrawn_at: datetime | None = strawberry.field(description="When it was ended before its time.")
     version: int = strawberry.field(description="Raised by every change.")
-    entry: Annotated["DirectoryEntry", strawberry.lazy("schema.directory.entries")] = loaded(
-        offers.entries_of, description="The service that it belongs to."
-    )
+    entry: DirectoryEntry = loaded(offers.entries_of, description="The service that it belongs to.")
 
     @strawberry.field(description="From when it holds.")
     @staticmethod

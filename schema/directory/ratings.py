@@ -1,7 +1,6 @@
 """What residents think of a service, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -11,10 +10,8 @@ from resolvers.directory import ratings
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import DirectoryEntry
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.directory.entries import DirectoryEntry
 
 
 @fetched_by(ratings.visible_by_ids)
@@ -33,7 +30,7 @@ class EntryRating(Node):
     hidden_reason: str = strawberry.field(description="Why it was hidden; may be empty.")
     version: int = strawberry.field(description="Raised by every change.")
     author: Neighbour = loaded(identity.authors_of, description="Who gave it, as neighbours know them.")
-    entry: Annotated["DirectoryEntry", strawberry.lazy("schema.directory.entries")] | None = loaded(
+    entry: DirectoryEntry | None = loaded(
         ratings.entries_of, viewer=True, description="The service, as far as the viewer may see it."
     )
 

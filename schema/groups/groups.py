@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -19,11 +19,9 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.groups.people import GroupInvitation, GroupMembership, GroupStep, JoinRequest
 from schema.identity import Neighbour
+from schema.links import Community
 from schema.node import Node, fetched_by, key_of
 from schema.posts import AboutEstate, ByAuthor, InOrder, InStates, Kinds, Post, PostOrder, of_feed
-
-if TYPE_CHECKING:
-    from schema.communities import Community
 
 described(
     GroupAccess,
@@ -83,9 +81,7 @@ class Group(Node):
         description="Since when it rests: it is read, but nobody posts, comments or joins."
     )
     version: int = strawberry.field(description="Grows with each edit; `editGroup` asks for it.")
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
-        reading.communities_of, description="The community it belongs to."
-    )
+    community: Community = loaded(reading.communities_of, description="The community it belongs to.")
     owner: Neighbour | None = loaded(people.owners_of, description="Who owns it.")
     pinned_posts: list[Post] = loaded(
         feed.pinned_of, viewer=True, description="Its pinned posts, the latest pin first, 20 at most."

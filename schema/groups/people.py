@@ -1,7 +1,6 @@
 """Who is in a group, who wants to come in, and what was done there, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -12,10 +11,8 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import Group
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.groups.groups import Group
 
 described(
     MemberRole,
@@ -52,17 +49,13 @@ described(
     COMMENT_DELETED="Took somebody's comment away.",
 )
 
-LazyGroup = Annotated["Group", strawberry.lazy("schema.groups.groups")]
-
 
 @strawberry.type(description="That somebody belongs to a group.")
 class GroupMembership:
     role: MemberRole = strawberry.field(description="What the member is to the group.")
     joined_at: datetime = strawberry.field(description="Since when.")
     neighbour: Neighbour = loaded(people.neighbours_of, description="The member.")
-    group: LazyGroup | None = loaded(
-        people.groups_of_memberships, description="The group; null if it is gone."
-    )
+    group: Group | None = loaded(people.groups_of_memberships, description="The group; null if it is gone.")
 
     @strawberry.field(
         description="Of what the member is told; null for everyone but the member.", metadata=VIEWER
@@ -91,7 +84,7 @@ class JoinRequest(Node):
     created_at: datetime = strawberry.field(description="Since when.")
     decided_at: datetime | None = strawberry.field(description="When it was decided or taken back.")
     neighbour: Neighbour = loaded(people.neighbours_of, description="Who wants to join.")
-    group: LazyGroup | None = loaded(
+    group: Group | None = loaded(
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
 
@@ -113,7 +106,7 @@ class GroupInvitation(Node):
     decided_at: datetime | None = strawberry.field(description="When it was answered or taken back.")
     neighbour: Neighbour = loaded(people.neighbours_of, description="Who is invited.")
     invited_by: Neighbour = loaded(people.inviters_of, description="Who invited.")
-    group: LazyGroup | None = loaded(
+    group: Group | None = loaded(
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
 
@@ -133,7 +126,7 @@ class GroupStep(Node):
     created_at: datetime = strawberry.field(description="When.")
     actor: Neighbour = loaded(people.actors_of, description="Who did it.")
     neighbour: Neighbour | None = loaded(people.subjects_of_steps, description="Whom it concerns, if one.")
-    group: LazyGroup | None = loaded(
+    group: Group | None = loaded(
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
 

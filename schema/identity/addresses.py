@@ -1,7 +1,5 @@
 """Estates, buildings, homes and grids: the register of places that any signed-in account may read."""
 
-from typing import Annotated
-
 import strawberry
 
 from models.identity import BuildingRow, EstateRow, GridRow, HomeRow
@@ -29,9 +27,7 @@ class Home(Node, HomeResidents, HomeWorkers):
     number: str = strawberry.field(description="The number inside the unit.")
     area_cm2: int = strawberry.field(description="The exclusive area in square centimetres, exact.")
     label: str = loaded(addresses.labels_of, description="Building, unit and number, as in `3-2-501`.")
-    building: Annotated["Building", strawberry.lazy("schema.identity")] = loaded(
-        addresses.buildings_around, description="The building it is in."
-    )
+    building: "Building" = loaded(addresses.buildings_around, description="The building it is in.")
 
     is_type_of = IsA(HomeRow)
 
@@ -40,9 +36,7 @@ class Home(Node, HomeResidents, HomeWorkers):
 @strawberry.type(description="A building of an estate.")
 class Building(Node):
     name: str = strawberry.field(description="Its name, as in `3号楼`.")
-    estate: Annotated["Estate", strawberry.lazy("schema.identity")] = loaded(
-        addresses.estates_around, description="The estate it belongs to."
-    )
+    estate: "Estate" = loaded(addresses.estates_around, description="The estate it belongs to.")
     grid: Grid | None = loaded(addresses.grids_around, description="The grid it is in, if any.")
     homes: Connection[Home] = connection(addresses.homes_of, description="Its homes.")
 

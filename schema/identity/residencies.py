@@ -1,7 +1,7 @@
 """Residency: applications, decisions, the imported register, and moving out."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -21,12 +21,10 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity.neighbours import Neighbour
+from schema.links import Home
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-
-if TYPE_CHECKING:
-    from schema.identity.addresses import Home
 
 described(
     Relation,
@@ -51,9 +49,7 @@ StatusArg = Annotated[ApplicationStatus | None, strawberry.argument(description=
 @fetched_by(living.residencies_by_id)
 @strawberry.type(description="That somebody lives or lived in a home; for the resident and the committee.")
 class Residency(Node):
-    home: Annotated["Home", strawberry.lazy("schema.identity.addresses")] = loaded(
-        living.homes_in, description="Where."
-    )
+    home: Home = loaded(living.homes_in, description="Where.")
     relation: Relation = strawberry.field(description="How the resident belongs to it.")
     since: datetime = strawberry.field(description="Since when.")
     until: datetime | None = strawberry.field(description="Until when; null for who lives there now.")
@@ -68,9 +64,7 @@ class Residency(Node):
     description="That somebody asks to be known as living in a home; for the applicant and the committee."
 )
 class ResidencyApplication(Node):
-    home: Annotated["Home", strawberry.lazy("schema.identity.addresses")] = loaded(
-        living.homes_in, description="Where."
-    )
+    home: Home = loaded(living.homes_in, description="Where.")
     relation: Relation = strawberry.field(description="How the applicant says to belong to it.")
     status: ApplicationStatus = strawberry.field(description="How far it has come.")
     applicant: Neighbour = loaded(living.persons_in, description="Who, as neighbours know them.")

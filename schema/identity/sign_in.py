@@ -1,7 +1,6 @@
 """Signing in and out, sessions, and the account's own profile."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -11,12 +10,10 @@ from resolvers.identity import accounts, sessions, sign_in
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
+from schema.links import Community, Viewer
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited
-
-if TYPE_CHECKING:
-    from schema.communities import Community, Viewer
 
 
 @fetched_by(sessions.visible_sessions_by_id)
@@ -47,7 +44,7 @@ class ViewerAccount:
     language: str = strawberry.field(description="The language of messages, as in `zh-Hans` or `en`.")
     created_at: datetime = strawberry.field(description="When the account was made.")
     masked_phone: str = loaded(accounts.masked_phones, description="The phone, as in `138****8000`.")
-    communities: list[Annotated["Community", strawberry.lazy("schema.communities")]] = loaded(
+    communities: list[Community] = loaded(
         accounts.communities_of,
         description="Where the account lives or holds office.",
         viewer=True,
@@ -103,7 +100,7 @@ class Credentials:
 @payload("Signed in.")
 class SignInPayload:
     credentials: Credentials = strawberry.field(description="What to send from now on.")
-    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
+    viewer: AccountRow = shown(Viewer, "The account.")
 
 
 @payload("The session goes on.")
@@ -140,7 +137,7 @@ class SetPasswordInput:
 
 @payload("The password is set; the account's other sessions have ended.")
 class SetPasswordPayload:
-    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
+    viewer: AccountRow = shown(Viewer, "The account.")
 
 
 @strawberry.input(description="What to change; the rest stays.")
@@ -153,7 +150,7 @@ class UpdateProfileInput:
 
 @payload("The profile is changed.")
 class UpdateProfilePayload:
-    viewer: AccountRow = shown(Annotated["Viewer", strawberry.lazy("schema.communities")], "The account.")
+    viewer: AccountRow = shown(Viewer, "The account.")
 
 
 def credentials_of(signed_in: sessions.SignedIn) -> Credentials:

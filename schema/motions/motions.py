@@ -1,7 +1,7 @@
 """Motions to the owners and their items, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -12,6 +12,7 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded, permitted
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.motions.ballots import OwnHead, RollEntry
 from schema.motions.paper import PaperBallot
 from schema.motions.proxies import VoteProxy
@@ -19,9 +20,6 @@ from schema.motions.results import MotionResult, Participation, read_result
 from schema.motions.rules import VoteRules
 from schema.motions.terms import ItemClass, MotionPhase, MotionStatus, ProxyStatus, ScopeKind
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 
 @fetched_by(reading.items_by_ids)
@@ -71,9 +69,7 @@ def phase_of(root: strawberry.Parent[MotionRow]) -> MotionPhase:
 @fetched_by(reading.visible_by_ids)
 @strawberry.type(description="A motion to the owners, decided by heads and by area.")
 class Motion(Node):
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        reading.organisations_of, description="Who puts it."
-    )
+    organisation: Organisation = loaded(reading.organisations_of, description="Who puts it.")
     author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
     title: str = strawberry.field(description="At most 80 characters.")
     body: str = strawberry.field(description="The reasons.")

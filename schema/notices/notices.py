@@ -1,7 +1,6 @@
 """Notices and whom they are for, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -16,12 +15,10 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded, permitted
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.node import fetched_by
 from schema.notices.reach import Reach, Receipt
 from schema.notices.terms import AudienceKind, NoticeCategory, NoticeStatus, Severity
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 
 @strawberry.type(description="A circle that a notice is for.")
@@ -48,9 +45,7 @@ def valid_now_of(root: strawberry.Parent[NoticeRow]) -> bool:
     " supersedes, as in the Common Alerting Protocol."
 )
 class Notice(Commented):
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        reading.organisations_of, description="Who published it."
-    )
+    organisation: Organisation = loaded(reading.organisations_of, description="Who published it.")
     author: Neighbour = loaded(discussion.authors_of, description="Who wrote it.")
     category: NoticeCategory = strawberry.field(description="What it is about.")
     severity: Severity = strawberry.field(description="How urgent it is.")
@@ -64,10 +59,10 @@ class Notice(Commented):
     cancel_reason: str = strawberry.field(description="Why it was taken back; empty if it was not.")
     version: int = strawberry.field(description="For `updateNotice` and `cancelNotice`.")
     audience: list[NoticeAudience] = loaded(reading.audiences_of, description="Whom it is for.")
-    supersedes: Annotated["Notice", strawberry.lazy("schema.notices.notices")] | None = loaded(
+    supersedes: "Notice | None" = loaded(
         reading.superseded_by, description="The notice that it took the place of."
     )
-    superseded_by: Annotated["Notice", strawberry.lazy("schema.notices.notices")] | None = loaded(
+    superseded_by: "Notice | None" = loaded(
         reading.superseding, description="The update that took its place."
     )
     viewer_receipts: list[Receipt] = loaded(
@@ -76,7 +71,7 @@ class Notice(Commented):
     valid_now: bool = strawberry.field(
         resolver=valid_now_of, description="Whether it stands now: active, begun and not over."
     )
-    history: Connection[Annotated["Notice", strawberry.lazy("schema.notices.notices")]] = connection(
+    history: Connection["Notice"] = connection(
         reading.histories_of, description="The whole chain of updates that it belongs to, oldest first."
     )
     viewer_can_see_reach: bool = permitted(can_see_reach, description="Whether the viewer may see `reach`.")

@@ -1,7 +1,5 @@
 """The table of powers, and organisations made and renamed."""
 
-from typing import TYPE_CHECKING, Annotated
-
 import strawberry
 
 from models.organisations import OrganisationRow, can_rename
@@ -9,12 +7,10 @@ from models.powers import Power, powers_in_order
 from models.roles import OrganisationKind, Role
 from resolvers.offices import founding
 from schema.fields import Info, permitted
+from schema.links import Organisation
 from schema.mutations import mutation, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 
 @strawberry.type(description="What one role may do in organisations of one kind.")
@@ -50,9 +46,7 @@ class CreateOrganisationInput:
 
 @payload("The organisation is there, without officers.")
 class CreateOrganisationPayload:
-    organisation: OrganisationRow = shown(
-        Annotated["Organisation", strawberry.lazy("schema.communities")], "As it is now."
-    )
+    organisation: OrganisationRow = shown(Organisation, "As it is now.")
 
 
 @strawberry.input(description="Another name for an organisation.")
@@ -64,9 +58,7 @@ class RenameOrganisationInput:
 
 @payload("The organisation has its new name.")
 class RenameOrganisationPayload:
-    organisation: OrganisationRow = shown(
-        Annotated["Organisation", strawberry.lazy("schema.communities")], "As it is now."
-    )
+    organisation: OrganisationRow = shown(Organisation, "As it is now.")
 
 
 @strawberry.type

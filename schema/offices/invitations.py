@@ -1,7 +1,6 @@
 """Offices offered to phones."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,13 +12,11 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Grid, Neighbour
+from schema.links import Organisation
 from schema.mutations import mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.organisations import Appointment
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 described(
     InvitationStatus,
@@ -35,9 +32,7 @@ described(
 @fetched_by(invitations.visible_by_ids)
 @strawberry.type(description="An office offered to whoever has a phone.")
 class OfficeInvitation(Node):
-    organisation: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        invitations.offices_of, description="Where."
-    )
+    organisation: Organisation = loaded(invitations.offices_of, description="Where.")
     role: Role = strawberry.field(description="What the holder will be there.")
     grid: Grid | None = loaded(invitations.grids_of, description="A grid worker's grid.")
     masked_phone: str | None = loaded(

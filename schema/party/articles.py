@@ -1,7 +1,7 @@
 """News and open affairs of a party branch, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -16,12 +16,9 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import Organisation, Post, Revision
 from schema.media.files import Picture
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
-    from schema.posts import Post, Revision
 
 described(
     BranchAudience,
@@ -50,8 +47,6 @@ described(
     WITHDRAWN="Out of view for good; its office keeps it.",
 )
 
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
-PostType = Annotated["Post", strawberry.lazy("schema.posts")]
 TEXT = "The text in Markdown (CommonMark without HTML), 1 to 20,000 characters."
 HTML = (
     "The text as HTML that is safe to show: no scripts, links to http and https only, pictures of this server"
@@ -92,9 +87,9 @@ class PartyArticle(Node):
     pictures: list[Picture] = loaded(
         articles.pictures_of, description="All its pictures, the cover too; 21 at most."
     )
-    branch: OrganisationType = loaded(articles.branches_of, description="Whose it is.")
+    branch: Organisation = loaded(articles.branches_of, description="Whose it is.")
     author: Neighbour = loaded(articles.authors_of, description="The officer who began it.")
-    post: PostType | None = loaded(
+    post: Post | None = loaded(
         articles.posts_of,
         viewer=True,
         description="Its card in the feed, with comments and likes; null until some seconds after it is out.",
@@ -102,7 +97,7 @@ class PartyArticle(Node):
     body_markdown: str = strawberry.field(resolver=body_markdown_of, description=TEXT)
     body_html: str = strawberry.field(resolver=body_html_of, description=HTML)
     state: ArticleState = strawberry.field(resolver=state_of, description="How far it is.")
-    revisions: Connection[Annotated["Revision", strawberry.lazy("schema.posts")]] = connection(
+    revisions: Connection[Revision] = connection(
         articles.revisions_of,
         viewer=True,
         description="What it said before it was changed, title first, the latest first. For the branch's"

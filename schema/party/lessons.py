@@ -1,7 +1,7 @@
 """Lessons of a party branch, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -20,10 +20,8 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 described(
     PartyLessonState,
@@ -46,7 +44,6 @@ described(
     VIDEO="A video, at `url`, of a host that may show some.",
     QUIZ="Questions with options to choose.",
 )
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
 
 
 @strawberry.type(description="A question of a quiz. The key to it is not part of it.")
@@ -95,9 +92,7 @@ class PartyLessonItem(Node):
     pass_percent: int = strawberry.field(description="Of a quiz: how much must be right; else 0.")
     attempts: int = strawberry.field(description="Of a quiz: how often one may try; else 0.")
     revision: int = strawberry.field(description="Grows as the questions change; answers name it.")
-    lesson: Annotated["PartyLesson", strawberry.lazy("schema.party.lessons")] = loaded(
-        reading.lessons_around, description="The lesson that it is part of."
-    )
+    lesson: "PartyLesson" = loaded(reading.lessons_around, description="The lesson that it is part of.")
     viewer_done: bool = loaded(
         reading.done_by_viewer, viewer=True, description="Whether the viewer has finished it."
     )
@@ -138,12 +133,12 @@ class PartyLessonCompletion(Node):
     )
     created_at: datetime = strawberry.field(description="When the lesson was finished.")
     name_shown: bool = strawberry.field(description="Whether who checks it sees the holder's display name.")
-    lesson: Annotated["PartyLesson", strawberry.lazy("schema.party.lessons")] | None = loaded(
+    lesson: "PartyLesson | None" = loaded(
         completing.lessons_around,
         viewer=True,
         description="The lesson, as far as the viewer may still see it.",
     )
-    branch: OrganisationType = loaded(completing.branches_around, description="The branch that gave it.")
+    branch: Organisation = loaded(completing.branches_around, description="The branch that gave it.")
     holder: Neighbour = loaded(completing.holders_of, description="Who has finished the lesson.")
 
     is_type_of = IsA(PartyLessonCompletionRow)
@@ -167,7 +162,7 @@ class PartyLesson(Node):
     created_at: datetime = strawberry.field(description="When it was begun.")
     published_at: datetime | None = strawberry.field(description="When it was published last.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: OrganisationType = loaded(reading.branches_of, description="The branch.")
+    branch: Organisation = loaded(reading.branches_of, description="The branch.")
     author: Neighbour = loaded(reading.authors_of, description="The officer who began it.")
     items: list[PartyLessonItem] = loaded(
         reading.items_of, description="Its items, in their order; 50 at most."

@@ -1,7 +1,7 @@
 """Entering a party branch, belonging to it, leaving it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -20,14 +20,12 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.mutations import Result, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.streams import event
 from subscriptions.events import Kind
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 described(
     PartyFunction,
@@ -58,7 +56,6 @@ KEY = (
     "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
     " nothing happens twice."
 )
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
 
 
 @fetched_by(members.applications_visible_by_ids)
@@ -71,7 +68,7 @@ class PartyApplication(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     decided_at: datetime | None = strawberry.field(description="When it was decided or withdrawn.")
     version: int = strawberry.field(description="Pass it with a decision, so that none overwrites another.")
-    branch: OrganisationType = loaded(members.branches_around, description="The branch.")
+    branch: Organisation = loaded(members.branches_around, description="The branch.")
     applicant: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the applicant wrote; forgotten as soon as it is decided.")
@@ -98,7 +95,7 @@ class PartyMember(Node):
     created_at: datetime = strawberry.field(description="Since when.")
     ended_at: datetime | None = strawberry.field(description="Until when; null while it holds.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: OrganisationType = loaded(members.branches_around, description="The branch.")
+    branch: Organisation = loaded(members.branches_around, description="The branch.")
     neighbour: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the function carries.")

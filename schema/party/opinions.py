@@ -1,7 +1,7 @@
 """Opinions and suggestions of a party branch's members, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -21,12 +21,10 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import Organisation
 from schema.node import Node, fetched_by
 from schema.streams import event
 from subscriptions.events import Kind
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 described(
     PartyOpinionTopic,
@@ -65,7 +63,6 @@ described(
     REMIND="Its owner, or without one the secretary, was reminded; for the office.",
     ESCALATE="It was overdue: the secretary was told; for the office.",
 )
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
 
 
 @fetched_by(reading.steps_visible_by_ids)
@@ -79,9 +76,7 @@ class PartyOpinionStep(Node):
         reading.officers_of, description="The officer who did it; null for the member and the clock."
     )
     owner: Neighbour | None = loaded(reading.owners_of, description="Who is to answer since.")
-    opinion: Annotated["PartyOpinion", strawberry.lazy("schema.party.opinions")] = loaded(
-        reading.opinions_around, description="The opinion."
-    )
+    opinion: "PartyOpinion" = loaded(reading.opinions_around, description="The opinion.")
 
     is_type_of = IsA(PartyOpinionStepRow)
 
@@ -106,7 +101,7 @@ class PartyOpinion(Node):
     )
     published: PartyOpinionReach | None = strawberry.field(description="To whom it is published.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: OrganisationType = loaded(reading.branches_of, description="The branch.")
+    branch: Organisation = loaded(reading.branches_of, description="The branch.")
     owner: Neighbour | None = loaded(reading.owners_of, description="The officer who is to answer it.")
     author: Neighbour | None = loaded(
         reading.authors_of,

@@ -13,9 +13,10 @@ from schema.enums import described
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Neighbour
+from schema.links import Organisation, Post
 from schema.media.files import Picture
 from schema.node import Node, fetched_by
-from schema.party.articles import HTML, TEXT, OrganisationType, PostType, html_of
+from schema.party.articles import HTML, TEXT, html_of
 
 described(
     PioneerState,
@@ -71,8 +72,8 @@ class Pioneer(Node):
     publish_at: datetime | None = strawberry.field(description="Since when it is out.")
     person: Neighbour = loaded(pioneers.persons_of, description="Who, as neighbours know them.")
     portrait: Picture | None = loaded(pioneers.portraits_of, description="A picture of the pioneer.")
-    branch: OrganisationType = loaded(pioneers.branches_of, description="The party branch.")
-    post: PostType | None = loaded(
+    branch: Organisation = loaded(pioneers.branches_of, description="The party branch.")
+    post: Post | None = loaded(
         pioneers.posts_of, viewer=True, description="Its card in the feed, with comments and likes."
     )
     viewer_has_thanked: bool = loaded(

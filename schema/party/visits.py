@@ -1,7 +1,7 @@
 """The log of a party branch's visits to homes, as its officers see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -14,15 +14,13 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Home, Neighbour
+from schema.links import Organisation
 from schema.mutations import Result, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.party.members import KEY
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.requests import ServiceRequest
 from schema.requests.terms import RequestState
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
 
 
 @strawberry.type(description="How far the case is that was made of a visit.")
@@ -45,9 +43,7 @@ class HomeVisit(Node):
         description="Whether the household agrees that what it said is kept; otherwise only the fact is."
     )
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: Annotated["Organisation", strawberry.lazy("schema.communities")] = loaded(
-        visits.branches_of, description="The branch."
-    )
+    branch: Organisation = loaded(visits.branches_of, description="The branch.")
     home: Home = loaded(visits.homes_of, description="Where.")
     visitors: list[Neighbour] = loaded(visits.visitors_of, description="Who went there.")
     recorded_by: Neighbour = loaded(visits.recorders_of, description="Who wrote it down.")

@@ -7,8 +7,8 @@ import strawberry
 from models import requests as rules
 from resolvers.requests import board, queues
 from schema.fields import Info, loaded
+from schema.links import Organisation
 from schema.node import key_of
-from schema.requests.policies import OrganisationType
 from schema.requests.requests import RequestStep, ServiceRequest
 from schema.streams import Events, event
 from subscriptions.events import Kind, community_topic
@@ -35,7 +35,7 @@ class RequestFollowersChanged:
 @event(Kind.REQUEST_QUEUED, "A service request came into an office's queue, moved in it, or left it.")
 class OfficeQueueChanged:
     request: ServiceRequest | None = loaded(board.requests_of_events, description="The request as it is now.")
-    organisation: OrganisationType | None = loaded(board.offices_of_events, description="The office.")
+    organisation: Organisation | None = loaded(board.offices_of_events, description="The office.")
 
 
 REQUEST_EVENTS = Events(

@@ -1,7 +1,6 @@
 """How a community handles one category of service requests, as clients see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -11,11 +10,6 @@ from resolvers.requests import policies
 from schema.execution.type_resolution import IsA
 from schema.mutations import payload, shown
 from schema.node import Node, fetched_by
-
-if TYPE_CHECKING:
-    from schema.communities import Organisation
-
-OrganisationType = Annotated["Organisation", strawberry.lazy("schema.communities")]
 
 
 @fetched_by(policies.visible_by_ids)

@@ -1,7 +1,6 @@
 """Service requests and their steps, as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -12,8 +11,9 @@ from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building, Estate, Home, Neighbour
+from schema.links import Community, Organisation, Post
 from schema.node import Node, fetched_by
-from schema.requests.policies import OrganisationType, RequestPolicy
+from schema.requests.policies import RequestPolicy
 from schema.requests.terms import (
     ConfirmedBy,
     NoteVisibility,
@@ -22,12 +22,6 @@ from schema.requests.terms import (
     RequestState,
     WaitingFor,
 )
-
-if TYPE_CHECKING:
-    from schema.communities import Community
-    from schema.posts import Post
-
-RequestType = Annotated["ServiceRequest", strawberry.lazy("schema.requests.requests")]
 
 
 @fetched_by(board.steps_visible_by_ids)
@@ -45,17 +39,17 @@ class RequestStep(Node):
     officer: Neighbour | None = loaded(
         board.officers_of, description="The officer who did it; null for the reporter and for the clock."
     )
-    office: OrganisationType | None = loaded(
+    office: Organisation | None = loaded(
         board.acting_offices_of, description="The office in whose name it was done."
     )
-    to_office: OrganisationType | None = loaded(
+    to_office: Organisation | None = loaded(
         board.receiving_offices_of, description="The office that was given the request, or offered it."
     )
     assignee: Neighbour | None = loaded(
         board.assignees_of, description="The officer whom the request was given to."
     )
-    request: RequestType = loaded(board.requests_around, description="The request.")
-    linked_request: RequestType | None = loaded(
+    request: "ServiceRequest" = loaded(board.requests_around, description="The request.")
+    linked_request: "ServiceRequest | None" = loaded(
         board.linked_by, viewer=True, description="The other request of a merge."
     )
     viewer_note: str | None = loaded(
@@ -137,20 +131,18 @@ class ServiceRequest(Node):
     policy: RequestPolicy = loaded(
         policies.policies_around, description="The policy that it was opened under."
     )
-    community: Annotated["Community", strawberry.lazy("schema.communities")] = loaded(
-        board.communities_of, description="The community it belongs to."
-    )
+    community: Community = loaded(board.communities_of, description="The community it belongs to.")
     estate: Estate | None = loaded(board.estates_of, description="The estate it is about.")
     building: Building | None = loaded(board.buildings_of, description="The building it is about.")
-    office: OrganisationType = loaded(board.offices_of, description="The office that has it.")
-    offered_to: OrganisationType | None = loaded(
+    office: Organisation = loaded(board.offices_of, description="The office that has it.")
+    offered_to: Organisation | None = loaded(
         board.offered_to, description="The office that it is offered to."
     )
     assignee: Neighbour | None = loaded(board.assignees_of, description="The officer who is to do it.")
-    post: Annotated["Post", strawberry.lazy("schema.posts")] | None = loaded(
+    post: Post | None = loaded(
         board.posts_of, viewer=True, description="The complaint of the feed that it was made of."
     )
-    duplicate_of: RequestType | None = loaded(
+    duplicate_of: "ServiceRequest | None" = loaded(
         board.originals_of, viewer=True, description="The request in which it goes on."
     )
     home: Home | None = loaded(
@@ -189,7 +181,7 @@ class ServiceRequest(Node):
     steps: Connection[RequestStep] = connection(
         board.steps_of, viewer=True, description="Its steps that the viewer may see, in their order."
     )
-    duplicates: Connection[RequestType] = connection(
+    duplicates: Connection["ServiceRequest"] = connection(
         board.duplicates_of,
         viewer=True,
         description="The requests that were merged into it, the newest first.",
