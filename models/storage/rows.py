@@ -1,8 +1,7 @@
 """Light rows read by explicit SQL, the same on SQLite and PostgreSQL.
 
-Pages of a feed are read as slotted dataclasses from one statement, not as ORM instances: that is
-several times cheaper. This module is the one place that knows how the two databases differ when
-read.
+The rows of a page are filled by generated code from one statement, and not by the ORM: that is several
+times cheaper. This module is the one place that knows how the two databases differ when read.
 """
 
 import dataclasses
