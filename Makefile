@@ -14,7 +14,7 @@ help:
 	@echo "make run      set up, migrate, seed the demo community and serve"
 	@echo "make test     set up and run all tests"
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
-	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|storm)"
+	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|storm|strangers)"
 	@echo "make format   rewrite the code to the format that check expects"
 	@echo "make messages bring the code's messages into the catalogues of models/locale"
 	@echo "make lock     renew the requirements files after a change to pyproject.toml"
