@@ -25,7 +25,8 @@ from schema.application import Application
 from schema.build import graphql_schema, sdl
 from schema.execution import printed
 from schema.serving.observability import configure_logging
-from schema.serving.operations import Operations, Rejected
+from schema.serving.operations import Operations
+from schema.serving.results import Rejected
 from schema.serving.server import listen, serve
 from schema.settings import BadSettings, Settings
 from subscriptions.bus import Hint

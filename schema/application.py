@@ -32,7 +32,8 @@ from schema.serving.allowance import Preparation
 from schema.serving.application import Pages, asgi
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.languages import language_of
-from schema.serving.operations import Operations, Rejected
+from schema.serving.operations import Operations
+from schema.serving.results import Rejected
 from schema.serving.websocket import Admission, WebSocketEndpoint
 from schema.settings import Settings
 from subscriptions import log

@@ -29,7 +29,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from resolvers.context import Context
 from schema.execution import SharedRun, run
 from schema.execution.completion import complete
-from schema.serving.operations import Operation, Operations, Refusal
+from schema.serving.operations import Operation, Operations
+from schema.serving.results import Refusal
 
 TIMES = 3
 DATABASES = ("models.storage.sqlite", "models.storage.postgres")

@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 from schema.serving import allowance
 from schema.serving.allowance import Payer, Preparation, Purse, Purses, purses_of
 from schema.serving.limits import Limits
-from schema.serving.operations import Operation, Operations, Rejected
+from schema.serving.operations import Operation, Operations
+from schema.serving.results import Rejected
 
 pytestmark = pytest.mark.anyio
 

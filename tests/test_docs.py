@@ -15,7 +15,7 @@ from websockets.frames import CloseCode
 from resolvers import errors
 from schema.build import graphql_schema
 from schema.media import endpoint as media_endpoint
-from schema.serving import documents, limits, operations
+from schema.serving import documents, limits, results
 from schema.settings import PREFIX, Settings
 from subscriptions.connection import Close
 from tests.servers import ROOT
@@ -24,10 +24,10 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 # What clients are told of a request that was refused before execution.
 REFUSED = {
-    operations.PARSE_FAILED,
-    operations.VALIDATION_FAILED,
-    operations.UNRESOLVED,
-    operations.BAD_USER_INPUT,
+    results.PARSE_FAILED,
+    results.VALIDATION_FAILED,
+    results.UNRESOLVED,
+    results.BAD_USER_INPUT,
     limits.TOO_COMPLEX,
     documents.NOT_FOUND,
     documents.NOT_TRUSTED,
@@ -83,7 +83,7 @@ def test_the_table_of_metrics_is_what_is_measured() -> None:
 def test_the_table_of_error_codes_is_what_clients_can_meet() -> None:
     domain = {error.code for error in errors.DomainError.__subclasses__()}
     documented = [row[0] for row in table(section("clients.md", "Errors"), "code")]
-    assert sorted(documented) == sorted(domain | REFUSED | {operations.INTERNAL})
+    assert sorted(documented) == sorted(domain | REFUSED | {results.INTERNAL})
 
 
 def test_every_constant_that_is_a_code_is_in_the_tables() -> None:
@@ -118,14 +118,14 @@ def statuses(page: str, heading: str) -> list[tuple[int, str]]:
 def test_the_table_of_statuses_is_what_graphql_is_answered_with() -> None:
     endpoint = refusals(ROOT / "schema/serving/endpoint.py")
     assert sorted(statuses("clients.md", "HTTP statuses")) == sorted(
-        endpoint | {(401, errors.Unauthenticated.code), (500, operations.INTERNAL)}
+        endpoint | {(401, errors.Unauthenticated.code), (500, results.INTERNAL)}
     )
 
 
 def test_the_table_of_statuses_is_what_uploads_are_answered_with() -> None:
     domain = {(status, code) for code, status in media_endpoint.STATUS.items()}
     assert sorted(statuses("clients.md", "Pictures and documents")) == sorted(
-        refusals(ROOT / "schema/media/endpoint.py") | domain | {(500, operations.INTERNAL)}
+        refusals(ROOT / "schema/media/endpoint.py") | domain | {(500, results.INTERNAL)}
     )
 
 

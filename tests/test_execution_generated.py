@@ -34,7 +34,8 @@ from schema.build import graphql_schema
 from schema.execution import Planner, completion, run, share
 from schema.execution import execute as execute_plan
 from schema.serving.limits import Limits
-from schema.serving.operations import Operations, Rejected
+from schema.serving.operations import Operations
+from schema.serving.results import Rejected
 from tests import compared
 from tests.operations_made import Maker, plain
 from tests.world import World

@@ -15,7 +15,8 @@ from models.storage.rows import dialect, execute
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
 from schema.node import global_id, type_and_key
-from schema.serving.operations import Operations, Refusal
+from schema.serving.operations import Operations
+from schema.serving.results import Refusal
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
 from tests.plans import plan, recorded

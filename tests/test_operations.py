@@ -19,7 +19,8 @@ from structlog.typing import EventDict
 
 from schema.serving import observability
 from schema.serving.limits import Limits
-from schema.serving.operations import Operation, Operations, Refusal, Rejected, encode
+from schema.serving.operations import Operation, Operations
+from schema.serving.results import Refusal, Rejected, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -281,15 +282,15 @@ class TestPrepare:
         ours = operations.prepare(kept)
         for number in range(1, 4):
             operations.prepare(f"{{ a{number}: post {{ id }} }}")
-        assert len(operations._cache) == 3
+        assert len(operations._prepared) == 3
         assert operations.prepare("{ a0: post { id } }") is not first
         assert operations.prepare(kept) is operations.prepare(kept, "Kept") is ours
         operations = operations_with(Limits(cached_bytes=5_000))
         for number in range(100):
             operations.prepare(f"{{ a{number}: post {{ id }} }} # {'x' * 1_000}")
             rejected(operations, f"{{ a{number}: post }} # {'x' * 1_000}")
-        assert len(operations._cache) == 3
-        assert 0 < operations._cached_bytes <= 5_000
+        assert len(operations._prepared) == 3
+        assert 0 < operations._prepared.weight <= 5_000
 
     async def test_refusals_are_remembered_and_stay_the_same(self, operations: Operations) -> None:
         first = rejected(operations, "{ nowhere }")

@@ -1,12 +1,12 @@
 """Tortoise's SQLite client with the transactions that a server needs.
 
-There is one connection that writes, and beside it a few that read: aiosqlite's, each with a thread, to which
-a statement is one hop. But most statements take less time than the hop and back, so they run at once, on the
-event loop: a read on a plain connection of the loop's own, a write on the writer's while its thread has
-nothing to do. That saves a third of a page's computing, and a quarter of a comment's. A read that takes longer
-is broken off and done again in a thread, where all of its kind go from then on. A write cannot be broken
-off: one runs at once if the last of its kind was short. What may wait for a lock or for the disk, the
-begin and the commit, is always done in the thread.
+There is one connection that writes, and beside it a few that read: aiosqlite's, each with a thread, to
+which a statement is one hop. But most statements take less time than the hop and back, so they run at once,
+on the event loop: a read on a plain connection of the loop's own, a write on the writer's while its thread
+has nothing to do. That saves a third of a page's computing, and a quarter of a comment's. A read that takes
+longer is broken off and done again in a thread, where all of its kind go from then on. A write cannot be
+broken off: one runs at once if the last of its kind was short. What may wait for a lock or for the disk,
+the begin and the commit, is always done in the thread.
 
 Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint
 that is rolled back alone if it fails, and the last to come commits for all, so that many writes cost

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,8 +17,10 @@ import orjson
 from graphql import GraphQLError
 
 from models.messages import BadValue, Message
+from schema.serving.last_used import LastUsed
 
 # Texts remembered for clients that send them once; more than this and the oldest go.
+LEARNED: Final = 10_000
 LEARNED_CHARS: Final = 1 << 20
 
 NOT_FOUND: Final = "PERSISTED_QUERY_NOT_FOUND"
@@ -50,8 +51,7 @@ class Documents:
     def __init__(self, trusted: Mapping[str, str] | None = None, *, trusted_only: bool = False) -> None:
         self.trusted = dict(trusted or {})
         self.trusted_only = trusted_only
-        self._learned: OrderedDict[str, str] = OrderedDict()
-        self._chars = 0
+        self._learned: LastUsed[str, str] = LastUsed(LEARNED, LEARNED_CHARS, lambda _, text: len(text))
 
     def text(self, query: str | None, name: str | None) -> str:
         """The document's text, of which the client sent the text, the name or both.
@@ -75,18 +75,9 @@ class Documents:
             return known
         if sha256(query) != name:
             raise UnknownDocument(Message("The document's SHA-256 is another."), MISMATCH)
-        if known is None:
-            self._learn(name, query)
+        if known is None and len(query) <= LEARNED_CHARS:
+            self._learned.put(name, query)
         return query
-
-    def _learn(self, name: str, query: str) -> None:
-        if name in self._learned or len(query) > LEARNED_CHARS:
-            return
-        self._learned[name] = query
-        self._chars += len(query)
-        while self._chars > LEARNED_CHARS:
-            _, oldest = self._learned.popitem(last=False)
-            self._chars -= len(oldest)
 
 
 def sha256(text: str) -> str:

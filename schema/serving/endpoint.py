@@ -29,7 +29,8 @@ from schema.serving.allowance import Preparation, purses_of
 from schema.serving.documents import BadName, Documents, UnknownDocument, named
 from schema.serving.languages import language_of
 from schema.serving.observability import REQUEST_ID, new_request_id
-from schema.serving.operations import Operation, Refusal, Rejected, encode_bytes
+from schema.serving.operations import Operation
+from schema.serving.results import Refusal, Rejected, encode_bytes
 from subscriptions.headers import headers_of
 
 BODY_BYTES: Final = 1024 * 1024

@@ -5,15 +5,7 @@
     subscribe Operation, variables, context → source events, or the result that says why there are none
     encode    ExecutionResult → JSON text
 
-Whatever goes wrong comes out as a GraphQL error with `extensions.code`:
-
-    GRAPHQL_PARSE_FAILED           the text is no GraphQL document
-    GRAPHQL_VALIDATION_FAILED      the document does not fit the schema
-    TOO_COMPLEX                    it asks for more than `Limits` allow
-    OPERATION_RESOLUTION_FAILED    it is not clear which of its operations is meant
-    BAD_USER_INPUT                 the variables or arguments do not fit
-    (the code of a domain error)   the resolver refused, and the client may know
-    INTERNAL                       a fault of ours, masked; `extensions.id` is in the log
+Whatever goes wrong comes out as a GraphQL error with a code (schema.serving.results).
 """
 
 from __future__ import annotations
@@ -21,9 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-import re
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,29 +24,15 @@ import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
     GraphQLSchema,
     GraphQLSyntaxError,
-    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    SelectionNode,
-    TypeInfo,
-    TypeInfoVisitor,
-    VariableDefinitionNode,
-    VariableNode,
-    Visitor,
-    get_named_type,
     parse,
     specified_rules,
     validate,
-    visit,
 )
 from graphql.execution import (
     Executor,
@@ -65,13 +41,14 @@ from graphql.execution import (
     execute_subscription_event,
 )
 from graphql.execution.values import VariableValues, get_variable_values
-from graphql.language import SKIP, VisitorAction
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
-from models.messages import ENGLISH, Message, in_language
+from models.messages import Message
 from resolvers.errors import RateLimited
 from schema import execution
 from schema.serving import observability
+from schema.serving.analysis import definition_of, resume_variable_of, uses_viewer, viewer_fields_of
+from schema.serving.last_used import LastUsed
 from schema.serving.limits import (
     Cost,
     Limits,
@@ -82,14 +59,24 @@ from schema.serving.limits import (
     check_values,
     page_sizes,
 )
+from schema.serving.results import (
+    BAD_USER_INPUT,
+    INTERNAL,
+    PARSE_FAILED,
+    UNRESOLVED,
+    VALIDATION_FAILED,
+    Refusal,
+    Rejected,
+    coded,
+    counted,
+    error_of,
+    is_meant_for_clients,
+    located,
+    origin_of,
+    without_value,
+)
 
 Kind = Literal["query", "mutation", "subscription"]
-
-PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
-VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
-UNRESOLVED: Final = "OPERATION_RESOLUTION_FAILED"
-BAD_USER_INPUT: Final = "BAD_USER_INPUT"
-INTERNAL: Final = "INTERNAL"
 
 _KINDS: Final[dict[OperationType, Kind]] = {
     OperationType.QUERY: "query",
@@ -134,34 +121,6 @@ class Operation:
     bound: dict[bytes, BoundVariables] = field(default_factory=dict)
 
 
-class Refusal(ExecutionResult):
-    """The result of a request that was refused before anything was executed: errors, and no `data` entry."""
-
-    __slots__ = ()
-
-    def __init__(self, errors: Iterable[GraphQLError]) -> None:
-        super().__init__(None, list(errors))
-
-
-class Rejected(Exception):
-    """No operation could be made of the request. `status` and `headers` are what fits over HTTP."""
-
-    def __init__(
-        self,
-        errors: Iterable[GraphQLError],
-        status: int = 400,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.errors = list(errors)
-        self.status = status
-        self.headers = headers
-        super().__init__("; ".join(error.message for error in self.errors))
-
-    @property
-    def result(self) -> Refusal:
-        return Refusal(self.errors)
-
-
 class Operations:
     """All operations on one schema.
 
@@ -189,12 +148,13 @@ class Operations:
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._sizes = page_sizes(schema, self.limits)
-        self._viewer_fields = _viewer_fields(schema)
+        self._viewer_fields = viewer_fields_of(schema)
         self._planner = (
             execution.Planner(schema, in_turn=in_turn, varying=self._viewer_fields) if compiled else None
         )
-        self._cache: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = OrderedDict()
-        self._cached_bytes = 0
+        self._prepared: LastUsed[tuple[str, str | None], Operation | list[GraphQLError]] = LastUsed(
+            self.limits.cached_operations, self.limits.cached_bytes, lambda key, _: _weight(key)
+        )
         self._kept: dict[tuple[str, str | None], Operation] = {}
         self._bound_count = 0
         # The only knob there is for this.
@@ -209,16 +169,16 @@ class Operations:
             return known
         refused = self._check(query, operation_name)
         if refused is not None:
-            raise _counted(Rejected([refused]))
+            raise counted(Rejected([refused]))
         made: Operation | list[GraphQLError]
         try:
             made = self._prepare(query, operation_name)
         except Rejected as rejected:
             made = rejected.errors
-        self._remember((query, operation_name), made)
+        self._prepared.put((query, operation_name), made)
         if isinstance(made, Operation):
             return made
-        raise _counted(Rejected(made))
+        raise counted(Rejected(made))
 
     def known(self, query: str, operation_name: str | None = None) -> Operation | None:
         """The same if it is remembered, which takes no time. Raises Rejected if its refusal is."""
@@ -226,17 +186,14 @@ class Operations:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        known = self._cache.get(key)
-        if known is None:
-            return None
-        self._cache.move_to_end(key)
-        if isinstance(known, Operation):
+        known = self._prepared.get(key)
+        if known is None or isinstance(known, Operation):
             return known
-        raise _counted(Rejected(known))
+        raise counted(Rejected(known))
 
     def is_known(self, query: str, operation_name: str | None = None) -> bool:
         """Whether it, or its refusal, is remembered."""
-        return (query, operation_name) in self._kept or (query, operation_name) in self._cache
+        return (query, operation_name) in self._kept or (query, operation_name) in self._prepared
 
     def keep(self, query: str) -> None:
         """Prepare the only operation in `query` now, and never forget it. Raises Rejected."""
@@ -247,22 +204,22 @@ class Operations:
         # These refusals are cheap, and what they refuse may be too large to remember.
         for text in (query, operation_name or ""):
             if not _is_unicode(text):
-                return _error(
+                return error_of(
                     Message("The query text has characters that are no Unicode text."), PARSE_FAILED
                 )
         if len(operation_name or "") > self.limits.text_bytes:
-            return _error(Message("The operation's name is too long."), UNRESOLVED)
+            return error_of(Message("The operation's name is too long."), UNRESOLVED)
         return check_text(query, self.limits)
 
     def _prepare(self, query: str, operation_name: str | None) -> Operation:
         try:
             document = parse(query, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.comments)
         except GraphQLSyntaxError as error:
-            raise Rejected([_coded(error, PARSE_FAILED)]) from None
+            raise Rejected([coded(error, PARSE_FAILED)]) from None
         many = check_document(document, self.limits)
         if many is not None:
             raise Rejected([many])
-        definition = _definition(document, operation_name)
+        definition = definition_of(document, operation_name)
         survey = Survey(document, definition, self.limits, self.schema, self._sizes)
         if survey.errors:
             raise Rejected(survey.errors)
@@ -274,15 +231,15 @@ class Operations:
             hide_suggestions=True,
         )
         if errors:
-            raise Rejected([_coded(error, VALIDATION_FAILED) for error in errors])
+            raise Rejected([coded(error, VALIDATION_FAILED) for error in errors])
         name = definition.name.value if definition.name else None
         return Operation(
             document=document,
             name=name,
             kind=_KINDS[definition.operation],
             digest=hashlib.sha256(f"{query}\0{name or ''}".encode()).hexdigest(),
-            uses_viewer=_uses_viewer(self.schema, self._viewer_fields, document, definition),
-            resume_variable=_resume_variable(document, definition),
+            uses_viewer=uses_viewer(self.schema, self._viewer_fields, document, definition),
+            resume_variable=resume_variable_of(document, definition),
             cost=survey.cost,
             plans=self._plans(document, definition),
         )
@@ -294,15 +251,6 @@ class Operations:
             return self._planner.plans(document, definition)
         except execution.Unplanned as unplanned:
             return unplanned.reason
-
-    def _remember(self, key: tuple[str, str | None], known: Operation | list[GraphQLError]) -> None:
-        self._cache[key] = known
-        self._cached_bytes += _weight(key)
-        while (
-            len(self._cache) > self.limits.cached_operations or self._cached_bytes > self.limits.cached_bytes
-        ):
-            oldest, _ = self._cache.popitem(last=False)
-            self._cached_bytes -= _weight(oldest)
 
     # Executing
 
@@ -444,7 +392,7 @@ class Operations:
             hide_suggestions=True,
         )
         if isinstance(coerced, list):
-            return Refusal([_without_value(error) for error in coerced])
+            return Refusal([without_value(error) for error in coerced])
         if (costly := check_cost(operation.cost, coerced.coerced, self.limits)) is not None:
             return Refusal([costly])
         bound = BoundVariables(coerced)
@@ -456,7 +404,7 @@ class Operations:
     def _remember_bound(self, operation: Operation, text: bytes, bound: BoundVariables) -> None:
         if self._bound_count >= _MOST_BOUND:
             self._bound_count = 0
-            for known in (*self._cache.values(), *self._kept.values()):
+            for known in (*self._prepared.values(), *self._kept.values()):
                 if isinstance(known, Operation):
                     known.bound.clear()
         self._bound_count += 1
@@ -496,7 +444,7 @@ class Operations:
             hide_suggestions=True,
         )
         if isinstance(executor, list):
-            return [_without_value(error) for error in executor]
+            return [without_value(error) for error in executor]
         costly = check_cost(operation.cost, executor.variable_values.coerced, self.limits)
         return executor if costly is None else [costly]
 
@@ -507,11 +455,11 @@ class Operations:
         shown: list[GraphQLError] = []
         ids: dict[int, str] = {}
         for error in errors:
-            origin = _origin(error)
+            origin = origin_of(error)
             if isinstance(origin, self.expected):
                 shown.append(self._domain(error, origin))
-            elif isinstance(origin, GraphQLError) and _is_meant_for_clients(origin):
-                shown.append(_coded(error, BAD_USER_INPUT))
+            elif isinstance(origin, GraphQLError) and is_meant_for_clients(origin):
+                shown.append(coded(error, BAD_USER_INPUT))
             else:
                 shown.append(self.masked(origin, error, ids))
         return shown
@@ -523,29 +471,27 @@ class Operations:
     def rate_limited(self, seconds: int) -> Rejected:
         """The refusal of who is to come back after so many seconds."""
         error = self._domain(None, RateLimited(seconds))
-        return _counted(Rejected([error], 429, {"retry-after": str(seconds)}))
+        return counted(Rejected([error], 429, {"retry-after": str(seconds)}))
 
-    def _domain(self, located: GraphQLError | None, error: Exception) -> GraphQLError:
+    def _domain(self, at: GraphQLError | None, error: Exception) -> GraphQLError:
         more = getattr(error, "extensions", None)
         extensions = {
             **(more() if callable(more) else {}),
             "code": str(getattr(error, "code", BAD_USER_INPUT)),
         }
-        return _located(located, getattr(error, "message", str(error)) or extensions["code"], extensions)
+        return located(at, getattr(error, "message", str(error)) or extensions["code"], extensions)
 
     def masked(
-        self, error: Exception, located: GraphQLError | None = None, ids: dict[int, str] | None = None
+        self, error: Exception, at: GraphQLError | None = None, ids: dict[int, str] | None = None
     ) -> GraphQLError:
         """An error that says nothing but an id, under which `error` is in the log with its traceback."""
         ids = {} if ids is None else ids
         id_ = ids.get(id(error))
         if id_ is None:
             id_ = ids[id(error)] = observability.REQUEST_ID.get() or observability.new_request_id()
-            path = ".".join(
-                part for part in (located.path if located else None) or () if isinstance(part, str)
-            )
+            path = ".".join(part for part in (at.path if at else None) or () if isinstance(part, str))
             log.error("internal_error", id=id_, path=path, exc_info=error)
-        return _located(located, Message("Internal error"), {"code": INTERNAL, "id": id_})
+        return located(at, Message("Internal error"), {"code": INTERNAL, "id": id_})
 
     def _report(
         self,
@@ -577,114 +523,6 @@ class Operations:
         )
 
 
-# Encoding
-
-
-def encode(result: ExecutionResult, language: str = ENGLISH) -> str:
-    """The JSON text of a result. A refused request has no `data` entry. Never raises."""
-    return encode_bytes(result, language).decode()
-
-
-def encode_bytes(result: ExecutionResult, language: str) -> bytes:
-    """The same, in UTF-8."""
-    body: dict[str, Any] = {}
-    if not isinstance(result, Refusal):
-        body["data"] = result.data
-    if result.errors:
-        body["errors"] = formatted(result.errors, language)
-    if result.extensions:
-        body["extensions"] = result.extensions
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        # A lone surrogate, or a scalar that is serialized to something JSON does not have.
-        id_ = observability.REQUEST_ID.get() or observability.new_request_id()
-        log.exception("internal_error", id=id_, path="")
-        masked = {
-            "message": Message("Internal error").in_language(language),
-            "extensions": {"code": INTERNAL, "id": id_},
-        }
-        return orjson.dumps({"errors": [masked]} | ({} if isinstance(result, Refusal) else {"data": None}))
-
-
-def formatted(errors: Iterable[GraphQLError], language: str) -> list[dict[str, Any]]:
-    """The errors as clients get them, with the messages that are ours in `language`."""
-    return [in_language(error.formatted, language) for error in errors]
-
-
-# Errors
-
-
-def _counted(rejected: Rejected) -> Rejected:
-    observability.observe("unknown", "refused")
-    return rejected
-
-
-def _error(message: Message, code: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": code})
-
-
-def _coded(error: GraphQLError, code: str) -> GraphQLError:
-    """The error with a code, unless it has one, and without the exceptions and frames it came from."""
-    return GraphQLError(
-        error.message,
-        error.nodes,
-        error.source,
-        error.positions,
-        error.path,
-        extensions={"code": code, **(error.extensions or {})},
-    )
-
-
-def _located(at: GraphQLError | None, message: str, extensions: dict[str, Any]) -> GraphQLError:
-    if at is None:
-        return GraphQLError(message, extensions=extensions)
-    return GraphQLError(message, at.nodes, at.source, at.positions, at.path, extensions=extensions)
-
-
-def _origin(error: GraphQLError) -> Exception:
-    """What was raised in the first place."""
-    origin: Exception = error
-    while isinstance(origin, GraphQLError) and origin.original_error is not None:
-        origin = origin.original_error
-    return origin
-
-
-def _is_meant_for_clients(origin: GraphQLError) -> bool:
-    # Errors about arguments know their place in the document, and resolvers give theirs a code. What has
-    # neither comes from serializing a value, whose message would show the value.
-    return bool(origin.nodes) or "code" in (origin.extensions or {})
-
-
-_INVALID: Final = re.compile(r"Variable '\$(\w+)' has invalid value(.*?): (.*)", re.DOTALL)
-_REASON: Final = re.compile(
-    r"Expected (?:a )?value of (?:non-null )?type '[^']+'"
-    r"(?: to be provided| not to be None| to be an object| to include required field '\w+'"
-    r"| not to include unknown field '[A-Za-z_]\w{0,63}'(?=,))?"
-    r"|(?:Int|Float|String|Boolean|ID) cannot represent [a-z0-9 -]+(?=[:.]|$)",
-    re.ASCII,
-)
-_ENUM: Final = re.compile(r"in '(\w+)' enum\.?$")
-
-
-def _without_value(error: GraphQLError) -> GraphQLError:
-    """An error about the variables, rid of the values that they were given: they may be personal."""
-    match = _INVALID.fullmatch(error.message)
-    message = error.message
-    if match is not None:
-        name, path, said = match.groups()
-        known = _REASON.match(said)
-        enum = _ENUM.search(said)
-        if known is not None:
-            reason = known.group().replace("not to be None", "not to be null")
-        elif enum is not None:
-            reason = f"Expected a value of the enum '{enum.group(1)}'"
-        else:
-            reason = "The value is not valid for its type"
-        message = f"Variable '${name}' has invalid value{path}: {reason}."
-    return GraphQLError(message, error.nodes, extensions={"code": BAD_USER_INPUT})
-
-
 def _text_of(variables: Mapping[str, Any] | None) -> bytes | None:
     """None for variables that nothing could store or answer with: lone surrogates, extreme nesting."""
     try:
@@ -695,7 +533,7 @@ def _text_of(variables: Mapping[str, Any] | None) -> bytes | None:
 
 def _no_text() -> GraphQLError:
     message = Message("The variables have characters that are no Unicode text, or are nested too deep.")
-    return _error(message, BAD_USER_INPUT)
+    return error_of(message, BAD_USER_INPUT)
 
 
 def _is_unicode(text: str) -> bool:
@@ -709,146 +547,3 @@ def _is_unicode(text: str) -> bool:
 def _weight(key: tuple[str, str | None]) -> int:
     # A remembered operation is more than its text, however short that is.
     return 500 + len(key[0]) + len(key[1] or "")
-
-
-# What can be known of an operation beforehand
-
-
-def _definition(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    definitions = [
-        definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)
-    ]
-    if name is not None:
-        definitions = [
-            definition for definition in definitions if definition.name and definition.name.value == name
-        ]
-    if not definitions:
-        none = Message("The document has no operation.")
-        none_of_that_name = Message("The document has no operation of that name.")
-        raise Rejected([_error(none if name is None else none_of_that_name, UNRESOLVED)])
-    if len(definitions) > 1 and name is None:
-        raise Rejected(
-            [_error(Message("The document has several operations; name one of them."), UNRESOLVED)]
-        )
-    return definitions[0]
-
-
-def _viewer_fields(schema: GraphQLSchema) -> frozenset[tuple[str, str]]:
-    """The fields whose value depends on who asks: (type, field); an interface's if those of its types do."""
-    marked = {
-        (type_.name, name)
-        for type_ in schema.type_map.values()
-        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType))
-        for name, field in type_.fields.items()
-        if getattr(field.extensions.get("strawberry-definition"), "metadata", {}).get("viewer")
-    }
-    for type_ in schema.type_map.values():
-        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
-            own = {name for owner, name in marked if owner == type_.name}
-            for interface in type_.interfaces:
-                marked |= {(interface.name, name) for name in own & interface.fields.keys()}
-    return frozenset(marked)
-
-
-class _Reach(Visitor):
-    """Collects, for each definition, the fragments it spreads and whether it selects a viewer field."""
-
-    def __init__(self, types: TypeInfo, viewer_fields: frozenset[tuple[str, str]]) -> None:
-        super().__init__()
-        self.spreads: dict[str, set[str]] = {}
-        self.viewer: set[str] = set()
-        self._types = types
-        self._viewer_fields = viewer_fields
-        self._inside = ""
-
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> VisitorAction:
-        # No fragment can have an empty name.
-        return self._enter("" if node.name is None else f"operation {node.name.value}")
-
-    def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> VisitorAction:
-        return self._enter(node.name.value)
-
-    def _enter(self, name: str) -> VisitorAction:
-        self._inside = name
-        self.spreads[name] = set()
-        return None
-
-    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> VisitorAction:
-        self.spreads[self._inside].add(node.name.value)
-        return None
-
-    def enter_field(self, node: FieldNode, *_: Any) -> VisitorAction:
-        parent = self._types.get_parent_type()
-        if parent is not None and (get_named_type(parent).name, node.name.value) in self._viewer_fields:
-            self.viewer.add(self._inside)
-        return None
-
-    def reached_from(self, name: str) -> set[str]:
-        """That definition and all fragments it spreads, directly or not."""
-        reached: set[str] = set()
-        open_ = [name]
-        while open_:
-            name = open_.pop()
-            if name not in reached:
-                reached.add(name)
-                open_.extend(self.spreads.get(name, ()))
-        return reached
-
-
-def _uses_viewer(
-    schema: GraphQLSchema,
-    viewer_fields: frozenset[tuple[str, str]],
-    document: DocumentNode,
-    definition: OperationDefinitionNode,
-) -> bool:
-    types = TypeInfo(schema)
-    reach = _Reach(types, viewer_fields)
-    visit(document, TypeInfoVisitor(types, reach))
-    start = "" if definition.name is None else f"operation {definition.name.value}"
-    return not reach.viewer.isdisjoint(reach.reached_from(start))
-
-
-class _Uses(Visitor):
-    """Counts how often each variable is used, leaving out definitions of variables and other operations."""
-
-    def __init__(self, definition: OperationDefinitionNode) -> None:
-        super().__init__()
-        self.counts: dict[str, int] = {}
-        self._definition = definition
-
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> VisitorAction:
-        return None if node is self._definition else SKIP
-
-    def enter_variable_definition(self, _node: VariableDefinitionNode, *_: Any) -> VisitorAction:
-        return SKIP
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> VisitorAction:
-        self.counts[node.name.value] = self.counts.get(node.name.value, 0) + 1
-        return None
-
-
-def _resume_variable(document: DocumentNode, definition: OperationDefinitionNode) -> str | None:
-    if definition.operation is not OperationType.SUBSCRIPTION:
-        return None
-    fragments = {
-        node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-    }
-    selections: list[SelectionNode] = list(definition.selection_set.selections)
-    roots: list[FieldNode] = []
-    while selections:
-        selection = selections.pop()
-        if isinstance(selection, FieldNode):
-            roots.append(selection)
-        elif isinstance(selection, InlineFragmentNode):
-            selections.extend(selection.selection_set.selections)
-        elif isinstance(selection, FragmentSpreadNode):
-            selections.extend(fragments[selection.name.value].selection_set.selections)
-    if len(roots) != 1:
-        return None
-    for argument in roots[0].arguments or ():
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode):
-            uses = _Uses(definition)
-            visit(document, uses)
-            name = argument.value.name.value
-            return name if uses.counts[name] == 1 else None
-    return None

@@ -27,14 +27,8 @@ from schema.serving.allowance import Payer, Preparation, Purse, purses_of
 from schema.serving.documents import Documents, UnknownDocument
 from schema.serving.endpoint import BadRequest, Parameters
 from schema.serving.observability import REQUEST_ID, new_request_id
-from schema.serving.operations import (
-    INTERNAL,
-    Operation,
-    Refusal,
-    Rejected,
-    encode_bytes,
-    formatted,
-)
+from schema.serving.operations import Operation
+from schema.serving.results import INTERNAL, Refusal, Rejected, encode_bytes, formatted
 from subscriptions.connection import CHECK_SECONDS, CLOSED, Close, Connection, Outbox
 from subscriptions.events import Logged
 from subscriptions.headers import headers_of
