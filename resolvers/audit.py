@@ -173,9 +173,7 @@ async def log_of_communities(
     for community in communities:
         await check_may_read(ctx, community)
     ids = [community.id for community in communities]
-    return await pages(
-        AuditRow, "audit_entry", ids, by="chain", args=args, where=wanted.where(ids), order=BY_NUMBER
-    )
+    return await pages(AuditRow, ids, by="chain", args=args, where=wanted.where(ids), order=BY_NUMBER)
 
 
 async def check_may_read(ctx: Context, community: CommunityRow) -> None:
@@ -203,9 +201,7 @@ async def log_of_organisations(
         await check_may_read_of(ctx, organisation)
     ids = [organisation.id for organisation in organisations]
     where = wanted.where(organisation.community_id for organisation in organisations)
-    return await pages(
-        AuditRow, "audit_entry", ids, by="organisation_id", args=args, where=where, order=BY_NUMBER
-    )
+    return await pages(AuditRow, ids, by="organisation_id", args=args, where=where, order=BY_NUMBER)
 
 
 def check_moments(**moments: datetime | None) -> list[datetime | None]:

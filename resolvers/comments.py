@@ -13,7 +13,7 @@ from models import deliberations as deliberation_rules
 from models import notices, posts
 from models.base import new_id, now
 from models.deliberations import Act, DeliberationRow
-from models.groups import GroupAction, moderated_by
+from models.groups import GroupAction, GroupRow, moderated_by
 from models.identity import NeighbourRow
 from models.messages import Message
 from models.notices import NoticeRow
@@ -21,15 +21,16 @@ from models.notifications import NotificationKind
 from models.posts import CommentRow, PostRow, SubjectKind
 from models.powers import Power
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids, select_one
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.groups import posting
-from resolvers.groups import reading as groups
 from resolvers.groups.joining import check_awake
 from resolvers.identity import Authored
 from resolvers.masking import mask
@@ -136,20 +137,20 @@ async def add_comment(
                     group_id=subject.group_id,
                 )
             return row
-    return await by_id(earlier)
+    return await existing(CommentRow, earlier)
 
 
 async def check_takes_comments(post: PostRow) -> None:
     """Raises NotAllowed if the post is of a group that rests, or shows an affair that takes none now."""
     if post.group_id:
-        check_awake(await groups.by_id(post.group_id))
+        check_awake(await existing(GroupRow, post.group_id))
     if not all(await contents.take_comments([post])):
         raise NotAllowed(Message("This affair takes no comments now"))
 
 
 async def viewer_can_comment(ctx: Context, rows: Sequence[PostRow]) -> list[bool]:
     """Whether the viewer may comment on each post now."""
-    walls = await groups.by_ids([row.group_id for row in rows])
+    walls = await by_ids(GroupRow, [row.group_id for row in rows])
     return [
         posts.can_post(ctx.viewer, row.community_id) and takes and not (wall and wall.archived_at)
         for row, takes, wall in zip(rows, await contents.take_comments(rows), walls, strict=True)
@@ -183,7 +184,7 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
             raise Conflict(Message("The comment has been edited or deleted meanwhile"), row)
         await feed.keep_revision(SubjectKind.COMMENT, comment_id, row.body)
         work.record(event(Kind.COMMENT_CHANGED, row, subject.audience))
-    return await by_id(comment_id)
+    return await existing(CommentRow, comment_id)
 
 
 async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
@@ -217,28 +218,7 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
             elif not posts.is_author(ctx.viewer, row):
                 await audit.record(ctx, "comment.delete", row, power=Power.MODERATE)
             work.record(event(Kind.COMMENT_DELETED, row, subject.audience), counts_changed(subject))
-    return await by_id(comment_id)
-
-
-async def insert(row: CommentRow) -> None:
-    await execute(
-        "INSERT INTO comment (id, community_id, subject_kind, subject_id, author_id, reply_to_id, parent_id,"
-        " body, like_count, reply_count, created_at, edited_at, deleted_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row.id,
-        row.community_id,
-        row.subject_kind,
-        row.subject_id,
-        row.author_id,
-        row.reply_to_id,
-        row.parent_id,
-        row.body,
-        row.like_count,
-        row.reply_count,
-        row.created_at,
-        row.edited_at,
-        row.deleted_at,
-    )
+    return await existing(CommentRow, comment_id)
 
 
 async def count_replies(row: CommentRow, more: int) -> None:
@@ -342,7 +322,7 @@ async def followed_subject(ctx: Context, kind: SubjectKind, subject_id: UUID) ->
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow | None]:
     """The comments below what the viewer may see, tombstones included; None for each of the others."""
-    found = await by_ids(ids)
+    found = await by_ids(CommentRow, ids)
     below = {row.subject_id for row in found if row}
     seen = posts.visible_to(ctx.viewer)
     noticed = notices.visible_to(ctx.viewer)
@@ -363,29 +343,10 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow |
 
 async def visible(ctx: Context, comment_id: UUID) -> tuple[CommentRow, Subject]:
     """The comment and what it is about. Raises NotFound unless the viewer may see that."""
-    (row,) = await by_ids([comment_id])
+    (row,) = await by_ids(CommentRow, [comment_id])
     if row is None:
         raise NotFound
     return row, await visible_subject(ctx, row.subject_kind, row.subject_id)
-
-
-async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[CommentRow | None]:
-    rows = await select(
-        CommentRow,
-        f"SELECT {columns(CommentRow)} FROM comment t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(key for key in ids if key)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) if key else None for key in ids]
-
-
-async def by_id(comment_id: UUID) -> CommentRow:
-    """The comment itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([comment_id])
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def comments_of_events(_ctx: Context, events: Sequence[Logged]) -> list[CommentRow | None]:
@@ -394,6 +355,7 @@ async def comments_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Co
     Not asked for a viewer: whoever delivers an event has checked its audience.
     """
     return await by_ids(
+        CommentRow,
         [logged.event.subject for logged in events],
         Where("NOT EXISTS (SELECT 1 FROM post p WHERE p.id = t.subject_id AND p.deleted_at IS NOT NULL)"),
     )
@@ -423,7 +385,7 @@ async def subjects_by_id(ids: Sequence[UUID | None]) -> list[SubjectRow | None]:
     """Posts, threads of notices and deliberations by id. For who was shown a comment below them."""
     below = list(dict.fromkeys(key for key in ids if key))
     found: dict[UUID, SubjectRow] = {
-        row.id: row for row in await feed.by_ids(below, Where("t.deleted_at IS NULL")) if row
+        row.id: row for row in await by_ids(PostRow, below, Where("t.deleted_at IS NULL")) if row
     }
     rest = [key for key in below if key not in found]
     if rest:
@@ -435,7 +397,7 @@ async def subjects_by_id(ids: Sequence[UUID | None]) -> list[SubjectRow | None]:
         found |= {row.root_id: row for row in chains}
         rest = [key for key in rest if key not in found]
     if rest:
-        found |= {row.id: row for row in await topics.by_ids(rest) if row}
+        found |= {row.id: row for row in await by_ids(DeliberationRow, rest) if row}
     return [found.get(key) if key else None for key in ids]
 
 
@@ -449,7 +411,7 @@ async def comments_of(
 ) -> list[Page[CommentRow]]:
     """A page of all comments of each subject."""
     keys = [subject_key(row) for row in subjects]
-    return await pages(CommentRow, "comment", keys, by="subject_id", args=args, order=order)
+    return await pages(CommentRow, keys, by="subject_id", args=args, order=order)
 
 
 async def threads_of(
@@ -457,7 +419,7 @@ async def threads_of(
 ) -> list[Page[CommentRow]]:
     """A page of the first comments of each subject's threads."""
     keys = [subject_key(row) for row in subjects]
-    return await pages(CommentRow, "comment", keys, by="parent_id", args=args, order=order)
+    return await pages(CommentRow, keys, by="parent_id", args=args, order=order)
 
 
 async def replies_of(
@@ -465,17 +427,17 @@ async def replies_of(
 ) -> list[Page[CommentRow]]:
     """A page of the answers in the thread that each comment begins; none for a comment that begins none."""
     keys = [row.id for row in rows]
-    return await pages(CommentRow, "comment", keys, by="parent_id", args=args, order=order)
+    return await pages(CommentRow, keys, by="parent_id", args=args, order=order)
 
 
 async def comments_answered(_ctx: Context, rows: Sequence[CommentRow]) -> list[CommentRow | None]:
     """The comment that each one answers."""
-    return await by_ids([row.reply_to_id for row in rows])
+    return await by_ids(CommentRow, [row.reply_to_id for row in rows])
 
 
 async def thread_heads_of(_ctx: Context, rows: Sequence[CommentRow]) -> list[CommentRow]:
     """The comment that begins each one's thread, which may be itself."""
-    found = await by_ids([thread_of(row) for row in rows])
+    found = await by_ids(CommentRow, [thread_of(row) for row in rows])
     return [head or row for head, row in zip(found, rows, strict=True)]
 
 

@@ -14,6 +14,7 @@ from resolvers.comments import Subject, SubjectRow
 from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import NotAllowed, NotFound
+from resolvers.existing import existing
 from subscriptions.events import Event, Kind, Logged, community_topic
 
 LIKES_A_MINUTE = 120
@@ -55,7 +56,7 @@ async def set_like(ctx: Context, *, kind: SubjectKind, subject_id: UUID, on: boo
             await count(kind, subject_id, on=on)
             work.record(counts_changed(subject, comment))
     if comment:
-        return await comments.by_id(subject_id)
+        return await existing(CommentRow, subject_id)
     if kind is SubjectKind.DELIBERATION:
         return await topics.visible(ctx, subject_id)
     return await feed.visible(ctx, subject_id)

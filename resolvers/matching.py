@@ -102,7 +102,6 @@ async def matches_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> l
     """The open posts that each may match and the viewer may see, the likest first."""
     return await pages(
         PostMatchRow,
-        "post_match",
         [row.id for row in rows],
         by="post_id",
         args=args,

@@ -132,7 +132,7 @@ async def inboxes_of(
     if unread_only:
         where &= Where("t.read_at IS NULL")
     ids = [account.id for account in accounts]
-    return await pages(NotificationRow, "notification", ids, by="account_id", args=args, where=where)
+    return await pages(NotificationRow, ids, by="account_id", args=args, where=where)
 
 
 async def unread_counts_of(ctx: Context, parents: Sequence[object]) -> list[int]:

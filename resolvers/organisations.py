@@ -17,6 +17,7 @@ from models.storage.rows import Where, columns, execute, select, select_ids, sel
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from resolvers.existing import locked
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours, neighbours_by_id
 from resolvers.identity.sign_in import account_with, check_phone, stored_code
@@ -88,7 +89,7 @@ async def grant_role(
     await check_grid(ctx, organisation, role, grid_id)
     account_id = await account_meant(ctx, organisation, phone, neighbour_id)
     async with ctx.unit_of_work() as work:
-        await lock(organisation.id)
+        await locked(OrganisationRow, organisation.id)
         # Asked again behind the lock: of two who name the first administrator one does.
         if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
             raise Conflict(Message("The organisation has an administrator meanwhile"), organisation)
@@ -116,7 +117,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
             ctx, "revokeRole", Message("Only an administrator of the organisation may do this"), row
         )
     async with ctx.unit_of_work() as work:
-        await lock(organisation.id)
+        await locked(OrganisationRow, organisation.id)
         ended = await execute(
             "UPDATE appointment SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id",
             now(),
@@ -150,7 +151,7 @@ async def create_admin(
         account_id = await account_with(services, normal, display_name)
         community_id = await find_or_create("community", None, community)
         organisation_id = await find_or_create("organisation", community_id, organisation, kind)
-        await lock(organisation_id)
+        await locked(OrganisationRow, organisation_id)
         (row,) = await organisations_of_ids([organisation_id])
         appointment_id, new = await appoint(row, account_id, role, None, None)
         if new:
@@ -227,11 +228,6 @@ async def appoint(
     return made.id, True
 
 
-async def lock(organisation_id: UUID) -> None:
-    """The organisation's row lock: its offices change one after the other."""
-    await execute("UPDATE organisation SET name = name WHERE id = ? RETURNING id", organisation_id)
-
-
 async def has_admin(organisation_id: UUID) -> bool:
     return bool(
         await select_ids(
@@ -302,7 +298,6 @@ async def organisations_of(
     seen = {row.id for row in communities if may_look_into(ctx.viewer, row.id)}
     return await pages(
         OrganisationRow,
-        "organisation",
         [row.id for row in communities],
         by="community_id",
         args=args,
@@ -317,7 +312,6 @@ async def members_of(
     """Who holds which office in each organisation now, for who belongs to the community."""
     return await pages(
         AppointmentRow,
-        "appointment",
         [row.id for row in organisations],
         by="organisation_id",
         args=args,

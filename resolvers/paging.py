@@ -14,17 +14,17 @@ R = TypeVar("R")
 
 async def pages(
     row: type[R],
-    table: str,
     parents: Sequence[UUID],
     *,
     by: str,
     args: PageArgs,
     where: Where = EVERYTHING,
     order: Order = NEWEST,
+    table: str = "",
 ) -> list[Page[R]]:
     """As `models.storage.paging.pages`. Raises InvalidInput for a cursor of another list."""
     try:
-        return await paging.pages(row, table, parents, by=by, args=args, where=where, order=order)
+        return await paging.pages(row, parents, by=by, args=args, where=where, order=order, table=table)
     except BadPage as error:
         raise InvalidInput(error.message, **{error.field: error.message}) from error
 

@@ -14,7 +14,8 @@ from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow
 from models.powers import Power
 from models.search import SearchKind
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids, insert
 from models.visibility import public_of
 from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text
@@ -254,32 +255,6 @@ async def set_post_pinned(ctx: Context, *, post_id: UUID, pinned: bool) -> PostR
     return await visible(ctx, post_id)
 
 
-async def insert(row: PostRow) -> None:
-    await execute(
-        "INSERT INTO post (id, community_id, scope_id, wall_id, author_id, estate_id, kind, state, body,"
-        " card_id, comment_count, like_count, hot, pinned_at, created_at, edited_at, deleted_at, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row.id,
-        row.community_id,
-        row.scope_id,
-        row.wall_id,
-        row.author_id,
-        row.estate_id,
-        row.kind,
-        row.state,
-        row.body,
-        row.card_id,
-        row.comment_count,
-        row.like_count,
-        row.hot,
-        row.pinned_at,
-        row.created_at,
-        row.edited_at,
-        row.deleted_at,
-        row.version,
-    )
-
-
 async def index_post(row: PostRow) -> None:
     """Have a post found by what it says."""
     await search.index(
@@ -344,7 +319,7 @@ async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PostRow | None]:
     """The posts with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, posts.visible_to(ctx.viewer))
+    return await by_ids(PostRow, ids, posts.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, post_id: UUID) -> PostRow:
@@ -355,23 +330,12 @@ async def visible(ctx: Context, post_id: UUID) -> PostRow:
     return row
 
 
-async def by_ids(ids: Sequence[UUID], where: Where) -> list[PostRow | None]:
-    rows = await select(
-        PostRow,
-        f"SELECT {columns(PostRow)} FROM post t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
 async def posts_of_events(ctx: Context, events: Sequence[Logged]) -> list[PostRow | None]:
     """The post that each event is about, None if it has been deleted since.
 
     Not asked for a viewer: whoever delivers an event has checked its audience, which is the post's.
     """
-    return await by_ids([logged.event.subject for logged in events], Where("t.deleted_at IS NULL"))
+    return await by_ids(PostRow, [logged.event.subject for logged in events], Where("t.deleted_at IS NULL"))
 
 
 async def followed_community(ctx: Context, community_id: UUID) -> frozenset[UUID]:
@@ -401,7 +365,6 @@ async def feeds_of(
         where &= Where("t.author_id IN (?)", (accounts_of(wanted.author_id, walls),))
     return await pages(
         PostRow,
-        "post",
         [wall.id for wall in walls],
         by="community_id" if wanted.in_groups else "wall_id",
         args=args,
@@ -420,7 +383,6 @@ async def pinned_of(ctx: Context, walls: Sequence[CommunityRow | GroupRow]) -> l
     """The pinned posts of each community or group that the viewer may see, the latest pin first."""
     found = await pages(
         PostRow,
-        "post",
         [wall.id for wall in walls],
         by="wall_id",
         args=PageArgs(first=MOST_PINNED),
@@ -434,9 +396,7 @@ async def pinned_of(ctx: Context, walls: Sequence[CommunityRow | GroupRow]) -> l
 async def revisions_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> list[Page[RevisionRow]]:
     """What each post said before its edits, the latest first; an empty page for who may not read that."""
     open_to_viewer = [row.id for row in rows if posts.can_read_history(ctx.viewer, row)]
-    found = await pages(
-        RevisionRow, "revision", open_to_viewer, by="subject_id", args=args, order=posts.REVISIONS
-    )
+    found = await pages(RevisionRow, open_to_viewer, by="subject_id", args=args, order=posts.REVISIONS)
     by_post = dict(zip(open_to_viewer, found, strict=True))
     return [by_post.get(row.id) or Page([], [], False, False) for row in rows]
 

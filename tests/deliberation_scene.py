@@ -21,6 +21,7 @@ from models.roles import OrganisationKind
 from models.storage.paging import PageArgs
 from resolvers.deliberations import phases, statements, steps, topics
 from resolvers.deliberations.topics import UNPLANNED, Plan, Topic
+from resolvers.existing import existing
 from resolvers.jobs import Worker
 from subscriptions.events import Kind, community_topic
 from tests.world import World
@@ -72,7 +73,7 @@ class Estates:
     async def move(
         self, row: DeliberationRow, phase: DeliberationPhase, reason: str = "", by: AccountRow | None = None
     ) -> DeliberationRow:
-        row = await topics.by_id(row.id)
+        row = await existing(DeliberationRow, row.id)
         return await phases.move(
             await self.world.context(by or self.clerk),
             deliberation_id=row.id,

@@ -13,8 +13,9 @@ from models.organisations import OrganisationRow
 from models.requests import RequestAction, RequestRow, StepRow
 from models.roles import OrganisationKind, Role
 from models.storage.rows import columns, execute, select
+from models.storage.tables import by_ids
 from resolvers.jobs import Worker
-from resolvers.requests import board, handling, opening
+from resolvers.requests import handling, opening
 from resolvers.requests.handling import Act
 from resolvers.requests.opening import Place, RequestDraft
 from tests.world import World
@@ -83,7 +84,7 @@ class Scene:
         return row
 
     async def row(self, request_id: UUID) -> RequestRow:
-        (found,) = await board.by_ids([request_id])
+        (found,) = await by_ids(RequestRow, [request_id])
         assert found is not None
         return found
 

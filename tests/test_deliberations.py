@@ -23,14 +23,16 @@ from models.deliberations import (
 )
 from models.identity import ResidencyRow
 from models.notifications import NotificationKind, NotificationRow
-from models.posts import SubjectKind
+from models.posts import CommentRow, SubjectKind
 from models.roles import Role
 from models.storage.paging import PageArgs
+from models.storage.tables import by_ids
 from models.visibility import NOBODY
 from resolvers import comments, likes
 from resolvers.deliberations import statements, topics
 from resolvers.deliberations.topics import Plan, Topic
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
+from resolvers.existing import existing
 from subscriptions.events import Kind
 from tests.deliberation_scene import Estates, estates
 from tests.world import World
@@ -146,7 +148,9 @@ async def test_queries_and_streams_agree_on_who_sees(scene: Estates) -> None:
     ids = [row.id for row in await DeliberationRow.all()]
     for account in everybody:
         ctx = await world.context(account)
-        for row, seen in zip(await topics.by_ids(ids), await topics.visible_by_ids(ctx, ids), strict=True):
+        for row, seen in zip(
+            await by_ids(DeliberationRow, ids), await topics.visible_by_ids(ctx, ids), strict=True
+        ):
             assert row is not None
             # A proposal's author is among its audience by the account's own scope.
             assert ctx.viewer.may_see(rules.audience(row)) == (seen is not None)
@@ -162,7 +166,7 @@ async def test_words_and_plan_change_by_version(scene: Estates) -> None:
     with pytest.raises(Conflict) as conflict:
         await topics.edit(colleague, deliberation_id=row.id, version=1, title="别的", body="别的")
     assert conflict.value.current == row.id
-    assert (await topics.by_id(row.id)).title == "遛狗公约"
+    assert (await existing(DeliberationRow, row.id)).title == "遛狗公约"
     soon, later = now() + timedelta(days=1), now() + timedelta(days=2)
     for plan, field in (
         (Plan(discussion_at=later, statements_at=soon), "statementsAt"),
@@ -224,14 +228,14 @@ async def test_the_plan_moves_it_on_by_itself(scene: Estates) -> None:
     first, second = now() + timedelta(hours=1), now() + timedelta(hours=2)
     row = await scene.convene(plan=Plan(discussion_at=first, statements_at=second))
     await scene.tick()
-    assert (await topics.by_id(row.id)).phase is P.GATHERING
+    assert (await existing(DeliberationRow, row.id)).phase is P.GATHERING
     await DeliberationRow.filter(id=row.id).update(discussion_at=now() - timedelta(seconds=1))
     await scene.tick(first)
-    moved = await topics.by_id(row.id)
+    moved = await existing(DeliberationRow, row.id)
     assert (moved.phase, moved.discussion_at, moved.statements_at) == (P.DISCUSSION, None, second)
     await DeliberationRow.filter(id=row.id).update(statements_at=now() - timedelta(seconds=1))
     # Exact, however late whoever moves it on is.
-    assert (await topics.by_id(row.id)).allows(Act.VOTE, now())
+    assert (await existing(DeliberationRow, row.id)).allows(Act.VOTE, now())
     await scene.tick(second)
     steps = await scene.steps(row)
     assert [(step.to_phase, step.actor_id) for step in steps[1:]] == [
@@ -245,7 +249,7 @@ async def test_a_job_of_an_old_plan_moves_nothing(scene: Estates) -> None:
     row = await scene.convene(plan=Plan(discussion_at=soon))
     await scene.move(row, P.STATEMENTS)
     await scene.tick(soon)
-    assert (await topics.by_id(row.id)).phase is P.STATEMENTS
+    assert (await existing(DeliberationRow, row.id)).phase is P.STATEMENTS
     assert len(await scene.steps(row)) == 2
 
 
@@ -255,7 +259,7 @@ async def test_without_an_outcome_nothing_closes_by_time(scene: Estates) -> None
     await scene.move(row, P.OUTCOME)
     await DeliberationRow.filter(id=row.id).update(closes_at=now() - timedelta(seconds=1))
     await scene.tick(soon)
-    after = await topics.by_id(row.id)
+    after = await existing(DeliberationRow, row.id)
     assert (after.phase, after.closes_at) == (P.OUTCOME, None)
     assert (await scene.steps(row))[-1].action is DeliberationAction.REMINDED
     assert await NotificationRow.filter(account_id=scene.colleague.id).count() == 1
@@ -302,7 +306,7 @@ async def test_each_phase_allows_what_the_table_says(scene: Estates, phase: Deli
 
     for act in (Act.COMMENT, Act.SUGGEST, Act.VOTE):
         assert await allowed(act) == (act in rules.ALLOWED[phase])
-    counted = await topics.by_id(row.id)
+    counted = await existing(DeliberationRow, row.id)
     assert counted.statement_count == 1 + (Act.SUGGEST in rules.ALLOWED[phase])
     assert counted.vote_count == int(Act.VOTE in rules.ALLOWED[phase])
     assert counted.comment_count == int(Act.COMMENT in rules.ALLOWED[phase])
@@ -322,7 +326,7 @@ async def test_a_statement_is_said_once(scene: Estates) -> None:
     for body, by in (("", 0), ("…!!", 0), ("长" * 141, 0)):
         with pytest.raises(InvalidInput):
             await scene.say(row, body, scene.residents[by])
-    assert (await topics.by_id(row.id)).statement_count == 1
+    assert (await existing(DeliberationRow, row.id)).statement_count == 1
     assert (await scene.say(row, "要有狗厕所", scene.clerk)).number == 2
 
 
@@ -334,7 +338,7 @@ async def test_one_vote_a_resident_that_may_change(scene: Estates) -> None:
     await scene.vote(voter, said, AGREE)
     changed = await scene.vote(voter, said, PASS)
     assert (changed.agree_count, changed.pass_count, changed.vote_count) == (0, 1, 1)
-    counted = await topics.by_id(row.id)
+    counted = await existing(DeliberationRow, row.id)
     assert (counted.vote_count, counted.participant_count) == (1, 1)
     ctx = await scene.world.context(voter)
     assert await statements.viewer_votes_of(ctx, [said]) == [PASS]
@@ -382,7 +386,7 @@ async def test_counters_are_exact_however_many_vote_at_once(scene: Estates) -> N
             mine.count(choice) for choice in (AGREE, DISAGREE, PASS)
         ]
         assert statement.vote_count == 3
-    counted = await topics.by_id(row.id)
+    counted = await existing(DeliberationRow, row.id)
     assert (counted.vote_count, counted.participant_count) == (9, 3)
 
 
@@ -392,7 +396,7 @@ async def test_the_same_said_at_once_is_one_statement(scene: Estates) -> None:
         *(scene.say(row, "遛狗要牵绳", resident) for resident in scene.residents), return_exceptions=True
     )
     assert len([item for item in said if isinstance(item, Conflict)]) == 2
-    assert (await topics.by_id(row.id)).statement_count == await StatementRow.all().count() == 1
+    assert (await existing(DeliberationRow, row.id)).statement_count == await StatementRow.all().count() == 1
 
 
 async def test_next_are_those_not_voted_on_the_least_voted_first(scene: Estates) -> None:
@@ -408,7 +412,7 @@ async def test_next_are_those_not_voted_on_the_least_voted_first(scene: Estates)
     assert [item.id for item in page.items] == [said[1].id, said[2].id]
     (rest,) = await statements.next_statements_of(ctx, [row], PageArgs(first=2, after=page.cursors[-1]))
     assert [item.id for item in rest.items] == [said[0].id]
-    assert await statements.remaining_of(ctx, [await topics.by_id(row.id)]) == [3]
+    assert await statements.remaining_of(ctx, [await existing(DeliberationRow, row.id)]) == [3]
 
 
 async def test_a_hidden_statement_is_out_and_its_author_is_told(scene: Estates) -> None:
@@ -421,10 +425,10 @@ async def test_a_hidden_statement_is_out_and_its_author_is_told(scene: Estates) 
             await statements.set_hidden(
                 await scene.world.context(account), statement_id=said.id, hidden=True, reason="人身攻击"
             )
-    assert (await statements.by_id(said.id)).hidden_at is None
+    assert (await existing(StatementRow, said.id)).hidden_at is None
     clerk = await scene.world.context(scene.clerk)
     await statements.set_hidden(clerk, statement_id=said.id, hidden=True, reason="人身攻击")
-    assert (await topics.by_id(row.id)).statement_count == 0
+    assert (await existing(DeliberationRow, row.id)).statement_count == 0
     with pytest.raises(NotFound):
         await statements.visible(await scene.world.context(neighbour), said.id)
     assert (await statements.visible(await scene.world.context(author), said.id)).hidden_reason == "人身攻击"
@@ -435,7 +439,7 @@ async def test_a_hidden_statement_is_out_and_its_author_is_told(scene: Estates) 
     told = await NotificationRow.filter(kind=NotificationKind.STATEMENT)
     assert [(entry.account_id, entry.subject_id) for entry in told] == [(author.id, said.id)]
     await statements.set_hidden(clerk, statement_id=said.id, hidden=False, reason="误会一场")
-    assert (await topics.by_id(row.id)).statement_count == 1
+    assert (await existing(DeliberationRow, row.id)).statement_count == 1
     entries = await AuditRow.filter(refused=False, subject_id=said.id).order_by("id")
     assert [entry.action for entry in entries] == ["statement.hide", "statement.restore"]
 
@@ -460,10 +464,10 @@ async def test_few_votes_tell_nobody_how_they_fell(scene: Estates) -> None:
     said = await scene.say(await scene.voting(), "遛狗要牵绳")
     for resident in scene.residents:
         await scene.vote(resident, said, AGREE)
-    assert statements.tally_of(await statements.by_id(said.id)) is None
+    assert statements.tally_of(await existing(StatementRow, said.id)) is None
     for _ in range(4):
         await scene.vote(await scene.world.resident(await scene.world.home(scene.building)), said, DISAGREE)
-    tally = statements.tally_of(await statements.by_id(said.id))
+    tally = statements.tally_of(await existing(StatementRow, said.id))
     assert tally is not None
     assert (tally.agree, tally.disagree, tally.passed) == (3, 4, 0)
 
@@ -481,11 +485,11 @@ async def test_it_is_talked_of_and_liked_as_everything_is(scene: Estates) -> Non
     )
     await likes.set_like(second, kind=topic, subject_id=row.id, on=True)
     await likes.set_like(second, kind=SubjectKind.COMMENT, subject_id=comment.id, on=True)
-    counted = await topics.by_id(row.id)
+    counted = await existing(DeliberationRow, row.id)
     assert (counted.comment_count, counted.like_count) == (2, 1)
     (subject,) = await comments.subjects_of(first, [comment])
     assert subject == counted
-    assert await comments.visible_by_ids(second, [comment.id]) == [await comments.by_id(comment.id)]
+    assert await comments.visible_by_ids(second, [comment.id]) == [await existing(CommentRow, comment.id)]
     stranger = await scene.world.neighbour(scene.community)
     outsider = await scene.world.context(stranger)
     assert await comments.visible_by_ids(outsider, [comment.id]) == [None]

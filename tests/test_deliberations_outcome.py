@@ -34,6 +34,7 @@ from resolvers import posts
 from resolvers.deliberations import analysis, executions, outcomes, statements, timeline, topics
 from resolvers.deliberations.executions import Item
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.jobs import PREPARATIONS, Worker
 from resolvers.requests import handling, opening
 from resolvers.requests.handling import Act
@@ -231,7 +232,7 @@ async def said_to_be(
     scene: Estates, item: ExecutionRow, state: ExecutionState, by: AccountRow | None = None, note: str = ""
 ) -> ExecutionRow:
     ctx = await scene.world.context(by or scene.clerk)
-    item = await executions.by_id(item.id)
+    item = await existing(ExecutionRow, item.id)
     return await executions.set_state(ctx, item_id=item.id, state=state, note=note, version=item.version)
 
 
@@ -283,7 +284,7 @@ async def test_nothing_is_counted_twice_however_many_check_at_once(scene: Estate
         await executions.check(ctx, item_id=item.id, confirmed=True)
 
     await asyncio.gather(*(check(number) for number in range(20)))
-    after = await executions.by_id(item.id)
+    after = await existing(ExecutionRow, item.id)
     assert (after.confirmed_count, after.disputed_count, after.state) == (10, 0, S.VERIFIED)
     verified = [s for s in await scene.steps(row) if s.action is DeliberationAction.EXECUTION_VERIFIED]
     assert len(verified) == 1

@@ -17,6 +17,7 @@ from models.storage.paging import PageArgs
 from models.storage.rows import dialect, execute
 from resolvers import comments, likes, posts
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.groups import founding, members, posting, reading
 from resolvers.groups.founding import GroupDraft
 from resolvers.posts import FeedCriteria
@@ -113,7 +114,7 @@ async def test_a_post_is_for_whom_the_group_is(club: Club, access: GroupAccess) 
     ]
     assert logged.event.audience == {row.scope_id}
     assert logged.event.facts["wall"] == str(group.id)
-    kept = await reading.by_id(group.id)
+    kept = await existing(GroupRow, group.id)
     assert kept.post_count == 1
     assert isinstance(kept.last_post_at, datetime)
 
@@ -223,7 +224,7 @@ async def test_those_who_look_after_it_take_away_and_pin(club: Club) -> None:
     group = await club.found(GroupAccess.OPEN)
     post = await say(club, group, club.member)
     below = await comment(club, club.neighbour, post)
-    theirs = await comments.by_id(below)
+    theirs = await existing(CommentRow, below)
     for account in (club.member, club.neighbour):
         ctx = await club.ctx(account)
         await refused(posts.set_post_pinned(ctx, post_id=post.id, pinned=True), NotAllowed)
@@ -236,12 +237,12 @@ async def test_those_who_look_after_it_take_away_and_pin(club: Club) -> None:
     assert await comments.deletable(owner, [theirs]) == [True]
     assert await comments.deletable(await club.ctx(club.member), [theirs]) == [False]
     await posts.set_post_pinned(owner, post_id=post.id, pinned=True)
-    (pinned,) = await posts.pinned_of(ctx, [await reading.by_id(group.id)])
+    (pinned,) = await posts.pinned_of(ctx, [await existing(GroupRow, group.id)])
     assert ids(pinned) == [post.id]
     assert await posts.pinned_of(ctx, [club.community]) == [[]]
     await comments.delete_comment(owner, comment_id=below)
     await posts.delete_post(owner, post_id=post.id)
-    assert (await reading.by_id(group.id)).post_count == 0
+    assert (await existing(GroupRow, group.id)).post_count == 0
     assert [it.action for it in await GroupStepRow.filter(account_id__not_isnull=True).order_by("id")] == [
         GroupAction.COMMENT_DELETED,
         GroupAction.POST_DELETED,

@@ -16,6 +16,7 @@ from models.notifications import NotificationKind, NotificationRow
 from models.storage.paging import PageArgs
 from resolvers.context import Context
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound, Unauthenticated
+from resolvers.existing import existing
 from resolvers.groups import founding, joining, members, people, reading
 from resolvers.groups.founding import GroupDraft
 from subscriptions.events import STANDING, Kind, community_topic
@@ -234,7 +235,7 @@ async def test_who_is_invited_knows_of_a_closed_group_until_that_is_answered(clu
     await joining.answer(ctx, invitation_id=third.id, accepted=True)
     assert await club.role(group, club.neighbour) is MemberRole.MEMBER
     assert ctx.viewer.memberships == {group.id: MemberRole.MEMBER}
-    assert (await reading.by_id(group.id)).member_count == 3
+    assert (await existing(GroupRow, group.id)).member_count == 3
 
 
 async def test_only_those_who_look_after_it_invite_and_only_neighbours(club: Club) -> None:
@@ -277,7 +278,7 @@ async def test_a_request_is_answered_once(club: Club) -> None:
         await refused(joining.join(ctx, group_id=group.id, answers=answers), InvalidInput)
     asked = await club.ask(group, club.neighbour, "会", "3栋")
     assert await club.ask(group, club.neighbour, "会", "3栋") == asked
-    assert (await reading.by_id(group.id)).request_count == 1
+    assert (await existing(GroupRow, group.id)).request_count == 1
     assert await club.told(club.owner) == [NotificationKind.GROUP_JOIN]
     assert await club.told(club.member) == [NotificationKind.GROUP_INVITE]
     owner = await club.ctx(club.owner)
@@ -300,7 +301,7 @@ async def test_a_request_is_answered_once(club: Club) -> None:
     second = await club.ask(group, club.neighbour, "会", "3栋")
     await joining.decide(owner, request_id=second, accepted=True)
     assert await club.role(group, club.neighbour) is MemberRole.MEMBER
-    row = await reading.by_id(group.id)
+    row = await existing(GroupRow, group.id)
     assert (row.member_count, row.request_count) == (3, 0)
     # Nothing is kept of what was answered.
     assert [it.answers for it in await JoinRequestRow.all()] == [[], []]
@@ -318,7 +319,7 @@ async def test_a_request_is_taken_back_by_who_made_it(club: Club) -> None:
     assert (await joining.withdraw(ctx, request_id=asked)).status is JoinStatus.WITHDRAWN
     await refused(joining.withdraw(ctx, request_id=asked), Conflict)
     await refused(joining.decide(await club.ctx(club.owner), request_id=asked, accepted=True), Conflict)
-    assert (await reading.by_id(group.id)).request_count == 0
+    assert (await existing(GroupRow, group.id)).request_count == 0
 
 
 async def test_an_invitation_settles_the_request(club: Club) -> None:
@@ -326,7 +327,7 @@ async def test_an_invitation_settles_the_request(club: Club) -> None:
     asked = await club.ask(group, club.neighbour)
     await club.enter(group, club.neighbour)
     assert (await JoinRequestRow.get(id=asked)).status is JoinStatus.ACCEPTED
-    row = await reading.by_id(group.id)
+    row = await existing(GroupRow, group.id)
     assert (row.member_count, row.request_count) == (3, 0)
 
 
@@ -348,7 +349,7 @@ async def test_an_owner_hands_over_before_leaving(club: Club) -> None:
     assert await members.leave(ctx, group_id=group.id) is None
     assert ctx.viewer.memberships == {}
     assert not await club.knows(club.owner, group)
-    assert (await reading.by_id(group.id)).member_count == 1
+    assert (await existing(GroupRow, group.id)).member_count == 1
     await refused(members.leave(ctx, group_id=group.id), NotFound)
 
 

@@ -29,6 +29,7 @@ from models.motions import (
     PaperStatus,
     ProxyRow,
     ProxyStatus,
+    RulesRow,
     ScopeKind,
     SecretChoiceRow,
     Standing,
@@ -39,6 +40,7 @@ from models.notifications import NotificationKind, NotificationRow
 from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.motions import (
     ballots,
     export,
@@ -84,7 +86,7 @@ async def test_rules_are_versions_that_a_motion_pins(street: Street) -> None:
     await street.adopt(replace(SURVEY, name="新规则"))
     assert (await vote.row()).rules_id == pinned
     other = await street.announced(under=FINAL)
-    assert (await rules.by_id((await other.row()).rules_id)).version == 3
+    assert (await existing(RulesRow, (await other.row()).rules_id)).version == 3
     with pytest.raises(Conflict):
         await rules.adopt(
             await street.officer(), organisation_id=street.committee.id, base_version=1, wanted=SURVEY
@@ -122,7 +124,7 @@ async def test_the_laws_rules_are_version_one(street: Street) -> None:
     ctx = await street.officer()
     draft = street.draft(now=now() + timedelta(days=20))
     row = await putting.create(ctx, organisation_id=street.committee.id, draft=draft, key="1")
-    under = await rules.by_id(row.rules_id)
+    under = await existing(RulesRow, row.rules_id)
     assert (under.version, under.binding, under.notice_hours) == (1, True, 360)
     assert under.quorum == {
         "numerator": 2,

@@ -92,7 +92,7 @@ def model(rows: list[Call], args: PageArgs, order: Order) -> list[Call]:
 
 
 async def read(parents: Sequence[UUID], args: PageArgs, order: Order, **more: Any) -> list[Page[Call]]:
-    return await pages(Call, TABLE, parents, by="account_id", args=args, order=order, **more)
+    return await pages(Call, parents, table=TABLE, by="account_id", args=args, order=order, **more)
 
 
 COUNTS = [0, 1, 5, 12]
@@ -302,7 +302,12 @@ async def test_the_largest_numbers_are_read(world: World) -> None:
         for args in (PageArgs(first=1, after=cursor), PageArgs(last=1, before=cursor)):
             for parents in ([account.id], [account.id, new_id()]):
                 found = await pages(
-                    Versioned, "residency_application", parents, by="account_id", args=args, order=BY_VERSION
+                    Versioned,
+                    parents,
+                    table="residency_application",
+                    by="account_id",
+                    args=args,
+                    order=BY_VERSION,
                 )
                 assert [page.items for page in found] == [[] for _ in parents]
 

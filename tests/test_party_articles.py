@@ -19,6 +19,7 @@ from models.party.articles import AffairCategory, ArticleKind, ArticleRow, Artic
 from models.party.audience import BranchAudience
 from models.posts import CommentRow, PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.storage.paging import PageArgs
+from models.storage.tables import by_ids
 from models.visibility import public_of
 from resolvers import comments, likes, posts
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
@@ -230,12 +231,12 @@ async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None
         for publish_at, until, withdrawn in product(times, times, [None, moment])
     ]
     await ArticleRow.bulk_create(rows)
-    found = await articles.by_ids([row.id for row in rows])
+    found = await by_ids(ArticleRow, [row.id for row in rows])
     for state in ArticleState:
         in_memory = {row.id for row in found if row and row.state_at(moment) is state}
         in_sql = {
             row.id
-            for row in await articles.by_ids([row.id for row in rows], in_states([state], moment))
+            for row in await by_ids(ArticleRow, [row.id for row in rows], in_states([state], moment))
             if row
         }
         assert in_sql == in_memory
@@ -434,7 +435,7 @@ async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: C
     opens, closes = now() + HOUR, now() + 2 * HOUR
     draft = replace(AFFAIR, comments_from=opens, comments_until=closes)
     row = await out(scene, draft, ArticleKind.AFFAIR)
-    (post,) = await posts.by_ids([row.post_id], contents.ALIVE)  # type: ignore[list-item]
+    (post,) = await by_ids(PostRow, [row.post_id], contents.ALIVE)
     assert post is not None
     taken = 0
     for at, open_ in (

@@ -20,6 +20,7 @@ from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, 
 from models.posts import PostRow
 from models.storage.paging import PageArgs
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.media import uploads
 from resolvers.party import deeds, members, pioneers
 from resolvers.party.pioneers import Profile
@@ -145,7 +146,7 @@ async def test_consent_is_to_a_text(scene: Branch) -> None:
     with pytest.raises(Conflict):
         await agreed(scene, row)
     await agreed(scene, edited)
-    current = await pioneers.by_id(row.id)
+    current = await existing(PioneerRow, row.id)
     out = await pioneers.publish(officer, pioneer_id=row.id, version=current.version)
     changed = await pioneers.edit(officer, pioneer_id=row.id, version=out.version, profile=PROFILE)
     assert changed.state is PioneerState.PROPOSED
@@ -161,7 +162,7 @@ async def test_who_leaves_the_branch_is_shown_no_longer(scene: Branch) -> None:
         await scene.ctx(scene.secretary), member_id=entry.id, version=entry.version, reason="转到别的支部"
     )
     assert not await sees(scene, scene.neighbour, row)
-    assert (await pioneers.by_id(row.id)).consented_at is None
+    assert (await existing(PioneerRow, row.id)).consented_at is None
     assert not await PostRow.filter(deleted_at__isnull=True).exists()
 
 
@@ -200,7 +201,7 @@ async def test_neighbours_thank_once_each(scene: Branch) -> None:
         return (await pioneers.thank(ctx, pioneer_id=row.id, on=on)).thank_count
 
     await asyncio.gather(*(thank(account) for account in neighbours for _ in range(2)))
-    assert (await pioneers.by_id(row.id)).thank_count == 3
+    assert (await existing(PioneerRow, row.id)).thank_count == 3
     assert await thank(neighbours[0], on=False) == 2
     assert await thank(neighbours[0], on=False) == 2
     assert (await kinds(scene)).count(Kind.PIONEER_THANKED) == 4
@@ -210,7 +211,7 @@ async def test_neighbours_thank_once_each(scene: Branch) -> None:
         await thank(scene.member)
     with pytest.raises(NotFound):
         await thank(await scene.world.neighbour(await scene.world.community()))
-    assert (await pioneers.by_id(row.id)).thank_count == 2
+    assert (await existing(PioneerRow, row.id)).thank_count == 2
 
 
 async def test_pledges_are_made_by_the_pioneer_and_judged_by_the_branch(scene: Branch) -> None:

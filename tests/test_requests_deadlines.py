@@ -12,15 +12,17 @@ from models.requests import (
     ConfirmedBy,
     NoteVisibility,
     RequestAction,
+    RequestRow,
     RequestState,
     StepRow,
     TenureRow,
     WaitingFor,
 )
+from models.storage.tables import by_ids
 from resolvers import jobs
 from resolvers.errors import Conflict
 from resolvers.jobs import Worker
-from resolvers.requests import board, deadlines
+from resolvers.requests import deadlines
 from tests.clock import Clock
 from tests.requests_scene import Scene, scene_in
 from tests.world import World
@@ -163,7 +165,7 @@ async def test_overdue_is_exact(scene: Scene, clock: Clock) -> None:
     assert not (await scene.row(row.id)).overdue
     clock.stand(row.due_at + timedelta(microseconds=1))
     assert (await scene.row(row.id)).overdue
-    (found,) = await board.by_ids([row.id])
+    (found,) = await by_ids(RequestRow, [row.id])
     assert found is not None
     assert found.overdue
 

@@ -17,6 +17,7 @@ import orjson
 
 from models.messages import BadValue, Message
 from models.storage.rows import EVERYTHING, IDS, MOST_IDS, TEXTS_BY_ID, Where, columns, dialect, select
+from models.storage.tables import Row
 
 R = TypeVar("R")
 
@@ -166,19 +167,21 @@ def unplain(value: Any, hint: Any) -> Any:
 
 async def pages(
     row: type[R],
-    table: str,
     parents: Sequence[UUID],
     *,
     by: str,
     args: PageArgs,
     where: Where = EVERYTHING,
     order: Order = NEWEST,
+    table: str = "",
 ) -> list[Page[R]]:
-    """One page of `table` for each of `parents`, by one statement.
+    """One page for each of `parents`, by one statement, of the rows' own table or of `table`.
 
     `by` is the column that holds the parent's id; `where` may speak of the table as ``t``.
     Raises BadPage for a cursor that is none of this list's.
     """
+    if issubclass(row, Row):
+        table = table or row._meta.db_table
     keyset = where
     for cursor, field, forward in ((args.after, "after", True), (args.before, "before", False)):
         if cursor is not None:

@@ -42,8 +42,8 @@ from models.storage.rows import (
     select_one,
 )
 
-# Tortoise's rows can be awaited, and are what comes of it. Whoever executes GraphQL waits for whatever
-# can be.
+# Tortoise's rows can be awaited, and are what comes of it: GraphQL, which waits for whatever can be awaited,
+# would wait for ever.
 del Model.__await__
 
 
@@ -124,6 +124,11 @@ async def one(row: type[R], where: UUID | Where) -> R | None:
     """The row with this id, or that `where` says; of several the first that the database finds."""
     where = condition(where)
     return await select_one(row, f"{selection(row)} WHERE {where.text}", *where.params)
+
+
+async def every(row: type[R], where: Where, order: str = "t.id") -> list[R]:
+    """The rows that `where` says, in this order."""
+    return await select(row, f"{selection(row)} WHERE {where.text} ORDER BY {order}", *where.params)
 
 
 async def by_ids(row: type[R], ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[R | None]:

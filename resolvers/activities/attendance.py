@@ -28,6 +28,7 @@ from resolvers.activities import hosts, reading, sign_ups
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.existing import locked
 from resolvers.limits import Limit
 from resolvers.notices.reach import spreadsheet_safe
 from subscriptions.work import Work
@@ -114,7 +115,7 @@ async def check_in(ctx: Context, *, activity_id: UUID, code: str) -> SignUpRow:
     if not hmac.compare_digest(given, current) | hmac.compare_digest(given, before):
         raise InvalidInput(code=Message("Is not the code shown now"))
     async with ctx.unit_of_work() as work:
-        row = await sign_ups.locked(activity_id)
+        row = await locked(ActivityRow, activity_id)
         mine = await sign_ups.sign_up_of(row.id, account_id)
         if mine is None or mine.state is not SignUpState.GOING:
             raise NotAllowed(Message("Only who has a seat can check in"))
@@ -139,7 +140,7 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
     if now() < row.starts_at - EARLY:
         raise NotAllowed(Message("People check in from two hours before the start"))
     async with ctx.unit_of_work() as work:
-        row = await sign_ups.locked(row.id)
+        row = await locked(ActivityRow, row.id)
         current = await sign_ups.sign_up_of(row.id, sign_up.account_id)
         if current is None or current.state is not SignUpState.GOING:
             raise NotAllowed(Message("Only who has a seat can check in"))

@@ -19,8 +19,8 @@ from models.activities import (
 )
 from models.base import new_id, now
 from models.messages import Message
-from models.storage import tables
 from models.storage.rows import execute
+from models.storage.tables import by_ids, insert
 from resolvers import limits
 from resolvers.activities import hosts, reading, recurring, reminders, sign_ups
 from resolvers.activities.drafts import ActivityDraft, checked
@@ -29,6 +29,7 @@ from resolvers.activities.recurring import Recurrence
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import locked
 from resolvers.masking import mask
 from resolvers.retries import earlier_result
 from subscriptions.events import Kind
@@ -147,10 +148,6 @@ def row_of(
         waiting_count=0,
         checked_in_count=0,
     )
-
-
-async def insert(row: ActivityRow) -> None:
-    await tables.insert(row)
 
 
 async def insert_series(host: Host, draft: ActivityDraft, rule: str, at: datetime) -> UUID:
@@ -328,7 +325,7 @@ async def change_each(
     """
     ids = await reading.following_ids(row) if extent is Extent.FOLLOWING else [row.id]
     await reminders.unschedule_reminders(ids)
-    rows: Sequence[ActivityRow] = [await sign_ups.locked(id) for id in sorted(ids)]
+    rows: Sequence[ActivityRow] = [await locked(ActivityRow, id) for id in sorted(ids)]
     for current in rows:
         if current.id == row.id and current.version != version:
             raise Conflict(CHANGED, row)
@@ -336,6 +333,6 @@ async def change_each(
         if current.status is ActivityStatus.SCHEDULED:
             await act(work, current)
             # As it has become.
-            (after,) = await reading.by_ids([current.id])
+            (after,) = await by_ids(ActivityRow, [current.id])
             if after is not None and after.status is ActivityStatus.SCHEDULED:
                 await reminders.schedule(after, now())

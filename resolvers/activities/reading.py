@@ -25,6 +25,7 @@ from models.base import now
 from models.identity import CommunityRow, NeighbourRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -53,18 +54,7 @@ async def visible(ctx: Context, activity_id: UUID) -> ActivityRow:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ActivityRow | None]:
     """The activities with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, visible_to(ctx.viewer))
-
-
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[ActivityRow | None]:
-    rows = await select(
-        ActivityRow,
-        f"SELECT {columns(ActivityRow)} FROM activity t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(ActivityRow, ids, visible_to(ctx.viewer))
 
 
 async def following_ids(row: ActivityRow) -> list[UUID]:
@@ -101,7 +91,6 @@ async def activities_of(
         )
     return await pages(
         ActivityRow,
-        "activity",
         [community.id for community in communities],
         by="community_id",
         args=args,
@@ -143,7 +132,6 @@ async def occurrences_of(ctx: Context, rows: Sequence[SeriesRow], args: PageArgs
     """The occurrences of each series that the viewer may see, in the order of time."""
     return await pages(
         ActivityRow,
-        "activity",
         [row.id for row in rows],
         by="series_id",
         args=args,
@@ -217,7 +205,6 @@ async def sign_ups_of(
     mine = {row.id for row in rows if row.host_id in hosts}
     return await pages(
         SignUpRow,
-        "activity_sign_up",
         [row.id for row in rows],
         by="activity_id",
         args=args,
@@ -228,7 +215,7 @@ async def sign_ups_of(
 
 async def activities_around(_ctx: Context, rows: Sequence[SignUpRow]) -> list[ActivityRow | None]:
     """The activity of each sign-up."""
-    return await by_ids([row.activity_id for row in rows])
+    return await by_ids(ActivityRow, [row.activity_id for row in rows])
 
 
 async def people_of(ctx: Context, rows: Sequence[SignUpRow]) -> list[NeighbourRow]:
@@ -276,12 +263,12 @@ async def updates_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Acti
 
 async def updated_activities_of(_ctx: Context, rows: Sequence[ActivityUpdateRow]) -> list[ActivityRow | None]:
     """The activity of each update."""
-    return await by_ids([row.activity_id for row in rows])
+    return await by_ids(ActivityRow, [row.activity_id for row in rows])
 
 
 async def activities_of_events(_ctx: Context, events: Sequence[Logged]) -> list[ActivityRow | None]:
     """The activity that each event is about: whoever delivers it has checked its audience."""
-    return await by_ids([logged.event.subject for logged in events])
+    return await by_ids(ActivityRow, [logged.event.subject for logged in events])
 
 
 async def sign_ups_of_events(ctx: Context, events: Sequence[Logged]) -> list[SignUpRow | None]:

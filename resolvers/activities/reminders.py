@@ -11,6 +11,7 @@ from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.activities import sign_ups
 from resolvers.context import Context, Services
+from resolvers.existing import locked
 from subscriptions.work import Work
 
 BEFORE = {
@@ -36,7 +37,7 @@ async def unschedule_reminders(activity_ids: Sequence[UUID]) -> None:
 @jobs.does("ACTIVITY_REMIND_HOUR")
 async def remind(services: Services, work: Work, activity_id: UUID) -> None:
     """Remind those who come, unless it is cancelled or has begun; who only waits is not."""
-    row = await sign_ups.locked(activity_id)
+    row = await locked(ActivityRow, activity_id)
     if row.status is not ActivityStatus.SCHEDULED or now() >= row.starts_at:
         return
     coming = await select(

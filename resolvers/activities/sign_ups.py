@@ -25,6 +25,7 @@ from resolvers import limits, notifications
 from resolvers.activities import reading
 from resolvers.context import Context
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import locked
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
@@ -55,7 +56,7 @@ async def sign_up(
             await limits.check_rate(ctx, "signUpForActivity", SIGN_UPS_A_MINUTE, 60)
             for occurrence_id in sorted(occurrences):
                 try:
-                    await enter(work, ctx, await locked(occurrence_id), account_id, companions)
+                    await enter(work, ctx, await locked(ActivityRow, occurrence_id), account_id, companions)
                 except DomainError:
                     # Nothing is written of an occurrence that cannot be had.
                     if occurrence_id == activity_id:
@@ -151,7 +152,7 @@ async def cancel_sign_up(ctx: Context, *, activity_id: UUID, whole_series: bool 
         if whole_series:
             occurrences = await reading.following_ids(row)
         for occurrence_id in sorted(occurrences):
-            await leave(work, ctx, await locked(occurrence_id), account_id)
+            await leave(work, ctx, await locked(ActivityRow, occurrence_id), account_id)
     return await reading.own_sign_ups(ctx, occurrences)
 
 
@@ -182,21 +183,6 @@ async def sign_up_of(activity_id: UUID, account_id: UUID) -> SignUpRow | None:
 
 
 # The queue for seats
-
-
-async def locked(activity_id: UUID) -> ActivityRow:
-    """The activity as it stands, behind its row lock until the transaction ends. Raises NotFound.
-
-    Of several, lock the lower id first: then no two transactions wait for each other.
-    """
-    rows = await select(
-        ActivityRow,
-        f"UPDATE activity SET version = version WHERE id = ? RETURNING {columns(ActivityRow, 'activity')}",
-        activity_id,
-    )
-    if not rows:
-        raise NotFound
-    return rows[0]
 
 
 async def write_counters(work: Work, row: ActivityRow) -> None:

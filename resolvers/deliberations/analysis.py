@@ -26,6 +26,7 @@ from models.storage.rows import columns, execute, select
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed
+from resolvers.existing import locked
 from resolvers.jobs import Handler, prepares, schedule
 from subscriptions.events import Kind, Logged
 from subscriptions.work import Work
@@ -89,7 +90,7 @@ async def prepare(_services: Services, deliberation_id: UUID) -> Handler:
         found = await asyncio.to_thread(compute_map, votes, before)
 
     async def keep(_services: Services, work: Work, deliberation_id: UUID) -> None:
-        row = await topics.locked(deliberation_id)
+        row = await locked(DeliberationRow, deliberation_id)
         kept = await keep_map(row, found, at) if found else await delete_map(row)
         if kept:
             work.record(steps.event(Kind.OPINIONS_ANALYSED, row, row.id))

@@ -26,12 +26,14 @@ from models.messages import Message
 from models.organisations import OrganisationRow
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import statements, steps, topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing, locked
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -113,7 +115,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
                 due_at=item.due_at.astimezone(UTC) if item.due_at else None,
                 state=ExecutionState.PLANNED,
             )
-            made = await by_id(item_id)
+            made = await existing(ExecutionRow, item_id)
             await steps.record(
                 work,
                 ctx,
@@ -125,7 +127,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
                 told=await steps.participants(row),
             )
             await audit.record(ctx, "execution.add", row, detail=title)
-    return await by_id(earlier or item_id)
+    return await existing(ExecutionRow, earlier or item_id)
 
 
 async def set_state(
@@ -150,8 +152,8 @@ async def set_state(
     if item.kind is not ExecutionKind.ACTION:
         raise NotAllowed(Message("Its state is that of what it links to"))
     async with ctx.unit_of_work() as work:
-        row = await topics.locked(row.id)
-        item = await by_id(item.id)
+        row = await locked(DeliberationRow, row.id)
+        item = await existing(ExecutionRow, item.id)
         if item.version != version:
             raise Conflict(Message("The item has changed meanwhile"), item)
         if state not in LIFE[item.state]:
@@ -166,7 +168,7 @@ async def set_state(
             subject_id=item.id,
             detail=f"{item.state.value} → {state.value}",
         )
-    return await by_id(item_id)
+    return await existing(ExecutionRow, item_id)
 
 
 async def check(ctx: Context, *, item_id: UUID, confirmed: bool) -> ExecutionRow:
@@ -179,8 +181,8 @@ async def check(ctx: Context, *, item_id: UUID, confirmed: bool) -> ExecutionRow
     if item.kind is not ExecutionKind.ACTION:
         raise NotAllowed(Message("Its state is that of what it links to"))
     async with ctx.unit_of_work() as work:
-        row = await topics.locked(row.id)
-        item = await by_id(item.id)
+        row = await locked(DeliberationRow, row.id)
+        item = await existing(ExecutionRow, item.id)
         if item.state not in (ExecutionState.DONE, ExecutionState.VERIFIED):
             raise NotAllowed(Message("It is not said to be done"))
         if not await statements.lives_there(account_id, row):
@@ -193,7 +195,7 @@ async def check(ctx: Context, *, item_id: UUID, confirmed: bool) -> ExecutionRow
             await change(work, ctx, row, item, ExecutionState.VERIFIED, "", by_clock=True)
         elif item.disputed_count >= ENOUGH_CHECKS and item.disputed_count > item.confirmed_count:
             await change(work, ctx, row, item, ExecutionState.UNDER_WAY, "", by_clock=True)
-    return await by_id(item_id)
+    return await existing(ExecutionRow, item_id)
 
 
 async def change(
@@ -257,7 +259,7 @@ async def recounted(item: ExecutionRow) -> ExecutionRow:
         " AND c.round = execution_item.round AND NOT c.confirmed) WHERE id = ? RETURNING id",
         item.id,
     )
-    return await by_id(item.id)
+    return await existing(ExecutionRow, item.id)
 
 
 async def link_changed(work: Work, kind: ExecutionKind, subject_id: UUID) -> None:
@@ -272,7 +274,7 @@ async def link_changed(work: Work, kind: ExecutionKind, subject_id: UUID) -> Non
         kind,
     )
     for item in items:
-        row = await topics.by_id(item.deliberation_id)
+        row = await existing(DeliberationRow, item.deliberation_id)
         work.record(steps.event(Kind.EXECUTION_CHECKED, row, item.id))
 
 
@@ -313,28 +315,11 @@ async def check_link(ctx: Context, row: DeliberationRow, item: Item) -> None:
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[ExecutionRow | None]:
-    rows = await select(
-        ExecutionRow,
-        f"SELECT {columns(ExecutionRow)} FROM execution_item t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
-async def by_id(item_id: UUID) -> ExecutionRow:
-    (row,) = await by_ids([item_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ExecutionRow | None]:
     """The items of deliberations that the viewer may see, None for each of the others."""
     seen = rules.visible_to(ctx.viewer)
     return await by_ids(
+        ExecutionRow,
         ids,
         Where(f"t.deliberation_id IN (SELECT t.id FROM deliberation t WHERE {seen.text})", seen.params),
     )
@@ -353,11 +338,11 @@ async def items_of(
 ) -> list[Page[ExecutionRow]]:
     """A page of what is done about each outcome."""
     keys = [row.id for row in rows]
-    return await pages(ExecutionRow, "execution_item", keys, by="deliberation_id", args=args, order=ITEMS)
+    return await pages(ExecutionRow, keys, by="deliberation_id", args=args, order=ITEMS)
 
 
 async def items_of_events(_ctx: Context, events: Sequence[Logged]) -> list[ExecutionRow | None]:
-    return await by_ids([logged.event.subject for logged in events])
+    return await by_ids(ExecutionRow, [logged.event.subject for logged in events])
 
 
 async def items_of_steps(
@@ -365,7 +350,7 @@ async def items_of_steps(
 ) -> list[ExecutionRow | None]:
     """The item that each step is about."""
     known = [row.item_id for row in rows if row.item_id]
-    found = dict(zip(known, await by_ids(known), strict=True)) if known else {}
+    found = dict(zip(known, await by_ids(ExecutionRow, known), strict=True)) if known else {}
     return [found.get(row.item_id) if row.item_id else None for row in rows]
 
 
@@ -434,4 +419,4 @@ async def organisations_of(ctx: Context, items: Sequence[ExecutionRow]) -> list[
 
 
 async def deliberations_of(_ctx: Context, items: Sequence[ExecutionRow]) -> list[DeliberationRow | None]:
-    return await topics.by_ids([item.deliberation_id for item in items])
+    return await by_ids(DeliberationRow, [item.deliberation_id for item in items])

@@ -15,6 +15,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import statements, steps, topics
 from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import existing
 from resolvers.masking import mask
 
 LONGEST = 10_000
@@ -51,7 +52,7 @@ async def publish(
         if before.outcome_version:
             await feed.keep_revision(SubjectKind.DELIBERATION, row.id, before.outcome)
         await cite(before, found)
-        after = await topics.by_id(row.id)
+        after = await existing(DeliberationRow, row.id)
         revised = before.outcome_version > 0
         await steps.record(
             work,

@@ -13,6 +13,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.deliberations import analysis, steps, topics
 from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.existing import existing, locked
 from resolvers.jobs import does
 from resolvers.organisations import officers_with
 from subscriptions.work import Work
@@ -45,7 +46,7 @@ async def move(
 @does(topics.MOVE)
 async def move_by_time(services: Services, work: Work, deliberation_id: UUID) -> None:
     """Bring a deliberation to the phase that its plan says; whatever has changed since is respected."""
-    row = await topics.locked(deliberation_id)
+    row = await locked(DeliberationRow, deliberation_id)
     ctx = Context(services, NOBODY)
     phase = row.phase_at(now())
     if phase is not row.phase:
@@ -58,7 +59,7 @@ async def move_by_time(services: Services, work: Work, deliberation_id: UUID) ->
         await steps.record(
             work,
             ctx,
-            await topics.by_id(row.id),
+            await existing(DeliberationRow, row.id),
             DeliberationAction.REMINDED,
             told=await officers_with(row.organisation_id, Power.CONVENE),
             by_clock=True,
@@ -92,7 +93,7 @@ async def arrive(
     by_clock: bool = False,
 ) -> None:
     """Record the move, tell those who take part, and have the last votes counted."""
-    row = await topics.by_id(before.id)
+    row = await existing(DeliberationRow, before.id)
     back = COURSE.index(phase) < COURSE.index(before.phase)
     await steps.record(
         work,

@@ -29,12 +29,14 @@ from models.notifications import NotificationKind
 from models.powers import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
+from models.storage.tables import by_ids
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import analysis, steps, topics
 from resolvers.deliberations.opinions import Tally
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing, locked
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -112,7 +114,7 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
                 steps.event(Kind.STATEMENT_ADDED, row, statement_id),
                 steps.event(Kind.DELIBERATION_PARTICIPATION, row, row.id),
             )
-    return await by_id(earlier or statement_id)
+    return await existing(StatementRow, earlier or statement_id)
 
 
 async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> StatementRow:
@@ -127,7 +129,7 @@ async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> 
         row = await locked_when_allowed(statement.deliberation_id, Act.VOTE)
         if not await lives_there(account_id, row):
             raise NotAllowed(Message("Only verified residents whom the deliberation is for may vote"))
-        if (await by_id(statement_id)).hidden_at:
+        if (await existing(StatementRow, statement_id)).hidden_at:
             raise NotAllowed(Message("The statement is hidden"))
         before = await vote_of(account_id, statement_id)
         if before is not choice:
@@ -141,7 +143,7 @@ async def vote(ctx: Context, *, statement_id: UUID, choice: StatementChoice) -> 
             )
             await analysis.request_analysis(row.id, analysis.PATIENCE)
             work.record(steps.event(Kind.DELIBERATION_PARTICIPATION, row, row.id))
-    return await by_id(statement_id)
+    return await existing(StatementRow, statement_id)
 
 
 async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: str) -> StatementRow:
@@ -160,7 +162,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
             ctx, action, Message("Only the convenor or a moderator may do this"), row, subject_id=statement.id
         )
     async with ctx.unit_of_work() as work:
-        row = await topics.locked(row.id)
+        row = await locked(DeliberationRow, row.id)
         changed = await execute(
             "UPDATE statement SET hidden_at = ?, hidden_by_id = ?, hidden_reason = ?"
             f" WHERE id = ? AND hidden_at IS {'NULL' if hidden else 'NOT NULL'} RETURNING id",
@@ -198,7 +200,7 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
                     subject_id=statement.id,
                     actor_id=ctx.account_id,
                 )
-    return await by_id(statement_id)
+    return await existing(StatementRow, statement_id)
 
 
 def acting_office(ctx: Context, row: DeliberationRow) -> UUID | None:
@@ -210,7 +212,7 @@ def acting_office(ctx: Context, row: DeliberationRow) -> UUID | None:
 
 async def locked_when_allowed(deliberation_id: UUID, act: Act) -> DeliberationRow:
     """The deliberation, locked in a phase that allows `act`. Raises NotAllowed in any other."""
-    row = await topics.locked(deliberation_id)
+    row = await locked(DeliberationRow, deliberation_id)
     if not row.allows(act, now()):
         raise NotAllowed(Message("The deliberation is not in a phase that allows this"))
     return row
@@ -286,27 +288,9 @@ async def lives_there(account_id: UUID, row: DeliberationRow) -> bool:
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[StatementRow | None]:
-    rows = await select(
-        StatementRow,
-        f"SELECT {columns(StatementRow)} FROM statement t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
-async def by_id(statement_id: UUID) -> StatementRow:
-    (row,) = await by_ids([statement_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[StatementRow | None]:
     """The statements with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, statement_visible_to(ctx.viewer))
+    return await by_ids(StatementRow, ids, statement_visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, statement_id: UUID) -> StatementRow:
@@ -319,7 +303,7 @@ async def visible(ctx: Context, statement_id: UUID) -> StatementRow:
 
 async def shown_by_ids(ids: Sequence[UUID]) -> list[StatementRow | None]:
     """The statements that are not hidden; for who may see their deliberation."""
-    return await by_ids(ids, Where("t.hidden_at IS NULL"))
+    return await by_ids(StatementRow, ids, Where("t.hidden_at IS NULL"))
 
 
 class Naming(Protocol):
@@ -348,7 +332,6 @@ async def statements_of(
         where &= statement_visible_to(ctx.viewer)
     return await pages(
         StatementRow,
-        "statement",
         [row.id for row in rows],
         by="deliberation_id",
         args=args,
@@ -368,7 +351,6 @@ async def next_statements_of(
     )
     return await pages(
         StatementRow,
-        "statement",
         [row.id for row in rows],
         by="deliberation_id",
         args=args,
@@ -445,7 +427,7 @@ async def authors_of(ctx: Context, rows: Sequence[StatementRow]) -> list[Neighbo
 
 
 async def deliberations_of(_ctx: Context, rows: Sequence[StatementRow]) -> list[DeliberationRow | None]:
-    return await topics.by_ids([row.deliberation_id for row in rows])
+    return await by_ids(DeliberationRow, [row.deliberation_id for row in rows])
 
 
 def tally_of(row: StatementRow) -> Tally | None:

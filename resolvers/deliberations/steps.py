@@ -18,7 +18,8 @@ from models.deliberations import (
 from models.identity import NeighbourRow
 from models.notifications import NotificationKind
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids
 from resolvers import identity, notifications
 from resolvers.context import Context
 from resolvers.paging import pages
@@ -112,21 +113,11 @@ async def members_of_community(community_id: UUID) -> set[UUID]:
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[DeliberationStepRow | None]:
-    rows = await select(
-        DeliberationStepRow,
-        f"SELECT {columns(DeliberationStepRow)} FROM deliberation_step t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeliberationStepRow | None]:
     """The steps of deliberations that the viewer may see, None for each of the others."""
     seen = visible_to(ctx.viewer)
     return await by_ids(
+        DeliberationStepRow,
         ids,
         Where(
             f"t.deliberation_id IN (SELECT t.id FROM deliberation t WHERE {seen.text})",
@@ -137,7 +128,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Deliberation
 
 async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[DeliberationStepRow | None]:
     """The step that each event is."""
-    return await by_ids([logged.event.subject for logged in events])
+    return await by_ids(DeliberationStepRow, [logged.event.subject for logged in events])
 
 
 async def steps_of(
@@ -145,9 +136,7 @@ async def steps_of(
 ) -> list[Page[DeliberationStepRow]]:
     """A page of each deliberation's steps, in order."""
     keys = [row.id for row in rows]
-    return await pages(
-        DeliberationStepRow, "deliberation_step", keys, by="deliberation_id", args=args, order=STEPS
-    )
+    return await pages(DeliberationStepRow, keys, by="deliberation_id", args=args, order=STEPS)
 
 
 async def actors_of(ctx: Context, rows: Sequence[DeliberationStepRow]) -> list[NeighbourRow | None]:

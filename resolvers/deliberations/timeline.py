@@ -16,8 +16,8 @@ async def timelines_of(
     """A page of each case's timeline, oldest first, as far as the viewer may see."""
     return await pages(
         TimelineRow,
-        TIMELINE_ENTRIES,
         [row.id for row in rows],
+        table=TIMELINE_ENTRIES,
         by="deliberation_id",
         args=args,
         where=Where("t.scope_id IS NULL") | held_by(ctx.viewer),

@@ -24,13 +24,15 @@ from models.powers import POWERS, Power, has_power_in
 from models.roles import OrganisationKind
 from models.search import SearchKind
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids
 from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import steps
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.jobs import schedule, unschedule
 from resolvers.masking import mask
 from resolvers.organisations import officers_with
@@ -163,7 +165,7 @@ async def accept(
     row = await led_by_viewer(ctx, deliberation_id, "deliberation.accept")
     async with ctx.unit_of_work() as work:
         await decide(row, version, DeliberationPhase.GATHERING, plan)
-        opened = await by_id(row.id)
+        opened = await existing(DeliberationRow, row.id)
         await index_deliberation(opened)
         await steps.record(
             work,
@@ -188,7 +190,7 @@ async def decline(ctx: Context, *, deliberation_id: UUID, version: int, reason: 
     row = await led_by_viewer(ctx, deliberation_id, "deliberation.decline")
     async with ctx.unit_of_work() as work:
         await decide(row, version, DeliberationPhase.DECLINED, UNPLANNED)
-        declined = await by_id(row.id)
+        declined = await existing(DeliberationRow, row.id)
         await steps.record(
             work,
             ctx,
@@ -235,7 +237,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
                 tuple(getattr(plan, field.name) for field in fields(plan)),
             ),
         )
-        await schedule_moves(await by_id(row.id))
+        await schedule_moves(await existing(DeliberationRow, row.id))
         await audit.record(ctx, "deliberation.plan", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
     return await visible(ctx, deliberation_id)
@@ -269,7 +271,7 @@ async def insert(
         body=topic.body,
         **{field.name: getattr(plan, field.name) for field in fields(plan)},
     )
-    row = await by_id(deliberation_id)
+    row = await existing(DeliberationRow, deliberation_id)
     await index_deliberation(row)
     return row
 
@@ -391,42 +393,9 @@ async def led_by_viewer(ctx: Context, deliberation_id: UUID, action: str) -> Del
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[DeliberationRow | None]:
-    wanted = list(dict.fromkeys(key for key in ids if key))
-    rows = (
-        await select(
-            DeliberationRow,
-            f"SELECT {columns(DeliberationRow)} FROM deliberation t WHERE t.id IN (?) AND ({where.text})",
-            wanted,
-            *where.params,
-        )
-        if wanted
-        else []
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) if key else None for key in ids]
-
-
-async def by_id(deliberation_id: UUID) -> DeliberationRow:
-    """The deliberation itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([deliberation_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
-async def locked(deliberation_id: UUID) -> DeliberationRow:
-    """The deliberation as it is, and stays until the caller's transaction ends. Raises NotFound."""
-    if not await execute(
-        "UPDATE deliberation SET version = version WHERE id = ? RETURNING id", deliberation_id
-    ):
-        raise NotFound
-    return await by_id(deliberation_id)
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeliberationRow | None]:
     """The deliberations with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(DeliberationRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, deliberation_id: UUID) -> DeliberationRow:
@@ -463,7 +432,6 @@ async def deliberations_of(
         where &= Where("t.estate_id = ?", (estate_id,))
     return await pages(
         DeliberationRow,
-        "deliberation",
         [community.id for community in communities],
         by="community_id",
         args=args,
@@ -478,7 +446,6 @@ async def deliberations_of_posts(
     """What each post has led to, as far as the viewer may see."""
     return await pages(
         DeliberationRow,
-        "deliberation",
         [row.id for row in rows],
         by="post_id",
         args=args,
@@ -489,7 +456,7 @@ async def deliberations_of_posts(
 
 async def deliberations_of_events(_ctx: Context, events: Sequence[Logged]) -> list[DeliberationRow | None]:
     """The deliberation that each event happened in."""
-    return await by_ids([logged.event.thread for logged in events])
+    return await by_ids(DeliberationRow, [logged.event.thread for logged in events])
 
 
 async def estates_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[EstateRow | None]:

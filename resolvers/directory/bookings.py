@@ -26,6 +26,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.tables import by_ids
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -281,7 +282,7 @@ async def add_step(
 @jobs.does(REMIND)
 async def remind(services: Services, work: Work, booking_id: UUID) -> None:
     """Remind somebody of what they have booked, if they still have."""
-    (row,) = await by_ids([booking_id])
+    (row,) = await by_ids(BookingRow, [booking_id])
     if row and row.state is BookingState.BOOKED and row.starts_at > now():
         await add_step(work, Context(services, NOBODY), row, BookingAction.REMIND)
 
@@ -291,7 +292,7 @@ async def remind(services: Services, work: Work, booking_id: UUID) -> None:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingRow | None]:
     """The bookings with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, bookings.visible_to(ctx.viewer))
+    return await by_ids(BookingRow, ids, bookings.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, booking_id: UUID) -> BookingRow:
@@ -300,17 +301,6 @@ async def visible(ctx: Context, booking_id: UUID) -> BookingRow:
     if row is None:
         raise NotFound
     return row
-
-
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[BookingRow | None]:
-    rows = await select(
-        BookingRow,
-        f"SELECT {columns(BookingRow)} FROM booking t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
 
 
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingStepRow | None]:
@@ -337,19 +327,21 @@ async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Booki
 
 async def bookings_around(_ctx: Context, rows: Sequence[BookingStepRow]) -> list[BookingRow | None]:
     """The booking of each step."""
-    return await by_ids([row.booking_id for row in rows])
+    return await by_ids(BookingRow, [row.booking_id for row in rows])
 
 
 async def steps_of(_ctx: Context, rows: Sequence[BookingRow], args: PageArgs) -> list[Page[BookingStepRow]]:
     """What was done with each booking, in its order."""
     ids = [row.id for row in rows]
-    return await pages(BookingStepRow, "booking_step", ids, by="booking_id", args=args, order=BOOKING_STEPS)
+    return await pages(BookingStepRow, ids, by="booking_id", args=args, order=BOOKING_STEPS)
 
 
 async def officers_of(ctx: Context, rows: Sequence[BookingStepRow]) -> list[NeighbourRow | None]:
     """The officer who did each step; None for who booked, and for the clock."""
     holders = {
-        row.id: row.account_id for row in await by_ids([row.booking_id for row in rows]) if row is not None
+        row.id: row.account_id
+        for row in await by_ids(BookingRow, [row.booking_id for row in rows])
+        if row is not None
     }
     known = [row for row in rows if row.actor_id and row.actor_id != holders.get(row.booking_id)]
     faces = await identity.neighbours(
@@ -361,7 +353,7 @@ async def officers_of(ctx: Context, rows: Sequence[BookingStepRow]) -> list[Neig
 
 async def slots_around(_ctx: Context, rows: Sequence[BookingRow]) -> list[SlotRow | None]:
     """The slot of each booking."""
-    return await slots.by_ids([row.slot_id for row in rows])
+    return await by_ids(SlotRow, [row.slot_id for row in rows])
 
 
 async def organisations_of(
@@ -405,7 +397,6 @@ async def bookings_of_offices(
     served = {row.id for row in organisations if bookings.can_serve(ctx.viewer, row.id)}
     return await pages(
         BookingRow,
-        "booking",
         [row.id for row in organisations],
         by="organisation_id",
         args=args,
@@ -420,7 +411,6 @@ async def bookings_of_accounts(
     """What each account has booked, the latest time first; empty but for the viewer's own."""
     return await pages(
         BookingRow,
-        "booking",
         [row.id for row in accounts],
         by="account_id",
         args=args,

@@ -16,6 +16,7 @@ from models.messages import Message
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.tables import by_ids
 from models.visibility import public_of
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
@@ -197,7 +198,7 @@ async def editable(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow,
 
 async def event_of(kind: Kind, row: EntryRow) -> Event:
     """What happened to an entry, for whoever sees it now; call it while that is true of the row stored."""
-    (seen,) = await listing.by_ids([row.id], entries.published_and_licensed(now()))
+    (seen,) = await by_ids(EntryRow, [row.id], entries.published_and_licensed(now()))
     return event(kind, row, shown=seen is not None)
 
 

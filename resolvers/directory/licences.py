@@ -29,14 +29,16 @@ from models.privacy import mask_document
 from models.roles import OrganisationKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
+from models.storage.tables import by_ids
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries
 from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.existing import locked
 from resolvers.notifications import notify
-from resolvers.organisations import lock, officers_with
+from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, community_topic
@@ -75,7 +77,7 @@ async def submit(
         earlier = await earlier_result(ctx, key, "submitLicence", body, licence_id)
         if earlier is None:
             await limits.check_rate(ctx, "submitLicence", SUBMISSIONS_A_DAY, 86400)
-            await lock(organisation.id)
+            await locked(OrganisationRow, organisation.id)
             waiting = await select_one(
                 LicenceRow,
                 f"SELECT {columns(LicenceRow)} FROM merchant_licence t WHERE t.organisation_id = ?"
@@ -136,7 +138,7 @@ async def change_status(
     reason = check_text("reason", reason, LONGEST_REASON, least=least)
     at = now()
     async with ctx.unit_of_work() as work:
-        await lock(row.organisation_id)
+        await locked(OrganisationRow, row.organisation_id)
         shown = {entry.id for entry in await entries.shown_of(row.organisation_id, at)}
         changed = await execute(
             "UPDATE merchant_licence SET state = ?, version = version + 1"
@@ -253,7 +255,7 @@ async def tell_entries(work: Work, row: LicenceRow, before: set[UUID]) -> None:
 @jobs.does(REMIND)
 async def remind(services: Services, work: Work, licence_id: UUID) -> None:
     """Tell the merchant that a licence is about to expire."""
-    (row,) = await by_ids([licence_id])
+    (row,) = await by_ids(LicenceRow, [licence_id])
     if row and row.state is LicenceState.APPROVED and row.expires_at > now():
         await add_step(work, Context(services, NOBODY), row, LicenceAction.REMIND)
 
@@ -264,7 +266,7 @@ async def expire(services: Services, work: Work, licence_id: UUID) -> None:
 
     What is seen is decided by the query, not by this.
     """
-    (row,) = await by_ids([licence_id])
+    (row,) = await by_ids(LicenceRow, [licence_id])
     at = now()
     if row is None or row.state is not LicenceState.APPROVED or row.expires_at > at:
         return
@@ -278,7 +280,7 @@ async def expire(services: Services, work: Work, licence_id: UUID) -> None:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[LicenceRow | None]:
     """The licences with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, licences.visible_to(ctx.viewer))
+    return await by_ids(LicenceRow, ids, licences.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, licence_id: UUID) -> LicenceRow:
@@ -307,17 +309,6 @@ async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     return office
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[LicenceRow | None]:
-    rows = await select(
-        LicenceRow,
-        f"SELECT {columns(LicenceRow)} FROM merchant_licence t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
-
-
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[LicenceStepRow | None]:
     """The steps with these ids, None for each that the viewer may not see."""
     return await steps_by_ids(ids, licences.visible_to(ctx.viewer))
@@ -342,12 +333,12 @@ async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Licen
 async def steps_of(_ctx: Context, rows: Sequence[LicenceRow], args: PageArgs) -> list[Page[LicenceStepRow]]:
     """What was done with each licence, in its order."""
     ids = [row.id for row in rows]
-    return await pages(LicenceStepRow, "licence_step", ids, by="licence_id", args=args, order=LICENCE_STEPS)
+    return await pages(LicenceStepRow, ids, by="licence_id", args=args, order=LICENCE_STEPS)
 
 
 async def licences_around(_ctx: Context, rows: Sequence[LicenceStepRow]) -> list[LicenceRow | None]:
     """The licence of each step."""
-    return await by_ids([row.licence_id for row in rows])
+    return await by_ids(LicenceRow, [row.licence_id for row in rows])
 
 
 async def actors_of(ctx: Context, rows: Sequence[LicenceStepRow]) -> list[NeighbourRow | None]:
@@ -377,7 +368,6 @@ async def licences_of_merchants(
     """What each merchant has submitted, the newest first; empty for who may not see it."""
     return await pages(
         LicenceRow,
-        "merchant_licence",
         [row.id for row in organisations],
         by="organisation_id",
         args=args,
@@ -395,7 +385,6 @@ async def licences_of_communities(
         where &= Where("t.state = ?", (state,))
     return await pages(
         LicenceRow,
-        "merchant_licence",
         [row.id for row in communities],
         by="community_id",
         args=args,

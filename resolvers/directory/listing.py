@@ -15,6 +15,7 @@ from models.organisations import OrganisationRow
 from models.storage import paging
 from models.storage.paging import BadPage, Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -34,7 +35,7 @@ def moment(ctx: Context) -> datetime:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[EntryRow | None]:
     """The entries with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, entries.visible_to(ctx.viewer, now()))
+    return await by_ids(EntryRow, ids, entries.visible_to(ctx.viewer, now()))
 
 
 async def visible(ctx: Context, entry_id: UUID) -> EntryRow:
@@ -45,26 +46,17 @@ async def visible(ctx: Context, entry_id: UUID) -> EntryRow:
     return row
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[EntryRow | None]:
-    rows = await select(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM directory_entry t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
-
-
 async def entries_of_events(_ctx: Context, events: Sequence[Logged]) -> list[EntryRow | None]:
     """The entry that each event is about; None if what was shown to the public is not any more.
 
     Not asked for a viewer: whoever delivers an event has checked its audience.
     """
-    rows = await by_ids([logged.event.subject for logged in events])
+    rows = await by_ids(EntryRow, [logged.event.subject for logged in events])
     seen = {
         row.id
-        for row in await by_ids([row.id for row in rows if row], entries.published_and_licensed(now()))
+        for row in await by_ids(
+            EntryRow, [row.id for row in rows if row], entries.published_and_licensed(now())
+        )
         if row
     }
     return [
@@ -128,9 +120,7 @@ async def part_of(
 ) -> list[Page[EntryRow]]:
     if args is None:
         return [Page([], [], False, False) for _ in ids]
-    return await pages(
-        EntryRow, "directory_entry", ids, by="community_id", args=args, where=where, order=order
-    )
+    return await pages(EntryRow, ids, by="community_id", args=args, where=where, order=order)
 
 
 def share_of(args: PageArgs, own: Order, *, before: Order | None, after: Order | None) -> PageArgs | None:
@@ -181,7 +171,6 @@ async def entries_of(
     written."""
     return await pages(
         EntryRow,
-        "directory_entry",
         [row.id for row in organisations],
         by="organisation_id",
         args=args,

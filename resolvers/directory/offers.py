@@ -12,7 +12,8 @@ from models.directory.offers import OFFERS, OfferRow
 from models.identity import CommunityRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import execute
+from models.storage.tables import by_ids
 from resolvers import audit, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
@@ -163,7 +164,7 @@ async def keep_time(row: OfferRow) -> None:
 async def event_of(kind: Kind, row: OfferRow) -> Event:
     """What happened to an offer, for whoever sees it now."""
     at = now()
-    (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(at))
+    (shown,) = await by_ids(EntryRow, [row.entry_id], entries.published_and_licensed(at))
     return event(kind, row, shown if row.runs(at) else None)
 
 
@@ -182,16 +183,16 @@ def event(kind: Kind, row: OfferRow, shown: EntryRow | None) -> Event:
 
 @jobs.does(BEGIN)
 async def begin(_services: Services, work: Work, offer_id: UUID) -> None:
-    (row,) = await by_ids([offer_id])
+    (row,) = await by_ids(OfferRow, [offer_id])
     if row and row.runs(now()):
         work.record(await event_of(Kind.OFFER_PUBLISHED, row))
 
 
 @jobs.does(END)
 async def end(_services: Services, work: Work, offer_id: UUID) -> None:
-    (row,) = await by_ids([offer_id])
+    (row,) = await by_ids(OfferRow, [offer_id])
     if row and row.withdrawn_at is None and row.ends_at <= now():
-        (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(now()))
+        (shown,) = await by_ids(EntryRow, [row.entry_id], entries.published_and_licensed(now()))
         work.record(event(Kind.OFFER_ENDED, row, shown))
 
 
@@ -200,7 +201,7 @@ async def end(_services: Services, work: Work, offer_id: UUID) -> None:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[OfferRow | None]:
     """The offers with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, offers.visible_to(ctx.viewer, now()))
+    return await by_ids(OfferRow, ids, offers.visible_to(ctx.viewer, now()))
 
 
 async def visible(ctx: Context, offer_id: UUID) -> OfferRow:
@@ -211,23 +212,14 @@ async def visible(ctx: Context, offer_id: UUID) -> OfferRow:
     return row
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[OfferRow | None]:
-    rows = await select(
-        OfferRow,
-        f"SELECT {columns(OfferRow)} FROM offer t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
-
-
 async def offers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[OfferRow | None]:
     """The offer that each event is about; None if what was shown to the public is not any more."""
-    rows = await by_ids([logged.event.subject for logged in events])
+    rows = await by_ids(OfferRow, [logged.event.subject for logged in events])
     shown = {
         row.id
-        for row in await by_ids([row.id for row in rows if row], offers.running_of_shown_entries(now()))
+        for row in await by_ids(
+            OfferRow, [row.id for row in rows if row], offers.running_of_shown_entries(now())
+        )
         if row
     }
     return [
@@ -240,7 +232,7 @@ async def offers_of(ctx: Context, rows: Sequence[EntryRow], args: PageArgs) -> l
     """What is offered under each entry now, the newest first; for its own office, all that ever was."""
     where = offers.visible_to(ctx.viewer, listing.moment(ctx))
     return await pages(
-        OfferRow, "offer", [row.id for row in rows], by="entry_id", args=args, where=where, order=OFFERS
+        OfferRow, [row.id for row in rows], by="entry_id", args=args, where=where, order=OFFERS
     )
 
 
@@ -251,9 +243,9 @@ async def offers_in(
     at = listing.moment(ctx)
     where = offers.visible_to(ctx.viewer, at) & offers.running_of_shown_entries(at)
     ids = [row.id for row in communities]
-    return await pages(OfferRow, "offer", ids, by="community_id", args=args, where=where, order=OFFERS)
+    return await pages(OfferRow, ids, by="community_id", args=args, where=where, order=OFFERS)
 
 
 async def entries_of(_ctx: Context, rows: Sequence[OfferRow]) -> list[EntryRow | None]:
     """The entry of each offer. Whoever sees an offer sees its entry."""
-    return await listing.by_ids([row.entry_id for row in rows])
+    return await by_ids(EntryRow, [row.entry_id for row in rows])

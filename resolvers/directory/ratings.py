@@ -16,13 +16,15 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids
 from resolvers import audit, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import locked
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -55,7 +57,7 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
     rating_id = new_id()
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "rateEntry", RATINGS_AN_HOUR, 3600)
-        await lock(entry.id)
+        await locked(EntryRow, entry.id)
         before = await own_of(entry.id, account_id)
         if before is None:
             row = RatingRow(
@@ -139,7 +141,7 @@ async def set_hidden(
     if hidden == (row.hidden_at is not None):
         return row
     async with ctx.unit_of_work() as work:
-        await lock(row.entry_id)
+        await locked(EntryRow, row.entry_id)
         await change(row, version, "hidden_at = ?, hidden_reason = ?", now() if hidden else None, reason)
         sign = -1 if hidden else 1
         await count_rating(row.entry_id, sign * row.stars, sign)
@@ -163,12 +165,6 @@ async def change(row: RatingRow, version: int, settings: str, *values: object) -
     )
     if not changed:
         raise Conflict(CHANGED, row)
-
-
-async def lock(entry_id: UUID) -> None:
-    await execute(
-        "UPDATE directory_entry SET rating_count = rating_count WHERE id = ? RETURNING id", entry_id
-    )
 
 
 async def count_rating(entry_id: UUID, stars: int, one: int) -> None:
@@ -204,7 +200,7 @@ def event(row: RatingRow) -> Event:
 
 async def record_events(work: Work, row: RatingRow) -> None:
     """The rating to the members, and the entry's figures to all who see it."""
-    (shown,) = await listing.by_ids([row.entry_id], entries.published_and_licensed(now()))
+    (shown,) = await by_ids(EntryRow, [row.entry_id], entries.published_and_licensed(now()))
     audience = entries.audience(shown) if shown else frozenset({row.organisation_id})
     topic = community_topic(row.community_id)
     work.record(event(row), Event(topic, Kind.ENTRY_RATED, row.entry_id, audience, thread=row.entry_id))
@@ -239,7 +235,7 @@ def average(entry: EntryRow) -> str | None:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RatingRow | None]:
     """The ratings with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, ratings.visible_to(ctx.viewer))
+    return await by_ids(RatingRow, ids, ratings.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, rating_id: UUID) -> RatingRow:
@@ -248,17 +244,6 @@ async def visible(ctx: Context, rating_id: UUID) -> RatingRow:
     if row is None:
         raise NotFound
     return row
-
-
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[RatingRow | None]:
-    rows = await select(
-        RatingRow,
-        f"SELECT {columns(RatingRow)} FROM entry_rating t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
 
 
 async def own_of(entry_id: UUID, account_id: UUID) -> RatingRow | None:
@@ -273,14 +258,13 @@ async def own_of(entry_id: UUID, account_id: UUID) -> RatingRow | None:
 
 async def ratings_of_events(_ctx: Context, events: Sequence[Logged]) -> list[RatingRow | None]:
     """The rating that each event is about; None for one that is hidden."""
-    return await by_ids([logged.event.subject for logged in events], Where("t.hidden_at IS NULL"))
+    return await by_ids(RatingRow, [logged.event.subject for logged in events], Where("t.hidden_at IS NULL"))
 
 
 async def ratings_of(ctx: Context, rows: Sequence[EntryRow], args: PageArgs) -> list[Page[RatingRow]]:
     """The ratings of each entry that the viewer may see, the newest first."""
     return await pages(
         RatingRow,
-        "entry_rating",
         [row.id for row in rows],
         by="entry_id",
         args=args,

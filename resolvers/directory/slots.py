@@ -12,7 +12,8 @@ from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids
 from resolvers import audit, limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
@@ -139,7 +140,7 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
 
 async def slot_changed(slot: SlotRow) -> Event:
     """That more or fewer places are left in a slot, for whoever sees its entry."""
-    (shown,) = await listing.by_ids([slot.entry_id], entries.published_and_licensed(now()))
+    (shown,) = await by_ids(EntryRow, [slot.entry_id], entries.published_and_licensed(now()))
     return Event(
         community_topic(slot.community_id),
         Kind.SLOT_CHANGED,
@@ -163,7 +164,7 @@ def of_visible_entries(ctx: Context) -> Where:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[SlotRow | None]:
     """The slots with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, of_visible_entries(ctx))
+    return await by_ids(SlotRow, ids, of_visible_entries(ctx))
 
 
 async def visible(ctx: Context, slot_id: UUID) -> SlotRow:
@@ -174,24 +175,13 @@ async def visible(ctx: Context, slot_id: UUID) -> SlotRow:
     return row
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[SlotRow | None]:
-    rows = await select(
-        SlotRow,
-        f"SELECT {columns(SlotRow)} FROM appointment_slot t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
-
-
 async def slots_of_events(_ctx: Context, events: Sequence[Logged]) -> list[SlotRow | None]:
     """The slot that each event is about. Whoever delivers an event has checked its audience."""
-    rows = await by_ids([logged.event.subject for logged in events])
+    rows = await by_ids(SlotRow, [logged.event.subject for logged in events])
     shown = {
         row.id
-        for row in await listing.by_ids(
-            [row.entry_id for row in rows if row], entries.published_and_licensed(now())
+        for row in await by_ids(
+            EntryRow, [row.entry_id for row in rows if row], entries.published_and_licensed(now())
         )
         if row
     }
@@ -209,7 +199,7 @@ async def slots_of(
     if free:
         where &= Where("t.booked < t.capacity")
     ids = [row.id for row in rows]
-    return await pages(SlotRow, "appointment_slot", ids, by="entry_id", args=args, where=where, order=SLOTS)
+    return await pages(SlotRow, ids, by="entry_id", args=args, where=where, order=SLOTS)
 
 
 async def entries_of(ctx: Context, rows: Sequence[SlotRow | BookingRow]) -> list[EntryRow | None]:

@@ -14,6 +14,7 @@ from resolvers import identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
 from resolvers.memberships import dismiss, enrol, reload_rights
@@ -76,7 +77,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
                 account_id=account_id,
                 role=MemberRole.OWNER,
             )
-            work.record(steps.group_changed(await reading.by_id(group_id)))
+            work.record(steps.group_changed(await existing(GroupRow, group_id)))
     await reload_rights(ctx)
     return await reading.visible(ctx, earlier or group_id)
 
@@ -108,8 +109,8 @@ async def edit(ctx: Context, *, group_id: UUID, draft: GroupDraft, version: int)
         )
         if not edited:
             raise Conflict(CHANGED, row)
-        work.record(steps.group_changed(await reading.by_id(group_id)))
-    return await reading.by_id(group_id)
+        work.record(steps.group_changed(await existing(GroupRow, group_id)))
+    return await existing(GroupRow, group_id)
 
 
 async def set_archived(ctx: Context, *, group_id: UUID, archived: bool) -> GroupRow:
@@ -127,8 +128,8 @@ async def set_archived(ctx: Context, *, group_id: UUID, archived: bool) -> Group
         )
         if changed:
             await steps.record(work, ctx, row, GroupAction.ARCHIVED if archived else GroupAction.RESTORED)
-            work.record(steps.group_changed(await reading.by_id(group_id)))
-    return await reading.by_id(group_id)
+            work.record(steps.group_changed(await existing(GroupRow, group_id)))
+    return await existing(GroupRow, group_id)
 
 
 async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:

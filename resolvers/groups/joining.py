@@ -17,6 +17,7 @@ from resolvers import identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
 from resolvers.memberships import enrol, reload_rights
@@ -61,7 +62,7 @@ async def join(
         else:
             request = await ask(work, ctx, row, answers)
     await reload_rights(ctx)
-    return await reading.by_id(group_id), request
+    return await existing(GroupRow, group_id), request
 
 
 async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str]) -> JoinRequestRow:
@@ -228,7 +229,7 @@ async def locked(group_id: UUID) -> GroupRow:
     )
     if not found:
         raise NotFound
-    return await reading.by_id(group_id)
+    return await existing(GroupRow, group_id)
 
 
 async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:

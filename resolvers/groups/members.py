@@ -11,6 +11,7 @@ from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
 from resolvers.groups.founding import ONLY_OWNER, owned_by_viewer
 from resolvers.groups.joining import LONGEST_REASON, locked
@@ -59,7 +60,7 @@ async def remove(ctx: Context, *, group_id: UUID, neighbour_id: UUID, reason: st
             reason=reason,
             told=[held.account_id],
         )
-    return await reading.by_id(group_id)
+    return await existing(GroupRow, group_id)
 
 
 async def appoint(ctx: Context, *, group_id: UUID, neighbour_id: UUID, moderator: bool) -> MembershipRow:
@@ -117,7 +118,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
             )
             work.record(steps.group_changed(row))
     await reload_rights(ctx)
-    return await reading.by_id(group_id)
+    return await existing(GroupRow, group_id)
 
 
 async def set_alerts(ctx: Context, *, group_id: UUID, alerts: Alerts) -> GroupRow:

@@ -10,13 +10,13 @@ from models.identity import AccountRow, NeighbourRow
 from models.memberships import MemberRole, MembershipRow
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
+from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers.context import Context
-from resolvers.groups.reading import by_ids
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
-R = TypeVar("R")
+R = TypeVar("R", JoinRequestRow, GroupInvitationRow, GroupStepRow)
 
 
 async def member_ids(group_id: UUID, roles: Collection[MemberRole] = frozenset(MemberRole)) -> list[UUID]:
@@ -63,7 +63,6 @@ async def members_of_groups(
     open_to_viewer = [row.id for row in groups if rules.is_member(ctx.viewer, row.id)]
     found = await pages(
         MembershipRow,
-        "membership",
         open_to_viewer,
         by="host_id",
         args=args,
@@ -85,9 +84,7 @@ async def memberships_of(
         (ctx.account_id, communities),
     )
     ids = [account.id for account in accounts]
-    return await pages(
-        MembershipRow, "membership", ids, by="account_id", args=args, where=where, order=rules.MY_GROUPS
-    )
+    return await pages(MembershipRow, ids, by="account_id", args=args, where=where, order=rules.MY_GROUPS)
 
 
 async def viewer_memberships_of(ctx: Context, groups: Sequence[GroupRow]) -> list[MembershipRow | None]:
@@ -116,7 +113,7 @@ async def owners_of(ctx: Context, groups: Sequence[GroupRow]) -> list[NeighbourR
 
 async def groups_of_memberships(_ctx: Context, rows: Sequence[MembershipRow]) -> list[GroupRow | None]:
     """The group of each membership. For who was shown that."""
-    return await by_ids([row.host_id for row in rows], Where("t.dissolved_at IS NULL"))
+    return await by_ids(GroupRow, [row.host_id for row in rows], Where("t.dissolved_at IS NULL"))
 
 
 class OfAccount(Protocol):
@@ -157,32 +154,27 @@ async def requests_of_groups(
     ctx: Context, groups: Sequence[GroupRow], status: JoinStatus | None, args: PageArgs
 ) -> list[Page[JoinRequestRow] | None]:
     """Who has asked to join each group, for those who look after it; None for others."""
-    return await pages_for_moderators(
-        ctx, groups, JoinRequestRow, "join_request", rules.REQUESTS, args, status
-    )
+    return await pages_for_moderators(ctx, groups, JoinRequestRow, rules.REQUESTS, args, status)
 
 
 async def invitations_of_groups(
     ctx: Context, groups: Sequence[GroupRow], status: JoinStatus | None, args: PageArgs
 ) -> list[Page[GroupInvitationRow] | None]:
     """Whom each group has invited, for those who look after it; None for others."""
-    return await pages_for_moderators(
-        ctx, groups, GroupInvitationRow, "group_invitation", rules.INVITATIONS, args, status
-    )
+    return await pages_for_moderators(ctx, groups, GroupInvitationRow, rules.INVITATIONS, args, status)
 
 
 async def steps_of_groups(
     ctx: Context, groups: Sequence[GroupRow], args: PageArgs
 ) -> list[Page[GroupStepRow] | None]:
     """What was done in each group, for those who look after it; None for others."""
-    return await pages_for_moderators(ctx, groups, GroupStepRow, "group_step", rules.STEPS, args)
+    return await pages_for_moderators(ctx, groups, GroupStepRow, rules.STEPS, args)
 
 
 async def pages_for_moderators(
     ctx: Context,
     groups: Sequence[GroupRow],
     row: type[R],
-    table: str,
     order: Order,
     args: PageArgs,
     status: JoinStatus | None = None,
@@ -191,7 +183,6 @@ async def pages_for_moderators(
     looked_after = [group.id for group in groups if rules.can_moderate(ctx.viewer, group.id)]
     found = await pages(
         row,
-        table,
         looked_after,
         by="group_id",
         args=args,
@@ -204,47 +195,33 @@ async def pages_for_moderators(
 
 async def requests_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[JoinRequestRow | None]:
     """The requests with these ids that are the viewer's, or to a group that the viewer looks after."""
-    return await visible_rows(JoinRequestRow, "join_request", ids, rules.of_viewer_or_moderated(ctx.viewer))
+    return await by_ids(JoinRequestRow, ids, rules.of_viewer_or_moderated(ctx.viewer))
 
 
 async def invitations_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupInvitationRow | None]:
     """The invitations with these ids, to the viewer or from a group that the viewer looks after."""
-    return await visible_rows(
-        GroupInvitationRow, "group_invitation", ids, rules.of_viewer_or_moderated(ctx.viewer)
-    )
+    return await by_ids(GroupInvitationRow, ids, rules.of_viewer_or_moderated(ctx.viewer))
 
 
 async def steps_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupStepRow | None]:
     """The steps with these ids about the viewer, or in a group that the viewer looks after."""
-    return await visible_rows(GroupStepRow, "group_step", ids, rules.step_visible_to(ctx.viewer))
-
-
-async def visible_rows(row: type[R], table: str, ids: Sequence[UUID], where: Where) -> list[R | None]:
-    rows = await select(
-        row,
-        f"SELECT {columns(row)} FROM {table} t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {getattr(item, "id"): item for item in rows}  # noqa: B009
-    return [found.get(id) for id in ids]
+    return await by_ids(GroupStepRow, ids, rules.step_visible_to(ctx.viewer))
 
 
 async def viewer_requests_of(ctx: Context, groups: Sequence[GroupRow]) -> list[JoinRequestRow | None]:
     """The viewer's request to each group that is not decided."""
-    return await pending(ctx, JoinRequestRow, "join_request", groups)
+    return await pending(ctx, JoinRequestRow, groups)
 
 
 async def viewer_invitations_of(ctx: Context, groups: Sequence[GroupRow]) -> list[GroupInvitationRow | None]:
     """The viewer's invitation to each group that is not answered."""
-    return await pending(ctx, GroupInvitationRow, "group_invitation", groups)
+    return await pending(ctx, GroupInvitationRow, groups)
 
 
-async def pending(ctx: Context, row: type[R], table: str, groups: Sequence[GroupRow]) -> list[R | None]:
+async def pending(ctx: Context, row: type[R], groups: Sequence[GroupRow]) -> list[R | None]:
     account_id = ctx.viewer.account_id
     keys = [rules.pending_key(group.id, account_id) for group in groups] if account_id else []
-    rows = await select(row, f"SELECT {columns(row)} FROM {table} t WHERE t.pending_key IN (?)", keys)
-    found = {getattr(item, "group_id"): item for item in rows}  # noqa: B009
+    found = {item.group_id: item for item in await every(row, Where("t.pending_key IN (?)", (keys,)))}
     return [found.get(group.id) for group in groups]
 
 
@@ -262,10 +239,4 @@ async def invitations_to(ctx: Context, accounts: Sequence[AccountRow]) -> list[l
 
 async def requests_of_events(ctx: Context, events: Sequence[Logged]) -> list[JoinRequestRow | None]:
     """The request that each event is about. Whoever delivers the event has checked its audience."""
-    rows = await select(
-        JoinRequestRow,
-        f"SELECT {columns(JoinRequestRow)} FROM join_request t WHERE t.id IN (?)",
-        {logged.event.subject for logged in events},
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(logged.event.subject) for logged in events]
+    return await by_ids(JoinRequestRow, [logged.event.subject for logged in events])

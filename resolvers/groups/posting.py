@@ -13,6 +13,7 @@ from models.notifications import NotificationKind
 from models.storage.rows import execute, select
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
+from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
 from resolvers.groups.joining import check_awake, locked
 from resolvers.notifications import notify
@@ -61,7 +62,7 @@ async def record_moderation(
     work: Work, ctx: Context, group_id: UUID, author_id: UUID, action: GroupAction
 ) -> None:
     """Keep that the viewer, who looks after the group, took away what somebody wrote, who is told."""
-    group = await reading.by_id(group_id)
+    group = await existing(GroupRow, group_id)
     await steps.record(work, ctx, group, action, account_id=author_id, told=[author_id])
 
 

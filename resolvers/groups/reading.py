@@ -12,7 +12,8 @@ from models.identity import CommunityRow
 from models.messages import Message
 from models.posts import PostRow
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, containing, select
+from models.storage.rows import Where, columns, containing, select
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -38,33 +39,9 @@ class InGroup(Protocol):
 # Groups
 
 
-async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[GroupRow | None]:
-    wanted = list(dict.fromkeys(id for id in ids if id))
-    rows = (
-        await select(
-            GroupRow,
-            f"SELECT {columns(GroupRow)} FROM interest_group t WHERE t.id IN (?) AND ({where.text})",
-            wanted,
-            *where.params,
-        )
-        if wanted
-        else []
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) if id else None for id in ids]
-
-
-async def by_id(group_id: UUID) -> GroupRow:
-    """The group itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([group_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupRow | None]:
     """The groups with these ids, None for each that the viewer may not know of."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(GroupRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, group_id: UUID) -> GroupRow:
@@ -110,7 +87,6 @@ async def groups_of(
         where &= containing("t.name", name)
     return await pages(
         GroupRow,
-        "interest_group",
         [community.id for community in communities],
         by="community_id",
         args=args,
@@ -167,7 +143,7 @@ async def groups_of_posts(_ctx: Context, rows: Sequence[PostRow]) -> list[GroupR
     Nobody is asked who reads: a post for all is in a group that all may know of, unless that has
     closed since.
     """
-    found = await by_ids([row.group_id for row in rows], Where("t.dissolved_at IS NULL"))
+    found = await by_ids(GroupRow, [row.group_id for row in rows], Where("t.dissolved_at IS NULL"))
     return [
         group if group and group.scope_id in (row.scope_id, row.community_id) else None
         for row, group in zip(rows, found, strict=True)
@@ -176,7 +152,7 @@ async def groups_of_posts(_ctx: Context, rows: Sequence[PostRow]) -> list[GroupR
 
 async def groups_of_events(_ctx: Context, events: Sequence[Logged]) -> list[GroupRow | None]:
     """The group that each event happened in, None once it is dissolved."""
-    return await by_ids([logged.event.thread for logged in events], Where("t.dissolved_at IS NULL"))
+    return await by_ids(GroupRow, [logged.event.thread for logged in events], Where("t.dissolved_at IS NULL"))
 
 
 async def communities_of(ctx: Context, rows: Sequence[GroupRow]) -> list[CommunityRow | None]:

@@ -6,7 +6,7 @@ part of it.
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from models.identity import (
@@ -20,6 +20,7 @@ from models.identity import (
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, BadPage, Page, PageArgs, beyond, key_of, pages_of, sequence
 from models.storage.rows import EVERYTHING, columns, containing, select
+from models.storage.tables import by_ids
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
 from resolvers.paging import pages
@@ -27,42 +28,31 @@ from resolvers.paging import pages
 R = TypeVar("R")
 
 
-async def by_id(row: type[R], table: str, ids: Sequence[UUID | None]) -> list[R | None]:
-    """The row of `table` with each id, None where there is none."""
-    rows: list[Any] = await select(
-        row,
-        f"SELECT {columns(row)} FROM {table} t WHERE t.id IN (?)",
-        {id for id in ids if id is not None},
-    )
-    found = {item.id: item for item in rows}
-    return [found.get(id) for id in ids]
-
-
 # What the register holds under these ids; for fields of rows that the viewer was shown already.
 
 
 async def communities_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[CommunityRow | None]:
-    return await by_id(CommunityRow, "community", ids)
+    return await by_ids(CommunityRow, ids)
 
 
 async def estates_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[EstateRow | None]:
-    return await by_id(EstateRow, "estate", ids)
+    return await by_ids(EstateRow, ids)
 
 
 async def grids_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[GridRow | None]:
-    return await by_id(GridRow, "grid", ids)
+    return await by_ids(GridRow, ids)
 
 
 async def buildings_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[BuildingRow | None]:
-    return await by_id(BuildingRow, "building", ids)
+    return await by_ids(BuildingRow, ids)
 
 
 async def homes_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[HomeRow | None]:
-    return await by_id(HomeRow, "home", ids)
+    return await by_ids(HomeRow, ids)
 
 
 async def organisations_by_id(_ctx: Context, ids: Sequence[UUID | None]) -> list[OrganisationRow | None]:
-    return await by_id(OrganisationRow, "organisation", ids)
+    return await by_ids(OrganisationRow, ids)
 
 
 # The same, for ids that a client sent: nothing without an account.
@@ -124,13 +114,13 @@ async def estates_of(
 ) -> list[Page[EstateRow]]:
     """The estates of each community."""
     ids = [row.id for row in communities]
-    return await pages(EstateRow, "estate", ids, by="community_id", args=args, order=OLDEST)
+    return await pages(EstateRow, ids, by="community_id", args=args, order=OLDEST)
 
 
 async def grids_of(_ctx: Context, communities: Sequence[CommunityRow], args: PageArgs) -> list[Page[GridRow]]:
     """The grids of each community."""
     ids = [row.id for row in communities]
-    return await pages(GridRow, "grid", ids, by="community_id", args=args, order=OLDEST)
+    return await pages(GridRow, ids, by="community_id", args=args, order=OLDEST)
 
 
 async def buildings_of(
@@ -138,13 +128,13 @@ async def buildings_of(
 ) -> list[Page[BuildingRow]]:
     """The buildings of each estate."""
     ids = [row.id for row in estates]
-    return await pages(BuildingRow, "building", ids, by="estate_id", args=args, order=OLDEST)
+    return await pages(BuildingRow, ids, by="estate_id", args=args, order=OLDEST)
 
 
 async def homes_of(_ctx: Context, buildings: Sequence[BuildingRow], args: PageArgs) -> list[Page[HomeRow]]:
     """The homes of each building."""
     ids = [row.id for row in buildings]
-    return await pages(HomeRow, "home", ids, by="building_id", args=args, order=OLDEST)
+    return await pages(HomeRow, ids, by="building_id", args=args, order=OLDEST)
 
 
 async def estates_around(ctx: Context, buildings: Sequence[BuildingRow]) -> list[EstateRow | None]:

@@ -411,7 +411,7 @@ async def applications_of_accounts(
 ) -> list[Page[ApplicationRow]]:
     """What each account applied for, the newest first."""
     ids = [account.id for account in accounts]
-    return await pages(ApplicationRow, "residency_application", ids, by="account_id", args=args)
+    return await pages(ApplicationRow, ids, by="account_id", args=args)
 
 
 async def check_may_see(ctx: Context, organisation: OrganisationRow) -> None:
@@ -436,7 +436,6 @@ async def applications_of(
         await check_may_see(ctx, organisation)
     return await pages(
         ApplicationRow,
-        "residency_application",
         [organisation.community_id for organisation in organisations],
         by="community_id",
         args=args,

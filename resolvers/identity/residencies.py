@@ -86,7 +86,7 @@ async def residencies_of(
 ) -> list[Page[ResidencyRow]]:
     """Where each account lives and lived, the newest first."""
     ids = [account.id for account in accounts]
-    return await pages(ResidencyRow, "residency", ids, by="account_id", args=args)
+    return await pages(ResidencyRow, ids, by="account_id", args=args)
 
 
 async def residents_of(
@@ -98,7 +98,6 @@ async def residents_of(
         return [None] * len(homes)
     found = await pages(
         ResidencyRow,
-        "residency",
         seen,
         by="home_id",
         args=args,

@@ -169,7 +169,6 @@ async def sessions_of(
     """Where each account is signed in, the newest first."""
     return await pages(
         SessionRow,
-        "session",
         [account.id for account in accounts],
         by="account_id",
         args=args,

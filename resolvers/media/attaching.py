@@ -62,18 +62,6 @@ async def release(*subject_ids: UUID) -> None:
     )
 
 
-async def by_ids(ids: Sequence[UUID | None]) -> list[MediaRow | None]:
-    """Files by id. For who sees what they are attached to."""
-    wanted = list(dict.fromkeys(key for key in ids if key))
-    rows = (
-        await select(MediaRow, f"SELECT {columns(MediaRow)} FROM media t WHERE t.id IN (?)", wanted)
-        if wanted
-        else []
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) if key else None for key in ids]
-
-
 class Subject(Protocol):
     @property
     def id(self) -> UUID: ...

@@ -10,7 +10,8 @@ from uuid import UUID
 from models.base import new_id, now
 from models.media import MediaKind, MediaRow, can_upload
 from models.messages import Message
-from models.storage.rows import columns, execute, select_one
+from models.storage.rows import execute, select_one
+from models.storage.tables import one
 from resolvers import identity, limits
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput, NotAllowed, RateLimited
@@ -94,7 +95,7 @@ async def keep(
     if thumbnail is not None:
         await ctx.services.media.put(f"{digest}.thumbnail", thumbnail)
     await ctx.services.media.put(digest, data)
-    row = await by_id(media_id)
+    row = await one(MediaRow, media_id)
     if row is None:
         raise InvalidInput(file=Message("Was given up meanwhile"))
     return row
@@ -114,15 +115,11 @@ def file_name(name: str) -> str:
     return f"{stem[: LONGEST_NAME - 4].strip(' .') or '文件'}.pdf"
 
 
-async def by_id(media_id: UUID) -> MediaRow | None:
-    return await select_one(MediaRow, f"SELECT {columns(MediaRow)} FROM media t WHERE t.id = ?", media_id)
-
-
 async def file_of_link(
     services: Services, *, media_id: UUID, variant: Variant, expires: int, signed: str
 ) -> tuple[MediaRow, bytes] | None:
     """The file that a link leads to, or None if the link does not hold or the file is gone."""
-    row = await by_id(media_id)
+    row = await one(MediaRow, media_id)
     if row is None or not holds(services.tokens, row.id, row.subject_id, variant, expires, signed):
         return None
     data = await services.media.get(stored_as(row.digest, variant))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.deliberations import ExecutionKind
-from models.motions import MotionRow, MotionStatus, ScopeKind
+from models.motions import MotionRow, MotionStatus, RulesRow, ScopeKind
 from models.notices import AudienceKind, NoticeCategory, Severity
 from models.notifications import NotificationKind
 from models.roles import OrganisationKind
@@ -15,9 +15,10 @@ from resolvers import notifications
 from resolvers.context import Context, Services
 from resolvers.deliberations import executions
 from resolvers.errors import NotFound
+from resolvers.existing import existing, locked
 from resolvers.identity import organisations_by_id
 from resolvers.jobs import does, schedule
-from resolvers.motions import ballot_box, electorate, reading, rules
+from resolvers.motions import ballot_box, electorate, reading
 from resolvers.notices import audiences, publishing
 from resolvers.notices.audiences import Place
 from subscriptions.events import Event, Kind, community_topic
@@ -32,7 +33,7 @@ SETTLE = timedelta(seconds=3)
 @does(OPEN_MOTION)
 async def open_when_due(services: Services, work: Work, motion_id: UUID) -> None:
     """Open the motion at its hour, unless a ballot was quicker."""
-    motion = await ballot_box.lock(motion_id)
+    motion = await locked(MotionRow, motion_id)
     if motion.status is not MotionStatus.ANNOUNCED:
         return
     if await ballot_box.begun_at() < motion.opens_at:
@@ -45,7 +46,7 @@ async def open_now(services: Services, work: Work, motion: MotionRow) -> MotionR
     """Open the locked motion. Who owned a home at `opens_at` votes, whenever this runs."""
     frozen = await electorate.freeze(motion)
     (items,) = await reading.items([motion.id])
-    header = ballot_box.header(motion, await rules.by_id(motion.rules_id), items, frozen.hash)
+    header = ballot_box.header(motion, await existing(RulesRow, motion.rules_id), items, frozen.hash)
     await execute(
         "UPDATE motion SET status = ?, opened_at = ?, heads = ?, area_cm2 = ?, snapshot = ?,"
         " snapshot_hash = ?,"

@@ -43,15 +43,6 @@ async def begun_at() -> datetime:
     return moment.astimezone(UTC)
 
 
-async def lock(motion_id: UUID) -> MotionRow:
-    """The motion behind its row lock: whatever is decided of it is decided one after the other."""
-    await execute("UPDATE motion SET entries = entries WHERE id = ? RETURNING id", motion_id)
-    row = await select_one(MotionRow, f"SELECT {columns(MotionRow)} FROM motion t WHERE t.id = ?", motion_id)
-    if row is None:
-        raise NotFound
-    return row
-
-
 def header(motion: MotionRow, rules: RulesRow, items: list[ItemRow], electorate: str) -> dict[str, Any]:
     """What the chain begins with."""
     return {

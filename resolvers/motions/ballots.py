@@ -27,7 +27,8 @@ from models.storage.rows import columns, execute, select, select_one
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.motions import announcing, ballot_box, reading, receipts, rules
+from resolvers.existing import existing, locked
+from resolvers.motions import announcing, ballot_box, reading, receipts
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
@@ -113,7 +114,7 @@ async def items_of(motion: MotionRow) -> list[ItemRow]:
 
 async def locked_when_open(ctx: Context, work: Work, motion_id: UUID, at: datetime) -> MotionRow:
     """The motion behind its lock, opened if its hour has come and nobody has yet. Raises NotAllowed."""
-    motion = await ballot_box.lock(motion_id)
+    motion = await locked(MotionRow, motion_id)
     if motion.status is MotionStatus.ANNOUNCED and motion.opens_at <= at:
         motion = await announcing.open_now(ctx.services, work, motion)
     if motion.status in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED):
@@ -264,7 +265,7 @@ async def relation_to_earlier(
         )
     earlier = await ballot_box.entry(motion.id, elector.counted)
     if earlier.channel is channel is Channel.ONLINE:
-        under: RulesRow = await rules.by_id(motion.rules_id)
+        under: RulesRow = await existing(RulesRow, motion.rules_id)
         if motion.secret or not under.changes_allowed:
             raise Conflict(VOTED, motion)
         if earlier.via is Via.OWNER and via is Via.PROXY:

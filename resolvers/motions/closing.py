@@ -22,6 +22,7 @@ from models.motions import (
 from models.storage.rows import columns, execute, select
 from resolvers.context import Services
 from resolvers.deliberations import executions
+from resolvers.existing import existing, locked
 from resolvers.jobs import does, schedule
 from resolvers.motions import announcing, ballot_box, reading, receipts, rules, tally
 from resolvers.motions.announcing import CLOSE_MOTION, SETTLE
@@ -40,7 +41,7 @@ SPOKEN = {
 @does(CLOSE_MOTION)
 async def close_or_extend(services: Services, work: Work, motion_id: UUID) -> None:
     """Count, or extend. Whenever this runs, only ballots from before the close are in the box."""
-    motion = await ballot_box.lock(motion_id)
+    motion = await locked(MotionRow, motion_id)
     at = await ballot_box.begun_at()
     if motion.status is MotionStatus.ANNOUNCED and at >= motion.closes_at:
         motion = await announcing.open_now(services, work, motion)
@@ -49,7 +50,7 @@ async def close_or_extend(services: Services, work: Work, motion_id: UUID) -> No
     if at < motion.closes_at + SETTLE:
         await schedule(CLOSE_MOTION, motion.id, motion.closes_at + SETTLE)
         return
-    under = await rules.by_id(motion.rules_id)
+    under = await existing(RulesRow, motion.rules_id)
     total = Weight(motion.heads, motion.area_cm2)
     participating = Weight(motion.heads_cast, motion.area_cast_cm2)
     short = not all(

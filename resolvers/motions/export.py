@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from models.messages import Message
-from models.motions import MotionPhase, MotionRow, can_count, can_put_motions
+from models.motions import MotionPhase, MotionRow, RulesRow, can_count, can_put_motions
 from models.storage.rows import execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict
-from resolvers.motions import ballot_box, reading, receipts, rules
+from resolvers.existing import existing
+from resolvers.motions import ballot_box, reading, receipts
 from resolvers.motions.ballot_box import FORMAT, canonical
 from resolvers.motions.electorate import OWNERS
 
@@ -33,7 +34,9 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
     snapshot = json.loads(await snapshot_of(motion))
     content: dict[str, Any] = {
         "format": FORMAT,
-        "header": ballot_box.header(motion, await rules.by_id(motion.rules_id), items, motion.snapshot_hash),
+        "header": ballot_box.header(
+            motion, await existing(RulesRow, motion.rules_id), items, motion.snapshot_hash
+        ),
         "electorate": snapshot,
         "entries": [
             {"content": json.loads(row.content), "hash": row.hash}

@@ -22,11 +22,12 @@ from models.motions import (
     can_count,
 )
 from models.privacy import BALLOT
-from models.storage.rows import columns, execute, select_one
+from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing, locked
 from resolvers.motions import ballot_box, ballots, reading, receipts
 from resolvers.retries import earlier_result
 
@@ -74,7 +75,7 @@ async def enter(
                 entered_by_id=account_id,
             )
             await audit.record(ctx, "enterPaperBallot", motion, subject_id=paper_id, detail=channel.value)
-    return await by_id(earlier or paper_id)
+    return await existing(PaperRow, earlier or paper_id)
 
 
 async def confirm(
@@ -103,9 +104,9 @@ async def confirm(
     secret = receipts.new_secret() if motion.secret else None
     async with refusals_kept(ctx, "confirmPaperBallot", motion), ctx.unit_of_work() as work:
         at = await ballot_box.begun_at()
-        motion = await ballot_box.lock(motion.id)
+        motion = await locked(MotionRow, motion.id)
         ballots.check_open(motion, at)
-        paper = await by_id(paper_id)
+        paper = await existing(PaperRow, paper_id)
         if paper.status is not PaperStatus.ENTERED or paper.choices_sealed is None:
             raise Conflict(Message("It was confirmed meanwhile"), paper)
         elector = await ballots.elector_by_id(paper.elector_id)
@@ -138,7 +139,7 @@ async def confirm(
         )
         status = PaperStatus.CONFIRMED if agreed else PaperStatus.DISCREPANT
         await audit.record(ctx, "confirmPaperBallot", motion, subject_id=paper.id, detail=status.value)
-    paper = await by_id(paper_id)
+    paper = await existing(PaperRow, paper_id)
     if number is None:
         return paper, None
     code = receipts.in_groups_of_four(secret) if secret is not None else receipts.code_of(ctx, entry_id)
@@ -160,7 +161,7 @@ async def settle_conflict(
     reason = check_text("reason", reason, 500)
     async with refusals_kept(ctx, "settleBallotConflict", motion), ctx.unit_of_work():
         at = await ballot_box.begun_at()
-        motion = await ballot_box.lock(motion.id)
+        motion = await locked(MotionRow, motion.id)
         ballots.check_open(motion, at)
         elector = await ballots.elector_of(motion, home_id)
         if elector is None:
@@ -237,12 +238,3 @@ async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID)
     own = await reading.entitlements(account_id, [motion.id])
     if any(row.elector_id == elector_id for row in own):
         raise Partial(Message("Nobody handles the ballot of the own home as an officer"))
-
-
-async def by_id(paper_id: UUID) -> PaperRow:
-    row = await select_one(
-        PaperRow, f"SELECT {columns(PaperRow)} FROM paper_ballot t WHERE t.id = ?", paper_id
-    )
-    if row is None:
-        raise NotFound
-    return row

@@ -4,15 +4,16 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.messages import Message
-from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus
+from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, RulesRow
 from models.privacy import EVIDENCE
-from models.storage.rows import columns, execute, select_one
+from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.identity import homes_by_id
-from resolvers.motions import electorate, paper, reading, rules
+from resolvers.motions import electorate, paper, reading
 from resolvers.retries import earlier_result
 
 
@@ -24,7 +25,7 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
     account_id = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     evidence = check_text("evidence", evidence, 2000)
-    if not (await rules.by_id(motion.rules_id)).proxies_allowed:
+    if not (await existing(RulesRow, motion.rules_id)).proxies_allowed:
         raise NotAllowed(Message("The rules of this vote allow no proxies"))
     check_time(motion)
     (home,) = await homes_by_id(ctx, [home_id])
@@ -42,7 +43,7 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
                 account_id=account_id,
                 evidence_sealed=ctx.services.keys.seal(EVIDENCE, evidence),
             )
-    return await by_id(earlier or proxy_id)
+    return await existing(ProxyRow, earlier or proxy_id)
 
 
 async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) -> ProxyRow:
@@ -61,7 +62,7 @@ async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) ->
         await audit.record(
             ctx, "decideProxy", motion, subject_id=found.id, detail=f"{status.value} {reason}".strip()
         )
-    return await by_id(found.id)
+    return await existing(ProxyRow, found.id)
 
 
 async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
@@ -75,7 +76,7 @@ async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
             found, [ProxyStatus.PENDING, ProxyStatus.APPROVED], ProxyStatus.REVOKED, ctx.account_id, ""
         )
         await audit.record(ctx, "revokeProxy", motion, subject_id=found.id)
-    return await by_id(found.id)
+    return await existing(ProxyRow, found.id)
 
 
 async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
@@ -126,10 +127,3 @@ async def visible(ctx: Context, proxy_id: UUID) -> ProxyRow:
     if found is None:
         raise NotFound
     return found
-
-
-async def by_id(proxy_id: UUID) -> ProxyRow:
-    row = await select_one(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id = ?", proxy_id)
-    if row is None:
-        raise NotFound
-    return row

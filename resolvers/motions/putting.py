@@ -8,7 +8,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.deliberations import ExecutionKind
 from models.messages import Message
-from models.motions import CONVENORS, ItemClass, MotionRow, MotionStatus, ScopeKind, can_put_motions
+from models.motions import CONVENORS, ItemClass, MotionRow, MotionStatus, RulesRow, ScopeKind, can_put_motions
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
 from models.storage.bulk import insert_all
@@ -18,6 +18,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import executions
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked
 from resolvers.jobs import schedule, unschedule
 from resolvers.motions import announcing, ballot_box, electorate, reading, rules
 from resolvers.notices.publishing import check_moment
@@ -230,7 +231,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
     Raises Conflict if it has changed meanwhile, InvalidInput if the notice period is too short.
     """
     motion, _ = await editable(ctx, motion_id, "announceMotion")
-    under = await rules.by_id(motion.rules_id)
+    under = await existing(RulesRow, motion.rules_id)
     if motion.opens_at < now() + timedelta(hours=under.notice_hours) - timedelta(minutes=1):
         raise InvalidInput(
             motionId=Message(
@@ -266,7 +267,7 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
 
 async def announcement(motion: MotionRow) -> str:
     (items,) = await reading.items([motion.id])
-    under = await rules.by_id(motion.rules_id)
+    under = await existing(RulesRow, motion.rules_id)
     kind = "本次表决具有法律约束力" if under.binding else "本次为意见征询，不具有法律约束力"
     lines = [f"{item.position}. {item.title}（第 {item.item_class.number} 项）" for item in items]
     return "\n".join(
@@ -290,11 +291,11 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work() as work:
         at = await ballot_box.begun_at()
-        locked = await ballot_box.lock(motion.id)
-        if locked.status is MotionStatus.WITHDRAWN or locked.version != version:
+        current = await locked(MotionRow, motion.id)
+        if current.status is MotionStatus.WITHDRAWN or current.version != version:
             raise Conflict(Message("It was changed or announced meanwhile"), motion)
-        if locked.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
-            locked.status is MotionStatus.ANNOUNCED and at >= locked.opens_at
+        if current.status not in (MotionStatus.DRAFT, MotionStatus.ANNOUNCED) or (
+            current.status is MotionStatus.ANNOUNCED and at >= current.opens_at
         ):
             raise NotAllowed(Message("A vote that has opened runs to its close"))
         await execute(
@@ -305,7 +306,7 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
             motion.id,
         )
         await unschedule(motion.id, announcing.OPEN_MOTION, announcing.CLOSE_MOTION)
-        if locked.status is MotionStatus.ANNOUNCED:
+        if current.status is MotionStatus.ANNOUNCED:
             await announcing.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
             work.record(announcing.event(Kind.MOTION_WITHDRAWN, motion))
             await executions.link_changed(work, ExecutionKind.MOTION, motion.id)

@@ -28,6 +28,7 @@ from models.motions import (
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
+from models.storage.tables import by_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -46,19 +47,8 @@ NUMBERS = Order("number", ("number",), descending=False)
 WALK = Order("walk", ("position",), descending=False)
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[MotionRow | None]:
-    rows = await select(
-        MotionRow,
-        f"SELECT {columns(MotionRow)} FROM motion t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[MotionRow | None]:
-    return await by_ids(ids, visible_to(ctx.viewer))
+    return await by_ids(MotionRow, ids, visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, motion_id: UUID) -> MotionRow:
@@ -71,7 +61,7 @@ async def visible(ctx: Context, motion_id: UUID) -> MotionRow:
 
 async def motion(motion_id: UUID) -> MotionRow:
     """The motion itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([motion_id])
+    (row,) = await by_ids(MotionRow, [motion_id])
     if row is None:
         raise NotFound
     return row
@@ -79,7 +69,7 @@ async def motion(motion_id: UUID) -> MotionRow:
 
 async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[MotionRow | None]:
     """The motion that each event is about, for those whom the event was for."""
-    return await by_ids([logged.event.subject for logged in events])
+    return await by_ids(MotionRow, [logged.event.subject for logged in events])
 
 
 async def motions_of_communities(
@@ -92,9 +82,7 @@ async def motions_of_communities(
     where = visible_to(ctx.viewer)
     if statuses is not None:
         where &= Where("t.status IN (?)", (statuses,))
-    return await pages(
-        MotionRow, "motion", [row.id for row in communities], by="community_id", args=args, where=where
-    )
+    return await pages(MotionRow, [row.id for row in communities], by="community_id", args=args, where=where)
 
 
 async def items_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[list[ItemRow]]:
@@ -142,7 +130,6 @@ async def buildings_of(
     """Who has taken part in each building, in the order of a walk."""
     return await pages(
         MotionBuildingRow,
-        "motion_building",
         [row.id for row in motions],
         by="motion_id",
         args=args,
@@ -266,7 +253,6 @@ async def rolls_of(
     """The heads of each motion, by number."""
     return await pages(
         ElectorRow,
-        "elector",
         [row.id for row in motions],
         by="motion_id",
         args=args,
@@ -300,9 +286,7 @@ async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> lis
 
 
 async def papers_of(_ctx: Context, motions: Sequence[MotionRow], args: PageArgs) -> list[Page[PaperRow]]:
-    return await pages(
-        PaperRow, "paper_ballot", [row.id for row in motions], by="motion_id", args=args, order=OLDEST
-    )
+    return await pages(PaperRow, [row.id for row in motions], by="motion_id", args=args, order=OLDEST)
 
 
 async def proxies_of(
@@ -315,7 +299,6 @@ async def proxies_of(
         where &= Where("t.status = ?", (status,))
     return await pages(
         ProxyRow,
-        "vote_proxy",
         [row.id for row in motions],
         by="motion_id",
         args=args,
@@ -346,7 +329,7 @@ async def papers_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PaperRow | No
     rows = await select(
         PaperRow, f"SELECT {columns(PaperRow)} FROM paper_ballot t WHERE t.id IN (?)", set(ids)
     )
-    motions = {row.id: row for row in await by_ids([row.motion_id for row in rows]) if row}
+    motions = {row.id: row for row in await by_ids(MotionRow, [row.motion_id for row in rows]) if row}
     found = {row.id: row for row in rows if can_count(ctx.viewer, motions[row.motion_id])}
     return [found.get(id) for id in ids]
 
@@ -372,7 +355,7 @@ async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | N
         *where.params,
     )
     mine = set(own)
-    motions = {row.id: row for row in await by_ids([row.motion_id for row in rows]) if row}
+    motions = {row.id: row for row in await by_ids(MotionRow, [row.motion_id for row in rows]) if row}
     found = {row.id: row for row in rows if row.id in mine or can_count(ctx.viewer, motions[row.motion_id])}
     return [found.get(id) for id in ids]
 

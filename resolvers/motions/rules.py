@@ -13,7 +13,8 @@ from models.storage.rows import Where, columns, execute, select, select_one
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import existing, locked
 from resolvers.motions.ballot_box import canonical
 from resolvers.motions.tally import (
     STATUTORY_ORDINARY,
@@ -100,7 +101,7 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
             ctx, "adoptVoteRules", Message("Only who puts motions to the owners may do this"), organisation
         )
     async with ctx.unit_of_work():
-        await lock(organisation.community_id)
+        await locked(CommunityRow, organisation.community_id)
         newest = await newest_of(organisation.community_id)
         if (newest.version if newest else 0) != base_version:
             raise Conflict(Message("Other rules were adopted meanwhile"), newest)
@@ -108,20 +109,16 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
         await audit.record(
             ctx, "adoptVoteRules", organisation, subject_id=made, detail=f"version {base_version + 1}"
         )
-    return await by_id(made)
+    return await existing(RulesRow, made)
 
 
 async def newest_or_law(community_id: UUID) -> RulesRow:
     """The newest rules; the law's become version 1 where none were adopted. Call it in a transaction."""
-    await lock(community_id)
+    await locked(CommunityRow, community_id)
     newest = await newest_of(community_id)
     if newest is None:
-        return await by_id(await insert(community_id, 1, STATUTORY.name, STATUTORY, None))
+        return await existing(RulesRow, await insert(community_id, 1, STATUTORY.name, STATUTORY, None))
     return newest
-
-
-async def lock(community_id: UUID) -> None:
-    await execute("UPDATE community SET name = name WHERE id = ? RETURNING id", community_id)
 
 
 async def newest_of(community_id: UUID) -> RulesRow | None:
@@ -159,13 +156,6 @@ async def insert(community_id: UUID, version: int, name: str, wanted: RulesDraft
     return rules_id
 
 
-async def by_id(rules_id: UUID) -> RulesRow:
-    row = await select_one(RulesRow, f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id = ?", rules_id)
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RulesRow | None]:
     """The rules with these ids in communities that the viewer belongs to."""
     rows = await select(
@@ -184,7 +174,6 @@ async def rules_of_communities(
     """The versions of each community's rules, newest first, for who belongs to it."""
     return await pages(
         RulesRow,
-        "vote_rules",
         [row.id for row in communities],
         by="community_id",
         args=args,

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from models.base import now
 from models.messages import Message
-from models.motions import ElectorKind, ItemClass, MotionPhase, can_count, can_put_motions
+from models.motions import ElectorKind, ItemClass, MotionPhase, RulesRow, can_count, can_put_motions
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict
+from resolvers.existing import existing
 from resolvers.motions import reading, rules
 from resolvers.motions.electorate import Head, heads_at
 from resolvers.motions.tally import Threshold, Weight
@@ -66,7 +67,7 @@ async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
         )
     if reading.phase(motion) not in (MotionPhase.DRAFT, MotionPhase.ANNOUNCED):
         raise Conflict(Message("The vote has opened: its electorate is frozen"), motion)
-    thresholds = rules.thresholds_of(await rules.by_id(motion.rules_id))
+    thresholds = rules.thresholds_of(await existing(RulesRow, motion.rules_id))
     heads = await heads_at(motion, now())
     total = weight(heads)
     needed = Weight(thresholds.quorum.least(total.heads), thresholds.quorum.least(total.area))

@@ -111,7 +111,6 @@ async def buildings_of(
     """For each reach its buildings, in the order of a walk."""
     return await pages(
         BuildingReachRow,
-        "building_reach",
         [reach.notice_id for reach in reaches],
         by="notice_id",
         args=args,
@@ -154,7 +153,6 @@ def in_grids(grids: Any) -> Where:
 async def receipts(reaches: Sequence[Reach], args: PageArgs, where: Where) -> list[Page[ReceiptRow]]:
     return await pages(
         ReceiptRow,
-        "receipt",
         [reach.notice_id for reach in reaches],
         by="notice_id",
         args=args,

@@ -21,6 +21,7 @@ from models.notices import (
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select, select_one
+from models.storage.tables import by_ids
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.identity import community_visible, organisations_by_id
@@ -45,18 +46,7 @@ async def visible(ctx: Context, notice_id: UUID) -> NoticeRow:
 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[NoticeRow | None]:
-    return await by_ids(ids, visible_to(ctx.viewer))
-
-
-async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[NoticeRow | None]:
-    rows = await select(
-        NoticeRow,
-        f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.id IN (?) AND {where.text}",
-        {notice_id for notice_id in ids if notice_id},
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(notice_id) if notice_id else None for notice_id in ids]
+    return await by_ids(NoticeRow, ids, visible_to(ctx.viewer))
 
 
 async def current_of(row: NoticeRow) -> NoticeRow:
@@ -119,7 +109,6 @@ async def notices_of_communities(
     """For each community its notices that the viewer may see, newest first."""
     return await pages(
         NoticeRow,
-        "notice",
         [community.id for community in communities],
         by="community_id",
         args=args,
@@ -133,7 +122,6 @@ async def notices_of_organisations(
     """For each organisation the notices it published that the viewer may see, newest first."""
     return await pages(
         NoticeRow,
-        "notice",
         [organisation.id for organisation in organisations],
         by="organisation_id",
         args=args,
@@ -145,7 +133,6 @@ async def active(ctx: Context, community_id: UUID, args: PageArgs) -> Page[Notic
     """What is in force now for the viewer, newest first."""
     (page,) = await pages(
         NoticeRow,
-        "notice",
         [community_id],
         by="community_id",
         args=args,
@@ -169,7 +156,6 @@ async def unacknowledged(
     )
     (page,) = await pages(
         NoticeRow,
-        "notice",
         [community_id],
         by="community_id",
         args=args,
@@ -203,7 +189,7 @@ async def organisations_of(ctx: Context, notices: Sequence[NoticeRow]) -> list[O
 
 async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
     """For each notice the one that it supersedes."""
-    return await by_ids([row.supersedes_id for row in notices])
+    return await by_ids(NoticeRow, [row.supersedes_id for row in notices])
 
 
 async def superseding(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
@@ -219,9 +205,7 @@ async def superseding(_ctx: Context, notices: Sequence[NoticeRow]) -> list[Notic
 
 async def histories_of(_ctx: Context, notices: Sequence[NoticeRow], args: PageArgs) -> list[Page[NoticeRow]]:
     """For each notice the chain of updates that it belongs to, oldest first."""
-    return await pages(
-        NoticeRow, "notice", [row.root_id for row in notices], by="root_id", args=args, order=OLDEST
-    )
+    return await pages(NoticeRow, [row.root_id for row in notices], by="root_id", args=args, order=OLDEST)
 
 
 async def viewers_receipts(ctx: Context, notices: Sequence[NoticeRow]) -> list[list[ReceiptRow]]:
@@ -241,4 +225,4 @@ async def viewers_receipts(ctx: Context, notices: Sequence[NoticeRow]) -> list[l
 
 async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[Any]:
     """The notice that each event is about, for those whom the event was for."""
-    return list(await by_ids([logged.event.subject for logged in events]))
+    return list(await by_ids(NoticeRow, [logged.event.subject for logged in events]))

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import GridRow
+from models.identity import CommunityRow, GridRow
 from models.messages import Message
 from models.organisations import OrganisationRow, can_found, can_rename
 from models.powers import Power
@@ -13,6 +13,7 @@ from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import locked
 from resolvers.identity.addresses import community_visible
 from resolvers.organisations import organisation_for, organisations_of_ids
 from resolvers.retries import earlier_result
@@ -76,7 +77,7 @@ async def rename_organisation(
         )
     name = check_name(name)
     async with ctx.unit_of_work():
-        await lock_community(row.community_id)
+        await locked(CommunityRow, row.community_id)
         await check_free("organisation", row.community_id, name, row.id)
         await raise_version("organisation", row, version, name)
         await audit.record(ctx, "renameOrganisation", row, subject_id=row.id, detail=name)
@@ -90,11 +91,6 @@ def check_name(name: str) -> str:
     if "\n" in kept or "\t" in kept:
         raise InvalidInput(name=Message("Must be one line"))
     return kept
-
-
-async def lock_community(community_id: UUID) -> None:
-    """The community's row lock: its names and its grids change one after the other."""
-    await execute("UPDATE community SET name = name WHERE id = ? RETURNING id", community_id)
 
 
 async def check_free(table: str, community_id: UUID, name: str, own: UUID) -> None:

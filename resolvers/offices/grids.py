@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import GridRow, HomeRow
+from models.identity import CommunityRow, GridRow, HomeRow
 from models.messages import Message
-from models.organisations import AppointmentRow, can_manage_grids
+from models.organisations import AppointmentRow, OrganisationRow, can_manage_grids
 from models.powers import Power
 from models.roles import Role
 from models.storage.rows import columns, execute, select, select_ids, select_one
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.existing import locked
 from resolvers.identity.addresses import community_visible, grids_by_id
-from resolvers.offices.founding import TAKEN, check_free, check_name, lock_community, raise_version
-from resolvers.organisations import appointment, lock, visible_appointments_by_id
+from resolvers.offices.founding import TAKEN, check_free, check_name, raise_version
+from resolvers.organisations import appointment, visible_appointments_by_id
 from resolvers.retries import earlier_result
 from subscriptions.events import STANDING, Event, Kind
 from subscriptions.work import Work
@@ -62,7 +63,7 @@ async def rename_grid(ctx: Context, *, grid_id: UUID, version: int, name: str) -
     row = await editable(ctx, grid_id, "renameGrid")
     name = check_name(name)
     async with ctx.unit_of_work():
-        await lock_community(row.community_id)
+        await locked(CommunityRow, row.community_id)
         await check_free("grid", row.community_id, name, row.id)
         await raise_version("grid", row, version, name)
         await audit.record(ctx, "renameGrid", row, power=Power.MANAGE_GRIDS, detail=name)
@@ -79,7 +80,7 @@ async def assign_buildings(
     row = await editable(ctx, grid_id, "assignBuildings")
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
-        await lock_community(row.community_id)
+        await locked(CommunityRow, row.community_id)
         await raise_version("grid", row, version)
         # Whoever looks at the grids that lose them has seen something else.
         await execute(
@@ -109,7 +110,7 @@ async def release_buildings(
     row = await editable(ctx, grid_id, "releaseBuildings")
     ids = await check_buildings(row.community_id, building_ids)
     async with ctx.unit_of_work() as work:
-        await lock_community(row.community_id)
+        await locked(CommunityRow, row.community_id)
         await raise_version("grid", row, version)
         moved = await execute(
             "UPDATE building SET grid_id = NULL WHERE id IN (?) AND grid_id = ? RETURNING id", ids, row.id
@@ -135,7 +136,7 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
     if wanted is None or wanted.community_id != held.community_id:
         raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
     async with ctx.unit_of_work() as work:
-        await lock(held.organisation_id)
+        await locked(OrganisationRow, held.organisation_id)
         twice = await select_one(
             AppointmentRow,
             f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.organisation_id = ?"

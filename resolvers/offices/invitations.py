@@ -26,18 +26,19 @@ from models.privacy import mask_phone
 from models.roles import Role
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
+from models.storage.tables import by_ids
 from models.visibility import Viewer
 from resolvers import audit, jobs, organisations
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.identity.addresses import by_id, grids_by_id, organisations_by_id
+from resolvers.existing import locked
+from resolvers.identity.addresses import grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours
 from resolvers.identity.sign_in import check_phone
 from resolvers.limits import check_rate
 from resolvers.organisations import (
     check_grid,
     has_admin,
-    lock,
     organisation_for,
 )
 from resolvers.paging import pages
@@ -69,7 +70,7 @@ async def invite(
     index = ctx.services.keys.index(privacy.PHONE, normal)
     invitation_id = new_id()
     async with ctx.unit_of_work():
-        await lock(organisation.id)
+        await locked(OrganisationRow, organisation.id)
         body = [organisation.id, role, grid_id, index]
         earlier = await earlier_result(ctx, key, "inviteOfficer", body, invitation_id)
         if earlier is None:
@@ -160,7 +161,7 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     if organisation is None:
         raise NotFound
     async with ctx.unit_of_work() as work:
-        await lock(organisation.id)
+        await locked(OrganisationRow, organisation.id)
         if row.founding and await has_admin(organisation.id):
             raise Conflict(Message("The organisation has an administrator meanwhile"), row)
         appointment_id, new = await organisations.appoint(
@@ -309,7 +310,7 @@ async def invitations_of(
 ) -> list[Page[InvitationRow] | None]:
     """The offers of each organisation, the newest first; None for who does not fill its offices."""
     seen = [row.id for row in organisations if can_see_invitations(ctx.viewer, row)]
-    found = await pages(InvitationRow, "office_invitation", seen, by="organisation_id", args=args)
+    found = await pages(InvitationRow, seen, by="organisation_id", args=args)
     by_office = dict(zip(seen, found, strict=True))
     return [by_office.get(row.id) for row in organisations]
 
@@ -334,7 +335,7 @@ async def offices_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[Organi
 
 async def appointments_of(_ctx: Context, rows: Sequence[InvitationRow]) -> list[AppointmentRow | None]:
     """What came of each: for who has just accepted, too, and did not belong to the community before."""
-    return await by_id(AppointmentRow, "appointment", [row.appointment_id for row in rows])
+    return await by_ids(AppointmentRow, [row.appointment_id for row in rows])
 
 
 async def grids_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[GridRow | None]:

@@ -16,12 +16,14 @@ from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_any
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
+from models.storage.rows import Where, execute
+from models.storage.tables import by_ids
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.jobs import schedule, unschedule
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
@@ -91,7 +93,7 @@ async def create(
                 comments_from=draft.comments_from,
                 comments_until=draft.comments_until,
             )
-            await audit.record(ctx, "party.article.create", await by_id(article_id))
+            await audit.record(ctx, "party.article.create", await existing(ArticleRow, article_id))
     return await visible(ctx, earlier or article_id)
 
 
@@ -183,7 +185,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
         if out:
             await feed.keep_revision(SubjectKind.ARTICLE, row.id, f"{row.title}\n\n{row.body}")
             if row.post_id:
-                await contents.put_right(work, row.post_id, await by_id(row.id))
+                await contents.put_right(work, row.post_id, await existing(ArticleRow, row.id))
             work.record(contents.event(Kind.BRANCH_CHANGED, row))
     return await visible(ctx, article_id)
 
@@ -212,28 +214,9 @@ async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[ArticleRow | None]:
-    rows = await select(
-        ArticleRow,
-        f"SELECT {columns(ArticleRow)} FROM party_article t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(key for key in ids if key)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) if key else None for key in ids]
-
-
-async def by_id(article_id: UUID) -> ArticleRow:
-    """The article itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([article_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible(ctx: Context, article_id: UUID) -> ArticleRow:
     """The article. Raises NotFound unless the viewer may see it."""
-    (row,) = await by_ids([article_id], rules.visible_to(ctx.viewer))
+    (row,) = await by_ids(ArticleRow, [article_id], rules.visible_to(ctx.viewer))
     if row is None:
         raise NotFound
     return row
@@ -241,12 +224,12 @@ async def visible(ctx: Context, article_id: UUID) -> ArticleRow:
 
 async def visible_news_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ArticleRow | None]:
     """The news with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, of_kind(ArticleKind.NEWS) & rules.visible_to(ctx.viewer))
+    return await by_ids(ArticleRow, ids, of_kind(ArticleKind.NEWS) & rules.visible_to(ctx.viewer))
 
 
 async def visible_affairs_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ArticleRow | None]:
     """The affairs with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, of_kind(ArticleKind.AFFAIR) & rules.visible_to(ctx.viewer))
+    return await by_ids(ArticleRow, ids, of_kind(ArticleKind.AFFAIR) & rules.visible_to(ctx.viewer))
 
 
 def of_kind(kind: ArticleKind) -> Where:
@@ -269,7 +252,6 @@ async def articles_of(
         where &= equal_to_any("t.category", sorted(categories))
     return await pages(
         ArticleRow,
-        "party_article",
         [branch.id for branch in branches],
         by="branch_id",
         args=args,
@@ -280,7 +262,7 @@ async def articles_of(
 
 async def covers_of(_ctx: Context, rows: Sequence[ArticleRow]) -> list[MediaRow | None]:
     """The picture above each, if it has one."""
-    return await attaching.by_ids([row.cover_id for row in rows])
+    return await by_ids(MediaRow, [row.cover_id for row in rows])
 
 
 async def pictures_of(_ctx: Context, rows: Sequence[ArticleRow]) -> list[list[MediaRow]]:
@@ -307,6 +289,6 @@ async def authors_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[Neighbour
 async def revisions_of(ctx: Context, rows: Sequence[ArticleRow], args: PageArgs) -> list[Page[RevisionRow]]:
     """What each said before its edits, the latest first; an empty page for who may not read that."""
     open_to_viewer = [row.id for row in rows if rules.can_read_history(ctx.viewer, row)]
-    found = await pages(RevisionRow, "revision", open_to_viewer, by="subject_id", args=args, order=REVISIONS)
+    found = await pages(RevisionRow, open_to_viewer, by="subject_id", args=args, order=REVISIONS)
     by_article = dict(zip(open_to_viewer, found, strict=True))
     return [by_article.get(row.id) or Page([], [], False, False) for row in rows]

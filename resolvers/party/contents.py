@@ -10,6 +10,7 @@ from models.party.pioneers import OUT, PioneerRow
 from models.posts import PostKind, PostRow, PostState
 from models.search import SearchKind
 from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids, insert
 from resolvers import posts as feed
 from resolvers import search
 from resolvers.context import Context
@@ -76,7 +77,7 @@ async def put_up(work: Work, row: ContentRow) -> UUID:
         deleted_at=None,
         version=1,
     )
-    await feed.insert(post)
+    await insert(post)
     await index_card(post, row)
     work.record(feed.event(Kind.POST_CREATED, post))
     return post.id
@@ -90,7 +91,7 @@ async def put_right(work: Work, post_id: UUID, row: ContentRow) -> None:
         post_id,
     )
     if changed:
-        (post,) = await feed.by_ids([post_id], ALIVE)
+        (post,) = await by_ids(PostRow, [post_id], ALIVE)
         if post:
             await index_card(post, row)
             work.record(feed.event(Kind.POST_CHANGED, post))
@@ -106,7 +107,7 @@ async def index_card(post: PostRow, row: ContentRow) -> None:
 
 async def take_down(work: Work, post_id: UUID) -> None:
     """Take a card out of the feed, with the comments below it, unless a moderator has."""
-    (post,) = await feed.by_ids([post_id], ALIVE)
+    (post,) = await by_ids(PostRow, [post_id], ALIVE)
     taken = await execute(
         "UPDATE post SET deleted_at = ?, pinned_at = NULL WHERE id = ? AND deleted_at IS NULL RETURNING id",
         now(),
@@ -150,37 +151,24 @@ async def end_profile(work: Work, *, branch_id: UUID, account_id: UUID) -> None:
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID | None]) -> list[ContentRow | None]:
+async def contents_by_ids(ids: Sequence[UUID | None]) -> list[ContentRow | None]:
     """What is out, by id. For whoever is in its audience."""
-    wanted = list(dict.fromkeys(key for key in ids if key))
-    if not wanted:
-        return [None] * len(ids)
-    out = published(now())
-    articles = await select(
-        ArticleRow,
-        f"SELECT {columns(ArticleRow)} FROM party_article t WHERE t.id IN (?) AND ({out.text})",
-        wanted,
-        *out.params,
-    )
-    pioneers = await select(
-        PioneerRow, f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.id IN (?) AND {OUT.text}", wanted
-    )
-    found: dict[UUID, ContentRow] = {row.id: row for row in articles}
-    found |= {row.id: row for row in pioneers}
-    return [found.get(key) if key else None for key in ids]
+    articles = await by_ids(ArticleRow, ids, published(now()))
+    pioneers = await by_ids(PioneerRow, ids, OUT)
+    return [article or pioneer for article, pioneer in zip(articles, pioneers, strict=True)]
 
 
 async def cards_of(_ctx: Context, posts: Sequence[PostRow]) -> list[ContentRow | None]:
     """What each post shows, if it is a card and that is out: its audience is the post's."""
-    return await by_ids([post.card_id for post in posts])
+    return await contents_by_ids([post.card_id for post in posts])
 
 
 async def contents_of_events(_ctx: Context, events: Sequence[Logged]) -> list[ContentRow | None]:
     """What each event is about, None if it is withdrawn since."""
-    return await by_ids([logged.event.subject for logged in events])
+    return await contents_by_ids([logged.event.subject for logged in events])
 
 
 async def take_comments(posts: Sequence[PostRow]) -> list[bool]:
     """Whether each post is none that shows an affair outside of its comment period."""
-    cards = await by_ids([post.card_id for post in posts])
+    cards = await contents_by_ids([post.card_id for post in posts])
     return [not isinstance(card, ArticleRow) or card.takes_comments_at(now()) for card in cards]

@@ -21,6 +21,7 @@ from models.party.pioneers import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -195,15 +196,13 @@ async def visible_deed(ctx: Context, deed_id: UUID) -> DeedRow:
 async def pledges_of(_ctx: Context, rows: Sequence[PioneerRow], args: PageArgs) -> list[Page[PledgeRow]]:
     """A page of what each pioneer promised, in order."""
     ids = [row.id for row in rows]
-    return await pages(PledgeRow, "pioneer_pledge", ids, by="pioneer_id", args=args, order=PLEDGES)
+    return await pages(PledgeRow, ids, by="pioneer_id", args=args, order=PLEDGES)
 
 
 async def deeds_of(_ctx: Context, rows: Sequence[PioneerRow], args: PageArgs) -> list[Page[DeedRow]]:
     """A page of what each pioneer did, the last told first."""
-    return await pages(
-        DeedRow, "pioneer_deed", [row.id for row in rows], by="pioneer_id", args=args, order=DEEDS
-    )
+    return await pages(DeedRow, [row.id for row in rows], by="pioneer_id", args=args, order=DEEDS)
 
 
 async def pictures_of(_ctx: Context, rows: Sequence[DeedRow]) -> list[MediaRow | None]:
-    return await attaching.by_ids([row.picture_id for row in rows])
+    return await by_ids(MediaRow, [row.picture_id for row in rows])

@@ -353,9 +353,7 @@ async def members_of(
     """Who belongs to each branch now, for its members and officers; empty for everyone else."""
     seen = Where("t.ended_at IS NULL AND t.branch_id IN (?)", (rules.branches_of(ctx.viewer),))
     ids = [branch.id for branch in branches]
-    return await pages(
-        PartyMemberRow, "party_member", ids, by="branch_id", args=args, where=seen, order=MEMBERS
-    )
+    return await pages(PartyMemberRow, ids, by="branch_id", args=args, where=seen, order=MEMBERS)
 
 
 async def applications_of(
@@ -371,7 +369,6 @@ async def applications_of(
     ids = [branch.id for branch in branches]
     return await pages(
         PartyApplicationRow,
-        "party_application",
         ids,
         by="branch_id",
         args=args,

@@ -20,12 +20,14 @@ from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
 from models.posts import PostRow
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
@@ -125,7 +127,7 @@ async def insert(
     )
     if not made:
         raise Conflict(Message("The member has a profile already"))
-    return await by_id(pioneer_id)
+    return await existing(PioneerRow, pioneer_id)
 
 
 async def ask_for_consent(work: Work, ctx: Context, row: PioneerRow) -> None:
@@ -281,28 +283,9 @@ async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: b
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PioneerRow | None]:
-    rows = await select(
-        PioneerRow,
-        f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
-async def by_id(pioneer_id: UUID) -> PioneerRow:
-    """The profile itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids([pioneer_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PioneerRow | None]:
     """The profiles with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(PioneerRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, pioneer_id: UUID) -> PioneerRow:
@@ -319,7 +302,6 @@ async def pioneers_of(
     """A page of each branch's profiles that the viewer may see."""
     return await pages(
         PioneerRow,
-        "pioneer",
         [branch.id for branch in branches],
         by="branch_id",
         args=args,
@@ -330,7 +312,7 @@ async def pioneers_of(
 
 async def pioneers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PioneerRow | None]:
     """The profile that each event is about, None if it is out of view since."""
-    return await by_ids([logged.event.subject for logged in events], rules.OUT)
+    return await by_ids(PioneerRow, [logged.event.subject for logged in events], rules.OUT)
 
 
 async def persons_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[NeighbourRow]:
@@ -343,7 +325,7 @@ async def branches_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[Organisa
 
 
 async def portraits_of(_ctx: Context, rows: Sequence[PioneerRow]) -> list[MediaRow | None]:
-    return await attaching.by_ids([row.portrait_id for row in rows])
+    return await by_ids(MediaRow, [row.portrait_id for row in rows])
 
 
 async def posts_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[PostRow | None]:

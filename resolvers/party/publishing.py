@@ -13,11 +13,13 @@ from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
 from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids
 from models.visibility import NOBODY
 from resolvers import audit, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import existing
 from resolvers.jobs import does, schedule, unschedule
 from resolvers.media import attaching
 from resolvers.party import articles, contents
@@ -68,7 +70,7 @@ async def announce_by_time(services: Services, work: Work, article_id: UUID) -> 
 
 async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
     """Tell of an article that is out, once: in the feed, live, and to the members if it is for them."""
-    (row,) = await articles.by_ids([article_id])
+    (row,) = await by_ids(ArticleRow, [article_id])
     if (
         row is None
         or row.post_id
@@ -106,7 +108,7 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
 @does(TURN)
 async def tell_of_turn(_services: Services, work: Work, article_id: UUID) -> None:
     """Comments have opened or closed: whoever follows the branch reads the affair anew."""
-    (row,) = await articles.by_ids([article_id])
+    (row,) = await by_ids(ArticleRow, [article_id])
     if row and row.state_at(now()) in (ArticleState.PUBLISHED, ArticleState.ARCHIVED):
         work.record(contents.event(Kind.BRANCH_CHANGED, row))
 
@@ -121,7 +123,7 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
     async with ctx.unit_of_work() as work:
         await unschedule(row.id, ANNOUNCE, TURN)
         await articles.change(row, version, Where("withdrawn_at = ?", (now(),)))
-        withdrawn = await articles.by_id(row.id)
+        withdrawn = await existing(ArticleRow, row.id)
         if withdrawn.post_id:
             await contents.take_down(work, withdrawn.post_id)
             work.record(contents.event(Kind.BRANCH_WITHDRAWN, withdrawn))

@@ -15,7 +15,8 @@ from models.party.visits import VISITS, HomeVisitorRow, HomeVisitRow
 from models.powers import Power
 from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select, select_ids
+from models.storage.tables import by_ids
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -168,20 +169,9 @@ async def open_request(
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[HomeVisitRow | None]:
-    rows = await select(
-        HomeVisitRow,
-        f"SELECT {columns(HomeVisitRow)} FROM home_visit t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[HomeVisitRow | None]:
     """The visits with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(HomeVisitRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, visit_id: UUID) -> HomeVisitRow:
@@ -200,7 +190,7 @@ async def visits_of(
     if home_id is not None:
         where &= Where("t.home_id = ?", (home_id,))
     ids = [branch.id for branch in branches]
-    return await pages(HomeVisitRow, "home_visit", ids, by="branch_id", args=args, where=where, order=VISITS)
+    return await pages(HomeVisitRow, ids, by="branch_id", args=args, where=where, order=VISITS)
 
 
 async def branches_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[OrganisationRow | None]:
@@ -238,7 +228,7 @@ async def visitors_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[list[N
 
 async def requests_of(_ctx: Context, rows: Sequence[HomeVisitRow]) -> list[RequestRow | None]:
     """How far what follows from each is, whoever of the office asks."""
-    found = await board.by_ids([row.request_id for row in rows if row.request_id])
+    found = await by_ids(RequestRow, [row.request_id for row in rows if row.request_id])
     cases = {case.id: case for case in found if case}
     return [cases.get(row.request_id) if row.request_id else None for row in rows]
 

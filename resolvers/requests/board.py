@@ -21,6 +21,7 @@ from models.requests import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.context import Context
@@ -50,9 +51,7 @@ async def board_of(
     """A page of each community's cases that the viewer may see, the newest first."""
     where = requests.visible_to(ctx.viewer) & filtered(ctx, wanted)
     ids = [community.id for community in communities]
-    return await pages(
-        RequestRow, "service_request", ids, by="community_id", args=args, where=where, order=BOARD
-    )
+    return await pages(RequestRow, ids, by="community_id", args=args, where=where, order=BOARD)
 
 
 def filtered(ctx: Context, wanted: RequestCriteria) -> Where:
@@ -88,7 +87,7 @@ def filtered(ctx: Context, wanted: RequestCriteria) -> Where:
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RequestRow | None]:
     """The cases with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, requests.visible_to(ctx.viewer))
+    return await by_ids(RequestRow, ids, requests.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, request_id: UUID) -> RequestRow:
@@ -97,17 +96,6 @@ async def visible(ctx: Context, request_id: UUID) -> RequestRow:
     if row is None:
         raise NotFound
     return row
-
-
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[RequestRow | None]:
-    rows = await select(
-        RequestRow,
-        f"SELECT {columns(RequestRow)} FROM service_request t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
 
 
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[StepRow | None]:
@@ -137,7 +125,7 @@ async def steps_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs) -> 
     """Each case's steps that the viewer may see, in their order."""
     ids = [row.id for row in rows]
     where = requests.steps_visible_to(ctx.viewer)
-    return await pages(StepRow, "request_step", ids, by="request_id", args=args, where=where, order=STEPS)
+    return await pages(StepRow, ids, by="request_id", args=args, where=where, order=STEPS)
 
 
 async def reporters_of(ctx: Context, rows: Sequence[RequestRow]) -> list[NeighbourRow | None]:
@@ -213,7 +201,6 @@ async def duplicates_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs
     """The cases that were merged into each, as far as the viewer may see them."""
     return await pages(
         RequestRow,
-        "service_request",
         [row.id for row in rows],
         by="duplicate_of_id",
         args=args,
@@ -269,7 +256,7 @@ async def faces(ctx: Context, pairs: Sequence[tuple[UUID | None, UUID]]) -> list
 
 async def requests_around(ctx: Context, steps: Sequence[StepRow]) -> list[RequestRow | None]:
     """The case of each step. Not asked for a viewer: who may see a step may see its case."""
-    return await by_ids([step.request_id for step in steps])
+    return await by_ids(RequestRow, [step.request_id for step in steps])
 
 
 async def officers_of(ctx: Context, steps: Sequence[StepRow]) -> list[NeighbourRow | None]:
@@ -296,7 +283,7 @@ async def linked_by(ctx: Context, steps: Sequence[StepRow]) -> list[RequestRow |
 
 async def notes_of(ctx: Context, steps: Sequence[StepRow]) -> list[str | None]:
     """Each note that the viewer may read."""
-    rows = await by_ids([step.request_id for step in steps])
+    rows = await by_ids(RequestRow, [step.request_id for step in steps])
     return [
         step.note if row and requests.can_read_note(ctx.viewer, step, row) else None
         for step, row in zip(steps, rows, strict=True)
@@ -313,12 +300,12 @@ async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[StepR
 
 async def requests_of_step_events(_ctx: Context, events: Sequence[Logged]) -> list[RequestRow | None]:
     """The case of the step that each event tells of."""
-    return await by_ids([UUID(logged.fact("request")) for logged in events])
+    return await by_ids(RequestRow, [UUID(logged.fact("request")) for logged in events])
 
 
 async def requests_of_events(_ctx: Context, events: Sequence[Logged]) -> list[RequestRow | None]:
     """The case that each event is about."""
-    return await by_ids([logged.event.subject for logged in events])
+    return await by_ids(RequestRow, [logged.event.subject for logged in events])
 
 
 async def offices_of_events(ctx: Context, events: Sequence[Logged]) -> list[OrganisationRow | None]:

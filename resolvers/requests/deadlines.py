@@ -28,7 +28,8 @@ from models.storage.rows import execute
 from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.context import Context, Services
-from resolvers.requests import policies, steps
+from resolvers.existing import existing, locked
+from resolvers.requests import steps
 from resolvers.requests.steps import StepFacts
 from subscriptions.work import Work
 
@@ -107,11 +108,11 @@ def by_clock(action: RequestAction, visibility: NoteVisibility = NoteVisibility.
 @jobs.does(REMIND)
 async def remind(services: Services, work: Work, request_id: UUID) -> None:
     """Tell the office that a deadline comes near."""
-    row = await steps.locked(request_id)
+    row = await locked(RequestRow, request_id)
     at = now()
     if row.due_at is None or row.due_at <= at or row.reminded_for == row.due_at:
         return
-    if reminder(row.due_at, await policies.by_id(row.policy_id)) > at:
+    if reminder(row.due_at, await existing(PolicyRow, row.policy_id)) > at:
         return
     after = replace(row, reminded_for=row.due_at)
     told = by_clock(RequestAction.REMIND, NoteVisibility.OFFICES)
@@ -121,7 +122,7 @@ async def remind(services: Services, work: Work, request_id: UUID) -> None:
 @jobs.does(ESCALATE)
 async def escalate(services: Services, work: Work, request_id: UUID) -> None:
     """Bring an overdue case before the residents' committee."""
-    row = await steps.locked(request_id)
+    row = await locked(RequestRow, request_id)
     at = now()
     if row.due_at is None or row.due_at > at or row.escalated_for == row.due_at:
         return
@@ -136,8 +137,8 @@ async def escalate(services: Services, work: Work, request_id: UUID) -> None:
 @jobs.does(REMIND_TO_CONFIRM)
 async def remind_to_confirm(services: Services, work: Work, request_id: UUID) -> None:
     """Tell the reporter that what is done will count as confirmed."""
-    row = await steps.locked(request_id)
-    policy = await policies.by_id(row.policy_id)
+    row = await locked(RequestRow, request_id)
+    policy = await existing(PolicyRow, row.policy_id)
     if row.state is not RequestState.DONE or row.confirm_by is None or row.confirm_reminded_at:
         return
     if row.confirm_by - timedelta(seconds=policy.confirm_remind_seconds) > now():
@@ -155,12 +156,12 @@ async def say_reminder(services: Services, work: Work, row: RequestRow, confirm_
 @jobs.does(CONFIRM)
 async def confirm(services: Services, work: Work, request_id: UUID) -> None:
     """Take silence for consent, visibly, and never without the reminder a while before."""
-    row = await steps.locked(request_id)
+    row = await locked(RequestRow, request_id)
     at = now()
     if row.state is not RequestState.DONE or row.confirm_by is None or row.confirm_by > at:
         return
     if row.confirm_reminded_at is None:
-        policy = await policies.by_id(row.policy_id)
+        policy = await existing(PolicyRow, row.policy_id)
         later = at + timedelta(seconds=policy.confirm_remind_seconds)
         await say_reminder(services, work, row, later)
         await jobs.schedule(CONFIRM, row.id, later)

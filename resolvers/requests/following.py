@@ -12,7 +12,8 @@ from models.storage.rows import execute, select
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
-from resolvers.requests import board, steps
+from resolvers.existing import locked
+from resolvers.requests import board
 from subscriptions.events import Event, Kind, community_topic
 
 BATCH = 200
@@ -38,7 +39,7 @@ async def set_following(ctx: Context, *, request_id: UUID, on: bool) -> RequestR
         return row
     async with ctx.unit_of_work() as work:
         # The case before its followers, as a merge locks them.
-        await steps.locked(request_id)
+        await locked(RequestRow, request_id)
         if on:
             changed = await execute(
                 "INSERT INTO request_follower (id, created_at, community_id, request_id, account_id)"

@@ -35,9 +35,10 @@ from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked
 from resolvers.masking import mask
 from resolvers.organisations import officers_with
-from resolvers.requests import board, deadlines, merging, policies, steps
+from resolvers.requests import board, deadlines, merging, steps
 from resolvers.requests.steps import StepFacts
 from resolvers.retries import earlier_result
 from subscriptions.work import Work
@@ -171,7 +172,7 @@ async def perform(
     if act.action not in WITHOUT_VERSION:
         await deadlines.forget(seen.id)
     # Two cases are always locked in the same order.
-    rows = {id: await steps.locked(id) for id in sorted({seen.id, act.into_id or seen.id})}
+    rows = {id: await locked(RequestRow, id) for id in sorted({seen.id, act.into_id or seen.id})}
     before = rows[seen.id]
     party = requests.acting_party(ctx.viewer, before, act.action)
     if party is None or (act.action not in WITHOUT_VERSION and version != before.version):
@@ -186,7 +187,7 @@ async def perform(
         party=party,
         before=before,
         after=replace(before, state=state),
-        policy=await policies.by_id(before.policy_id),
+        policy=await existing(PolicyRow, before.policy_id),
         at=now(),
         told=step_facts(ctx, before, act, party),
         step_id=step_id,

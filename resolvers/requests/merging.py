@@ -10,6 +10,7 @@ from models.requests import MERGED_INTO, RequestAction, RequestParty, RequestRow
 from models.storage.rows import execute
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import locked
 from resolvers.requests import board, following, steps
 from resolvers.requests.steps import StepFacts
 from subscriptions.work import Work
@@ -35,7 +36,7 @@ async def absorb(
 
     Raises Conflict unless it is open.
     """
-    target = await steps.locked(target_id)
+    target = await locked(RequestRow, target_id)
     if target.state not in MERGED_INTO:
         raise Conflict(CANNOT, target)
     accounts = [duplicate.reporter_id, *await following.all_of(duplicate.id)]

@@ -102,14 +102,6 @@ async def current(community_id: UUID, code: str) -> PolicyRow:
     raise InvalidInput(category=Message("There is no such category here"))
 
 
-async def by_id(policy_id: UUID) -> PolicyRow:
-    """The policy that a case was opened under."""
-    (row,) = await select(
-        PolicyRow, f"SELECT {columns(PolicyRow)} FROM request_policy t WHERE t.id = ?", policy_id
-    )
-    return row
-
-
 async def policies_around(_ctx: Context, rows: Sequence[RequestRow]) -> list[PolicyRow]:
     """The policy that each case was opened under."""
     found = {

@@ -84,7 +84,7 @@ async def queue_of(
         where &= Where("t.assignee_id = ?", (ctx.viewer.account_id,)) if ctx.viewer.account_id else NOTHING
     order = BY_DUE if wanted is RequestBucket.OVERDUE else QUEUE
     ids = [row.id for row in organisations]
-    return await pages(RequestRow, "service_request", ids, by=by, args=args, where=where, order=order)
+    return await pages(RequestRow, ids, by=by, args=args, where=where, order=order)
 
 
 async def counts_of(ctx: Context, organisations: Sequence[OrganisationRow]) -> list[QueueCounts | None]:

@@ -10,15 +10,15 @@ from models.base import new_id
 from models.deliberations import ExecutionKind
 from models.memberships import still_in_community
 from models.notifications import NotificationKind
-from models.posts import PostState
+from models.posts import PostRow, PostState
 from models.powers import Power
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
-from models.storage.rows import Where, columns, execute, select, select_ids
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids
 from resolvers import notifications
 from resolvers import posts as feed
 from resolvers.context import Context
 from resolvers.deliberations import executions
-from resolvers.errors import NotFound
 from resolvers.organisations import officers_with
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
@@ -42,19 +42,6 @@ class StepFacts:
     linked_request_id: UUID | None = None
     waiting_for: WaitingFor | None = None
     rating: int | None = None
-
-
-async def locked(request_id: UUID) -> RequestRow:
-    """The case as it stands, behind its row lock until the transaction ends. Raises NotFound."""
-    rows = await select(
-        RequestRow,
-        "UPDATE service_request SET version = version WHERE id = ?"
-        f" RETURNING {columns(RequestRow, 'service_request')}",
-        request_id,
-    )
-    if not rows:
-        raise NotFound
-    return rows[0]
 
 
 async def write(
@@ -229,7 +216,7 @@ async def settle_post(work: Work, row: RequestRow, state: PostState) -> None:
 
 async def tell_post(work: Work, post_id: UUID) -> None:
     """Those who follow the feed read the post anew."""
-    (post,) = await feed.by_ids([post_id], Where("t.deleted_at IS NULL"))
+    (post,) = await by_ids(PostRow, [post_id], Where("t.deleted_at IS NULL"))
     if post is not None:
         work.record(feed.event(Kind.POST_CHANGED, post))
 

@@ -49,8 +49,8 @@ async def found_in(
         where &= equal_to_any("t.kind", kinds)
     return await pages(
         FoundRow,
-        "search_entry",
         [community.id for community in communities],
+        table="search_entry",
         by="community_id",
         args=args,
         where=where,

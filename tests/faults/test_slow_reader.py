@@ -9,6 +9,7 @@ import pytest
 
 from models.base import new_id, now
 from models.posts import CommentRow, SubjectKind
+from models.storage.tables import insert
 from resolvers import comments
 from subscriptions.events import Kind
 from subscriptions.work import unit_of_work
@@ -54,7 +55,7 @@ async def comment_in_bulk(scene: Scene, batch: int) -> None:
                 edited_at=None,
                 deleted_at=None,
             )
-            await comments.insert(row)
+            await insert(row)
             work.record(comments.event(Kind.COMMENT_ADDED, row, subject.audience))
 
 

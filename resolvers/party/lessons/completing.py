@@ -12,7 +12,8 @@ from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
+from models.storage.rows import columns, execute, select, select_one
+from models.storage.tables import by_ids
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -129,21 +130,9 @@ async def names_shown(ctx: Context, certificates: Sequence[Certificate]) -> list
 # Reading
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyLessonCompletionRow | None]:
-    rows = await select(
-        PartyLessonCompletionRow,
-        f"SELECT {columns(PartyLessonCompletionRow)} FROM party_lesson_completion t"
-        f" WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonCompletionRow | None]:
     """The certificates with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.completions_visible_to(ctx.viewer))
+    return await by_ids(PartyLessonCompletionRow, ids, rules.completions_visible_to(ctx.viewer))
 
 
 async def completions_of(
@@ -152,7 +141,6 @@ async def completions_of(
     """Who has finished each lesson, for who keeps the branch's records; empty for others."""
     return await pages(
         PartyLessonCompletionRow,
-        "party_lesson_completion",
         [lesson.id for lesson in lessons],
         by="lesson_id",
         args=args,

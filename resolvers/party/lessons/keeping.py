@@ -9,6 +9,7 @@ from models.organisations import OrganisationRow
 from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
 from models.powers import Power
 from models.storage.rows import columns, execute, select
+from models.storage.tables import by_ids
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
@@ -52,7 +53,7 @@ async def insert(
         title=draft.title,
         summary=draft.summary,
     )
-    (row,) = await reading.by_ids([lesson_id])
+    (row,) = await by_ids(PartyLessonRow, [lesson_id])
     assert row is not None  # noqa: S101 - just written
     await write_items(row, draft.items)
     await audit.record(ctx, "party.createLesson", row)
@@ -80,7 +81,7 @@ async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraf
         )
         await write_items(row, draft.items)
         await audit.record(ctx, "party.editLesson", row)
-        (after,) = await reading.by_ids([row.id])
+        (after,) = await by_ids(PartyLessonRow, [row.id])
         if row.scope_id != scope:
             work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
         work.record(event(Kind.PARTY_LESSON_CHANGED, after or row))
@@ -152,11 +153,6 @@ async def change(row: PartyLessonRow, version: int, **values: object) -> None:
     )
     if not changed:
         raise Conflict(CHANGED, row)
-
-
-async def lock(lesson_id: UUID) -> None:
-    """The lesson's row lock: what it consists of and who finishes it change one after the other."""
-    await execute("UPDATE party_lesson SET version = version WHERE id = ? RETURNING id", lesson_id)
 
 
 async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> None:

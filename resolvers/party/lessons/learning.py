@@ -16,6 +16,7 @@ from models.party.lessons import (
 from models.storage.rows import columns, execute, select
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import locked
 from resolvers.party.lessons import completing, keeping, reading
 from resolvers.party.lessons.reading import right_options
 from resolvers.retries import earlier_result
@@ -31,7 +32,7 @@ async def finish(ctx: Context, *, item_id: UUID) -> PartyLessonItemRow:
     if item.kind is PartyLessonItemKind.QUIZ:
         raise InvalidInput(itemId=Message("A quiz is finished by passing it"))
     async with ctx.unit_of_work() as work:
-        await keeping.lock(lesson.id)
+        await locked(PartyLessonRow, lesson.id)
         await record_finished(work, ctx, item, lesson)
     return item
 
@@ -54,7 +55,7 @@ async def submit(
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "submitPartyQuiz", [item_id, revision, answers], attempt_id)
         if earlier is None:
-            await keeping.lock(lesson.id)
+            await locked(PartyLessonRow, lesson.id)
             if await record_attempt(ctx, attempt_id, item, graded):
                 await record_finished(work, ctx, item, lesson)
     (row,) = await select(

@@ -16,7 +16,8 @@ from models.party.lessons import (
 )
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
+from models.storage.rows import Where, columns, select, select_ids
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -24,20 +25,9 @@ from resolvers.paging import pages
 from subscriptions.events import Logged
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyLessonRow | None]:
-    rows = await select(
-        PartyLessonRow,
-        f"SELECT {columns(PartyLessonRow)} FROM party_lesson t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonRow | None]:
     """The lessons with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(PartyLessonRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, lesson_id: UUID) -> PartyLessonRow:
@@ -75,9 +65,7 @@ async def lessons_of(
     if state is not None:
         where &= Where("t.state = ?", (state,))
     ids = [branch.id for branch in branches]
-    return await pages(
-        PartyLessonRow, "party_lesson", ids, by="branch_id", args=args, where=where, order=LESSONS
-    )
+    return await pages(PartyLessonRow, ids, by="branch_id", args=args, where=where, order=LESSONS)
 
 
 async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[list[PartyLessonItemRow]]:
@@ -103,12 +91,12 @@ async def authors_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[Ne
 
 async def lessons_around(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[PartyLessonRow | None]:
     """The lesson of each item."""
-    return await by_ids([item.lesson_id for item in items])
+    return await by_ids(PartyLessonRow, [item.lesson_id for item in items])
 
 
 async def lessons_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PartyLessonRow | None]:
     """The lesson of each event, unless it is for fewer people by now."""
-    rows = await by_ids([logged.event.subject for logged in events])
+    rows = await by_ids(PartyLessonRow, [logged.event.subject for logged in events])
     return [
         row if row and row.scope_id in logged.event.audience else None
         for row, logged in zip(rows, events, strict=True)

@@ -13,6 +13,7 @@ from models.party.opinions import PartyOpinionAction, PartyOpinionRow, PartyOpin
 from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.context import Context, Services
+from resolvers.existing import locked
 from resolvers.party.opinions import steps
 from subscriptions.work import Work
 
@@ -43,7 +44,7 @@ async def unschedule_reminders(opinion_id: UUID) -> None:
 @jobs.does(UNASSIGNED)
 async def remind_to_assign(services: Services, work: Work, opinion_id: UUID) -> None:
     """Tell the secretary that an opinion has no owner."""
-    row = await steps.locked(opinion_id)
+    row = await locked(PartyOpinionRow, opinion_id)
     if row.state is PartyOpinionState.SUBMITTED and row.created_at + TO_ASSIGN <= now():
         await steps.write(work, Context(services, NOBODY), row, row, PartyOpinionAction.REMIND, now())
 
@@ -51,7 +52,7 @@ async def remind_to_assign(services: Services, work: Work, opinion_id: UUID) -> 
 @jobs.does(REMIND)
 async def remind(services: Services, work: Work, opinion_id: UUID) -> None:
     """Tell the owner that the answer will be due."""
-    row = await steps.locked(opinion_id)
+    row = await locked(PartyOpinionRow, opinion_id)
     at = now()
     if row.state is not PartyOpinionState.ASSIGNED or row.due_at is None or row.reminded_for == row.due_at:
         return
@@ -63,7 +64,7 @@ async def remind(services: Services, work: Work, opinion_id: UUID) -> None:
 @jobs.does(ESCALATE)
 async def escalate(services: Services, work: Work, opinion_id: UUID) -> None:
     """Tell the secretary that an answer is overdue."""
-    row = await steps.locked(opinion_id)
+    row = await locked(PartyOpinionRow, opinion_id)
     at = now()
     if row.state is not PartyOpinionState.ASSIGNED or row.due_at is None or row.due_at > at:
         return

@@ -16,7 +16,8 @@ from models.party.opinions import (
     PartyOpinionTopic,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select
+from models.storage.rows import Where, columns, select
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -35,28 +36,9 @@ class OpinionCriteria:
     owned: bool = False
 
 
-async def by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyOpinionRow | None]:
-    rows = await select(
-        PartyOpinionRow,
-        f"SELECT {columns(PartyOpinionRow)} FROM party_opinion t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
-
-
-async def by_id(opinion_id: UUID) -> PartyOpinionRow:
-    """The opinion, whoever asks. Raises NotFound."""
-    (row,) = await by_ids([opinion_id])
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyOpinionRow | None]:
     """The opinions with these ids, None for each that the viewer may not see."""
-    return await by_ids(ids, rules.visible_to(ctx.viewer))
+    return await by_ids(PartyOpinionRow, ids, rules.visible_to(ctx.viewer))
 
 
 async def visible(ctx: Context, opinion_id: UUID) -> PartyOpinionRow:
@@ -81,9 +63,7 @@ async def opinions_of(
     if wanted.owned:
         where &= Where("t.owner_id = ?", (ctx.viewer.account_id,))
     ids = [branch.id for branch in branches]
-    return await pages(
-        PartyOpinionRow, "party_opinion", ids, by="branch_id", args=args, where=where, order=OPINIONS
-    )
+    return await pages(PartyOpinionRow, ids, by="branch_id", args=args, where=where, order=OPINIONS)
 
 
 async def branches_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[OrganisationRow | None]:
@@ -161,7 +141,7 @@ async def opinions_around(
     _ctx: Context, steps: Sequence[PartyOpinionStepRow]
 ) -> list[PartyOpinionRow | None]:
     """The opinion of each step."""
-    return await by_ids([step.opinion_id for step in steps])
+    return await by_ids(PartyOpinionRow, [step.opinion_id for step in steps])
 
 
 # Events
@@ -173,7 +153,7 @@ async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[Party
 
 async def opinions_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PartyOpinionRow | None]:
     """The opinion of each event as it is now, unless it is for fewer people by now."""
-    rows = await by_ids([logged.event.thread for logged in events if logged.event.thread])
+    rows = await by_ids(PartyOpinionRow, [logged.event.thread for logged in events if logged.event.thread])
     found = {row.id: row for row in rows if row}
     opinions = [found.get(logged.event.thread) if logged.event.thread else None for logged in events]
     return [

@@ -17,10 +17,11 @@ from models.party.opinions import (
     PartyOpinionStepRow,
 )
 from models.powers import Power
-from models.storage.rows import columns, execute, select
+from models.storage.rows import execute
 from resolvers import notifications
 from resolvers.context import Context
-from resolvers.errors import Conflict, NotFound
+from resolvers.errors import Conflict
+from resolvers.existing import locked
 from resolvers.organisations import officers_with
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.work import Work
@@ -28,22 +29,9 @@ from subscriptions.work import Work
 CHANGED = Message("It has been changed meanwhile")
 
 
-async def locked(opinion_id: UUID) -> PartyOpinionRow:
-    """The opinion as it stands, behind its row lock until the transaction ends. Raises NotFound."""
-    rows = await select(
-        PartyOpinionRow,
-        "UPDATE party_opinion SET version = version WHERE id = ?"
-        f" RETURNING {columns(PartyOpinionRow, 'party_opinion')}",
-        opinion_id,
-    )
-    if not rows:
-        raise NotFound
-    return rows[0]
-
-
 async def locked_at(opinion_id: UUID, version: int, *states: PartyOpinionState) -> PartyOpinionRow:
     """As `locked`. Raises Conflict unless it still is as the client has read it."""
-    row = await locked(opinion_id)
+    row = await locked(PartyOpinionRow, opinion_id)
     if row.version != version or row.state not in states:
         raise Conflict(CHANGED, row)
     return row

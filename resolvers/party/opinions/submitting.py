@@ -18,6 +18,7 @@ from models.storage.rows import execute
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound
+from resolvers.existing import existing
 from resolvers.limits import check_rate
 from resolvers.masking import mask
 from resolvers.party.branches import own_branch
@@ -85,7 +86,7 @@ async def insert(
         step_count=1,
         **asdict(draft),
     )
-    row = await reading.by_id(opinion_id)
+    row = await existing(PartyOpinionRow, opinion_id)
     await steps.add_step(work, ctx, row, PartyOpinionAction.SUBMIT, at)
     await clock.wait_for_owner(row)
 
