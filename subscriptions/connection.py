@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from models.base import now
 from models.visibility import NOBODY, Viewer
-from subscriptions.hub import Subscriber
+from subscriptions.followers import Subscriber
 from subscriptions.transport import WIRE, Listener, Wire, text_head
 
 # What one client may have waiting: enough for a burst, far less than what hurts.

@@ -13,19 +13,8 @@ nothing twice.
 
 import asyncio
 import contextlib
-import random
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Hashable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-    Set,
-)
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Hashable, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -38,15 +27,12 @@ from models.storage.rows import Where
 from models.visibility import Viewer, viewers
 from subscriptions import log
 from subscriptions.bus import Bus, Gap, Hint
-from subscriptions.events import ACCOUNTED, CONFLATED, STANDING, Kind, Logged
-from subscriptions.recent import Recent
+from subscriptions.events import ACCOUNTED, STANDING, Kind, Logged
+from subscriptions.feeds import PAGE, Feed, greeting_at, newest, pause
+from subscriptions.followers import Group, Render, Sink, Subscriber, Unrendered, key_of
 from subscriptions.streams import Opened, Request, Reset, ResetReason, Stream, StreamItem, position_of
 from subscriptions.together import Together
 
-# Events read from the log at once, by a feed and by a subscriber that catches up.
-PAGE = 200
-# A payload is made within this time, or its making has failed.
-RENDER_SECONDS = 10.0
 # How often a payload is tried while the log can be read.
 RENDER_TRIES = 5
 # Events that are made at once, so that a client gets them in one write.
@@ -55,8 +41,6 @@ TOGETHER = 16
 SLICE = 200
 # Accounts whose standing is read at once.
 ACCOUNTS = 1_000
-RETRY_SECONDS = 0.1
-LONGEST_RETRY_SECONDS = 5.0
 POLL_SECONDS = 5.0
 POLL_SECONDS_WITHOUT_BUS = 0.5
 
@@ -73,209 +57,13 @@ LAG = Histogram(
 
 logger = structlog.get_logger("linli.hub")
 
-# Makes of a message what follows a subscriber's opening in its frame.
-Render = Callable[[StreamItem, Viewer], Awaitable[bytes]]
 T = TypeVar("T")
-
-
-class Unrendered(Exception):
-    """A payload could not be made whole. `payload` tells the client so, if trying again does not help."""
-
-    def __init__(self, payload: bytes) -> None:
-        super().__init__("the payload has an internal error")
-        self.payload = payload
-
-
-class Sink(Protocol):
-    """A client's connection, as the hub sees it."""
-
-    viewer: Viewer
-
-    def offer(self, frame: bytes, written: Callable[[], None] | None = None) -> bool:
-        """Take `frame` into the buffer, or answer False if that is full. Calls `written` when the
-        frame has been written to the socket."""
-        ...
-
-    async def room(self) -> None:
-        """Return once the buffer has room again."""
-        ...
-
-    def subscriptions(self) -> Iterable["Subscriber"]: ...
-
-    def refuse(self, subscriber: "Subscriber") -> None:
-        """End a subscription whose viewer may no longer follow its stream."""
-        ...
-
-    def session_ended(self) -> None:
-        """Close the connection: its session has ended."""
-        ...
-
-    def lost(self) -> None:
-        """Close the connection so that the client comes back with its cursors."""
-        ...
 
 
 class HandedOver(Protocol):
     """Told of every event of the kinds `ACCOUNTED` that has been written to a household's client."""
 
     def handed_over(self, subject: UUID, homes: frozenset[UUID], /) -> None: ...
-
-
-@dataclass(eq=False, slots=True)
-class Subscriber:
-    """One client's subscription. Its frames begin with `opening`; the rest is the same for its group."""
-
-    sink: Sink
-    opening: bytes
-    group: "Group"
-    cursor: int
-    live: bool = False
-    # Payloads that failed one after the other.
-    failures: int = 0
-    task: asyncio.Task[None] | None = None
-
-
-class Holders:
-    """A group's subscribers, by the scopes that their viewers hold: an audience is found, not sought."""
-
-    def __init__(self) -> None:
-        # Counts the changes: a set of holders that was made before one is out of date.
-        self.changes = 0
-        self._scopes: dict[Subscriber, frozenset[UUID]] = {}
-        self._holders: dict[UUID, set[Subscriber]] = {}
-
-    def __len__(self) -> int:
-        return len(self._scopes)
-
-    def __iter__(self) -> Iterator[Subscriber]:
-        return iter(self._scopes)
-
-    def __contains__(self, subscriber: object) -> bool:
-        return subscriber in self._scopes
-
-    def put(self, subscriber: Subscriber) -> None:
-        """Note a subscriber, or that its viewer's scopes are others now."""
-        self.discard(subscriber)
-        scopes = self._scopes[subscriber] = subscriber.sink.viewer.scopes
-        for scope in scopes:
-            self._holders.setdefault(scope, set()).add(subscriber)
-
-    def discard(self, subscriber: Subscriber) -> None:
-        self.changes += 1
-        for scope in self._scopes.pop(subscriber, ()):
-            holders = self._holders[scope]
-            holders.discard(subscriber)
-            if not holders:
-                del self._holders[scope]
-
-    def of(self, audience: frozenset[UUID]) -> Set[Subscriber]:
-        """Whose viewer holds one of these scopes, as of now."""
-        found = [holders for scope in audience if (holders := self._holders.get(scope))]
-        return found[0] if len(found) == 1 else set[Subscriber]().union(*found)
-
-
-@dataclass(eq=False, slots=True)
-class Group:
-    """Subscribers whose operations are identical, so that one execution serves them all."""
-
-    key: Hashable
-    stream: Stream
-    render: Render
-    spawn: "Callable[[Coroutine[Any, Any, bytes]], asyncio.Task[bytes]]"
-    subscribers: Holders = field(default_factory=Holders)
-    recent: Recent[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.recent = Recent(self.spawn)
-
-    async def payload(self, message: StreamItem, viewer: Viewer) -> bytes:
-        """The operation's result for `message`; executed once, however many ask."""
-        return await self.recent.get(key_of(message), lambda: self._made(message, viewer))
-
-    async def _made(self, message: StreamItem, viewer: Viewer) -> bytes:
-        async with asyncio.timeout(RENDER_SECONDS):
-            return await self.render(message, viewer)
-
-
-def key_of(message: StreamItem) -> Hashable:
-    """What tells messages of a stream apart."""
-    return message.seq if isinstance(message, Logged) else message
-
-
-class Feed:
-    """The reader of one topic. `position` is the last event it has taken from the log."""
-
-    def __init__(
-        self, topic: str, position: int, dispatch: "Callable[[Feed, Sequence[Logged], bool], Awaitable[None]]"
-    ) -> None:
-        self.topic = topic
-        self.position = position
-        self.groups: dict[Hashable, Group] = {}
-        self._dispatch = dispatch
-        self._woken = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
-
-    def wake(self) -> None:
-        """There may be something new in the log."""
-        self._woken.set()
-
-    def stop(self) -> asyncio.Task[None]:
-        """Read no more. Returns the task that ends."""
-        self._task.cancel()
-        return self._task
-
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                while await self._advance():
-                    pass
-                failures = 0
-            except Exception as error:
-                # The database is away; the log keeps what is missed meanwhile.
-                failures += 1
-                logger.warning("feed_failed", error=type(error).__name__)
-                await asyncio.sleep(pause(failures))
-                self._woken.set()
-
-    async def _advance(self) -> bool:
-        events = await log.read(self.topic, self.position, PAGE)
-        if not events:
-            return False
-        # Sequences have no holes: a hole means that the log was trimmed before it was read here.
-        whole = events[0].seq == self.position + 1
-        self.position = events[-1].seq
-        await self._dispatch(self, newest(events), whole)
-        return True
-
-
-def greeting_at(at: log.Position, cursor: int) -> Opened | Reset:
-    """What somebody is told first who stands at `cursor` of a topic."""
-    if cursor < at.trimmed:
-        return Reset(at.name, at.seq, ResetReason.LOG_TRIMMED)
-    if cursor > at.seq:
-        return Reset(at.name, at.seq, ResetReason.CURSOR_AHEAD)
-    return Opened(at.name, cursor)
-
-
-def newest(events: Sequence[Logged]) -> list[Logged]:
-    """`events` without those that a later one about the same subject makes superfluous."""
-    last = {sameness(e): e.seq for e in events if e.event.kind in CONFLATED}
-    return [e for e in events if e.event.kind not in CONFLATED or last[sameness(e)] == e.seq]
-
-
-def sameness(logged: Logged) -> Hashable:
-    # With what decides who gets it: the later one must reach everyone whom the earlier would.
-    event = logged.event
-    return event.kind, event.subject, event.thread, event.audience, frozenset(event.facts.items())
-
-
-def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row."""
-    longest = min(RETRY_SECONDS * 2.0 ** min(failures, 10), LONGEST_RETRY_SECONDS)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 class Hub:

@@ -15,11 +15,13 @@ from models.base import new_id, now
 from models.identity import ResidencyRow
 from models.storage.rows import execute
 from models.visibility import Viewer, viewers
+from subscriptions import feeds, followers, log, recent
 from subscriptions import hub as hub_module
-from subscriptions import log, recent
 from subscriptions.bus import GAP, Bus, Gap, Hint
 from subscriptions.events import STANDING, Event, Kind, Logged
-from subscriptions.hub import CATCHING_UP, GROUPS, SUBSCRIBERS, Hub, Subscriber, Unrendered, pause
+from subscriptions.feeds import pause
+from subscriptions.followers import Subscriber, Unrendered
+from subscriptions.hub import CATCHING_UP, GROUPS, SUBSCRIBERS, Hub
 from subscriptions.streams import Opened, Request, Stream, StreamItem, cursor_of
 from subscriptions.work import unit_of_work
 from tests.world import Recorder, World, counted
@@ -181,7 +183,7 @@ async def hub(world: World, bus: FakeBus, monkeypatch: pytest.MonkeyPatch) -> As
     """A running hub that hears of nothing but what it is told."""
     monkeypatch.setattr(hub_module, "POLL_SECONDS", NEVER)
     monkeypatch.setattr(hub_module, "POLL_SECONDS_WITHOUT_BUS", 0.01)
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(feeds, "RETRY_SECONDS", 0.001)
     made = Hub(cast(Bus, bus))
     await made.start()
     yield made
@@ -568,12 +570,12 @@ async def test_who_is_overtaken_by_the_trimming_is_told(hub: Hub) -> None:
     await follow(hub, sink, after=0)
     await sink.until(lambda: sink.refusals > 0)
     # While it stands still, more comes than one page of its reading holds, and goes again.
-    await write(hub, *(event() for _ in range(hub_module.PAGE)))
+    await write(hub, *(event() for _ in range(feeds.PAGE)))
     await log.trim(timedelta(days=1), 2)
     sink.read(None)
     await sink.until(lambda: "reset" in sink.types)
     await write(hub, event())
-    last = 10 + hub_module.PAGE + 1
+    last = 10 + feeds.PAGE + 1
     await sink.until(lambda: sink.seqs[-1:] == [last])
     before = sink.types.index("reset")
     assert sink.seqs[: before - 1] == list(range(1, before))
@@ -788,7 +790,7 @@ async def test_a_database_that_fails_for_a_while_costs_time_only(
 
 def test_the_longest_outage_ends_no_feed() -> None:
     for failures in (1, 10, 1_000, 1_000_000):
-        assert 0 < pause(failures) <= hub_module.LONGEST_RETRY_SECONDS
+        assert 0 < pause(failures) <= feeds.LONGEST_RETRY_SECONDS
 
 
 async def test_a_payload_that_fails_for_a_while_is_delivered_in_its_place(hub: Hub) -> None:
@@ -851,7 +853,7 @@ async def test_a_fault_that_stays_closes_the_connection(hub: Hub) -> None:
 async def test_a_payload_that_hangs_holds_up_its_feed_for_a_while_only(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "RENDER_SECONDS", 0.02)
+    monkeypatch.setattr(followers, "RENDER_SECONDS", 0.02)
     hanging = [True]
 
     def before(message: StreamItem) -> Any:

@@ -33,7 +33,7 @@ from schema.serving.operations import Operations
 from schema.serving.websocket import SUBPROTOCOL, Admission, WebSocketEndpoint
 from schema.streams import follow
 from subscriptions import connection as connection_module
-from subscriptions import hub as hub_module
+from subscriptions import feeds
 from subscriptions import transport as transport_module
 from subscriptions.bus import Bus
 from subscriptions.events import STANDING, Event, Kind, Logged
@@ -323,7 +323,7 @@ async def server(
 ) -> AsyncIterator[ToyServer]:
     """A server that has not ended in a fault, and has nothing left, when the test is over."""
     monkeypatch.setattr(websocket_module, "CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(feeds, "RETRY_SECONDS", 0.001)
     with structlog.testing.capture_logs() as logs:
         async with ToyServer().running() as running:
             yield running

@@ -31,8 +31,9 @@ from schema.serving.operations import Operation
 from schema.serving.results import INTERNAL, Refusal, Rejected, encode_bytes, formatted
 from subscriptions.connection import CHECK_SECONDS, CLOSED, Close, Connection, Outbox
 from subscriptions.events import Logged
+from subscriptions.followers import Subscriber, Unrendered, key_of
 from subscriptions.headers import headers_of
-from subscriptions.hub import Hub, Subscriber, Unrendered, key_of
+from subscriptions.hub import Hub
 from subscriptions.recent import Recent
 from subscriptions.streams import Request, StreamItem
 
