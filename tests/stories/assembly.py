@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from models.base import now
 from models.identity import AccountRow, HomeRow
-from schema.node import global_id
+from models.jobs import JobRow
+from models.motions import MotionRow
+from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.clock import Clock
 from tests.neighbourhood import Neighbourhood
@@ -101,6 +104,12 @@ class Poll:
     async def now(self, app: App) -> dict[str, Any]:
         found: dict[str, Any] = (await app.run(MOTION, id=self.id))["node"]
         return found
+
+    async def end(self) -> None:
+        """Its time is over now, whenever it was to be."""
+        _, key = type_and_key(self.id) or (None, None)
+        await MotionRow.filter(id=key).update(closes_at=now())
+        await JobRow.filter(subject_id=key, done_at=None).update(due_at=now())
 
     async def closed(self, app: App) -> dict[str, Any]:
         """The result, once the close has come and it is counted."""

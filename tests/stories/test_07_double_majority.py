@@ -108,8 +108,9 @@ async def test_exactly_six_hundred_of_nine_hundred_is_enough(neighbourhood: Neig
     assembly = await Assembly.called(neighbourhood)
     owners = [await assembly.street.owner(100) for _ in range(9)]
     await assembly.adopt()
-    poll = await assembly.poll(seconds=8)
+    poll = await assembly.poll(seconds=3600)
     await asyncio.gather(*(poll.voted(owner, "YES") for owner in owners[:6]))
+    await poll.end()
     result = await poll.closed(assembly.officers[0])
     assert figures(result["quorum"]) == [(600, 900, True), (6, 9, True)]
     assert result["items"][0]["outcome"] == "ADOPTED"

@@ -28,7 +28,7 @@ async def test_two_officers_enter_and_the_sheet_matches(neighbourhood: Neighbour
     (deed,) = await ResidencyRow.filter(account_id=both.id)
     contested = await HomeRow.get(id=deed.home_id)
     await assembly.adopt()
-    poll = await assembly.poll(seconds=25)
+    poll = await assembly.poll(seconds=3600)
     await poll.voted(online, "YES")
 
     # The sheet: 50 m² yes, 60 m² no on paper; 70 m² abstains at the door.
@@ -68,6 +68,7 @@ async def test_two_officers_enter_and_the_sheet_matches(neighbourhood: Neighbour
     assert (await second.act(SETTLE, input=decision))["__typename"] == "NotAllowed"
     assert (await third.act(SETTLE, input=decision))["__typename"] == "SettleBallotConflictPayload"
 
+    await poll.end()
     result = await poll.closed(clerk)
     found = {channel["channel"]: channel for channel in result["channels"]}
     assert found["ONLINE"]["participating"] == {"heads": 1, "areaCm2": str(80 * M2)}

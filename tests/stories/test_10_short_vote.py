@@ -5,10 +5,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from models.base import now
-from models.jobs import JobRow
-from models.motions import MotionRow
-from schema.node import type_and_key
 from tests.neighbourhood import Neighbourhood
 from tests.stories.assembly import EVENTS, Assembly
 
@@ -45,9 +41,6 @@ async def test_failed_participation_or_more_time(neighbourhood: Neighbourhood) -
 
     await longer.voted(two, "YES")
     # Two days later.
-    found = type_and_key(longer.id)
-    assert found is not None
-    await MotionRow.filter(id=found[1]).update(closes_at=now())
-    await JobRow.filter(subject_id=found[1], done_at=None).update(due_at=now())
+    await longer.end()
     result = await longer.closed(app)
     assert result["items"][0]["outcome"] == "ADOPTED"
