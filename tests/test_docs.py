@@ -70,6 +70,8 @@ def test_the_table_of_settings_is_what_is_read() -> None:
 
 
 def test_the_table_of_metrics_is_what_is_measured() -> None:
+    # It imports all that measures.
+    importlib.import_module("main")
     measured = set()
     for collector in {*REGISTRY._collector_to_names}:
         if isinstance(collector, MetricWrapperBase) and collector._name.startswith("linli_"):
