@@ -24,6 +24,9 @@ class Services:
     sms: SmsGateway
     live: Committed
     media: Storage
+    # What text messages may cost: country codes that they are sent to, and how many an hour in all.
+    sms_countries: tuple[str, ...] = ("86",)
+    sms_an_hour: int = 5_000
 
 
 @dataclass(slots=True)

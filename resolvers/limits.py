@@ -1,6 +1,7 @@
 """How often something may be done: sliding windows, counted in the database for all processes."""
 
-from dataclasses import dataclass
+import ipaddress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from models.base import new_id, now
@@ -10,6 +11,8 @@ from resolvers.errors import RateLimited
 from subscriptions.addresses import origin
 
 LONGEST_WINDOW = timedelta(days=2)
+# So many times as much as one client may, all of a /48 may: a site has many homes or one sender of many.
+NETWORK_SHARE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,29 @@ async def check_address(ctx: Context, action: str, *limits: Limit) -> None:
 
     A client without an address is one of our own commands. All whose address is none are one client.
     """
-    if ctx.address:
-        await check(f"{action}/{origin(ctx.address) or 'unknown'}", *limits)
+    for times, key in enumerate(address_keys(ctx, action)):
+        await check(key, *(replace(limit, count=limit.count * NETWORK_SHARE**times) for limit in limits))
+
+
+def address_keys(ctx: Context, action: str) -> list[str]:
+    """What is counted for the client's address: the client, and the /48 that an IPv6 customer is given."""
+    if not ctx.address:
+        return []
+    client = origin(ctx.address) or "unknown"
+    keys = [f"{action}/{client}"]
+    if ":" in client:
+        keys.append(f"{action}/{ipaddress.ip_network((client, 48), strict=False)}")
+    return keys
+
+
+async def uncount_address(ctx: Context, action: str, limit: Limit) -> None:
+    """Take back one that `check_address` has counted: it was not what the limit is for."""
+    for key in address_keys(ctx, action):
+        await execute(
+            'UPDATE rate_count SET count = count - 1 WHERE key = ? AND "window" = ? AND count > 0',
+            f"{key}/{limit.seconds}",
+            int(now().timestamp()) // limit.seconds,
+        )
 
 
 async def sweep() -> None:

@@ -20,7 +20,7 @@ from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from resolvers.existing import locked
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours, neighbours_by_id
-from resolvers.identity.sign_in import account_with, check_phone, stored_code
+from resolvers.identity.sign_in import account_with, check_phone, holder_of
 from resolvers.limits import check_rate
 from resolvers.paging import pages
 from subscriptions.events import STANDING, Event, Kind
@@ -264,7 +264,7 @@ async def account_meant(
         return neighbour.account_id
     index = ctx.services.keys.index(privacy.PHONE, check_phone("phone", phone or ""))
     await check_rate(ctx, "grantRole", PHONES_AN_HOUR, 3600)
-    account = await stored_code(index)
+    account = await holder_of(index)
     if account is None:
         raise InvalidInput(phone=Message("Nobody has signed in with this phone yet"))
     return account.id

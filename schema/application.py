@@ -21,7 +21,7 @@ from resolvers import limits, retries
 from resolvers.activities import calendar
 from resolvers.context import Context
 from resolvers.errors import DomainError, NotFound, RateLimited
-from resolvers.identity import sign_in
+from resolvers.identity import codes
 from resolvers.identity.sessions import viewer_of
 from resolvers.jobs import Worker
 from resolvers.media import uploads
@@ -135,7 +135,7 @@ class Application:
                 await log.trim(timedelta(days=self._settings.log_days), self._settings.log_events)
                 await log.measure()
                 await limits.sweep()
-                await sign_in.sweep()
+                await codes.sweep()
                 await retries.sweep()
                 await uploads.sweep(self.services)
             except Exception as error:

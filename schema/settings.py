@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -64,6 +65,7 @@ def network(text: str) -> str:
 
 Origin = Annotated[str, AfterValidator(origin)]
 Network = Annotated[str, AfterValidator(network)]
+Country = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}$")]
 
 
 class Settings(BaseModel):
@@ -108,6 +110,10 @@ class Settings(BaseModel):
         description="the [SMS gateway](#the-sms-gateway), `https://` or on this host; needed in production",
     )
     sms_token: str = Field("", description="its bearer token")
+    sms_countries: Annotated[tuple[Country, ...], BeforeValidator(split)] = Field(
+        ("86",), description="country codes of the phones that codes are sent to, separated by commas"
+    )
+    sms_an_hour: int = Field(5_000, ge=1, description="the most codes sent in an hour, by all processes")
     metrics_token: str = Field(
         "", description="bearer token for `/metrics`; production without one serves no metrics"
     )
@@ -219,7 +225,15 @@ class Settings(BaseModel):
     def services(self, live: Committed) -> Services:
         """What use cases work with; `live` is told of what they have committed."""
         media = Directory(self.data_dir / "media")
-        return Services(self.sealing, Tokens(self.token_key), self.sms, live, media)
+        return Services(
+            self.sealing,
+            Tokens(self.token_key),
+            self.sms,
+            live,
+            media,
+            self.sms_countries,
+            self.sms_an_hour,
+        )
 
 
 def is_private(url: str) -> bool:

@@ -2,18 +2,22 @@
 
 import asyncio
 import re
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
-from models.base import now
+from models.base import new_id, now
 from models.identity import AccountRow, OneTimeCodeRow, RateCountRow, SessionEnd, SessionRow
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, RateLimited, Unauthenticated
-from resolvers.identity import sign_in
+from resolvers.identity import codes, sign_in
 from resolvers.identity.accounts import account_of, masked_phones, update_profile
 from resolvers.identity.sessions import open_session, viewer_of
+from resolvers.limits import Limit
 from subscriptions.events import STANDING, Kind
 from tests.world import World
 
@@ -40,85 +44,227 @@ async def signed_in(world: World, account: AccountRow) -> Context:
     return Context(world.services, (await viewers({account.id: made.session_id}))[account.id])
 
 
+async def asked(ctx: Context, phone: str = PHONE, device: str | None = None) -> UUID:
+    """A code is sent; the challenge to name with it."""
+    return (await sign_in.request_code(ctx, phone=phone, device_token=device)).id
+
+
 async def test_a_code_makes_an_account_once(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
+    challenge = await asked(ctx)
     assert world.sms.sent[-1][0] == "+86" + PHONE
     code = sent_code(world)
-    first = await sign_in.with_code(ctx, phone="+86 " + PHONE, code=code, display_name=" 小王 ")
+    first = await sign_in.with_code(
+        ctx, challenge_id=challenge, phone="+86 " + PHONE, code=code, display_name=" 小王 "
+    )
     assert first.account.display_name == "小王"
     viewer, _ = await viewer_of(world.services, first.access_token)
     assert viewer.account_id == first.account.id
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, phone=PHONE, code=code)
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
     await RateCountRow.all().delete()
-    await sign_in.request_code(ctx, phone=PHONE)
-    again = await sign_in.with_code(ctx, phone=PHONE, code=sent_code(world), display_name="别人")
+    challenge = await asked(ctx)
+    again = await sign_in.with_code(
+        ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world), display_name="别人"
+    )
     assert again.account.id == first.account.id
     assert again.account.display_name == "小王"
     assert await AccountRow.all().count() == 1
 
 
 async def test_neither_phone_nor_code_is_kept_in_clear(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
+    challenge = await asked(ctx)
     code = sent_code(world)
     kept = await OneTimeCodeRow.get()
     assert code not in f"{kept.digest} {kept.phone_index}"
-    made = await sign_in.with_code(ctx, phone=PHONE, code=code)
+    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
     account = await AccountRow.get()
     assert PHONE not in f"{account.phone_sealed} {account.phone_index} {account.display_name}"
     assert await masked_phones(ctx, [made.account]) == ["139****1111"]
 
 
 async def test_a_code_is_worthless_after_five_guesses(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
+    challenge = await asked(ctx)
     code = sent_code(world)
     wrong = f"{(int(code) + 1) % 10**6:06}"
-    guesses = [sign_in.with_code(ctx, phone=PHONE, code=wrong) for _ in range(5)]
+    guesses = [sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=wrong) for _ in range(5)]
     results = await asyncio.gather(*guesses, return_exceptions=True)
     assert all(isinstance(result, InvalidInput) for result in results)
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, phone=PHONE, code=code)
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
     assert await AccountRow.all().count() == 0
 
 
-async def test_a_code_is_worthless_after_five_minutes_and_after_a_newer_one(
-    world: World, ctx: Context
-) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
-    old = sent_code(world)
-    await RateCountRow.all().delete()
-    await sign_in.request_code(ctx, phone=PHONE)
-    new = sent_code(world)
-    if old != new:
-        with pytest.raises(InvalidInput):
-            await sign_in.with_code(ctx, phone=PHONE, code=old)
+async def test_a_code_is_worthless_after_five_minutes(world: World, ctx: Context) -> None:
+    challenge = await asked(ctx)
     await OneTimeCodeRow.all().update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, phone=PHONE, code=new)
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
     assert await AccountRow.all().count() == 0
+
+
+async def test_a_code_is_good_for_its_challenge_and_phone_only(world: World, ctx: Context) -> None:
+    challenge = await asked(ctx)
+    code = sent_code(world)
+    other = await asked(ctx, "13900002222")
+    for named, phone in ((other, PHONE), (challenge, "13900002222"), (new_id(), PHONE)):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_code(ctx, challenge_id=named, phone=phone, code=code)
+    assert await AccountRow.all().count() == 0
+    await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
 
 
 async def test_of_two_uses_of_one_code_one_signs_in(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
-    uses = [sign_in.with_code(ctx, phone=PHONE, code=sent_code(world)) for _ in range(2)]
+    challenge = await asked(ctx)
+    code = sent_code(world)
+    uses = [sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code) for _ in range(2)]
     results = await asyncio.gather(*uses, return_exceptions=True)
     assert sum(isinstance(result, InvalidInput) for result in results) == 1
     assert await SessionRow.all().count() == 1
 
 
-async def test_codes_are_limited_by_phone_and_by_address(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
+async def test_nobody_burns_a_stranger_s_code(world: World, ctx: Context) -> None:
+    """Guesses at a phone's code, and new codes for it, leave the one that its owner has asked for."""
+    mine = await asked(ctx)
+    code = sent_code(world)
+    stranger = replace(ctx, address="198.51.100.7")
+    for _ in range(6):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_code(stranger, challenge_id=new_id(), phone=PHONE, code="000000")
+    theirs = await asked(stranger)
+    for _ in range(6):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_code(stranger, challenge_id=theirs, phone=PHONE, code="x")
+    await sign_in.with_code(ctx, challenge_id=mine, phone=PHONE, code=code)
+    assert await AccountRow.all().count() == 1
+
+
+async def test_guesses_are_limited_for_an_address_and_right_ones_are_none(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "WRONG_GUESSES_PER_ADDRESS", Limit(3, 3600))
+    for _ in range(4):
+        challenge = await asked(ctx)
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+        await RateCountRow.filter(key__contains="code/").delete()
+    challenge = await asked(ctx)
+    for _ in range(3):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code="x")
+    sessions = await SessionRow.all().count()
+    with pytest.raises(RateLimited):
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    assert await SessionRow.all().count() == sessions
+    elsewhere = replace(ctx, address="198.51.100.7")
+    await sign_in.with_code(elsewhere, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+
+
+async def test_codes_are_limited_for_a_phone_and_for_whoever_asks(world: World, ctx: Context) -> None:
+    await asked(ctx)
     with pytest.raises(RateLimited) as error:
-        await sign_in.request_code(ctx, phone=PHONE)
+        await asked(ctx)
     assert 1 <= error.value.retry_after <= 120
     assert len(world.sms.sent) == 1
-    for number in range(18):
-        await sign_in.request_code(ctx, phone=f"139000022{number:02}")
+    # The phone's owner is at another address.
+    await asked(replace(ctx, address="192.0.2.2"))
+    for number in range(3, 31):
+        await asked(replace(ctx, address=f"192.0.2.{number}"))
     with pytest.raises(RateLimited):
-        await sign_in.request_code(ctx, phone="13900003333")
-    ctx.address = "192.0.2.2"
-    await sign_in.request_code(ctx, phone="13900003333")
-    assert len(world.sms.sent) == 20
+        await asked(replace(ctx, address="192.0.2.99"))
+    assert len(world.sms.sent) == 30
+
+
+async def test_a_device_that_has_signed_in_is_held_up_by_no_stranger(world: World, ctx: Context) -> None:
+    challenge = await asked(ctx)
+    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    assert made.device_token
+    await sign_in.set_password(
+        Context(world.services, (await viewers({made.account.id: made.session_id}))[made.account.id]),
+        new="correct horse",
+    )
+    await RateCountRow.all().delete()
+    for number in range(10, 111):
+        stranger = replace(ctx, address=f"198.51.100.{number}")
+        with suppress(RateLimited):
+            await asked(stranger)
+        with pytest.raises((InvalidInput, RateLimited)):
+            await sign_in.with_password(stranger, phone=PHONE, password="x")
+    for call in (
+        sign_in.request_code(ctx, phone=PHONE),
+        sign_in.with_password(ctx, phone=PHONE, password="correct horse"),
+    ):
+        with pytest.raises(RateLimited):
+            await call
+    challenge = await asked(ctx, device=made.device_token)
+    token = made.device_token
+    again = await sign_in.with_code(
+        ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world), device_token=token
+    )
+    assert again.device_token == token
+    await sign_in.with_password(ctx, phone=PHONE, password="correct horse", device_token=token)
+    # It is the phone's, and no other's; and it has limits of its own.
+    for odd in (token[:-4] + "AAA=", "", "é", "x" * 500):
+        with pytest.raises(RateLimited):
+            await asked(ctx, device=odd)
+    for _ in range(9):
+        with pytest.raises(InvalidInput):
+            await sign_in.with_password(ctx, phone=PHONE, password="x", device_token=token)
+    with pytest.raises(RateLimited):
+        await sign_in.with_password(ctx, phone=PHONE, password="correct horse", device_token=token)
+
+
+async def test_a_device_s_token_is_worth_nothing_for_another_phone(world: World, ctx: Context) -> None:
+    challenge = await asked(ctx)
+    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    await asked(ctx, "13900002222")
+    with pytest.raises(RateLimited):
+        await asked(ctx, "13900002222", device=made.device_token)
+
+
+async def test_an_evening_of_sign_ups_behind_one_address_is_served(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codes that are used are no sender's of many; those that nobody reads are."""
+    monkeypatch.setattr(codes, "PER_ADDRESS", Limit(5, 3600))
+    for number in range(20):
+        phone = f"1390{number:03}2222"
+        challenge = await asked(ctx, phone)
+        await sign_in.with_code(ctx, challenge_id=challenge, phone=phone, code=sent_code(world))
+    for number in range(5):
+        await asked(ctx, f"1380{number:03}2222")
+    with pytest.raises(RateLimited):
+        await asked(ctx, "13700003333")
+    assert len(world.sms.sent) == 25
+
+
+async def test_a_customer_s_whole_network_is_one_sender(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "PER_ADDRESS", Limit(2, 3600))
+    for number in range(10):
+        await asked(replace(ctx, address=f"2001:db8:1:{number:x}::1"), f"1390{number:03}2222")
+    with pytest.raises(RateLimited):
+        await asked(replace(ctx, address="2001:db8:1:ff::1"), "13900003333")
+    await asked(replace(ctx, address="2001:db8:2::1"), "13900003333")
+
+
+async def test_what_codes_cost_is_bounded(
+    world: World, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for foreign in ("+4915112345678", "+88213300655", "+8525551234"):
+        with pytest.raises(InvalidInput) as error:
+            await asked(ctx, foreign)
+        assert list(error.value.fields) == ["phone"]
+    abroad = replace(ctx, services=replace(world.services, sms_countries=("86", "852"), sms_an_hour=4))
+    await asked(abroad, "+8525551234")
+    monkeypatch.setattr(codes, "PER_PREFIX", Limit(2, 3600))
+    for number in range(2):
+        await asked(ctx, f"1390000222{number}")
+    with pytest.raises(RateLimited):
+        await asked(ctx, "13900002229")
+    await asked(abroad, "13900012229")
+    with pytest.raises(RateLimited):
+        await asked(abroad, "13900022229")
+    assert len(world.sms.sent) == 4
 
 
 async def test_what_is_no_phone_is_refused(world: World, ctx: Context) -> None:
@@ -135,7 +281,7 @@ async def test_an_unreachable_gateway_changes_no_answer(
         raise OSError("no route")
 
     monkeypatch.setattr(world.sms, "send", fail)
-    assert await sign_in.request_code(ctx, phone=PHONE) > now()
+    assert (await sign_in.request_code(ctx, phone=PHONE)).expires_at > now()
 
 
 async def test_a_password_signs_in(world: World, ctx: Context) -> None:
@@ -242,15 +388,15 @@ async def test_nobody_has_no_profile(ctx: Context) -> None:
 
 async def test_old_codes_are_forgotten(world: World, ctx: Context) -> None:
     await sign_in.request_code(ctx, phone=PHONE)
-    await sign_in.sweep()
+    await codes.sweep()
     assert await OneTimeCodeRow.all().count() == 1
     await OneTimeCodeRow.all().update(expires_at=now() - timedelta(seconds=1))
-    await sign_in.sweep()
+    await codes.sweep()
     assert await OneTimeCodeRow.all().count() == 0
 
 
 async def test_signing_in_for_the_first_time_is_no_change_of_standing(world: World, ctx: Context) -> None:
-    await sign_in.request_code(ctx, phone=PHONE)
-    await sign_in.with_code(ctx, phone=PHONE, code=sent_code(world))
+    challenge = await asked(ctx)
+    await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
     kinds = [event.event.kind for event in await world.events(STANDING)]
     assert Kind.SESSION_ENDED not in kinds

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ OTHER_ADDRESS = "203.0.113.78"
 SECRETS = (PHONE, NAME, DOCUMENT, EVIDENCE, PASSWORD)
 
 REQUEST_CODE = """mutation ($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
-  __typename ... on Problem { code message } } }"""
+  __typename ... on RequestSignInCodePayload { challengeId } ... on Problem { code message } } }"""
 SIGN_IN = """mutation ($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken refreshToken } } ... on Problem { code message } } }"""
 PASSWORD_IN = """mutation ($input: SignInWithPasswordInput!) { signInWithPassword(input: $input) { __typename
@@ -87,8 +88,8 @@ class Gateway:
     status: int = 200
 
     def code(self) -> str:
-        (code,) = [word for word in self.sent[-1]["text"].split() if word[:6].isdecimal()]
-        return code[:6]
+        (code,) = re.findall(r"\b[0-9]{6}\b", self.sent[-1]["text"])
+        return str(code)
 
 
 @pytest.fixture
@@ -198,11 +199,12 @@ async def test_what_is_personal_is_found_nowhere(  # noqa: C901 - one story, who
 
     async with monitored(deployment.broadcast_url) as heard, client_at(ADDRESS) as http:
         # Signing in: well, badly, and while the gateway is out of order.
-        await told(http, one, None, REQUEST_CODE, {"input": {"phone": PHONE}})
-        await told(http, two, None, SIGN_IN, {"input": {"phone": PHONE, "code": "000000x"}})
+        asked_for = await asked(http, one, None, REQUEST_CODE, input={"phone": PHONE})
+        named = {"challengeId": asked_for["requestSignInCode"]["challengeId"], "phone": PHONE}
+        await told(http, two, None, SIGN_IN, {"input": {**named, "code": "000000x"}})
         code = gateway.code()
         signed_in = await asked(
-            http, two, None, SIGN_IN, input={"phone": PHONE, "code": code, "displayName": DISPLAY}
+            http, two, None, SIGN_IN, input={**named, "code": code, "displayName": DISPLAY}
         )
         credentials = signed_in["signInWithCode"]["credentials"]
         token, refresh = credentials["accessToken"], credentials["refreshToken"]
@@ -410,12 +412,12 @@ async def test_nobody_chooses_the_address_that_limits_count(tmp_path: Path, sqli
     async with running(Deployment(f"sqlite://{path}", "memory://", tmp_path)) as made:
         answers = []
         async with http_client() as http:
-            for number in range(21):
+            for number in range(61):
                 http.headers["x-forwarded-for"] = f"203.0.113.{number}" if number % 2 else "no address"
-                phone = {"phone": f"139{number:08}"}
+                phone = {"phone": f"139{number:04}0000"}
                 answer = await asked(http, made.servers[0], None, REQUEST_CODE, input=phone)
                 answers.append(answer["requestSignInCode"]["__typename"])
-    assert answers == ["RequestSignInCodePayload"] * 20 + ["RateLimited"]
+    assert answers == ["RequestSignInCodePayload"] * 60 + ["RateLimited"]
 
 
 async def test_those_without_a_proper_address_are_one_client(world: World) -> None:
@@ -468,8 +470,8 @@ async def test_passwords_are_not_hashed_without_end(world: World) -> None:
     account = await world.account()
     signed_in = await open_session(world.services, account.id, "")
     viewer, _ = await viewer_of(world.services, signed_in.access_token)
-    for number in range(sign_in.PASSWORDS_PER_PHONE.count):
-        await sign_in.set_password(Context(world.services, viewer), new=f"password {number}")
+    for number in range(sign_in.PASSWORDS_PER_DEVICE.count):
+        await sign_in.set_password(Context(world.services, viewer), new=f"correct horse {number}")
     with pytest.raises(RateLimited):
         await sign_in.set_password(Context(world.services, viewer), new="one more password")
 

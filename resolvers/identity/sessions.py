@@ -53,6 +53,8 @@ class SignedIn:
     access_token: str
     refresh_token: str
     expires_at: datetime
+    # Of a sign-in: by which the device is told from strangers the next time.
+    device_token: str | None = None
 
 
 async def viewer_of(

@@ -1,6 +1,7 @@
 """Signing in and out, sessions, and the account's own profile."""
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
@@ -12,7 +13,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.links import Community, Viewer
 from schema.mutations import mutation, payload, shown
-from schema.node import Node, fetched_by, key_of
+from schema.node import Node, fetched_by, global_id, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited
 
 
@@ -55,31 +56,47 @@ class ViewerAccount:
     )
 
 
+CHALLENGE = "SignInChallenge"
+
+
+def device_token_field() -> Any:
+    return strawberry.field(
+        default=None,
+        description="What an earlier sign-in of this phone on this device has given: strangers' attempts then"
+        " do not hold this one up.",
+    )
+
+
 @strawberry.input(description="Whom to send a code.")
 class RequestSignInCodeInput:
     phone: str = strawberry.field(
         description="With country code, as in `+8613800138000`; without one it is of mainland China."
     )
+    device_token: str | None = device_token_field()
 
 
 @payload("A code is on its way, whether or not the phone has an account.")
 class RequestSignInCodePayload:
+    challenge_id: strawberry.ID = strawberry.field(description="For `signInWithCode`, with the code.")
     expires_at: datetime = strawberry.field(description="Until when the code is good.")
 
 
 @strawberry.input(description="A code that was sent to a phone.")
 class SignInWithCodeInput:
+    challenge_id: strawberry.ID = strawberry.field(description="What `requestSignInCode` has answered.")
     phone: str = strawberry.field(description="The phone that it was sent to.")
     code: str = strawberry.field(description="The six digits.")
     display_name: str | None = strawberry.field(
         default=None, description="The name to be seen under, for the first sign-in; up to 30 characters."
     )
+    device_token: str | None = device_token_field()
 
 
 @strawberry.input(description="A phone and its account's password.")
 class SignInWithPasswordInput:
     phone: str = strawberry.field(description="The phone.")
     password: str = strawberry.field(description="The password.")
+    device_token: str | None = device_token_field()
 
 
 @strawberry.input(description="A refresh token, which works once.")
@@ -95,6 +112,9 @@ class Credentials:
     access_token: str = strawberry.field(description="For the Authorization header: `Bearer …`.")
     access_token_expires_at: datetime = strawberry.field(description="Until when it is good.")
     refresh_token: str = strawberry.field(description="For `refreshSession`, once. Keep it secret.")
+    device_token: str | None = strawberry.field(
+        description="Of a sign-in: keep it, and send it with the next one of the same phone on this device."
+    )
 
 
 @payload("Signed in.")
@@ -158,6 +178,7 @@ def credentials_of(signed_in: sessions.SignedIn) -> Credentials:
         access_token=signed_in.access_token,
         access_token_expires_at=signed_in.expires_at,
         refresh_token=signed_in.refresh_token,
+        device_token=signed_in.device_token,
     )
 
 
@@ -175,22 +196,32 @@ class SignInMutation:
         self, info: Info, input: RequestSignInCodeInput
     ) -> RequestSignInCodePayload:
         """Send a sign-in code to a phone. Once a minute and five times an hour for a phone."""
+        challenge = await sign_in.request_code(
+            info.context, phone=input.phone, device_token=input.device_token
+        )
         return RequestSignInCodePayload(
-            expires_at=await sign_in.request_code(info.context, phone=input.phone)
+            challenge_id=global_id(CHALLENGE, challenge.id), expires_at=challenge.expires_at
         )
 
-    @mutation(InvalidInput, result="What `signInWithCode` answers.")
+    @mutation(InvalidInput, RateLimited, result="What `signInWithCode` answers.")
     async def sign_in_with_code(self, info: Info, input: SignInWithCodeInput) -> SignInPayload:
         """Sign in with a code; the first time this makes the account."""
         signed_in = await sign_in.with_code(
-            info.context, phone=input.phone, code=input.code, display_name=input.display_name
+            info.context,
+            challenge_id=key_of("challengeId", input.challenge_id, CHALLENGE),
+            phone=input.phone,
+            code=input.code,
+            display_name=input.display_name,
+            device_token=input.device_token,
         )
         return await welcome(info, signed_in)
 
     @mutation(InvalidInput, RateLimited, result="What `signInWithPassword` answers.")
     async def sign_in_with_password(self, info: Info, input: SignInWithPasswordInput) -> SignInPayload:
         """Sign in with a password."""
-        signed_in = await sign_in.with_password(info.context, phone=input.phone, password=input.password)
+        signed_in = await sign_in.with_password(
+            info.context, phone=input.phone, password=input.password, device_token=input.device_token
+        )
         return await welcome(info, signed_in)
 
     @mutation()

@@ -53,9 +53,8 @@ OFFERS = "query Offers { viewer { invitations { id role organisation { name } } 
 RENAME = """mutation Rename($input: RenameOrganisationInput!) { renameOrganisation(input: $input) { __typename
   ... on RenameOrganisationPayload { organisation { name version } } ... on Problem { code }
   ... on Conflict { current { ... on Organisation { name version } } } } }"""
-REQUEST_CODE = (
-    """mutation Code($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) { __typename } }"""
-)
+REQUEST_CODE = """mutation Code($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
+  __typename ... on RequestSignInCodePayload { challengeId } } }"""
 SIGN_IN = """mutation In($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken } } } }"""
 
@@ -236,9 +235,10 @@ async def test_an_officer_is_invited_and_two_collide(neighbourhood: Neighbourhoo
     # Its owner signs in for the first time, finds the offer, and takes it.
     server = neighbourhood.deployment.servers[-1]
     nobody = App(server)
-    await nobody.act(REQUEST_CODE, input={"phone": PHONE})
+    asked = await nobody.act(REQUEST_CODE, input={"phone": PHONE})
     code = re.findall(r"139\*\*\*\*4321: .*?(\d{6})", server.output())[-1]
-    signed = await nobody.act(SIGN_IN, input={"phone": PHONE, "code": code, "displayName": "新经理"})
+    input = {"challengeId": asked["challengeId"], "phone": PHONE, "code": code, "displayName": "新经理"}
+    signed = await nobody.act(SIGN_IN, input=input)
     clerk = App(server, signed["credentials"]["accessToken"])
     offers = (await clerk.run(OFFERS))["viewer"]["invitations"]
     assert offers == [{"id": made["id"], "role": "ADMIN", "organisation": {"name": "物业"}}]

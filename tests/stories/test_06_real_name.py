@@ -26,7 +26,7 @@ EVIDENCE = "不动产权证 京(2019)第0012345号"
 PERSONAL = (NAME, DOCUMENT, EVIDENCE, PHONE)
 
 REQUEST_CODE = """mutation Code($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
-  __typename ... on Problem { code message } } }"""
+  __typename ... on RequestSignInCodePayload { challengeId } ... on Problem { code message } } }"""
 SIGN_IN = """mutation SignIn($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken } viewer { displayName maskedPhone } }
   ... on Problem { code message } } }"""
@@ -130,14 +130,14 @@ async def test_a_resident_is_verified_and_moves_out(neighbourhood: Neighbourhood
 async def signed_in(server: ServerProcess) -> App:
     """By the code that was sent to the phone, which the demo prints."""
     nobody = App(server)
-    assert (await nobody.act(REQUEST_CODE, input={"phone": PHONE}))[
-        "__typename"
-    ] == "RequestSignInCodePayload"
+    asked = await nobody.act(REQUEST_CODE, input={"phone": PHONE})
+    assert asked["__typename"] == "RequestSignInCodePayload"
+    named = {"challengeId": asked["challengeId"], "phone": PHONE}
     code = re.findall(r"139\*\*\*\*5678: .*?(\d{6})", server.output())[-1]
     wrong = f"{(int(code) + 1) % 10**6:06}"
-    refused = await nobody.act(SIGN_IN, input={"phone": PHONE, "code": wrong})
+    refused = await nobody.act(SIGN_IN, input={**named, "code": wrong})
     assert refused["__typename"] == "InvalidInput"
-    done = await nobody.act(SIGN_IN, input={"phone": PHONE, "code": code, "displayName": "小明"})
+    done = await nobody.act(SIGN_IN, input={**named, "code": code, "displayName": "小明"})
     assert done["viewer"] == {"displayName": "小明", "maskedPhone": "139****5678"}
     return App(server, done["credentials"]["accessToken"])
 
