@@ -12,20 +12,25 @@ connection has no parser, which would be a quarter of its memory.
 """
 
 import asyncio
+import ipaddress
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote
 
+from starlette.types import Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as Framing
 from websockets.protocol import Side
 
+from subscriptions.addresses import origin
 from subscriptions.handshake import Headers, Unfit, accept_of, head, subprotocols_of
 from subscriptions.headers import headers_of
 
@@ -35,9 +40,28 @@ except ImportError:
     from websockets.utils import apply_mask
 
 WIRE = "linli.wire"
-# A request's head is to come within this time of the connection or of its own beginning, and no larger.
+# A request's head is to come within this time of the connection or of its own beginning.
 HEAD_SECONDS = 10.0
+# Of a request's head, or of what else is not its body (sizes and extensions of chunks, trailers), so much is
+# read; of the latter as much again as the body has.
 HEAD_BYTES = 64 * 1024
+# Requests that may come before the one before them has been answered.
+PIPELINED = 8
+# Who does not take so much of an answer in this time takes none of the rest.
+STALLED_SECONDS = 30.0
+STALLED_BYTES = 16 * 1024
+# When an answer comes before the whole request, what is still on its way is read for so long, lest the client
+# find its connection broken before it has read the answer.
+LINGER_SECONDS = 2.0
+# Connections that speak HTTP at a time, in all and of one address (that is no proxy's).
+LINES = 10_000
+LINES_OF_ONE = 1_000
+# For so long a client's frames are read in one turn of the event loop, in pieces of so many bytes; the rest
+# waits for the next.
+TURN_SECONDS = 0.0005
+PIECE_BYTES = 512
+# Frames that one message may come in.
+PARTS = 1_000
 # Whoever has not finished the closing handshake by then is dropped.
 CLOSING_SECONDS = 10.0
 
@@ -127,64 +151,202 @@ def text_of(data: bytes) -> str | None:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which waits for no request's head for ever and keeps none that has no end.
+    """uvicorn's HTTP, with a bound and a time for everything that a client may send, until it is answered.
 
     A WebSocket's request is handed over as it has been read.
     """
 
+    # How many there are of each address.
+    lines: ClassVar[Counter[str]] = Counter()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Of a head that has begun and not ended.
+        # Whose line this is, as long as it counts.
+        self._origin: str | None = None
+        # In a head that has begun and not ended.
         self._in_head = False
-        self._head_bytes = 0
+        # Of this request, what is not its body nor as much again.
+        self._besides = 0
+        # Nothing more is answered.
+        self._lingering = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
-    # uvicorn narrows the argument in the same way.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, transport.abort)
+        address = self.client[0] if self.client else ""
+        self._origin = origin(address) or address
+        self.lines[self._origin] += 1
+        too_many = self.lines[self._origin] > LINES_OF_ONE and not is_proxy(address, self._proxies())
+        if too_many or self.lines.total() > LINES:
+            later = [(b"connection", b"close"), (b"retry-after", b"1"), (b"content-length", b"0")]
+            transport.write(head(HTTPStatus.SERVICE_UNAVAILABLE, later))
+            self._hang_up()
+
+    def _proxies(self) -> tuple[str, ...]:
+        return tuple(self.config.forwarded_allow_ips) if self.config.proxy_headers else ()
+
+    # What the parser tells
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._besides = 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError("Too many requests at once")
         super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            # Trailers are no headers.
+            self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._besides -= 2 * len(body)
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._hang_up()
+        else:
+            super().on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            # The task begins once all that came with the head has been read.
+            await app(scope, receive, closing_after(cycle, send) if cycle.more_body else send)
+
+        super()._start_asgi_task(cycle, answer)
+
+    def send_400_response(self, msg: str) -> None:
+        if self._lingering or self._is_answering():
+            # It would be taken for the answer to another request.
+            self.transport.abort()
+        else:
+            super().send_400_response(msg)
+
+    # What the event loop tells
 
     def data_received(self, data: bytes) -> None:
-        before = self._in_head
+        if self._lingering:
+            return
+        before = self._in_head or self._is_answering()
         super().data_received(data)
-        if self._in_head:
-            # What came before the head's beginning is not the head's.
-            self._head_bytes = self._head_bytes + len(data) if before else 0
-            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self.transport.write(
-                    head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, [(b"connection", b"close")])
-                )
-                self.transport.close()
-            elif self._deadline is None:
-                self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-        elif self.cycle is not None:
+        if self._origin is None or self.transport.is_closing():
+            return
+        # What came before the head's beginning is not the head's.
+        self._besides = self._besides + len(data) if before else min(self._besides, 0)
+        if self._besides > HEAD_BYTES:
+            if self._in_head and not self._is_answering():
+                large = [(b"connection", b"close"), (b"content-length", b"0")]
+                self.transport.write(head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, large))
+                self._hang_up()
+            else:
+                self.transport.abort()
+        elif self._is_answering() and not self._in_head:
             self._wait_no_longer()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _is_answering(self) -> bool:
+        # There is none before the first request.
+        return not getattr(self.cycle, "response_complete", True)
+
+    def eof_received(self) -> None:
+        super().eof_received()
+        if self._lingering:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_stalling()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch_stalling_no_longer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_longer()
+        self._watch_stalling_no_longer()
+        self._count_no_longer()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
         self._wait_no_longer()
+        self._count_no_longer()
         protocol = WebSocketProtocol(self.config, self.server_state)
         self.connections.discard(self)
         self.transport.set_protocol(protocol)
-        # The parser knows us as we know it, and neither is needed any more. uvicorn declares one for good.
+        # The parser knows us as we know it, and neither is needed any more.
         self.parser = None  # type: ignore[assignment]
         protocol.open(self.transport, self.scope, self.url)
+
+    # The end
+
+    def _hang_up(self) -> None:
+        """Say no more, and hear for a while what is on its way, which is of no interest to anybody."""
+        self._lingering = True
+        self._wait_no_longer()
+        self._unset_keepalive_if_required()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.transport.write_eof()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _watch_stalling(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() > waiting - STALLED_BYTES:
+                self.transport.abort()
+            else:
+                self._watch_stalling()
+
+        self._stalled = self.loop.call_later(STALLED_SECONDS, look)
+
+    def _watch_stalling_no_longer(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _wait_no_longer(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _count_no_longer(self) -> None:
+        if self._origin is not None:
+            self.lines[self._origin] -= 1
+            if not self.lines[self._origin]:
+                del self.lines[self._origin]
+            self._origin = None
+
+
+def closing_after(cycle: RequestResponseCycle, send: Send) -> Send:
+    """As `send`; but if the request has not come whole when its answer begins, that says it is the last."""
+
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start" and cycle.more_body:
+            last = [*message.get("headers", ()), (b"connection", b"close")]
+            await send({**message, "headers": last})
+            # uvicorn would close at once, and the client find its connection broken.
+            cycle.keep_alive = True
+        else:
+            await send(message)
+
+    return answer
+
+
+@lru_cache(maxsize=1024)
+def is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
+    """Whether clients of many addresses come through this one."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in ipaddress.ip_network(proxy, strict=False) for proxy in proxies)
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -208,6 +370,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_paused",
         "_server_state",
         "_transport",
+        "_unread",
         "blocked",
         "drained",
     )
@@ -226,6 +389,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._binary = False
         self._paused = False
+        # What has come, and is not to be read yet; the client's socket is not read meanwhile.
+        self._unread = b""
         # We have said that we close.
         self._closing = False
         self._lost = False
@@ -330,12 +495,16 @@ class WebSocketProtocol(asyncio.Protocol):
     def pause(self) -> None:
         if not self._paused and not self._transport.is_closing():
             self._paused = True
-            self._transport.pause_reading()
+            if not self._unread:
+                self._transport.pause_reading()
 
     def resume(self) -> None:
         if self._paused and not self._transport.is_closing():
             self._paused = False
-            self._transport.resume_reading()
+            if self._unread:
+                asyncio.get_running_loop().call_soon(self._read_on)
+            else:
+                self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
         if not self._admitted or self._closing or self._transport.is_closing():
@@ -361,23 +530,61 @@ class WebSocketProtocol(asyncio.Protocol):
         self.blocked = False
         if self.drained is not None:
             self.drained()
+        self._read_on()
 
     def data_received(self, data: bytes) -> None:
         if not self._admitted:
             # A client waits until it is answered (RFC 6455, section 4.1).
             self._transport.abort()
             return
-        position = 0
-        while self._framing is None and position < len(data):
-            found = whole_text(data, position, self._config.ws_max_size)
-            if found is None:
+        if self._unread:
+            self._unread += data
+        else:
+            self._read_some(data)
+
+    def _read_some(self, data: bytes) -> bool:
+        """Read as much as one turn allows, and as the listener wants; the rest waits, and the client.
+
+        True if there is no rest.
+        """
+        position, end = 0, 0.0
+        while position < len(data) and not self._paused:
+            found = whole_text(data, position, self._config.ws_max_size) if self._framing is None else None
+            if found is not None:
+                text, position = found
+                self._tell(text_of(text))
+            elif self.blocked:
+                # Who does not take what is answered to its pings is not heard until it does.
                 break
-            text, position = found
-            self._tell(text_of(text))
-        if position == len(data):
+            else:
+                self._read_piece(data[position : position + PIECE_BYTES])
+                position += PIECE_BYTES
+            present = time.perf_counter()
+            end = end or present + TURN_SECONDS
+            if present > end:
+                break
+        if position >= len(data) or self._transport.is_closing():
+            return True
+        if not self._paused:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_on)
+        self._unread = data[position:]
+        return False
+
+    def _read_on(self) -> None:
+        if self._paused or self.blocked or self._lost or not self._unread:
             return
+        data, self._unread = self._unread, b""
+        if self._read_some(data):
+            self._read_anew()
+
+    def _read_anew(self) -> None:
+        if not self._paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _read_piece(self, piece: bytes) -> None:
         framing = self._framed()
-        framing.receive_data(data[position:])
+        framing.receive_data(piece)
         if answers := framing.data_to_send():
             self._transport.write(b"".join(answers))
         for frame in framing.events_received():
@@ -392,6 +599,9 @@ class WebSocketProtocol(asyncio.Protocol):
     def _read(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CONT:
             self._parts.append(bytes(frame.data))
+            if len(self._parts) > PARTS:
+                self.close(CloseCode.MESSAGE_TOO_BIG, "Too many fragments")
+                return
         elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
             self._binary = frame.opcode is Opcode.BINARY
             self._parts = [bytes(frame.data)]
