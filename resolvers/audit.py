@@ -17,7 +17,7 @@ from models.audit import (
     visible_to,
 )
 from models.identity import CommunityRow, NeighbourRow, may_look_into
-from models.messages import Message
+from models.messages import OF_RECORD, Message, in_language
 from models.organisations import OrganisationRow
 from models.powers import Power, office_with
 from models.storage.paging import Order, Page, PageArgs
@@ -132,7 +132,7 @@ def act_of(
         account_id=ctx.viewer.account_id,
         subject_id=subject_id,
         refused=refused,
-        detail=mask(detail.replace("\0", ""))[:LONGEST_DETAIL],
+        detail=mask(in_language(detail, OF_RECORD).replace("\0", ""))[:LONGEST_DETAIL],
         address=keyed(ctx, "audit-address", origin(ctx.address)),
         device=keyed(ctx, "audit-device", ctx.device),
     )

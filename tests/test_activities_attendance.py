@@ -12,6 +12,7 @@ from models.storage.paging import PageArgs
 from models.storage.rows import execute
 from resolvers.activities import attendance, reading
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited
+from resolvers.tables import BYTE_ORDER_MARK
 from tests.activity_scene import HOUR, Scene, scene_in
 from tests.clock import Clock
 from tests.world import World
@@ -140,8 +141,8 @@ async def test_the_list_names_people_as_neighbours_know_them(scene: Scene) -> No
     officer = await scene.ctx(scene.officer)
     (text,) = await attendance.lists_of(officer, [await reading.visible(officer, row.id)])
     assert text is not None
-    head, *lines = csv.reader(io.StringIO(text))
-    assert head[0] == "姓名"
+    head, *lines = csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK)))
+    assert head[0] == "昵称"
     assert [(line[0], line[2], line[3]) for line in lines] == [
         ("'=1+1", "已报名", "1"),
         (two.display_name, "候补", "0"),

@@ -55,9 +55,11 @@ def test_catalogues_say_what_the_code_says() -> None:
 
 
 def test_the_code_gives_messages_what_they_name() -> None:
+    extracted = messages()
     for place, call in calls():
         match call.args:
             case [ast.Constant(value=str(id))]:
+                assert id in extracted, place
                 assert {keyword.arg for keyword in call.keywords} == set(PLACE.findall(id)), place
             case [ast.Subscript()]:
                 # An id from the database.

@@ -816,7 +816,7 @@ async def test_too_few_are_given_more_time_as_often_as_the_rules_say(street: Str
         row = await vote.row()
         assert (row.extensions, row.closes_at) == (extension, before + timedelta(hours=24))
         assert reading.phase(row) is MotionPhase.OPEN
-    assert await NoticeRow.filter(title__startswith="业主大会表决延期").count() == 2
+    assert await NoticeRow.filter(title__startswith="意见征询延期公告").count() == 2
     assert (await kinds(street)).count(Kind.MOTION_EXTENDED) == 2
     result = await vote.closed()
     assert result["items"][0]["outcome"] == "FAILED_PARTICIPATION"
@@ -830,6 +830,20 @@ async def test_enough_are_not_extended(street: Street) -> None:
     result = await vote.closed()
     assert (await vote.row()).extensions == 0
     assert result["items"][0]["outcome"] == "ADOPTED"
+    row = await vote.row()
+    (notice,) = await NoticeRow.filter(title=f"意见征询结果公告：{row.title}")
+    lines = notice.body.split("\n")
+    assert lines[:2] == [
+        "本结果为意见征询结果，不具有法律约束力。",
+        "参与表决：业主2人，占3人的66.66%；专有部分面积160.00平方米，占240.00平方米的66.66%。",
+    ]
+    assert lines[2].endswith("：通过")
+    assert lines[3:] == [
+        "同意：2人，专有部分面积160.00平方米",
+        "反对：0人，专有部分面积0.00平方米",
+        "弃权：0人，专有部分面积0.00平方米",
+        f"票箱校验码：{row.last_hash}",
+    ]
 
 
 async def test_a_late_close_counts_what_was_timely_and_tells_once(street: Street, clock: Clock) -> None:

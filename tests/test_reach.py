@@ -34,6 +34,7 @@ from resolvers.notices import deliveries as deliveries_module
 from resolvers.notices.audiences import Place
 from resolvers.notices.publishing import NoticeDraft
 from resolvers.notices.reach import Reach
+from resolvers.tables import BYTE_ORDER_MARK
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -449,7 +450,7 @@ async def test_the_export_lists_homes_and_no_person(scene: Scene) -> None:
     await BuildingRow.filter(id=scene.buildings[1].id).update(name="=cmd()")
     ctx = await scene.world.context(scene.officer)
     (text,) = await reach.exports_of(ctx, [Reach(scene.notice.id)])
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = list(csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK))))
     assert rows[0] == ["小区", "楼栋", "单元", "房号", "进度"]
     assert [row[3] for row in rows[1:]] == [home.number for home in scene.homes[1:]]
     assert rows[1][1:] == [scene.buildings[0].name, "1", scene.homes[1].number, "已查看"]

@@ -725,8 +725,8 @@ async def test_statistics_are_whole_numbers(scene: Scene) -> None:
     assert {part.building_id: part.received for part in parts} == {scene.building.id: 3, None: 1}
     (text, _) = await statistics.exports_of(ctx, [found, other])
     lines = text.split("\r\n")
-    assert lines[0].startswith("类别,楼栋,")
-    assert f"REPAIR,{scene.building.name},3,3,2,2,2,2,0,{11 * 3600},7200,10800,10800,9,2" in lines
+    assert lines[0].startswith("\ufeff类别,楼栋,收件数,已受理,")
+    assert f"报修,{scene.building.name},3,3,2,2,2,2,0,{11 * 3600},7200,10800,10800,9,2" in lines
     assert scene.reporter.display_name not in text
     # Its own officers see it, others' do not.
     clerk = await scene.world.context(scene.clerk)

@@ -4,9 +4,7 @@ The code is six digits of a keyed hash of the activity and the minutes, so that 
 by itself, and a photo of it is soon worth nothing.
 """
 
-import csv
 import hmac
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +28,7 @@ from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed
 from resolvers.existing import locked
 from resolvers.limits import Limit
-from resolvers.notices.reach import spreadsheet_safe
+from resolvers.tables import beijing_time, table
 from subscriptions.work import Work
 
 DIGITS = 6
@@ -42,24 +40,17 @@ GUESSES = (Limit(5, 60), Limit(20, 3600))
 # Of all who guess at one activity.
 ALL_GUESSES = Limit(2000, 3600)
 
-HEADS = {
-    "zh": ("姓名", "楼栋", "状态", "同行人数", "报名时间", "签到时间", "签到方式"),
-    "en": ("Name", "Building", "State", "Companions", "Signed up at", "Checked in at", "Checked in by"),
-}
-WORDS = {
-    "zh": {
-        SignUpState.GOING: "已报名",
-        SignUpState.WAITING: "候补",
-        CheckInBy.CODE: "签到码",
-        CheckInBy.ORGANISER: "组织者",
-    },
-    "en": {
-        SignUpState.GOING: "Going",
-        SignUpState.WAITING: "Waiting",
-        CheckInBy.CODE: "Code",
-        CheckInBy.ORGANISER: "Organiser",
-    },
-}
+HEADS = (
+    Message("Display name"),
+    Message("Building"),
+    Message("State"),
+    Message("Companions"),
+    Message("Signed up at"),
+    Message("Checked in at"),
+    Message("Checked in by"),
+)
+STATES = {SignUpState.GOING: Message("Going"), SignUpState.WAITING: Message("Waiting")}
+WAYS = {CheckInBy.CODE: Message("Code"), CheckInBy.ORGANISER: Message("Organiser")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,25 +182,17 @@ async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None
         SignUpState.CANCELLED,
     )
     faces = await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in found])
-    language = "en" if ctx.language.startswith("en") else "zh"
-    words = WORDS[language]
-    lines: dict[UUID, list[Sequence[object]]] = {id: [HEADS[language]] for id in mine}
+    lines: dict[UUID, list[Sequence[object]]] = {id: [] for id in mine}
     for row, face in zip(found, faces, strict=True):
         lines[row.activity_id].append(
             (
-                spreadsheet_safe(face.display_name),
-                spreadsheet_safe(face.building or ""),
-                words[row.state],
+                face.display_name,
+                face.building,
+                STATES[row.state],
                 row.companions,
-                row.signed_up_at.isoformat(timespec="seconds"),
-                row.checked_in_at.isoformat(timespec="seconds") if row.checked_in_at else "",
-                words[row.checked_in_by] if row.checked_in_by else "",
+                beijing_time(row.signed_up_at),
+                row.checked_in_at and beijing_time(row.checked_in_at),
+                row.checked_in_by and WAYS[row.checked_in_by],
             )
         )
-    return [attendance_csv(lines[row.id]) if row.id in lines else None for row in rows]
-
-
-def attendance_csv(lines: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(lines)
-    return text.getvalue()
+    return [table(ctx.language, HEADS, lines[row.id]) if row.id in lines else None for row in rows]

@@ -16,11 +16,13 @@ import icalendar
 from models.activities import ActivityStatus, CalendarFeedRow, SignUpState, visible_to
 from models.base import new_id, now
 from models.identity import AccountRow
+from models.messages import OF_RECORD, Message
 from models.storage.rows import columns, execute, select, select_one
 from models.visibility import viewers
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
+from resolvers.identity.accounts import accounts_by_id
 from resolvers.limits import Limit
 
 TOKEN_BYTES = 32
@@ -102,7 +104,9 @@ async def read(ctx: Context, token: str) -> Calendar:
     if feed is None:
         raise NotFound
     await limits.check(f"calendar/{feed.id}", READS_OF_ONE)
-    text = document(await entries_of(feed.account_id)).to_ical()
+    (owner,) = await accounts_by_id([feed.account_id])
+    language = owner.language if owner else OF_RECORD
+    text = document(await entries_of(feed.account_id), language).to_ical()
     return Calendar(text, f'"{hashlib.sha256(text).hexdigest()[:32]}"')
 
 
@@ -143,12 +147,12 @@ async def entries_of(account_id: UUID) -> list[Entry]:
     )
 
 
-def document(entries: Sequence[Entry]) -> icalendar.Calendar:
+def document(entries: Sequence[Entry], language: str) -> icalendar.Calendar:
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Linli//Linli//ZH")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", "邻里活动")
+    calendar.add("x-wr-calname", Message("Activities in the neighbourhood").in_language(language))
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
     for entry in entries:
         calendar.add_component(event(entry))

@@ -61,7 +61,12 @@ async def publish(
             DeliberationAction.OUTCOME_REVISED if revised else DeliberationAction.OUTCOME_PUBLISHED,
             told=await steps.participants(after),
         )
-        await audit.record(ctx, "deliberation.outcome", after, detail=f"version {after.outcome_version}")
+        await audit.record(
+            ctx,
+            "deliberation.outcome",
+            after,
+            detail=Message("version {version}", version=after.outcome_version),
+        )
     return await topics.visible(ctx, deliberation_id)
 
 

@@ -7,11 +7,12 @@ from typing import Protocol
 from uuid import UUID
 
 from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
+from models.messages import Message
 from models.roles import Role
 from models.storage.rows import select
 from resolvers.context import Context
 
-ANONYMOUS = "已注销"
+ANONYMOUS = Message("Account closed")
 
 
 class Authored(Protocol):
@@ -42,7 +43,7 @@ async def authors_of(ctx: Context, authored: Sequence[Authored]) -> list[Neighbo
     return await neighbours(ctx, [(item.author_id, item.community_id) for item in authored])
 
 
-async def neighbours(_ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[NeighbourRow]:
+async def neighbours(ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[NeighbourRow]:
     """The face of each account in each community, by one statement.
 
     Nobody's permission is asked: whoever may see what an account did may see the face it did it
@@ -50,7 +51,11 @@ async def neighbours(_ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[
     """
     wanted = list(pairs)
     found = await faces(wanted)
-    return [found[community].get(account) or faceless(account, community) for account, community in wanted]
+    nameless = ANONYMOUS.in_language(ctx.language)
+    return [
+        found[community].get(account) or NeighbourRow(account, community, nameless, None, None)
+        for account, community in wanted
+    ]
 
 
 async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourRow | None]:
@@ -64,10 +69,6 @@ async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourR
 
 def takes_part(row: NeighbourRow) -> bool:
     return row.building is not None or row.office is not None
-
-
-def faceless(account_id: UUID, community_id: UUID) -> NeighbourRow:
-    return NeighbourRow(account_id, community_id, ANONYMOUS, None, None)
 
 
 RANKS = {role: rank for rank, role in enumerate(Role)}

@@ -174,7 +174,7 @@ async def import_households(
                 community_id=community_id,
                 organisation_id=organisation.id,
                 subject_id=import_id,
-                detail=f"{file.rows_read} lines",
+                detail=Message("{count} lines", count=file.rows_read),
             )
     (row,) = await select(
         HouseholdImportRow,

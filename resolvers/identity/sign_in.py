@@ -8,7 +8,7 @@ from uuid import UUID
 from models import privacy
 from models.base import new_id, now
 from models.identity import SessionEnd
-from models.messages import Message
+from models.messages import OF_RECORD, Message
 from models.storage.rows import Where, execute, select_one
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
@@ -62,7 +62,7 @@ async def with_code(
     name = check_display_name(display_name) if display_name else None
     await codes.spend(ctx, "code", challenge_id=challenge_id, phone=normal, code=code)
     async with ctx.unit_of_work():
-        account_id = await account_with(ctx.services, normal, name)
+        account_id = await account_with(ctx.services, normal, name, ctx.language)
         return await signed_in_at_device(ctx, account_id, phone=normal, given=device_token)
 
 
@@ -72,10 +72,14 @@ async def signed_in_at_device(ctx: Context, account_id: UUID, *, phone: str, giv
     return replace(made, device_token=codes.device_token(ctx.services, index, given))
 
 
-async def account_with(services: Services, phone: str, display_name: str | None = None) -> UUID:
+async def account_with(
+    services: Services, phone: str, display_name: str | None = None, language: str = OF_RECORD
+) -> UUID:
     """The id of the account with this phone (in its normal spelling), made if there is none yet."""
     keys = services.keys
     index = keys.index(privacy.PHONE, phone)
+    number = f"{secrets.randbelow(10**4):04}"
+    nameless = Message("Neighbour {number}", number=number)
     found = await execute(
         "INSERT INTO account (id, created_at, phone_index, phone_sealed, display_name, language)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (phone_index) DO NOTHING RETURNING id",
@@ -83,8 +87,8 @@ async def account_with(services: Services, phone: str, display_name: str | None 
         now(),
         index,
         keys.seal(privacy.PHONE, phone),
-        display_name or f"邻居{secrets.randbelow(10**4):04}",
-        "zh-Hans",
+        display_name or nameless.in_language(language),
+        language,
     ) or await execute("SELECT id FROM account WHERE phone_index = ?", index)
     return UUID(str(found[0]["id"]))
 

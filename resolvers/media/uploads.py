@@ -9,7 +9,7 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.media import MediaKind, MediaRow, can_upload
-from models.messages import Message
+from models.messages import OF_RECORD, Message
 from models.storage.rows import execute, select_one
 from models.storage.tables import one
 from resolvers import identity, limits
@@ -78,7 +78,7 @@ async def keep(
         kind, name, width, height = MediaKind.PICTURE, "", picture.width, picture.height
     else:
         check_document(data)
-        kind, name, width, height = MediaKind.DOCUMENT, file_name(name), 0, 0
+        kind, name, width, height = MediaKind.DOCUMENT, file_name(name, ctx.language), 0, 0
     digest = sha256(data).hexdigest()
     await MediaRow.create(
         id=media_id,
@@ -107,12 +107,13 @@ def check_document(data: bytes) -> None:
         raise InvalidInput(file=Message("Is not a PDF file"))
 
 
-def file_name(name: str) -> str:
+def file_name(name: str, language: str = OF_RECORD) -> str:
     """What a document is saved as: a plain file name that ends with .pdf."""
     kept = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C")
     kept = re.sub(r'[\\/:*?"<>|\s]+', " ", unicodedata.normalize("NFC", kept)).strip(" .")
     stem = kept[:-4] if kept.lower().endswith(".pdf") else kept
-    return f"{stem[: LONGEST_NAME - 4].strip(' .') or '文件'}.pdf"
+    nameless = Message("Document").in_language(language)
+    return f"{stem[: LONGEST_NAME - 4].strip(' .') or nameless}.pdf"
 
 
 async def file_of_link(

@@ -24,18 +24,11 @@ from resolvers.context import Services
 from resolvers.deliberations import executions
 from resolvers.existing import existing, locked
 from resolvers.jobs import does, schedule
-from resolvers.motions import announcing, ballot_box, reading, receipts, rules, tally
+from resolvers.motions import announcing, ballot_box, reading, receipts, rules, tally, wording
 from resolvers.motions.announcing import CLOSE_MOTION, SETTLE
-from resolvers.motions.putting import beijing_time
-from resolvers.motions.tally import CountedBallot, Outcome, Weight
+from resolvers.motions.tally import CountedBallot, Weight
 from subscriptions.events import Kind
 from subscriptions.work import Work
-
-SPOKEN = {
-    Outcome.ADOPTED: "通过",
-    Outcome.REJECTED: "未通过",
-    Outcome.FAILED_PARTICIPATION: "参与表决未达规定比例，未形成决定",
-}
 
 
 @does(CLOSE_MOTION)
@@ -77,15 +70,11 @@ async def extend_voting(services: Services, work: Work, motion: MotionRow, under
         motion.id,
     )
     await schedule(CLOSE_MOTION, motion.id, closes_at + SETTLE)
-    body = (
-        f"截至原定时间，参与表决的业主为 {motion.heads_cast}/{motion.heads} 人，"
-        f"专有部分面积 {square_metres(motion.area_cast_cm2)}/{square_metres(motion.area_cm2)}"
-        f" 平方米，未达规定比例。"
-        f"按本次表决规则（第 {under.version} 版）延期至 {beijing_time(closes_at)}（北京时间）。"
-        "已投的票继续有效。"
-    )
     await announcing.publish(
-        work, announcing.speaking_for(services, motion), motion, f"业主大会表决延期：{motion.title}", body
+        work,
+        announcing.speaking_for(services, motion),
+        motion,
+        *wording.extended(motion, under, closes_at),
     )
     work.record(announcing.event(Kind.MOTION_EXTENDED, motion))
 
@@ -104,17 +93,11 @@ async def close_voting(services: Services, work: Work, motion: MotionRow, under:
     )
     # What two officers did not both enter in time is no ballot, and is not kept.
     await execute("UPDATE paper_ballot SET choices_sealed = NULL WHERE motion_id = ? RETURNING id", motion.id)
-    lines = [
-        f"{item.position}. {item.title}：{SPOKEN[Outcome(found['outcome'])]}"
-        for item, found in zip(items, result["items"], strict=True)
-    ]
-    nature = "本结果具有法律约束力。" if under.binding else "本结果为意见征询，不具有法律约束力。"
     await announcing.publish(
         work,
         announcing.speaking_for(services, motion),
         motion,
-        f"业主大会表决结果：{motion.title}",
-        "\n".join([nature, *lines, f"票箱校验码：{motion.last_hash}"]),
+        *wording.closed(motion, items, under, result),
     )
     work.record(announcing.event(Kind.MOTION_CLOSED, motion))
     await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
@@ -158,7 +141,3 @@ async def count_result(motion: MotionRow, under: RulesRow, items: list[ItemRow])
 async def entries_of(motion: MotionRow, numbers: set[int]) -> list[BoxEntryRow]:
     """The box's entries with these numbers; there are more of them than a statement takes parameters."""
     return [row for row in await ballot_box.entries(motion.id) if row.number in numbers]
-
-
-def square_metres(area_cm2: int) -> str:
-    return f"{area_cm2 // 10_000}.{area_cm2 % 10_000:04d}"

@@ -191,7 +191,7 @@ async def settle_conflict(
             "settleBallotConflict",
             motion,
             subject_id=elector.id,
-            detail=f"{ballot_number} stands: {reason}",
+            detail=Message("ballot {number} counts: {reason}", number=ballot_number, reason=reason),
         )
     return await reading.motion(motion.id)
 

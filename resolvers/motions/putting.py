@@ -20,7 +20,7 @@ from resolvers.deliberations import executions
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.existing import existing, locked
 from resolvers.jobs import schedule, unschedule
-from resolvers.motions import announcing, ballot_box, electorate, reading, rules
+from resolvers.motions import announcing, ballot_box, electorate, reading, rules, wording
 from resolvers.notices.publishing import check_moment
 from resolvers.organisations import organisation_for
 from resolvers.retries import earlier_result
@@ -257,32 +257,11 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
             raise Conflict(Message("It was changed or announced meanwhile"), motion)
         await schedule(announcing.OPEN_MOTION, motion.id, motion.opens_at)
         await schedule(announcing.CLOSE_MOTION, motion.id, motion.closes_at + announcing.SETTLE)
-        await announcing.publish(
-            work, ctx, motion, f"业主大会表决公告：{motion.title}", await announcement(motion)
-        )
+        (items,) = await reading.items([motion.id])
+        await announcing.publish(work, ctx, motion, *wording.announced(motion, items, under))
         work.record(announcing.event(Kind.MOTION_ANNOUNCED, motion))
         await audit.record(ctx, "announceMotion", motion)
     return await reading.motion(motion.id)
-
-
-async def announcement(motion: MotionRow) -> str:
-    (items,) = await reading.items([motion.id])
-    under = await existing(RulesRow, motion.rules_id)
-    kind = "本次表决具有法律约束力" if under.binding else "本次为意见征询，不具有法律约束力"
-    lines = [f"{item.position}. {item.title}（第 {item.item_class.number} 项）" for item in items]
-    return "\n".join(
-        [
-            f"表决时间：{beijing_time(motion.opens_at)} 至 {beijing_time(motion.closes_at)}（北京时间）。",
-            f"范围：{motion.scope_label}。{'无记名' if motion.secret else '记名'}表决，{kind}。",
-            *lines,
-            "",
-            motion.body[:3000],
-        ]
-    )
-
-
-def beijing_time(moment: datetime) -> str:
-    return (moment + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
 
 
 async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) -> MotionRow:
@@ -307,7 +286,8 @@ async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) 
         )
         await unschedule(motion.id, announcing.OPEN_MOTION, announcing.CLOSE_MOTION)
         if current.status is MotionStatus.ANNOUNCED:
-            await announcing.publish(work, ctx, motion, f"业主大会表决撤回：{motion.title}", reason)
+            under = await existing(RulesRow, motion.rules_id)
+            await announcing.publish(work, ctx, motion, *wording.called_off(motion, under, reason))
             work.record(announcing.event(Kind.MOTION_WITHDRAWN, motion))
             await executions.link_changed(work, ExecutionKind.MOTION, motion.id)
         await audit.record(ctx, "withdrawMotion", motion, detail=reason)

@@ -107,7 +107,11 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
             raise Conflict(Message("Other rules were adopted meanwhile"), newest)
         made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
         await audit.record(
-            ctx, "adoptVoteRules", organisation, subject_id=made, detail=f"version {base_version + 1}"
+            ctx,
+            "adoptVoteRules",
+            organisation,
+            subject_id=made,
+            detail=Message("version {version}", version=base_version + 1),
         )
     return await existing(RulesRow, made)
 

@@ -149,7 +149,12 @@ async def publish(
                 "publishNotice",
                 organisation,
                 subject_id=notice_id,
-                detail=f"{draft.severity} {draft.category} to {len(homes)} homes",
+                detail=Message(
+                    "{severity} {category}, to {homes} homes",
+                    severity=SEVERITIES[draft.severity],
+                    category=CATEGORIES[draft.category],
+                    homes=len(homes),
+                ),
             )
     return await reading.notice(earlier or notice_id)
 
@@ -182,7 +187,9 @@ async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeC
             # Who follows only severe notices must hear that one is no longer so severe.
             severity = max(old.severity, draft.severity, key=lambda it: it.rank)
             await send(work, ctx, new, organisation, draft, scopes, homes, Kind.NOTICE_UPDATED, severity, old)
-            await audit.record(ctx, "updateNotice", old, subject_id=new, detail=f"supersedes {old.id}")
+            await audit.record(
+                ctx, "updateNotice", old, subject_id=new, detail=Message("replaces {notice}", notice=old.id)
+            )
     return await reading.notice(earlier or new)
 
 

@@ -1,7 +1,5 @@
 """Whom a notice reached, in exact integers, and the round to those whom it did not."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,14 @@ from uuid import UUID
 
 from models.identity import BuildingRow, HomeRow, NeighbourRow
 from models.messages import Message
-from models.notices import BuildingReachRow, NoticeRow, ReceiptRow, can_see_reach, overseeing_offices
+from models.notices import (
+    BuildingReachRow,
+    NoticeRow,
+    Progress,
+    ReceiptRow,
+    can_see_reach,
+    overseeing_offices,
+)
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, select
 from resolvers import audit
@@ -17,20 +22,21 @@ from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.identity import buildings_by_id, homes_by_id, neighbours
 from resolvers.notices import audiences, reading
+from resolvers.notices.words import PROGRESS
 from resolvers.paging import pages
+from resolvers.tables import table
 from subscriptions.events import Logged
 
 UNREACHED = Where("t.acknowledged_at IS NULL AND t.reached_at IS NULL")
 VISITED = Where("t.reached_at IS NOT NULL")
 
-HEADS = {
-    "zh": ("小区", "楼栋", "单元", "房号", "进度"),
-    "en": ("Estate", "Building", "Unit", "Home", "Progress"),
-}
-PROGRESS = {
-    "zh": {"TARGETED": "未送达", "DELIVERED": "已送达", "SEEN": "已查看"},
-    "en": {"TARGETED": "Not delivered", "DELIVERED": "Delivered", "SEEN": "Seen"},
-}
+HEADS = (
+    Message("Estate"),
+    Message("Building"),
+    Message("Unit"),
+    Message("Home"),
+    Message("Progress"),
+)
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ class UnreachedRow:
     building: str
     unit: str
     number: str
-    progress: str
+    progress: Progress
 
 
 NOT_YOURS = Message("Only the publisher and the residents' committee see whom a notice reached")
@@ -198,20 +204,8 @@ async def exports_of(ctx: Context, reaches: Sequence[Reach]) -> list[str]:
     found: dict[UUID, list[UnreachedRow]] = {}
     for row in rows:
         found.setdefault(row.notice_id, []).append(row)
-    language = "en" if ctx.language.startswith("en") else "zh"
-    return [table(found.get(reach.notice_id, []), language) for reach in reaches]
+    return [table(ctx.language, HEADS, map(cells, found.get(reach.notice_id, []))) for reach in reaches]
 
 
-def table(rows: Sequence[UnreachedRow], language: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADS[language])
-    for row in rows:
-        place = (row.estate, row.building, row.unit, row.number)
-        writer.writerow([*map(spreadsheet_safe, place), PROGRESS[language][row.progress]])
-    return text.getvalue()
-
-
-def spreadsheet_safe(cell: str) -> str:
-    """The cell as a spreadsheet shows it, and never as a formula that it runs."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def cells(row: UnreachedRow) -> Sequence[object]:
+    return row.estate, row.building, row.unit, row.number, PROGRESS[row.progress]

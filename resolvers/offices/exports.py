@@ -4,9 +4,7 @@ An entry's actor is a pseudonym, the same one throughout a deployment: it shows 
 who that is. What people wrote as their reason stays behind, since it may name somebody.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,24 +20,36 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity.addresses import organisations_by_id
-from resolvers.notices.reach import spreadsheet_safe
+from resolvers.notices.words import CATEGORIES
 from resolvers.offices.statistics import SUMS, OfficeStatistics, may_see, sent_notices
+from resolvers.offices.words import ROLES
+from resolvers.tables import table
 
 # More is asked for period by period.
 MOST_ENTRIES = 10_000
 
-AUDIT_HEADS = {
-    "zh": ["序号", "时间", "组织", "角色", "经办人代号", "操作", "结果", "对象", "哈希"],
-    "en": ["number", "at", "office", "roles", "actor", "action", "outcome", "subject", "hash"],
-}
-OUTCOMES = {"zh": {False: "完成", True: "被拒绝"}, "en": {False: "done", True: "refused"}}
-NOTICES_HEADS = {
-    "zh": ["类别", "小区", "楼栋", "通知数", "应达户数", "送达", "查看", "确认", "当面告知"],
-    "en": [
-        "category", "estate", "building", "notices", "targeted", "delivered", "seen", "acknowledged",
-        "inPerson",
-    ],
-}  # fmt: skip
+AUDIT_HEADS = (
+    Message("Number"),
+    Message("Time (UTC)"),
+    Message("Office"),
+    Message("Roles"),
+    Message("Actor's pseudonym"),
+    Message("Action"),
+    Message("Outcome"),
+    Message("Subject"),
+    Message("Hash"),
+)
+NOTICES_HEADS = (
+    Message("Category"),
+    Message("Estate"),
+    Message("Building"),
+    Message("Notices"),
+    Message("Homes addressed"),
+    Message("Delivered to"),
+    Message("Seen by"),
+    Message("Acknowledged by"),
+    Message("Told in person"),
+)
 
 
 async def audit_of_communities(
@@ -79,21 +89,24 @@ async def table_of(
             until=Message("More than {most} entries; choose a shorter period", most=MOST_ENTRIES)
         )
     offices = await organisations_by_id(ctx, [row.organisation_id for row in rows])
-    language = language_of(ctx)
+    roles = {role.value: name.in_language(ctx.language) for role, name in ROLES.items()}
     # To take it away is an act of the office as well.
-    await settled(audit_export(ctx, community_id, organisation_id, f"{len(rows)} entries"))
-    return csv_text(
-        AUDIT_HEADS[language],
+    await settled(
+        audit_export(ctx, community_id, organisation_id, Message("{count} entries", count=len(rows)))
+    )
+    return table(
+        ctx.language,
+        AUDIT_HEADS,
         (
             [
                 row.number,
                 row.created_at.isoformat(timespec="microseconds"),
-                spreadsheet_safe(office.name) if office else "",
-                row.roles,
+                office and office.name,
+                " / ".join(roles[role] for role in row.roles.split(",") if role),
                 audit.keyed(ctx, "audit-export", str(row.account_id) if row.account_id else None),
                 row.action,
-                OUTCOMES[language][row.refused],
-                row.subject_id or "",
+                Message("refused") if row.refused else Message("done"),
+                row.subject_id,
                 row.hash,
             ]
             for row, office in zip(rows, offices, strict=True)
@@ -139,22 +152,10 @@ async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[
             parent.since,
             parent.until,
         )
-        texts.append(csv_text(NOTICES_HEADS[language_of(ctx)], map(cells, rows)))
+        texts.append(table(ctx.language, NOTICES_HEADS, map(cells, rows)))
     return texts
 
 
 def cells(row: Line) -> list[object]:
     figures = (row.notices, row.targeted, row.delivered, row.seen, row.acknowledged, row.in_person)
-    return [row.category.value, spreadsheet_safe(row.estate), spreadsheet_safe(row.building), *figures]
-
-
-def language_of(ctx: Context) -> str:
-    return "en" if ctx.language.startswith("en") else "zh"
-
-
-def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()
+    return [CATEGORIES[row.category], row.estate, row.building, *figures]

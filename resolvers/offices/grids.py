@@ -98,7 +98,11 @@ async def assign_buildings(
         )
         await tell_residents(work, moved)
         await audit.record(
-            ctx, "assignBuildings", row, power=Power.MANAGE_GRIDS, detail=f"{len(moved)} buildings"
+            ctx,
+            "assignBuildings",
+            row,
+            power=Power.MANAGE_GRIDS,
+            detail=Message("{count} buildings", count=len(moved)),
         )
     return await grid(ctx, row.id)
 
@@ -117,7 +121,11 @@ async def release_buildings(
         )
         await tell_residents(work, moved)
         await audit.record(
-            ctx, "releaseBuildings", row, power=Power.MANAGE_GRIDS, detail=f"{len(moved)} buildings"
+            ctx,
+            "releaseBuildings",
+            row,
+            power=Power.MANAGE_GRIDS,
+            detail=Message("{count} buildings", count=len(moved)),
         )
     return await grid(ctx, row.id)
 

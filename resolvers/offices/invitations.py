@@ -12,7 +12,7 @@ import structlog
 from models import privacy
 from models.base import new_id, now
 from models.identity import AccountRow, GridRow, NeighbourRow
-from models.messages import Message
+from models.messages import OF_RECORD, Message
 from models.organisations import (
     AppointmentRow,
     InvitationRow,
@@ -36,6 +36,7 @@ from resolvers.identity.addresses import grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours
 from resolvers.identity.sign_in import check_phone
 from resolvers.limits import check_rate
+from resolvers.offices.words import ROLES
 from resolvers.organisations import (
     check_grid,
     has_admin,
@@ -50,7 +51,6 @@ LIFETIME = timedelta(days=7)
 INVITATIONS_A_DAY = 50
 EXPIRE = "EXPIRE_INVITATION"
 DECIDED = Message("The invitation is no longer open")
-ROLES = {Role.ADMIN: "管理员", Role.OFFICER: "工作人员", Role.GRID_WORKER: "网格员"}
 
 logger = structlog.get_logger("linli.invitations")
 
@@ -143,9 +143,15 @@ def open_key(ctx: Context, organisation_id: UUID, index: str, role: Role, grid_i
 async def send(
     services: Services, phone: str, organisation: OrganisationRow, role: Role, invitation_id: UUID
 ) -> None:
-    text = f"【邻里】{organisation.name}邀请您担任{ROLES[role]}，请用本手机号登录邻里确认，7 天内有效。"
+    text = Message(
+        "[Linli] {office} invites you to be its {role}. Sign in with this phone number to confirm; the"
+        " invitation is good for {days} days.",
+        office=organisation.name,
+        role=ROLES[role],
+        days=LIFETIME.days,
+    )
     try:
-        await services.sms.send(phone, text)
+        await services.sms.send(phone, text.in_language(OF_RECORD))
     except OSError:
         logger.exception("sms_not_sent", invitation_id=str(invitation_id))
 

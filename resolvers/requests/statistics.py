@@ -4,9 +4,7 @@ What counts is an office's time with a case (`RequestTenure`), from the moment i
 that was handed over counts for both. A period holds what was received in it.
 """
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,11 +13,14 @@ from models.identity import BuildingRow
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.powers import Power, has_power
+from models.requests import PolicyRow
 from models.roles import OrganisationKind
 from models.storage.rows import Where, select
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
+from resolvers.requests import policies
+from resolvers.tables import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,28 +172,22 @@ def median(column: str, rank: str, count: str) -> str:
 
 # Export
 
-COLUMNS = [
-    "received",
-    "accepted",
-    "accepted_in_time",
-    "resolved",
-    "resolved_in_time",
-    "returned",
-    "escalated",
-    "accept_mean",
-    "accept_median",
-    "resolve_mean",
-    "resolve_median",
-    "rating_sum",
-    "rating_count",
-]
-HEADS = {
-    "zh": [
-        "类别", "楼栋", "受理件数", "已接单", "按时接单", "已办结", "按时办结", "被退回", "超时上报",
-        "平均接单秒数", "接单秒数中位数", "平均办结秒数", "办结秒数中位数", "评分合计", "评分人数",
-    ],
-    "en": ["category", "building", *COLUMNS],
-}  # fmt: skip
+COLUMNS = {
+    "received": Message("Received"),
+    "accepted": Message("Accepted"),
+    "accepted_in_time": Message("Accepted in time"),
+    "resolved": Message("Resolved"),
+    "resolved_in_time": Message("Resolved in time"),
+    "returned": Message("Returned"),
+    "escalated": Message("Escalated"),
+    "accept_mean": Message("Mean time to accept (seconds)"),
+    "accept_median": Message("Median time to accept (seconds)"),
+    "resolve_mean": Message("Mean time to resolve (seconds)"),
+    "resolve_median": Message("Median time to resolve (seconds)"),
+    "rating_sum": Message("Sum of ratings"),
+    "rating_count": Message("Ratings"),
+}
+HEADS = (Message("Category"), Message("Building"), *COLUMNS.values())
 
 
 async def exports_of(ctx: Context, parents: Sequence[Statistics]) -> list[str]:
@@ -202,21 +197,18 @@ async def exports_of(ctx: Context, parents: Sequence[Statistics]) -> list[str]:
     names = {
         row.id: row.name for row in await identity.buildings_by_id(ctx, sorted(wanted)) if row is not None
     }
-    language = "en" if ctx.language.startswith("en") else "zh"
-    return [table(rows, names, language) for rows in found]
+    current = await policies.newest([parent.organisation.community_id for parent in parents])
+    return [
+        table(ctx.language, HEADS, lines(rows, names, current[parent.organisation.community_id]))
+        for parent, rows in zip(parents, found, strict=True)
+    ]
 
 
-def table(rows: Sequence[Figures], names: dict[UUID, str], language: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADS[language])
+def lines(
+    rows: Sequence[Figures], buildings: Mapping[UUID, str], categories: Sequence[PolicyRow]
+) -> Iterator[list[object]]:
+    names = {policy.code: policy.name for policy in categories}
     for row in rows:
-        building = names.get(row.building_id, "") if row.building_id else ""
-        numbers = ["" if (value := getattr(row, name)) is None else value for name in COLUMNS]
-        writer.writerow([spreadsheet_safe(row.category or ""), spreadsheet_safe(building), *numbers])
-    return text.getvalue()
-
-
-def spreadsheet_safe(cell: str) -> str:
-    """The cell as a spreadsheet shows it, and never as a formula that it runs."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+        category = row.category and names.get(row.category, row.category)
+        building = row.building_id and buildings.get(row.building_id)
+        yield [category, building, *(getattr(row, name) for name in COLUMNS)]
