@@ -27,7 +27,7 @@ from models.visibility import Office, Viewer
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import organisations_by_id
-from resolvers.identity.faces import neighbours
+from resolvers.identity.faces import faces_of
 from resolvers.masking import mask
 from resolvers.paging import pages
 from subscriptions.addresses import origin
@@ -237,11 +237,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[AuditRow | N
 
 async def actors_of(ctx: Context, rows: Sequence[AuditRow]) -> list[NeighbourRow | None]:
     """Who did each, as neighbours know them; None outside of communities and for the operator."""
-    pairs = [(row.account_id, row.community_id) for row in rows if row.account_id and row.community_id]
-    faces: dict[tuple[UUID | None, UUID | None], NeighbourRow] = {
-        (face.account_id, face.community_id): face for face in await neighbours(ctx, pairs)
-    }
-    return [faces.get((row.account_id, row.community_id)) for row in rows]
+    return await faces_of(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def offices_of(ctx: Context, rows: Sequence[AuditRow]) -> list[OrganisationRow | None]:

@@ -117,7 +117,4 @@ async def citations_of(_ctx: Context, rows: Sequence[DeliberationRow]) -> list[l
 
 async def writers_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[NeighbourRow | None]:
     """Who wrote each outcome last."""
-    known = [row for row in rows if row.outcome_by_id]
-    pairs = [(row.outcome_by_id, row.community_id) for row in known if row.outcome_by_id]
-    found = {row.id: face for row, face in zip(known, await identity.neighbours(ctx, pairs), strict=True)}
-    return [found.get(row.id) for row in rows]
+    return await identity.faces_of(ctx, [(row.outcome_by_id, row.community_id) for row in rows])

@@ -141,9 +141,4 @@ async def steps_of(
 
 async def actors_of(ctx: Context, rows: Sequence[DeliberationStepRow]) -> list[NeighbourRow | None]:
     """Who took each step, None for the clock."""
-    known = [row for row in rows if row.actor_id]
-    faces = await identity.neighbours(
-        ctx, [(row.actor_id, row.community_id) for row in known if row.actor_id]
-    )
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    return await identity.faces_of(ctx, [(row.actor_id, row.community_id) for row in rows])

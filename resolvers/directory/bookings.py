@@ -343,12 +343,10 @@ async def officers_of(ctx: Context, rows: Sequence[BookingStepRow]) -> list[Neig
         for row in await by_ids(BookingRow, [row.booking_id for row in rows])
         if row is not None
     }
-    known = [row for row in rows if row.actor_id and row.actor_id != holders.get(row.booking_id)]
-    faces = await identity.neighbours(
-        ctx, [(row.actor_id, row.community_id) for row in known if row.actor_id]
+    others = [None if row.actor_id == holders.get(row.booking_id) else row.actor_id for row in rows]
+    return await identity.faces_of(
+        ctx, [(actor_id, row.community_id) for row, actor_id in zip(rows, others, strict=True)]
     )
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
 
 
 async def slots_around(_ctx: Context, rows: Sequence[BookingRow]) -> list[SlotRow | None]:
@@ -365,10 +363,11 @@ async def organisations_of(
 
 async def holders_of(ctx: Context, rows: Sequence[BookingRow]) -> list[NeighbourRow | None]:
     """Who booked each, for themselves and the office."""
-    open_to_viewer = [row for row in rows if bookings.can_see_person(ctx.viewer, row)]
-    faces = await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in open_to_viewer])
-    found = {row.id: face for row, face in zip(open_to_viewer, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    pairs = [
+        (row.account_id if bookings.can_see_person(ctx.viewer, row) else None, row.community_id)
+        for row in rows
+    ]
+    return await identity.faces_of(ctx, pairs)
 
 
 @dataclass(frozen=True, slots=True)

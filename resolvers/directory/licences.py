@@ -343,12 +343,7 @@ async def licences_around(_ctx: Context, rows: Sequence[LicenceStepRow]) -> list
 
 async def actors_of(ctx: Context, rows: Sequence[LicenceStepRow]) -> list[NeighbourRow | None]:
     """Who did each step; None for the clock."""
-    known = [row for row in rows if row.actor_id]
-    faces = await identity.neighbours(
-        ctx, [(row.actor_id, row.community_id) for row in known if row.actor_id]
-    )
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    return await identity.faces_of(ctx, [(row.actor_id, row.community_id) for row in rows])
 
 
 async def organisations_of(ctx: Context, rows: Sequence[LicenceRow]) -> list[OrganisationRow | None]:

@@ -132,9 +132,7 @@ async def neighbours_of(ctx: Context, rows: Sequence[OfAccount]) -> list[Neighbo
 
 async def subjects_of_steps(ctx: Context, rows: Sequence[GroupStepRow]) -> list[NeighbourRow | None]:
     """Whom each step is about, if anybody."""
-    about = [(row.account_id, row.community_id) for row in rows if row.account_id]
-    found = dict(zip(about, await identity.neighbours(ctx, about), strict=True))
-    return [found[row.account_id, row.community_id] if row.account_id else None for row in rows]
+    return await identity.faces_of(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def actors_of(ctx: Context, rows: Sequence[GroupStepRow]) -> list[NeighbourRow]:

@@ -9,7 +9,7 @@ from resolvers.identity.addresses import (
     homes_by_id,
     organisations_by_id,
 )
-from resolvers.identity.faces import Authored, authors_of, neighbours, neighbours_by_id
+from resolvers.identity.faces import Authored, authors_of, faces_of, neighbours, neighbours_by_id
 
 __all__ = [
     "Authored",
@@ -18,6 +18,7 @@ __all__ = [
     "communities_by_id",
     "community_visible",
     "estates_by_id",
+    "faces_of",
     "grids_by_id",
     "homes_by_id",
     "neighbours",

@@ -43,6 +43,17 @@ async def authors_of(ctx: Context, authored: Sequence[Authored]) -> list[Neighbo
     return await neighbours(ctx, [(item.author_id, item.community_id) for item in authored])
 
 
+async def faces_of(
+    ctx: Context, pairs: Sequence[tuple[UUID | None, UUID | None]]
+) -> list[NeighbourRow | None]:
+    """The face of each account in each community, by one statement; None where one of the two is."""
+    known = list(dict.fromkeys((account, community) for account, community in pairs if account and community))
+    found: dict[tuple[UUID | None, UUID | None], NeighbourRow] = {}
+    if known:
+        found.update(zip(known, await neighbours(ctx, known), strict=True))
+    return [found.get(pair) for pair in pairs]
+
+
 async def neighbours(ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[NeighbourRow]:
     """The face of each account in each community, by one statement.
 

@@ -35,6 +35,7 @@ from resolvers.errors import NotAllowed, NotFound
 from resolvers.identity import (
     buildings_by_id,
     community_visible,
+    faces_of,
     homes_by_id,
     neighbours,
     organisations_by_id,
@@ -312,12 +313,7 @@ async def enterers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[NeighbourR
 
 
 async def confirmers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[NeighbourRow | None]:
-    known = [row for row in rows if row.confirmed_by_id]
-    faces = await neighbours(
-        ctx, [(row.confirmed_by_id, row.community_id) for row in known if row.confirmed_by_id]
-    )
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    return await faces_of(ctx, [(row.confirmed_by_id, row.community_id) for row in rows])
 
 
 async def proxy_holders_of(ctx: Context, rows: Sequence[ProxyRow]) -> list[NeighbourRow]:

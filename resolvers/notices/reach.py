@@ -20,7 +20,7 @@ from models.storage.rows import Where, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
-from resolvers.identity import buildings_by_id, homes_by_id, neighbours
+from resolvers.identity import buildings_by_id, faces_of, homes_by_id
 from resolvers.notices import audiences, reading
 from resolvers.notices.words import PROGRESS
 from resolvers.paging import pages
@@ -181,12 +181,7 @@ async def homes_of(ctx: Context, rows: Sequence[ReceiptRow]) -> list[HomeRow | N
 
 async def visitors_of(ctx: Context, rows: Sequence[ReceiptRow]) -> list[NeighbourRow | None]:
     """Who reached each household in person, if somebody did."""
-    known = [row for row in rows if row.reached_by_id]
-    faces = await neighbours(
-        ctx, [(row.reached_by_id, row.community_id) for row in known if row.reached_by_id]
-    )
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    return await faces_of(ctx, [(row.reached_by_id, row.community_id) for row in rows])
 
 
 async def exports_of(ctx: Context, reaches: Sequence[Reach]) -> list[str]:

@@ -130,10 +130,11 @@ async def steps_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs) -> 
 
 async def reporters_of(ctx: Context, rows: Sequence[RequestRow]) -> list[NeighbourRow | None]:
     """Who reported each case, for the reporter and the offices that handle it."""
-    known = [row for row in rows if requests.can_see_reporter(ctx.viewer, row)]
-    faces = await identity.neighbours(ctx, [(row.reporter_id, row.community_id) for row in known])
-    found = {row.id: face for row, face in zip(known, faces, strict=True)}
-    return [found.get(row.id) for row in rows]
+    pairs = [
+        (row.reporter_id if requests.can_see_reporter(ctx.viewer, row) else None, row.community_id)
+        for row in rows
+    ]
+    return await identity.faces_of(ctx, pairs)
 
 
 @dataclass(slots=True)
@@ -189,7 +190,7 @@ async def offered_to(ctx: Context, rows: Sequence[RequestRow]) -> list[Organisat
 
 async def assignees_of(ctx: Context, rows: Sequence[RequestRow | StepRow]) -> list[NeighbourRow | None]:
     """The officer whom each is assigned to."""
-    return await faces(ctx, [(row.assignee_id, row.community_id) for row in rows])
+    return await identity.faces_of(ctx, [(row.assignee_id, row.community_id) for row in rows])
 
 
 async def originals_of(ctx: Context, rows: Sequence[RequestRow]) -> list[RequestRow | None]:
@@ -245,12 +246,6 @@ async def visible_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[Requ
     return [found.get(id) if id else None for id in ids]
 
 
-async def faces(ctx: Context, pairs: Sequence[tuple[UUID | None, UUID]]) -> list[NeighbourRow | None]:
-    known = list({(account_id, community_id) for account_id, community_id in pairs if account_id})
-    found = dict(zip(known, await identity.neighbours(ctx, known), strict=True))
-    return [found.get((account_id, id)) if account_id else None for account_id, id in pairs]
-
-
 # Fields of a step
 
 
@@ -261,7 +256,7 @@ async def requests_around(ctx: Context, steps: Sequence[StepRow]) -> list[Reques
 
 async def officers_of(ctx: Context, steps: Sequence[StepRow]) -> list[NeighbourRow | None]:
     """The officer who did each; a reporter stays unnamed."""
-    return await faces(
+    return await identity.faces_of(
         ctx, [(step.actor_id if step.office_id else None, step.community_id) for step in steps]
     )
 

@@ -17,7 +17,7 @@ from models.storage.tables import by_ids
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
-from resolvers.identity.faces import neighbours
+from resolvers.identity.faces import faces_of, neighbours
 from resolvers.limits import Limit
 from resolvers.paging import pages
 from resolvers.party.lessons import reading
@@ -121,10 +121,8 @@ async def check(ctx: Context, number: str) -> Certificate | None:
 
 async def names_shown(ctx: Context, certificates: Sequence[Certificate]) -> list[str | None]:
     """The display name of each holder who shows it."""
-    shown = [it for it in certificates if it.name_shown]
-    faces = await neighbours(ctx, [(it.account_id, it.community_id) for it in shown])
-    found = {it.id: face.display_name for it, face in zip(shown, faces, strict=True)}
-    return [found.get(it.id) for it in certificates]
+    shown = [(it.account_id if it.name_shown else None, it.community_id) for it in certificates]
+    return [face.display_name if face else None for face in await faces_of(ctx, shown)]
 
 
 # Reading

@@ -21,7 +21,7 @@ from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotFound
-from resolvers.identity.faces import neighbours
+from resolvers.identity.faces import faces_of
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -69,13 +69,6 @@ async def opinions_of(
 async def branches_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[OrganisationRow | None]:
     """The branch of each."""
     return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
-async def faces_of(ctx: Context, wanted: Sequence[tuple[UUID | None, UUID]]) -> list[NeighbourRow | None]:
-    """The face of each account in its community, where there is one."""
-    pairs = [(account_id, community_id) for account_id, community_id in wanted if account_id]
-    found = dict(zip(pairs, await neighbours(ctx, pairs), strict=True))
-    return [found.get((account_id, where)) if account_id else None for account_id, where in wanted]
 
 
 async def owners_of(
