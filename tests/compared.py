@@ -66,16 +66,20 @@ def comparing() -> Iterator[None]:
     try:
         yield
     finally:
-        Operations._by_plan = _by_plan  # type: ignore[method-assign]
-        run.Run.result = _result  # type: ignore[method-assign]
-        run.complete = complete  # type: ignore[attr-defined]
+        _replace(_by_plan, _result, complete)
 
 
 def begin() -> None:
     _watch_writes()
-    Operations._by_plan = _compared  # type: ignore[method-assign]
-    run.Run.result = _watched_result  # type: ignore[method-assign]
-    run.complete = _watched_complete  # type: ignore[attr-defined]
+    _replace(_compared, _watched_result, _watched_complete)
+
+
+def _replace(by_plan: Any, result: Any, completed: Any) -> None:
+    operations: Any = Operations
+    operations._by_plan = by_plan
+    running: Any = run
+    running.Run.result = result
+    running.complete = completed
 
 
 def prelude(path: Path) -> str:

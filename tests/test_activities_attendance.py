@@ -2,6 +2,7 @@
 
 import csv
 import io
+from uuid import UUID
 
 import pytest
 
@@ -23,9 +24,9 @@ async def scene(world: World) -> Scene:
     return await scene_in(world)
 
 
-async def code(scene: Scene, activity_id: object) -> str:
+async def code(scene: Scene, activity_id: UUID) -> str:
     ctx = await scene.ctx(scene.officer)
-    (row,) = [await reading.visible(ctx, activity_id)]  # type: ignore[arg-type]
+    (row,) = [await reading.visible(ctx, activity_id)]
     (shown,) = await attendance.codes_of(ctx, [row])
     assert shown is not None
     assert shown.until > now()

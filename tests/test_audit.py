@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,8 @@ async def verdicts(community: str | None = None, noted: NotedHead | None = None)
 
 
 async def row_of(community: CommunityRow) -> CommunityRow:
-    (row,) = await communities_by_id(Context(None, None), [community.id])  # type: ignore[arg-type]
+    nobody: Any = None
+    (row,) = await communities_by_id(Context(nobody, None), [community.id])
     assert row is not None
     return row
 
@@ -343,7 +345,8 @@ async def test_a_long_chain_is_walked_in_pages(
 
 
 async def office_row(organisation: OrganisationRow) -> OrganisationRow:
-    (row,) = await organisations_by_id(Context(None, None), [organisation.id])  # type: ignore[arg-type]
+    nobody: Any = None
+    (row,) = await organisations_by_id(Context(nobody, None), [organisation.id])
     assert row is not None
     return row
 

@@ -21,7 +21,7 @@ from models.deliberations import (
     StatementRow,
     StatementVoteRow,
 )
-from models.identity import ResidencyRow
+from models.identity import AccountRow, ResidencyRow
 from models.notifications import NotificationKind, NotificationRow
 from models.posts import CommentRow, SubjectKind
 from models.roles import Role
@@ -212,9 +212,9 @@ async def test_the_convenor_moves_it_on_and_back_with_a_reason(scene: Estates) -
 async def test_two_officers_move_it_at_once_and_one_is_told(scene: Estates) -> None:
     row = await scene.convene()
 
-    async def move(account: object, phase: DeliberationPhase) -> object:
+    async def move(account: AccountRow, phase: DeliberationPhase) -> object:
         try:
-            return await scene.move(row, phase, by=account)  # type: ignore[arg-type]
+            return await scene.move(row, phase, by=account)
         except Conflict as conflict:
             return conflict
 
@@ -448,8 +448,8 @@ async def test_who_made_a_statement_is_known_to_moderators_only(scene: Estates) 
     author, neighbour, _ = scene.residents
     said = await scene.say(await scene.voting(), "遛狗要牵绳", author)
 
-    async def known(account: object) -> UUID | None:
-        ctx = await scene.world.context(account)  # type: ignore[arg-type]
+    async def known(account: AccountRow | None) -> UUID | None:
+        ctx = await scene.world.context(account)
         (face,) = await statements.authors_of(ctx, [said])
         return face.account_id if face else None
 

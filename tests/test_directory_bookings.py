@@ -175,8 +175,7 @@ async def test_a_booking_is_confirmed_and_the_office_sees_it(scene: Scene) -> No
 
 
 def account_row(account: AccountRow) -> AccountRow:
-    found: Any = account
-    return found  # type: ignore[no-any-return]
+    return account
 
 
 async def test_a_booking_is_nobody_elses(scene: Scene) -> None:

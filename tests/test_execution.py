@@ -36,6 +36,7 @@ class Context:
 
 
 Info = strawberry.Info[Context, Any]
+AnyInfo = strawberry.Info[Any, Any]
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ async def streets_of(ctx: Context, people: Sequence[PersonRow]) -> list[Any]:
     return [f"{person.name} Street" if person is ANN else LookupError("homeless") for person in people]
 
 
-async def likes_of(ctx: Context, posts: Sequence[PostRow], factor: int) -> list[int]:
+async def likes_of(ctx: Any, posts: Sequence[PostRow], factor: int) -> list[int]:
     ctx.calls.append((f"likes_of {factor}", [post.number for post in posts]))
     return [post.number * factor for post in posts]
 
@@ -113,15 +114,17 @@ class Post:
 
     @strawberry.field(metadata={"batch": likes_of})
     @staticmethod
-    async def likes(root: strawberry.Parent[PostRow], info: Info, factor: int = 1) -> int:
-        likes: list[int] = [await load(info, likes_of, root, each * factor) for each in (1, 10)]  # type: ignore[arg-type]
+    async def likes(
+        root: strawberry.Parent[PostRow], info: AnyInfo, factor: int = 1
+    ) -> int:
+        likes: list[int] = [await load(info, likes_of, root, each * factor) for each in (1, 10)]
         return sum(likes)
 
     @strawberry.field(metadata={"batch": likes_of})
     @staticmethod
-    async def slow_likes(root: strawberry.Parent[PostRow], info: Info) -> int:
+    async def slow_likes(root: strawberry.Parent[PostRow], info: AnyInfo) -> int:
         await asyncio.sleep(0)
-        return await load(info, likes_of, root, 1)  # type: ignore[arg-type]
+        return await load(info, likes_of, root, 1)
 
     @strawberry.field
     def shout(self: Any, info: Info, mark: str = "!") -> str:
@@ -139,17 +142,17 @@ class Post:
 
 @strawberry.type
 class Query:
-    @strawberry.field
-    async def posts(self) -> list[Post]:
-        return POSTS  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[Post])
+    async def posts(self) -> list[PostRow]:
+        return POSTS
 
-    @strawberry.field
-    def things(self) -> list[Post | Person | None]:
-        return [*POSTS, ANN, None, 7]  # type: ignore[list-item]
+    @strawberry.field(graphql_type=list[Post | Person | None])
+    def things(self) -> list[Any]:
+        return [*POSTS, ANN, None, 7]
 
-    @strawberry.field
-    def matrix(self) -> list[list[int | None]]:
-        return ((1, None), [2], ())  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[list[int | None]])
+    def matrix(self) -> Any:
+        return ((1, None), [2], ())
 
     @strawberry.field
     async def blocked(self, info: Info) -> int:
@@ -172,14 +175,14 @@ class Mutation:
             raise ValueError("No.")
         return text
 
-    @strawberry.mutation
-    async def last(self) -> Post:
-        return POSTS[-1]  # type: ignore[return-value]
+    @strawberry.mutation(graphql_type=Post)
+    async def last(self) -> PostRow:
+        return POSTS[-1]
 
-    @strawberry.mutation
-    async def publish(self, info: Info) -> Post:
+    @strawberry.mutation(graphql_type=Post)
+    async def publish(self, info: Info) -> PostRow:
         info.context.calls.append(("publish", []))
-        return POSTS[0]  # type: ignore[return-value]
+        return POSTS[0]
 
 
 SCHEMA: GraphQLSchema = strawberry.Schema(query=Query, mutation=Mutation)._schema
@@ -458,16 +461,17 @@ SDL = """
 def shapes() -> tuple[Operations, list[Any]]:
     """A schema whose types say by class what is of them, and objects that it shows."""
     schema = build_schema(SDL)
+    types: Any = schema.type_map
     for name, is_type_of in (("Round", IS_ROUND), ("Square", IS_SQUARE), ("Oblong", IS_OBLONG)):
         is_type_of.times = 0
-        schema.type_map[name].is_type_of = is_type_of  # type: ignore[attr-defined]
+        types[name].is_type_of = is_type_of
     for name in ("Shape", "Any"):
         # As for Strawberry's, whose own way of finding the type asks each type in turn.
         schema.type_map[name].extensions["strawberry-definition"] = SimpleNamespace(resolve_type=None)
     shown: list[Any] = []
-    schema.type_map["Query"].fields["shapes"].resolve = lambda *_: shown  # type: ignore[attr-defined]
-    schema.type_map["Query"].fields["some"].resolve = lambda *_: shown  # type: ignore[attr-defined]
-    schema.type_map["Query"].fields["round"].resolve = lambda *_: shown[0]  # type: ignore[attr-defined]
+    types["Query"].fields["shapes"].resolve = lambda *_: shown
+    types["Query"].fields["some"].resolve = lambda *_: shown
+    types["Query"].fields["round"].resolve = lambda *_: shown[0]
     return Operations(schema, introspection=False), shown
 
 
@@ -505,8 +509,8 @@ async def test_an_object_of_no_type_of_its_field_is_an_error() -> None:
 
 
 async def test_a_column_made_at_once_fails_for_those_alone_that_it_fails_for() -> None:
-    def lengths(_info: Any, posts: Sequence[PostRow]) -> list[int]:
-        return [len(post.body) for post in posts]  # type: ignore[arg-type]
+    def lengths(_info: Any, posts: Sequence[Any]) -> list[int]:
+        return [len(post.body) for post in posts]
 
     @strawberry.type
     class Measured:
@@ -516,9 +520,9 @@ async def test_a_column_made_at_once_fails_for_those_alone_that_it_fails_for() -
 
     @strawberry.type
     class Measures:
-        @strawberry.field
-        def posts(self) -> list[Measured]:
-            return POSTS  # type: ignore[return-value]
+        @strawberry.field(graphql_type=list[Measured])
+        def posts(self) -> list[PostRow]:
+            return POSTS
 
     operations = Operations(
         strawberry.Schema(query=Measures)._schema, introspection=False, expected=(TypeError,)

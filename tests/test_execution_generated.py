@@ -169,7 +169,8 @@ def awkward_schema() -> GraphQLSchema:
             for field_ in type_.fields.values():
                 field_.resolve = resolve
     is_b: Callable[[Any, Any], bool] = lambda value, _info: getattr(value, "type_name", "") == "B"  # noqa: E731
-    AWKWARD.type_map["B"].is_type_of = is_b  # type: ignore[attr-defined]
+    b: Any = AWKWARD.type_map["B"]
+    b.is_type_of = is_b
     return AWKWARD
 
 

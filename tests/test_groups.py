@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -88,7 +88,10 @@ async def club(world: World) -> Club:
     return Club(world, community, owner, member, neighbour, officer, stranger)
 
 
-async def refused(what: Awaitable[object], error: type[DomainError]) -> DomainError:
+E = TypeVar("E", bound=DomainError)
+
+
+async def refused(what: Awaitable[object], error: type[E]) -> E:
     with pytest.raises(error) as caught:
         await what
     return caught.value
@@ -130,7 +133,7 @@ async def test_who_founds_a_group_owns_it(club: Club) -> None:
 )
 async def test_what_is_no_group(club: Club, field: str, more: dict[str, Any]) -> None:
     error = await refused(club.found(**more), InvalidInput)
-    assert list(error.fields) == [field]  # type: ignore[attr-defined]
+    assert list(error.fields) == [field]
     assert not await GroupRow.exists()
 
 
@@ -150,7 +153,7 @@ async def test_those_who_look_after_it_edit_it_as_they_have_read_it(club: Club) 
     edited = await founding.edit(ctx, group_id=group.id, draft=draft, version=group.version)
     assert (edited.name, edited.rules, edited.version) == ("乒乓球", "带拍子", 2)
     error = await refused(founding.edit(ctx, group_id=group.id, draft=draft, version=1), Conflict)
-    assert error.current == group.id  # type: ignore[attr-defined]
+    assert error.current == group.id
     for account, expected in (
         (club.member, NotAllowed),
         (club.neighbour, NotAllowed),

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -137,6 +138,12 @@ class FakeSink:
         async with asyncio.timeout(20):
             while not condition():
                 await self._changed.wait()
+
+    async def is_open(self) -> None:
+        await self.until(lambda: self.types == ["opened"])
+
+    async def is_lost(self) -> None:
+        await self.until(lambda: self.was_lost)
 
     async def has(self, number: int) -> list[int]:
         """Wait for so many events; the sequence numbers of all there are."""
@@ -329,7 +336,7 @@ async def test_who_comes_while_the_feed_lags_behind_gets_once_what_is_after_its_
     # The log is further than the feed has heard.
     for sink, after in ((second, None), (third, 2)):
         subscriber = await follow(hub, sink, after=after)
-        await until(lambda subscriber=subscriber: subscriber.live)  # type: ignore[misc]
+        await until(partial(getattr, subscriber, "live"))
     bus.hear(Hint(TOPIC, 3))
     assert await first.has(3) == [1, 2, 3]
     await write(hub, event())
@@ -703,7 +710,7 @@ async def test_changes_of_standing_that_are_lost_close_every_connection(hub: Hub
     await log.trim(timedelta(days=1), 1)
     bus.hear(Hint(STANDING, 3))
     for sink in sinks:
-        await sink.until(lambda sink=sink: sink.was_lost)  # type: ignore[misc]
+        await sink.is_lost()
 
 
 async def test_payloads_made_with_former_rights_are_forgotten(hub: Hub, world: World) -> None:
@@ -725,7 +732,7 @@ async def test_after_a_gap_the_log_is_read_again(hub: Hub, bus: FakeBus) -> None
     sinks = {topic: FakeSink(viewer()) for topic in (TOPIC, "other")}
     for topic, sink in sinks.items():
         await follow(hub, sink, topic=topic)
-        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+        await sink.is_open()
         await write(Recorder(), event(topic=topic), event(topic=topic))
     assert all(sink.seqs == [] for sink in sinks.values())
     bus.hear(GAP)
@@ -904,7 +911,7 @@ async def test_who_leaves_gets_nothing_that_is_under_way(hub: Hub) -> None:
     subscriber = await follow(hub, leaving, toy)
     await follow(hub, staying, toy)
     for sink in (leaving, staying):
-        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+        await sink.is_open()
     await write(hub, event())
     await begun.wait()
     hub.leave(subscriber)
@@ -1055,7 +1062,7 @@ async def test_rights_that_end_in_the_middle_of_a_hand_out_count(
     sinks = [FakeSink(other) for other in others]
     for sink in sinks:
         await follow(hub, sink)
-        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+        await sink.is_open()
 
     def restand() -> None:
         for sink in sinks:
@@ -1082,7 +1089,7 @@ async def test_an_audience_of_several_scopes_gets_an_event_once(hub: Hub) -> Non
     )
     for sink in (both, one, neither):
         await follow(hub, sink)
-        await sink.until(lambda sink=sink: sink.types == ["opened"])  # type: ignore[misc]
+        await sink.is_open()
     await write(
         hub, event(audience=frozenset({SCOPE, OTHER_SCOPE})), event(audience=frozenset({OTHER_SCOPE}))
     )

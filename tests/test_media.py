@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import psutil
 import pytest
@@ -101,7 +102,8 @@ def test_transparency_stays() -> None:
     Image.new("RGBA", (10, 10), (255, 0, 0, 0)).save(out, "PNG")
     made = pictures.encode(out.getvalue())
     assert made.content_type == "image/webp"
-    assert opened(made.data).convert("RGBA").getpixel((5, 5))[3] == 0  # type: ignore[index]
+    pixel: Any = opened(made.data).convert("RGBA").getpixel((5, 5))
+    assert pixel[3] == 0
 
 
 def saved(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -375,14 +377,14 @@ async def test_only_ones_own_loose_uploads_are_attached(
     document = await uploads.keep(ctx, community_id=community.id, content_type="application/pdf", data=PDF)
     subject, another = new_id(), new_id()
 
-    async def refused(by: Context, subject_id: object, media_id: object, community_id: object) -> None:
+    async def refused(by: Context, subject_id: UUID, media_id: UUID, community_id: UUID) -> None:
         with pytest.raises(InvalidInput) as error:
             async with by.unit_of_work():
                 await attaching.attach(
                     by,
-                    community_id=community_id,  # type: ignore[arg-type]
-                    subject_id=subject_id,  # type: ignore[arg-type]
-                    wanted=[("coverId", media_id)],  # type: ignore[list-item]
+                    community_id=community_id,
+                    subject_id=subject_id,
+                    wanted=[("coverId", media_id)],
                 )
         assert error.value.fields == {"coverId": "There is no such upload of yours"}
 
@@ -419,10 +421,10 @@ async def test_a_link_holds_for_one_file_shown_by_one_thing_for_a_while(
     await attaching.attach(ctx, community_id=community.id, subject_id=subject, wanted=[("coverId", row.id)])
     tokens = world.services.tokens
     variant, expires, signed = parts(links.link(tokens, row.id, subject))
-    good = {"media_id": row.id, "variant": variant, "expires": expires, "signed": signed}
+    good: dict[str, Any] = {"media_id": row.id, "variant": variant, "expires": expires, "signed": signed}
 
-    async def leads_somewhere(**changed: object) -> bool:
-        return await uploads.file_of_link(world.services, **{**good, **changed}) is not None  # type: ignore[arg-type]
+    async def leads_somewhere(**changed: Any) -> bool:
+        return await uploads.file_of_link(world.services, **{**good, **changed}) is not None
 
     assert await leads_somewhere()
     assert not await leads_somewhere(media_id=other.id)

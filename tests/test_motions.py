@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -529,7 +530,7 @@ async def test_who_handles_paper(street: Street) -> None:
     company = await street.world.organisation(street.community, OrganisationKind.PROPERTY_COMPANY)
     manager = await street.world.context(await street.world.officer(company, Role.ADMIN))
     vote = await street.opened()
-    arguments = {
+    arguments: dict[str, Any] = {
         "motion_id": vote.id,
         "home_id": officer_home.id,
         "channel": Channel.PAPER,
@@ -539,7 +540,7 @@ async def test_who_handles_paper(street: Street) -> None:
     }
     for ctx in (await street.ctx(owner), manager):
         with pytest.raises(NotAllowed):
-            await paper.enter(ctx, **arguments)  # type: ignore[arg-type]
+            await paper.enter(ctx, **arguments)
     assert await AuditRow.filter(action="enterPaperBallot", refused=True).count() == 2
     with pytest.raises(NotAllowed):
         await vote.enter(officer_home, YES, by=1)
@@ -550,7 +551,7 @@ async def test_who_handles_paper(street: Street) -> None:
     assert await AuditRow.filter(action="enterPaperBallot", refused=True).count() == 3
     assert await AuditRow.filter(action="confirmPaperBallot", refused=True).count() == 1
     with pytest.raises(InvalidInput):
-        await paper.enter(await street.officer(), **{**arguments, "channel": Channel.ONLINE})  # type: ignore[arg-type]
+        await paper.enter(await street.officer(), **{**arguments, "channel": Channel.ONLINE})
     assert (await vote.row()).entries == 0
 
 
@@ -617,9 +618,15 @@ async def test_an_unsettled_conflict_leaves_the_first(street: Street) -> None:
 # Proxies
 
 
+async def home_of(owner: AccountRow) -> UUID:
+    lived = await ResidencyRow.filter(account_id=owner.id).first()
+    assert lived is not None
+    return lived.home_id
+
+
 async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
     owner, friend = await street.owner(80, 20), await street.owner(50)
-    home_id = (await ResidencyRow.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
+    home_id = await home_of(owner)
     vote = await street.announced(opens_at=now() + timedelta(minutes=1), closes_at=now() + timedelta(hours=1))
 
     async def ask() -> UUID:
@@ -664,7 +671,7 @@ async def test_a_proxy_votes_once_an_officer_has_looked(street: Street) -> None:
 
 async def test_proxies_that_are_refused(street: Street) -> None:
     owner, friend = await street.owner(80), await street.owner(50)
-    home_id = (await ResidencyRow.filter(account_id=owner.id).first()).home_id  # type: ignore[union-attr]
+    home_id = await home_of(owner)
     none = await street.opened(under=replace(SURVEY, proxies_allowed=False))
     ctx = await street.ctx(friend)
     with pytest.raises(NotAllowed):

@@ -212,9 +212,9 @@ async def test_one_statement_whatever_the_number_of_parents(world: World, parent
         ({"last": 101}, "last"),
     ],
 )
-def test_sizes_out_of_range_are_refused(args: dict[str, int], field: str) -> None:
+def test_sizes_out_of_range_are_refused(args: dict[str, Any], field: str) -> None:
     with pytest.raises(BadPage) as caught:
-        PageArgs(**args)  # type: ignore[arg-type]
+        PageArgs(**args)
     assert caught.value.field == field
 
 

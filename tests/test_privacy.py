@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import secrets
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -190,8 +191,8 @@ async def test_a_write_during_rotation_is_kept(world: World, monkeypatch: pytest
     select = rows.select
     written = new.seal("phone", "+8613999999999")
 
-    async def read_and_then_written(*args: object) -> object:
-        found: list[object] = await select(*args)  # type: ignore[arg-type]
+    async def read_and_then_written(*args: Any) -> object:
+        found: list[object] = await select(*args)
         if found:
             await AccountRow.filter(id=account.id).update(phone_sealed=written)
         return found

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -178,9 +179,9 @@ async def test_two_workers_do_it_once(scene: Scene) -> None:
     claimed = [*await jobs.claim(), *await jobs.claim()]
     workers = [Worker(scene.world.services) for _ in range(2)]
 
-    async def accept(row: object) -> bool:
+    async def accept(row: RequestRow) -> bool:
         try:
-            await scene.act(scene.clerk, row, A.ACCEPT)  # type: ignore[arg-type]
+            await scene.act(scene.clerk, row, A.ACCEPT)
         except Conflict:
             return False
         return True
@@ -202,8 +203,8 @@ async def test_a_job_that_dies_in_the_middle_is_done_by_the_next(
     await scene.later(row, days=2)
     original = jobs.HANDLERS[deadlines.ESCALATE]
 
-    async def dying(services: object, work: object, subject: object) -> None:
-        await original(services, work, subject)  # type: ignore[arg-type]
+    async def dying(services: Any, work: Any, subject: Any) -> None:
+        await original(services, work, subject)
         raise RuntimeError("killed")
 
     monkeypatch.setitem(jobs.HANDLERS, deadlines.ESCALATE, dying)

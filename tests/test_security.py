@@ -315,8 +315,12 @@ async def test_what_is_personal_is_found_nowhere(  # noqa: C901 - one story, who
         await raw(one, f"GET /graphql?name={PHONE} HTTP/9.7\r\nX: {PHONE}\r\n\r\n".encode())
         await raw(one, f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: {PHONE}x\r\n\r\n".encode())
         await raw(one, f"GET /graphql?n={PHONE} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n".encode())
-        for headers in ({"x-request-id": f"{PHONE}\t{NAME}".encode()}, {"authorization": f"Bearer {PHONE}"}):
-            answer = await http.post(two.graphql, content=b"{", headers=headers)  # type: ignore[arg-type]
+        ours: list[Any] = [
+            {"x-request-id": f"{PHONE}\t{NAME}".encode()},
+            {"authorization": f"Bearer {PHONE}"},
+        ]
+        for headers in ours:
+            answer = await http.post(two.graphql, content=b"{", headers=headers)
             shown.append(answer.text)
         await http.get(f"{one.http}/{PHONE}")
 

@@ -66,7 +66,8 @@ class Traced:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await writer().connection.set_trace_callback(None)  # type: ignore[arg-type]
+        nothing: Any = None
+        await writer().connection.set_trace_callback(nothing)
 
 
 async def add(name: str) -> None:

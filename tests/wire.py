@@ -138,6 +138,10 @@ class Follower:
         if not self._task.cancelled():
             self._task.result()
 
+    async def has(self, number: int, seconds: float = GUARD_SECONDS) -> None:
+        """Wait until there are so many events."""
+        await self.until(lambda: len(self.events) == number, seconds)
+
     async def until(self, condition: Callable[[], bool], seconds: float = GUARD_SECONDS) -> None:
         """Wait for something to come that makes `condition` true."""
         assert self._task is not None
@@ -230,6 +234,11 @@ class Lines:
         for lines in self._idle.values():
             for _, _, writer in lines:
                 writer.close()
+
+
+async def hears(follower: Follower, body: str, seconds: float = GUARD_SECONDS) -> None:
+    """Wait until the last comment that a follower of COMMENTS got says this."""
+    await follower.until(lambda: bodies(follower)[-1:] == [body], seconds)
 
 
 def bodies(follower: Follower) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import websockets
+from websockets import Subprotocol
 
 from bench.comparison import Contender, running
 from bench.load import Load, Measured, request
@@ -54,7 +55,7 @@ class Followed:
     async def follow(self, port: int, token: str, notice: str, households: int) -> None:
         async with websockets.connect(
             f"ws://127.0.0.1:{port}/graphql",
-            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+            subprotocols=[Subprotocol("graphql-transport-ws")],
         ) as socket:
             init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
             await socket.send(json.dumps(init))

@@ -86,6 +86,7 @@ async def select(row: type[R], statement: str, *params: Any) -> list[R]:
         return []
     build: Callable[[Iterable[Any]], list[R]] | None = template.builders.get(row)
     if build is None:
+        # A class can be hashed, as `builder` needs it; of a class of R the type checker does not know that.
         build = template.builders[row] = builder(row, template.dialect, names)  # type: ignore[arg-type]
     return build(records)
 

@@ -60,7 +60,7 @@ async def test_a_server_that_is_minutes_ahead(skewed: Deployment) -> None:
             for _ in range(40):
                 await scene.comment()
             for follower in followers:
-                await follower.until(lambda f=follower: len(f.events) == 40)  # type: ignore[misc]
+                await follower.has(40)
                 assert bodies(follower) == scene.said
         ages = [event.at for event in await scene.world.events(f"community:{scene.community.id}")]
         assert ages != sorted(ages)

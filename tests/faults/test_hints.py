@@ -8,7 +8,7 @@ from models.posts import SubjectKind
 from resolvers import comments
 from subscriptions.hub import POLL_SECONDS
 from tests.faults.scene import Scene
-from tests.wire import bodies
+from tests.wire import bodies, hears
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +26,10 @@ async def test_a_writer_that_dies_between_commit_and_hint(scene: Scene) -> None:
                     ctx, kind=SubjectKind.POST, subject_id=scene.subject_key, body=f"{n}", key=f"{n}"
                 )
             for follower in followers:
-                await follower.until(lambda f=follower: len(f.events) == 3, POLL_SECONDS + 2)  # type: ignore[misc]
+                await follower.has(3, POLL_SECONDS + 2)
                 assert bodies(follower) == ["0", "1", "2"]
                 assert follower.connections == 1
             await scene.comment("还在")
             for follower in followers:
-                await follower.until(lambda f=follower: bodies(f)[-1] == "还在", 2)  # type: ignore[misc]
+                await hears(follower, "还在", 2)
     scene.check_quiet()

@@ -11,7 +11,7 @@ from tests.client import Refused
 from tests.faults.scene import Scene
 from tests.servers import ServerProcess
 from tests.services import PostgresServer
-from tests.wire import bodies
+from tests.wire import bodies, hears
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_the_database_goes_in_mid_stream(pair: Scene, postgres: PostgresSe
             await writing
         last = await pair.comment("恢复了")
         for follower in followers:
-            await follower.until(lambda f=follower: last in bodies(f))  # type: ignore[misc]
+            await hears(follower, last)
         # What was refused may have been written if the answer was lost, but never in part.
         everything = await pair.check_whole()
         assert set(pair.said) <= set(everything)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 import pytest
 
 from tests.faults.scene import Scene, eventually
+from tests.servers import ServerProcess
 from tests.services import RedisServer
 from tests.wire import bodies
 
@@ -42,7 +43,7 @@ async def test_redis_stops_dies_and_hangs_in_mid_stream(pair: Scene, redis: Redi
 
         async def arrived(seconds: float) -> None:
             for follower in followers:
-                await follower.until(lambda f=follower: len(f.events) == len(pair.said), seconds)  # type: ignore[misc]
+                await follower.has(len(pair.said), seconds)
 
         async def talk(n: int) -> None:
             for _ in range(n):
@@ -66,5 +67,5 @@ async def test_redis_stops_dies_and_hangs_in_mid_stream(pair: Scene, redis: Redi
     pair.check_quiet()
 
 
-async def healthy(scene: Scene, server: object) -> bool:
-    return await scene.metric(server, "linli_bus_healthy") == 1  # type: ignore[arg-type]
+async def healthy(scene: Scene, server: ServerProcess) -> bool:
+    return await scene.metric(server, "linli_bus_healthy") == 1

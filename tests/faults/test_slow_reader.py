@@ -86,7 +86,7 @@ async def test_a_client_that_never_reads(one_process: Deployment) -> None:
         await silent.subscribe(FAT, subject=scene.subject)
         await scene.comment("000")
         for other in others:
-            await other.until(lambda f=other: len(f.events) == 1)  # type: ignore[misc]
+            await other.has(1)
 
         process = psutil.Process(server.process.pid)
         before = most = process.memory_info().rss
@@ -95,7 +95,7 @@ async def test_a_client_that_never_reads(one_process: Deployment) -> None:
             await scene.comment(f"{batch:03}")
             wanted = 1 + (batch + 1) * (BATCH + 1)
             for other in others:
-                await other.until(lambda f=other: len(f.events) == wanted, 10)  # type: ignore[misc]  # noqa: B023
+                await other.has(wanted, 10)
             most = max(most, process.memory_info().rss)
         for other in others:
             assert [body[:4] for body in bodies(other) if len(body) > 3] == [f"{n:04}" for n in range(EVENTS)]

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from tortoise.transactions import in_transaction
@@ -11,7 +12,7 @@ from models.storage.rows import execute
 from tests.faults.scene import Scene, set_up
 from tests.neighbourhood import prepared, running
 from tests.servers import Deployment
-from tests.wire import COMMENTS, Follower, bodies, connected, wired
+from tests.wire import COMMENTS, Follower, bodies, connected, hears, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -51,12 +52,16 @@ async def test_a_reconnect_storm(pair: Scene) -> None:
                 await stack.enter_async_context(client)
             # While they come.
             await pair.comment()
+
+            def is_there(client: Follower) -> bool:
+                return client.opened and bodies(client)[-1:] == pair.said[-1:]
+
             for client in clients:
-                await client.until(lambda c=client: c.opened and bodies(c)[-1:] == pair.said[-1:], SECONDS)  # type: ignore[misc]
+                await client.until(partial(is_there, client), SECONDS)
             # While all are there.
             last = await pair.comment()
             for client in clients:
-                await client.until(lambda c=client: bodies(c)[-1] == last, SECONDS)  # type: ignore[misc]
+                await hears(client, last, SECONDS)
         for n, client in enumerate(clients):
             assert bodies(client) == pair.said[n % len(cursors) :], n
             assert client.resets == 0
