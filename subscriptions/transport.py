@@ -5,6 +5,9 @@ nobody whether the client takes it; its `receive` keeps a task, a queue and the 
 for as long as a client stays. The protocol offers itself to the application instead, as a `Wire`; through
 ASGI a client is only let in or turned away.
 
+It buys a fan-out in nine tenths of the time of uvicorn's raw send, and 8 KB a connection instead of 22
+(docs/performance.md).
+
 uvicorn writes a WebSocket's request out again for another parser to read, which is most of what it costs
 to connect. Here the request is taken as httptools has read it. Of what follows, texts that come whole, as
 nearly all do, are read here; from the first frame that is anything else, websockets reads. Until then a

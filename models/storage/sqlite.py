@@ -8,9 +8,9 @@ longer is broken off and done again in a thread, where all of its kind go from t
 broken off: one runs at once if the last of its kind was short. What may wait for a lock or for the disk,
 the begin and the commit, is always done in the thread.
 
-Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint
-that is rolled back alone if it fails, and the last to come commits for all, so that many writes cost
-one fsync: three times as many under load. None is acknowledged before that commit. Who waits when a
+Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint that
+is rolled back alone if it fails, and the last to come commits for all, so that many writes cost one fsync:
+twice as many comments a second under load. None is acknowledged before that commit. Who waits when a
 transaction could end finds it open and joins; a ticket in the same queue makes sure that it ends.
 
 Tortoise opens transactions with a deferred ``BEGIN``: two processes that read and then write fail

@@ -10,6 +10,9 @@
     completion       the specification's completion of values with errors and nulls, when something is
     loading          how a resolver asks for what is loaded together with its siblings'
 
+It buys a feed page six times as fast as graphql-core makes it of the same resolvers, and more than ten times
+as fast as stock Strawberry (docs/performance.md).
+
 It knows GraphQL and Strawberry and nothing of neighbourhoods. docs/execution.md has the design.
 """
 

@@ -1,7 +1,8 @@
 """How the resolver of one parent asks for what is loaded for all of them together.
 
-The executor calls such a resolver for each parent and runs it until it asks; when all have asked, it
-calls the batch resolver once and lets each go on with its result.
+The executor calls such a resolver for each parent and runs it until it asks; when all have asked, it calls
+the batch resolver once and lets each go on with its result. So a resolver that checks rights or loads twice
+is written for one parent, and still costs one statement for all.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Sequence

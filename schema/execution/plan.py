@@ -34,7 +34,7 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 from graphql.language import SKIP, VisitorAction
 
-from schema.execution.field_sources import Called, FieldSource, source_of, source_of_events
+from schema.execution.field_sources import FieldSource, source_of
 from schema.execution.shapes import Selection, Shape, Step, variables_in
 from schema.execution.type_resolution import Types
 
@@ -173,8 +173,9 @@ class Planner:
     """Makes the plans for operations on one schema.
 
     With `in_turn`, what a level awaits is awaited one after the other: where loading hardly ever waits,
-    a task for each costs more than it gains. `varying` are the fields, as (type, field), whose values depend
-    on the context: for one event they are all that is executed for each of many.
+    a task for each gains nothing and costs a feed one part in twenty. `varying` are the fields, as
+    (type, field), whose values depend on the context: for one event they are all that is executed for each of
+    many.
     """
 
     def __init__(
@@ -188,8 +189,8 @@ class Planner:
         self.in_turn = in_turn
         self.varying = varying
         self.types = Types(schema)
+        # How the fields get their values, by type and field: there are as many as the schema has.
         self._sources: dict[tuple[str, str], FieldSource] = {}
-        self._event_sources: dict[tuple[str, str], Called | None] = {}
         # How many steps the plans of each operation have, of which a short text can make many.
         self.steps: WeakKeyDictionary[Plans, int] = WeakKeyDictionary()
         self._unplanned = frozenset(
@@ -213,12 +214,6 @@ class Planner:
         if found is None:
             found = self._sources[type_.name, name] = source_of(self.schema, field)
         return found
-
-    def event_source(self, type_: GraphQLObjectType, name: str, field: GraphQLField) -> Called | None:
-        key = type_.name, name
-        if key not in self._event_sources:
-            self._event_sources[key] = source_of_events(self.schema, field)
-        return self._event_sources[key]
 
 
 class _Conditions(Visitor):

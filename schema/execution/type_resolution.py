@@ -32,6 +32,7 @@ class Types:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
+        # By the name of what is expected: there are as many as there are types and classes of their objects.
         self._known: dict[tuple[str, type], GraphQLObjectType | None] = {}
 
     def of_class(self, named: Any, class_: type) -> GraphQLObjectType | None:
