@@ -7,13 +7,14 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --require
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help run test check bench format messages lock clean
+.PHONY: help run test check soak bench format messages lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      set up, migrate, seed the demo community and serve"
 	@echo "make test     set up and run all tests"
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
+	@echo "make soak     whole what test samples: random cases, crashes, isolation"
 	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|storm|strangers)"
 	@echo "make format   rewrite the code to the format that check expects"
 	@echo "make messages bring the code's messages into the catalogues of models/locale"
@@ -37,7 +38,10 @@ check: .venv/dev.stamp
 	@echo "== schema" && $(BIN)/python main.py schema | diff -u schema.graphql - \
 		|| { echo "schema.graphql differs; if the change is meant: $(BIN)/python main.py schema >schema.graphql"; exit 1; }
 	@echo "== migrations" && $(BIN)/python main.py check-migrations
-	@echo "== tests" && $(MAKE) --no-print-directory test
+	@echo "== tests" && $(MAKE) --no-print-directory test ARGS="--durations=10 $(ARGS)"
+
+soak: .venv/dev.stamp
+	@LINLI_SOAK=yes $(BIN)/python -m pytest -m soak --durations=10 $(ARGS)
 
 bench: .venv/dev.stamp
 	@set -e; for each in $(or $(ONLY),$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \

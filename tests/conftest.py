@@ -1,5 +1,6 @@
 """What the tests stand on: real databases, a real Redis, and a small world to act in."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,11 @@ from tests import compared
 from tests.clock import clock as clock
 from tests.services import PostgresServer, RedisServer
 from tests.world import World
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: stories wait for clocks and for each other."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,6 +38,7 @@ from schema.serving.operations import Operations
 from schema.serving.results import Rejected
 from tests import compared
 from tests.operations_made import Maker, plain
+from tests.soak import sized, soak
 from tests.world import World
 
 # graphql-core leaves coroutines behind where a null takes all that is beside it.
@@ -177,7 +178,7 @@ def awkward_schema() -> GraphQLSchema:
 SCHEMA = awkward_schema()
 PLANNER = Planner(SCHEMA)
 CASES = 100
-ROUNDS = 10
+ROUNDS = sized(3, 30)
 
 
 def made(seed_: int) -> tuple[Any, dict[str, Any]]:
@@ -213,6 +214,7 @@ FIELDS = [
 ]
 
 
+@soak
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize("healthy", [True, False])
 async def test_an_awkward_schema_gives_the_same(
@@ -243,6 +245,7 @@ async def test_an_awkward_schema_gives_the_same(
     assert compared_ > CASES / 3
 
 
+@soak
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_an_awkward_asynchronous_schema_gives_the_same(round_: int) -> None:
     for case in range(CASES):
@@ -257,6 +260,7 @@ async def test_an_awkward_asynchronous_schema_gives_the_same(round_: int) -> Non
         assert compared.same(result, reference), (number, told(result), told(reference))
 
 
+@soak
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_what_is_shared_and_what_is_left_make_the_same(round_: int) -> None:
     """Whichever fields vary, and however often the rest is executed."""
@@ -290,9 +294,10 @@ OPERATIONS = Operations(
     introspection=True,
     expected=(DomainError,),
 )
-DEMO = 200
+DEMO = sized(200, 2_000)
 
 
+@soak
 async def test_the_demo_community_gives_the_same(world: World) -> None:
     """Results and errors alike; ids that operations found are what later ones ask for."""
     await seed(world.services)

@@ -29,13 +29,14 @@ from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Sample, Samples, Walk
+from tests.soak import SOAK, soak
 from tests.stories import branch as party_branch
 from tests.stories import branch_contents, deliberating, groups, serving
 from tests.stories.activities import CREATE_ACTIVITY, EDIT_ACTIVITY, SIGN_UP
 from tests.stories.assembly import ADOPT, ANNOUNCE, CREATE, ENTER, ITEMS
 from tests.wire import COMMENT, GUARD_SECONDS, POST, Lines, Wire, wired
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, soak]
 
 # The address register is public on purpose: whoever applies for a home must find it, so that any signed-in
 # account may read where there are homes. Who lives in them is no part of it. Type → the fields that may say
@@ -534,7 +535,7 @@ def says_something(value: Any) -> bool:
 
 
 async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> None:
-    """A resident and an administrator of A, against everything in B: on PostgreSQL, with a sample of it."""
+    """A resident and an administrator of A, against everything in B: on PostgreSQL mostly a sample of it."""
     own = await furnish(neighbourhood, "甲", "Own", "11010519491231002X")
     other = await furnish(neighbourhood, "乙", SECRET, "110105194912310038")
     with closing(Lines()) as lines:
@@ -552,7 +553,7 @@ async def test_nothing_of_another_community(neighbourhood: Neighbourhood) -> Non
         theirs = belongings(before, other)
         assert not theirs & belongings(before, own)
         guard = Guard(theirs | {str(key) for key in face_keys(other)})
-        walking = Walk if dialect() == "sqlite" else Sample
+        walking = Walk if dialect() == "sqlite" or SOAK else Sample
         walk = walking(schema, SAMPLES, own.ids, other.ids, other.cursors)
         roles = ("resident", "admin")
         outsiders = [await Outsider(neighbourhood, own, role, lines).renew() for role in roles]

@@ -1,4 +1,4 @@
-"""Story 20, the crash: the server is killed a hundred times while people write and read."""
+"""Story 20, the crash: the server is killed time and again while people write and read."""
 
 import asyncio
 import random
@@ -17,11 +17,12 @@ from schema.node import global_id, type_and_key
 from subscriptions.events import Kind, community_topic
 from tests.neighbourhood import Neighbourhood, deployment_of, prepared, running
 from tests.servers import Deployment, ServerProcess
+from tests.soak import sized, soak
 from tests.wire import COMMENT, COMMENTS, POST, Follower, asked, bodies, http_client
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, soak]
 
-CRASHES = 100
+CRASHES = sized(25, 100)
 WRITERS = 4
 # Each may write sixty comments a minute.
 ACCOUNTS = 60
@@ -88,7 +89,7 @@ class Writer:
 
 
 async def test_what_was_acknowledged_is_there_and_delivered_once(neighbourhood: Neighbourhood) -> None:
-    """SIGKILL in the middle of writes, a hundred times; of two processes now the one, now the other."""
+    """SIGKILL in the middle of writes, time and again; of two processes now the one, now the other."""
     world, servers = neighbourhood.world, neighbourhood.deployment.servers
     community = await world.community()
     home = await world.home(await world.building(await world.estate(community)))
