@@ -169,7 +169,10 @@ def keyed(ctx: Context, purpose: str, text: str | None) -> str:
 async def log_of_communities(
     ctx: Context, communities: Sequence[CommunityRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
-    """The log of each community, the newest first. Raises NotFound; NotAllowed, and keeps the attempt."""
+    """The log of each community, the newest first.
+
+    Raises InvalidInput, NotFound; NotAllowed, and keeps the attempt.
+    """
     for community in communities:
         await check_may_read(ctx, community)
     ids = [community.id for community in communities]
@@ -196,7 +199,10 @@ async def check_may_read_of(ctx: Context, organisation: OrganisationRow) -> None
 async def log_of_organisations(
     ctx: Context, organisations: Sequence[OrganisationRow], wanted: AuditCriteria, args: PageArgs
 ) -> list[Page[AuditRow]]:
-    """What each organisation did, the newest first. Raises NotAllowed, and keeps the attempt."""
+    """What each organisation did, the newest first.
+
+    Raises InvalidInput, NotAllowed, and keeps the attempt.
+    """
     for organisation in organisations:
         await check_may_read_of(ctx, organisation)
     ids = [organisation.id for organisation in organisations]

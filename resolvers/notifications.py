@@ -175,8 +175,8 @@ async def actors_of(ctx: Context, rows: Sequence[NotificationRow]) -> list[Neigh
 async def mark_read(ctx: Context, *, ids: Sequence[UUID] | None, up_to: UUID | None) -> int:
     """Mark these entries as read, or all up to one; returns how many are still unread.
 
-    What is not in the viewer's inbox, or read already, stays as it is. The account's other devices
-    are told.
+    What is not in the viewer's inbox, or read already, stays as it is. The account's other devices are
+    told. Raises InvalidInput.
     """
     account_id = ctx.account_id
     if (ids is None) == (up_to is None):

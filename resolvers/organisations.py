@@ -78,8 +78,8 @@ async def grant_role(
 ) -> AppointmentRow:
     """Appoint a neighbour, or the account with this phone, to an office.
 
-    Somebody who holds the role already keeps it as it is. Raises NotFound, NotAllowed, InvalidInput,
-    RateLimited.
+    Somebody who holds the role already keeps it as it is. Raises Conflict, NotFound, NotAllowed,
+    InvalidInput, RateLimited.
     """
     organisation = await organisation_for(ctx, organisation_id)
     if not can_appoint(ctx.viewer, organisation, role, has_admin=await has_admin(organisation.id)):
@@ -143,8 +143,8 @@ async def create_admin(
 ) -> UUID:
     """Make the account with this phone an administrator, and whatever that takes; returns its id.
 
-    For the operator's command line: community and organisation are named and made if there are
-    none; doing it again changes nothing. Raises InvalidInput for what is no phone number.
+    For the operator's command line: community and organisation are named and made if there are none; doing
+    it again changes nothing. Raises InvalidInput for what is no phone number.
     """
     normal = check_phone("phone", phone)
     async with unit_of_work(services.live) as work:

@@ -45,7 +45,10 @@ async def organisation(ctx: Context, host_id: UUID) -> Host:
 
 
 async def group(ctx: Context, host_id: UUID) -> Host:
-    """A group that neighbours may not know of holds activities for its members only."""
+    """A group that neighbours may not know of holds activities for its members only.
+
+    Raises NotFound, NotAllowed.
+    """
     row = await groups.visible(ctx, host_id)
     if row.archived_at is not None:
         raise NotAllowed(Message("The group is archived"))

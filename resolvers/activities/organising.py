@@ -321,7 +321,7 @@ async def change_each(
 ) -> None:
     """Do `act` with the locked activity as it was read, and with those that follow it and still stand.
 
-    Raises Conflict if it is another version by now.
+    Raises NotFound, and Conflict if it is another version by now.
     """
     ids = await reading.following_ids(row) if extent is Extent.FOLLOWING else [row.id]
     await reminders.unschedule_reminders(ids)

@@ -65,7 +65,7 @@ async def sign_up(
 
 
 async def enter(work: Work, ctx: Context, row: ActivityRow, account_id: UUID, companions: int) -> None:
-    """Enter an account into the queue of a locked activity."""
+    """Enter an account into the queue of a locked activity. Raises InvalidInput, NotAllowed, Conflict."""
     at = now()
     refuse_outside_hours(row, at)
     if not 0 <= companions <= row.most_companions:
@@ -157,7 +157,7 @@ async def cancel_sign_up(ctx: Context, *, activity_id: UUID, whole_series: bool 
 
 
 async def leave(work: Work, ctx: Context, row: ActivityRow, account_id: UUID) -> None:
-    """Take an account out of the queue of a locked activity."""
+    """Take an account out of the queue of a locked activity. Raises NotAllowed."""
     mine, at = await sign_up_of(row.id, account_id), now()
     if mine is None or mine.state is SignUpState.CANCELLED:
         return

@@ -336,7 +336,7 @@ async def visible(ctx: Context, item_id: UUID) -> tuple[ExecutionRow, Deliberati
 async def items_of(
     _ctx: Context, rows: Sequence[DeliberationRow], args: PageArgs
 ) -> list[Page[ExecutionRow]]:
-    """A page of what is done about each outcome."""
+    """A page of what is done about each outcome. Raises InvalidInput."""
     keys = [row.id for row in rows]
     return await pages(ExecutionRow, keys, by="deliberation_id", args=args, order=ITEMS)
 

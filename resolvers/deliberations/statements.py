@@ -211,7 +211,7 @@ def acting_office(ctx: Context, row: DeliberationRow) -> UUID | None:
 
 
 async def locked_when_allowed(deliberation_id: UUID, act: Act) -> DeliberationRow:
-    """The deliberation, locked in a phase that allows `act`. Raises NotAllowed in any other."""
+    """The deliberation, locked in a phase that allows `act`. Raises NotFound, and NotAllowed in any other."""
     row = await locked(DeliberationRow, deliberation_id)
     if not row.allows(act, now()):
         raise NotAllowed(Message("The deliberation is not in a phase that allows this"))

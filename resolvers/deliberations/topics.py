@@ -424,7 +424,7 @@ async def deliberations_of(
     estate_id: UUID | None,
     args: PageArgs,
 ) -> list[Page[DeliberationRow]]:
-    """A page of each community's deliberations that the viewer may see."""
+    """A page of each community's deliberations that the viewer may see. Raises InvalidInput."""
     where = rules.visible_to(ctx.viewer)
     if phases is not None:
         where &= posts.equal_to_any("t.phase", sorted(phases))

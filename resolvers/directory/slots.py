@@ -194,7 +194,10 @@ async def slots_of_events(_ctx: Context, events: Sequence[Logged]) -> list[SlotR
 async def slots_of(
     ctx: Context, rows: Sequence[EntryRow], since: datetime | None, free: bool, args: PageArgs
 ) -> list[Page[SlotRow]]:
-    """The open times of each entry that begin from now, or from `since`, in their order."""
+    """The open times of each entry that begin from now, or from `since`, in their order.
+
+    Raises InvalidInput.
+    """
     where = Where("t.withdrawn_at IS NULL AND t.starts_at > ?", (since or listing.moment(ctx),))
     if free:
         where &= Where("t.booked < t.capacity")

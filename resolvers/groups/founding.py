@@ -133,7 +133,7 @@ async def set_archived(ctx: Context, *, group_id: UUID, archived: bool) -> Group
 
 
 async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:
-    """End a group for good: its posts go, its members are told. Raises NotFound, NotAllowed."""
+    """End a group for good: its posts go, its members are told. Raises Conflict, NotFound, NotAllowed."""
     row = await owned_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
         # Posts before their group, as everywhere.

@@ -233,7 +233,10 @@ async def locked(group_id: UUID) -> GroupRow:
 
 
 async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:
-    """Make the account a member of the locked group, and settle what was pending about that."""
+    """Make the account a member of the locked group, and settle what was pending about that.
+
+    Raises NotAllowed.
+    """
     check_awake(group)
     key = rules.pending_key(group.id, account_id)
     settled = "decided_at = ?, pending_key = NULL WHERE pending_key = ? RETURNING id"

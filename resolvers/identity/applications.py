@@ -430,7 +430,8 @@ async def applications_of(
 ) -> list[Page[ApplicationRow]]:
     """The applications that each organisation may decide, the oldest first.
 
-    Raises NotAllowed, and keeps the attempt, if the viewer does not verify residents for one of them.
+    Raises InvalidInput, NotAllowed, and keeps the attempt, if the viewer does not verify residents for one
+    of them.
     """
     for organisation in organisations:
         await check_may_see(ctx, organisation)

@@ -126,10 +126,10 @@ async def import_households(
 ) -> HouseholdImportRow:
     """Take the lines of a CSV file into the register, all the good ones or, on a fault, none.
 
-    Estates, buildings and homes that are missing are made; areas and entries are brought to what the
-    file says; pending applications that now match are approved. What is in the register and not in
-    the file stays. Importing a file again changes nothing. Raises NotFound, NotAllowed, and
-    InvalidInput for a file that is too large or lacks columns.
+    Estates, buildings and homes that are missing are made; areas and entries are brought to what the file
+    says; pending applications that now match are approved. What is in the register and not in the file
+    stays. Importing a file again changes nothing. Raises Conflict, NotFound, NotAllowed, and InvalidInput
+    for a file that is too large or lacks columns.
     """
     organisation = await organisation_for(ctx, organisation_id)
     if not has_power(ctx.viewer, organisation.id, Power.IMPORT_REGISTER):

@@ -122,7 +122,8 @@ async def with_password(
 async def set_password(ctx: Context, *, new: str, current: str | None = None) -> None:
     """Set or change the password, and end the account's other sessions.
 
-    Raises InvalidInput unless the session is at most ten minutes old or `current` is the password.
+    Raises RateLimited, and InvalidInput unless the session is at most ten minutes old or `current` is the
+    password.
     """
     account = await account_of(ctx)
     phone = ctx.services.keys.open(privacy.PHONE, account.phone_sealed)

@@ -119,7 +119,10 @@ async def counting_offices(motion: MotionRow) -> frozenset[UUID]:
 
 
 async def publish(work: Work, ctx: Context, motion: MotionRow, title: str, body: str) -> UUID:
-    """Send a notice about the motion to all homes in its scope, in the caller's transaction; its id."""
+    """Send a notice about the motion to all homes in its scope, in the caller's transaction; its id.
+
+    Raises InvalidInput, NotFound.
+    """
     (organisation,) = await organisations_by_id(ctx, [motion.organisation_id])
     if organisation is None:
         raise NotFound

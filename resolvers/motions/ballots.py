@@ -113,7 +113,10 @@ async def items_of(motion: MotionRow) -> list[ItemRow]:
 
 
 async def locked_when_open(ctx: Context, work: Work, motion_id: UUID, at: datetime) -> MotionRow:
-    """The motion behind its lock, opened if its hour has come and nobody has yet. Raises NotAllowed."""
+    """The motion behind its lock, opened if its hour has come and nobody has yet.
+
+    Raises NotFound, NotAllowed.
+    """
     motion = await locked(MotionRow, motion_id)
     if motion.status is MotionStatus.ANNOUNCED and motion.opens_at <= at:
         motion = await announcing.open_now(ctx.services, work, motion)

@@ -25,7 +25,7 @@ class Snapshot:
 async def export(ctx: Context, *, motion_id: UUID) -> str:
     """The export of a closed motion, for its officers and the owners, which `tools/recount.py` reads.
 
-    Raises NotAllowed for others, Conflict before the result is there.
+    Raises NotFound, NotAllowed for others, Conflict before the result is there.
     """
     motion = await exportable(ctx, motion_id)
     if reading.phase(motion) is not MotionPhase.CLOSED:
@@ -61,7 +61,10 @@ async def export(ctx: Context, *, motion_id: UUID) -> str:
 
 
 async def electorate(ctx: Context, *, motion_id: UUID) -> str:
-    """The frozen electorate as it was hashed, for officers and owners, from the opening."""
+    """The frozen electorate as it was hashed, for officers and owners, from the opening.
+
+    Raises NotFound, NotAllowed, Conflict.
+    """
     motion = await exportable(ctx, motion_id)
     if not motion.snapshot_hash:
         raise Conflict(Message("The vote has not opened yet"), motion)

@@ -42,7 +42,10 @@ async def enter(
     photo: str,
     key: str,
 ) -> PaperRow:
-    """Enter what a paper says, as the first of two officers."""
+    """Enter what a paper says, as the first of two officers.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
     account_id = ctx.account_id
     motion = await motion_to_count(ctx, motion_id, "enterPaperBallot")
     if channel is Channel.ONLINE:
@@ -84,7 +87,8 @@ async def confirm(
     """Enter a paper again, as the second officer: the same, and it is in the box; else it is DISCREPANT.
 
     A discrepant paper is out; the two enter it anew. In a conflict with another ballot of the same home the
-    first one counts until the office has settled it. Raises Conflict if it was confirmed meanwhile.
+    first one counts until the office has settled it. Raises InvalidInput, NotFound, NotAllowed, and Conflict
+    if it was confirmed meanwhile.
     """
     account_id = ctx.account_id
     (found,) = await reading.papers_by_ids(ctx, [paper_id])
@@ -154,7 +158,7 @@ async def settle_conflict(
     """Decide which of a head's two ballots stands, without knowing what either says.
 
     By an officer who entered or confirmed neither and has no part in that head's vote. The decision is an
-    entry of the box.
+    entry of the box. Raises InvalidInput, NotFound, NotAllowed, Conflict.
     """
     account_id = ctx.account_id
     motion = await motion_to_count(ctx, motion_id, "settleBallotConflict")

@@ -20,7 +20,8 @@ from resolvers.retries import earlier_result
 async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str, key: str) -> ProxyRow:
     """Ask to cast the ballot of a home's owners, with what shows that they want it so.
 
-    For the whole head: whoever votes for one home of an owner votes for all.
+    For the whole head: whoever votes for one home of an owner votes for all. Raises InvalidInput, NotFound,
+    NotAllowed, Conflict.
     """
     account_id = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
@@ -47,7 +48,10 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
 
 
 async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) -> ProxyRow:
-    """Approve or reject a proxy; nobody decides the own one. Raises Conflict if somebody has."""
+    """Approve or reject a proxy; nobody decides the own one.
+
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict if somebody has.
+    """
     found = await visible(ctx, proxy_id)
     motion = await paper.motion_to_count(ctx, found.motion_id, "decideProxy")
     reason = check_text("reason", reason, 500, least=0 if approve else 1)
@@ -66,7 +70,10 @@ async def decide(ctx: Context, *, proxy_id: UUID, approve: bool, reason: str) ->
 
 
 async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
-    """End a proxy: by an owner of the home, by the proxy, or by an officer. What it cast stays cast."""
+    """End a proxy: by an owner of the home, by the proxy, or by an officer. What it cast stays cast.
+
+    Raises NotFound, NotAllowed, Conflict.
+    """
     found = await visible(ctx, proxy_id)
     motion = await reading.motion(found.motion_id)
     if found.account_id != ctx.account_id and not await owns(ctx.account_id, found.home_id):
@@ -80,7 +87,10 @@ async def revoke(ctx: Context, *, proxy_id: UUID) -> ProxyRow:
 
 
 async def evidence_of(ctx: Context, *, proxy_id: UUID, reason: str) -> str:
-    """What a proxy was asked for on, in clear; who read it, and why, is kept."""
+    """What a proxy was asked for on, in clear; who read it, and why, is kept.
+
+    Raises InvalidInput, NotFound, NotAllowed.
+    """
     found = await visible(ctx, proxy_id)
     motion = await paper.motion_to_count(ctx, found.motion_id, "readProxyEvidence")
     reason = check_text("reason", reason, 500)

@@ -138,7 +138,10 @@ async def owners_committee_sits(community_id: UUID) -> bool:
 
 
 async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key: str) -> MotionRow:
-    """Write a draft, which only its organisation sees. It pins the rules that are newest now."""
+    """Write a draft, which only its organisation sees. It pins the rules that are newest now.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
     _ = ctx.account_id
     organisation = await organisation_for(ctx, organisation_id)
     await check_convenor(ctx, organisation, "createMotion")
@@ -192,7 +195,10 @@ async def editable(ctx: Context, motion_id: UUID, action: str) -> tuple[MotionRo
 
 
 async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDraft) -> MotionRow:
-    """Rewrite a draft, under the rules that are newest now. Raises Conflict if it has changed meanwhile."""
+    """Rewrite a draft, under the rules that are newest now.
+
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict if it has changed meanwhile.
+    """
     motion, organisation = await editable(ctx, motion_id, "updateMotion")
     draft = check_draft(draft)
     label = await check_scope(organisation, draft)
@@ -228,7 +234,8 @@ async def update(ctx: Context, *, motion_id: UUID, version: int, draft: MotionDr
 async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
     """Put the motion to the owners: from here on nothing in it changes, and it opens at its hour.
 
-    Raises Conflict if it has changed meanwhile, InvalidInput if the notice period is too short.
+    Raises NotFound, NotAllowed, and Conflict if it has changed meanwhile, InvalidInput if the notice period
+    is too short.
     """
     motion, _ = await editable(ctx, motion_id, "announceMotion")
     under = await existing(RulesRow, motion.rules_id)
@@ -265,7 +272,10 @@ async def announce(ctx: Context, *, motion_id: UUID, version: int) -> MotionRow:
 
 
 async def withdraw(ctx: Context, *, motion_id: UUID, version: int, reason: str) -> MotionRow:
-    """Take a motion back before it opens; afterwards nobody can. Raises Conflict, NotAllowed."""
+    """Take a motion back before it opens; afterwards nobody can.
+
+    Raises InvalidInput, NotFound, Conflict, NotAllowed.
+    """
     motion, _ = await editable(ctx, motion_id, "withdrawMotion")
     reason = check_text("reason", reason, 500)
     async with ctx.unit_of_work() as work:

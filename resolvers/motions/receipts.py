@@ -139,7 +139,7 @@ class Receipt:
 async def check(ctx: Context, *, motion_id: UUID, code: str) -> Receipt | None:
     """The ballot of this receipt, as it lies in the box; None if there is none.
 
-    What it says is shown only to who cast it; in a secret vote to who holds the code.
+    What it says is shown only to who cast it; in a secret vote to who holds the code. Raises NotFound.
     """
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)

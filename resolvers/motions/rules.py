@@ -90,7 +90,8 @@ def check_rules(wanted: RulesDraft) -> None:
 async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wanted: RulesDraft) -> RulesRow:
     """Make these the newest rules of the community; votes under older versions keep theirs.
 
-    Raises Conflict if `base_version` is not the newest (0 where there is none).
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict if `base_version` is not the newest (0 where there
+    is none).
     """
     _ = ctx.account_id
     organisation = await organisation_for(ctx, organisation_id)

@@ -55,7 +55,10 @@ class Simulation:
 
 
 async def simulate(ctx: Context, *, motion_id: UUID) -> Simulation:
-    """As if the vote opened now. For the officers who put or count the motion, before it opens."""
+    """As if the vote opened now. For the officers who put or count the motion, before it opens.
+
+    Raises NotFound, NotAllowed, Conflict.
+    """
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     if not (can_count(ctx.viewer, motion) or can_put_motions(ctx.viewer, motion.organisation_id)):

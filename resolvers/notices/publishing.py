@@ -107,7 +107,10 @@ def check_moment(field: str, moment: datetime | None) -> datetime | None:
 async def publish(
     ctx: Context, *, organisation_id: UUID, draft: NoticeDraft, audience: Sequence[Wanted], key: str
 ) -> NoticeRow:
-    """Send a notice to everyone in `audience`; the homes that count are fixed from here on."""
+    """Send a notice to everyone in `audience`; the homes that count are fixed from here on.
+
+    Raises InvalidInput, NotFound, NotAllowed, Conflict.
+    """
     _ = ctx.account_id
     draft = check_draft(draft)
     (organisation,) = await visible_organisations_by_id(ctx, [organisation_id])
@@ -162,7 +165,8 @@ async def publish(
 async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeChange, key: str) -> NoticeRow:
     """Supersede a notice by a new one to the same homes, which continues its thread of comments.
 
-    Raises Conflict with the current notice if it was superseded or cancelled meanwhile.
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict with the current notice if it was superseded or
+    cancelled meanwhile.
     """
     _ = ctx.account_id
     old = await reading.visible(ctx, notice_id)
@@ -196,7 +200,8 @@ async def update(ctx: Context, *, notice_id: UUID, version: int, change: NoticeC
 async def cancel(ctx: Context, *, notice_id: UUID, version: int, reason: str) -> NoticeRow:
     """End a notice before its time.
 
-    Raises Conflict with the current notice if it was superseded or cancelled meanwhile.
+    Raises InvalidInput, NotFound, NotAllowed, and Conflict with the current notice if it was superseded or
+    cancelled meanwhile.
     """
     _ = ctx.account_id
     reason = check_text("reason", reason, 500)

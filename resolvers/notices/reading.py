@@ -130,7 +130,7 @@ async def notices_of_organisations(
 
 
 async def active(ctx: Context, community_id: UUID, args: PageArgs) -> Page[NoticeRow]:
-    """What is in force now for the viewer, newest first."""
+    """What is in force now for the viewer, newest first. Raises InvalidInput."""
     (page,) = await pages(
         NoticeRow,
         [community_id],
@@ -144,7 +144,10 @@ async def active(ctx: Context, community_id: UUID, args: PageArgs) -> Page[Notic
 async def unacknowledged(
     ctx: Context, community_id: UUID, severities: frozenset[Severity], args: PageArgs
 ) -> Page[NoticeRow]:
-    """Active notices not yet over that went to a home of the viewer's and were not acknowledged there."""
+    """Active notices not yet over that went to a home of the viewer's and were not acknowledged there.
+
+    Raises InvalidInput.
+    """
     open_receipt = Where(
         "EXISTS (SELECT 1 FROM receipt r"
         " WHERE r.notice_id = t.id AND r.home_id IN (?) AND r.acknowledged_at IS NULL)",

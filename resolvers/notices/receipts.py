@@ -37,7 +37,10 @@ Changes = dict[UUID, Counts]
 
 
 async def mark_seen(ctx: Context, *, notice_id: UUID) -> NoticeRow:
-    """Someone in each of the viewer's targeted homes has the notice before their eyes."""
+    """Someone in each of the viewer's targeted homes has the notice before their eyes.
+
+    Raises NotFound, NotAllowed.
+    """
     notice = await targeted_at_viewer(ctx, notice_id)
     async with ctx.unit_of_work() as work:
         receipts = [receipt for receipt in await locked(notice_id, ctx.viewer.homes) if not receipt.seen_at]
@@ -61,8 +64,8 @@ async def mark_seen(ctx: Context, *, notice_id: UUID) -> NoticeRow:
 async def acknowledge(ctx: Context, *, notice_id: UUID) -> NoticeRow:
     """The viewer's targeted homes have taken note. Doing it again changes nothing.
 
-    Raises Conflict, with what is current, for a notice that was superseded or cancelled: nobody
-    shall believe that they have acknowledged what holds now.
+    Raises NotFound, NotAllowed, Conflict, with what is current, for a notice that was superseded or
+    cancelled: nobody shall believe that they have acknowledged what holds now.
     """
     notice = await targeted_at_viewer(ctx, notice_id)
     if notice.status is not NoticeStatus.ACTIVE:
@@ -98,8 +101,8 @@ async def record_visit(
 ) -> ReceiptRow:
     """A household was told in person: it counts as reached, apart from those that acknowledged.
 
-    The first visit stands; recording another one changes nothing. A household that had
-    acknowledged, or does so later, counts as acknowledged only.
+    The first visit stands; recording another one changes nothing. A household that had acknowledged, or
+    does so later, counts as acknowledged only. Raises InvalidInput, NotFound, NotAllowed.
     """
     _ = ctx.account_id
     note = check_text("note", note, 500, least=0)

@@ -25,7 +25,10 @@ LONGEST_NAME = 80
 async def create_organisation(
     ctx: Context, *, community_id: UUID, kind: OrganisationKind, name: str, key: str
 ) -> OrganisationRow:
-    """Make an organisation, which has no officers yet. Raises NotFound, NotAllowed, InvalidInput."""
+    """Make an organisation, which has no officers yet.
+
+    Raises Conflict, NotFound, NotAllowed, InvalidInput.
+    """
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not can_found(ctx.viewer, community_id):

@@ -27,7 +27,7 @@ ONLY_ADMINISTRATORS = Message("Only administrators of the residents' committee m
 
 
 async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) -> GridRow:
-    """Make a grid without buildings. Raises NotFound, NotAllowed, InvalidInput."""
+    """Make a grid without buildings. Raises Conflict, NotFound, NotAllowed, InvalidInput."""
     _ = ctx.account_id
     await community_visible(ctx, community_id)
     if not can_manage_grids(ctx.viewer, community_id):

@@ -30,7 +30,7 @@ CHANGED = Message("It has been changed meanwhile")
 
 
 async def locked_at(opinion_id: UUID, version: int, *states: PartyOpinionState) -> PartyOpinionRow:
-    """As `locked`. Raises Conflict unless it still is as the client has read it."""
+    """As `locked`. Raises NotFound, and Conflict unless it still is as the client has read it."""
     row = await locked(PartyOpinionRow, opinion_id)
     if row.version != version or row.state not in states:
         raise Conflict(CHANGED, row)
