@@ -219,7 +219,12 @@ class HttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             # The task begins once all that came with the head has been read.
-            await app(scope, receive, closing_after(cycle, send) if cycle.more_body else send)
+            try:
+                await app(scope, receive, closing_after(cycle, send) if cycle.more_body else send)
+            except asyncio.CancelledError:
+                # The process ends, and nobody is answered any more.
+                cycle.disconnected = True
+                self.transport.abort()
 
         super()._start_asgi_task(cycle, answer)
 
@@ -287,6 +292,13 @@ class HttpProtocol(HttpToolsProtocol):
         protocol.open(self.transport, self.scope, self.url)
 
     # The end
+
+    def shutdown(self) -> None:
+        """uvicorn ends: whoever has not sent a whole request yet is not waited for."""
+        if self._is_answering() and self.cycle.more_body:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def _hang_up(self) -> None:
         """Say no more, and hear for a while what is on its way, which is of no interest to anybody."""

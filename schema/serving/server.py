@@ -1,7 +1,14 @@
 """The process's server: uvicorn, with our transport."""
 
+import asyncio
 import gc
+import os
+import signal
 import socket
+import sys
+import threading
+from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -10,7 +17,11 @@ from starlette.types import ASGIApp
 from schema.serving.websocket import WebSocketEndpoint
 from subscriptions.transport import HttpProtocol, WebSocketProtocol
 
-DRAIN_SECONDS = 5.0
+# After an operator's SIGTERM, whoever is connected: WebSockets have so long to close, then answers over HTTP
+# to be given, and by then everything has its end.
+DRAIN_SECONDS = 4.0
+ANSWER_SECONDS = 1
+END_SECONDS = 6.0
 # What the kernel keeps for a client that does not read; by itself it would let that grow to megabytes.
 SEND_BYTES = 128 * 1024
 # Clients that have connected and wait to be accepted.
@@ -20,7 +31,11 @@ GC_THRESHOLD = 20_000
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which closes every WebSocket in the same moment; here they go a few at a time."""
+    """uvicorn, which closes every WebSocket in the same moment; here they go a few at a time.
+
+    Asked to end, it ends with status 0, in time: what still waits then, for a lock or for a client, has not
+    been answered, and whoever sent it knows that.
+    """
 
     def __init__(self, config: uvicorn.Config, websocket: WebSocketEndpoint) -> None:
         super().__init__(config)
@@ -34,9 +49,27 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 50)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn's would have the signal end the process once more, and so with its status.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
     async def shutdown(self, sockets: Any = None) -> None:
-        await self._websocket.drain(DRAIN_SECONDS)
+        # A thread of its own: the threads of a database that waits for a lock would be waited for.
+        latest = threading.Timer(END_SECONDS, end)
+        latest.daemon = True
+        latest.start()
+        # Mutations that take longer go on beside the rest.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS + 0.5):
+                await self._websocket.drain(DRAIN_SECONDS)
         await super().shutdown(sockets)
+
+
+def end() -> None:
+    """End the process now."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -66,7 +99,7 @@ def serve(
         # Given always: uvicorn's own default believes whoever connects from this machine.
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=ANSWER_SECONDS,
         limit_concurrency=None,
         backlog=BACKLOG,
     )
