@@ -84,7 +84,9 @@ async def create_post(
     if kind is PostKind.BRANCH:
         raise InvalidInput(kind=Message("A party branch publishes in other ways"))
     if audience is PostAudience.MEMBERS or (group_id and audience is PostAudience.PUBLIC):
-        raise InvalidInput(audience=Message("Is the group's own in a group, and elsewhere not its members'"))
+        raise InvalidInput(
+            audience=Message("Posts in a group are for the group; posts elsewhere cannot be for its members")
+        )
     await identity.community_visible(ctx, community_id)
     if not posts.can_post(ctx.viewer, community_id):
         raise NotAllowed(NOT_A_MEMBER)
@@ -214,7 +216,9 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
     _ = ctx.account_id
     row = await visible(ctx, post_id)
     if not posts.can_set_state(ctx.viewer, row):
-        raise await refusal(ctx, "post.state", Message("Only its author or a moderator may say that"), row)
+        raise await refusal(
+            ctx, "post.state", Message("Only its author or a moderator may change the state"), row
+        )
     async with ctx.unit_of_work() as work:
         changed = await execute(
             "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",

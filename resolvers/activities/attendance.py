@@ -109,7 +109,7 @@ async def check_in(ctx: Context, *, activity_id: UUID, code: str) -> SignUpRow:
         row = await locked(ActivityRow, activity_id)
         mine = await sign_ups.sign_up_of(row.id, account_id)
         if mine is None or mine.state is not SignUpState.GOING:
-            raise NotAllowed(Message("Only who has a seat can check in"))
+            raise NotAllowed(Message("Only people with a seat can check in"))
         await record_attendance(work, row, mine, CheckInBy.CODE)
     return await reading.sign_up_visible(ctx, mine.id)
 
@@ -129,12 +129,12 @@ async def set_attendance(ctx: Context, *, sign_up_id: UUID, attended: bool) -> S
     if row.status is ActivityStatus.CANCELLED:
         raise NotAllowed(Message("The activity is cancelled"))
     if now() < row.starts_at - EARLY:
-        raise NotAllowed(Message("People check in from two hours before the start"))
+        raise NotAllowed(Message("Check-in begins two hours before the start"))
     async with ctx.unit_of_work() as work:
         row = await locked(ActivityRow, row.id)
         current = await sign_ups.sign_up_of(row.id, sign_up.account_id)
         if current is None or current.state is not SignUpState.GOING:
-            raise NotAllowed(Message("Only who has a seat can check in"))
+            raise NotAllowed(Message("Only people with a seat can check in"))
         if await record_attendance(work, row, current, CheckInBy.ORGANISER if attended else None):
             await hosts.audit_act(ctx, "activity.attendance", row, detail=str(attended).lower())
     return await reading.sign_up_visible(ctx, sign_up_id)
@@ -145,7 +145,7 @@ def refuse_elsewhen(row: ActivityRow) -> None:
         raise NotAllowed(Message("The activity is cancelled"))
     if not takes_place(row, now()):
         raise NotAllowed(
-            Message("People check in from two hours before the start to two hours after the end")
+            Message("Check-in is open from two hours before the start to two hours after the end")
         )
 
 

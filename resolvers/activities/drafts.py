@@ -103,5 +103,5 @@ def with_checked_seats(draft: ActivityDraft) -> ActivityDraft:
     if draft.capacity is not None and not 1 <= draft.capacity <= MOST_SEATS:
         raise InvalidInput(capacity=Message("Is out of range"))
     if draft.capacity is not None and draft.capacity <= draft.most_companions:
-        raise InvalidInput(capacity=Message("Must have room for one who brings as many as may be brought"))
+        raise InvalidInput(capacity=Message("Must have room for one person with the most companions allowed"))
     return draft

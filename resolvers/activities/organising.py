@@ -246,7 +246,7 @@ async def refuse_too_small(wanted: ActivityRow) -> None:
     if wanted.capacity is None:
         return
     if wanted.capacity < wanted.seats_taken:
-        raise InvalidInput(capacity=Message("More seats than that are taken"))
+        raise InvalidInput(capacity=Message("More seats than that have been taken"))
     (largest,) = await execute(
         "SELECT coalesce(max(companions), 0) AS companions FROM activity_sign_up"
         " WHERE activity_id = ? AND state = ?",
@@ -254,7 +254,7 @@ async def refuse_too_small(wanted: ActivityRow) -> None:
         SignUpState.WAITING,
     )
     if wanted.capacity <= largest["companions"]:
-        raise InvalidInput(capacity=Message("Somebody waits with more companions than that has room for"))
+        raise InvalidInput(capacity=Message("Somebody on the waiting list has more companions than that"))
 
 
 # Cancelling

@@ -125,7 +125,7 @@ async def change_companions(row: ActivityRow, mine: SignUpRow, companions: int, 
     more = companions - mine.companions
     if more > 0 and (row.waiting_count or not row.has_room_for(more)):
         raise Conflict(
-            Message("There are not so many seats left; sign off and sign up anew to wait for them"), row
+            Message("There are not so many seats left; to wait for them, cancel and sign up again"), row
         )
     await execute(
         "UPDATE activity_sign_up SET companions = ?, sequence = sequence + 1, updated_at = ?"

@@ -184,7 +184,7 @@ async def check(ctx: Context, *, item_id: UUID, confirmed: bool) -> ExecutionRow
         row = await locked(DeliberationRow, row.id)
         item = await existing(ExecutionRow, item.id)
         if item.state not in (ExecutionState.DONE, ExecutionState.VERIFIED):
-            raise NotAllowed(Message("It is not said to be done"))
+            raise NotAllowed(Message("It has not been reported as done"))
         if not await statements.lives_there(account_id, row):
             raise NotAllowed(Message("Only verified residents whom the deliberation is for may vote"))
         await put_check(item, account_id, confirmed)

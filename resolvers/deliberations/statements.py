@@ -59,7 +59,7 @@ def fingerprint(body: str) -> str:
     folded = unicodedata.normalize("NFKC", body).casefold()
     letters = "".join(character for character in folded if unicodedata.category(character)[0] in "LMN")
     if not letters:
-        raise InvalidInput(body=Message("Says nothing"))
+        raise InvalidInput(body=Message("Must contain words"))
     return hashlib.sha256(letters.encode()).hexdigest()
 
 

@@ -49,7 +49,7 @@ REMIND = "BOOKING_REMIND"
 
 FULL = Message("No place is left at this time")
 CHANGED = Message("The booking has changed meanwhile")
-ONLY_OFFICE = Message("Only who serves at this office may do this")
+ONLY_OFFICE = Message("Only officers of this office may do this")
 
 
 async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRow:

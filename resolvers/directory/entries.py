@@ -42,7 +42,7 @@ PHONE = re.compile(r"[+＋]?[0-9][0-9 \-()]{1,22}[0-9]")
 ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 
 CHANGED = Message("The entry has been changed meanwhile")
-ONLY_KEEPERS = Message("Only who keeps the organisation's entries may do this")
+ONLY_KEEPERS = Message("Only officers who keep the organisation's entries may do this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ def check_hours(hours: Hours) -> None:
         raise InvalidInput(exceptions=Message("At most {most}", most=MOST_EXCEPTIONS))
     today = now().astimezone(CHINA).date()
     if any(abs(day - today) > FURTHEST_EXCEPTION for day in hours.exceptions):
-        raise InvalidInput(exceptions=Message("Is too far away"))
+        raise InvalidInput(exceptions=Message("Is too far in the future"))
     days = [*hours.weekly.values(), *(found.intervals for found in hours.exceptions.values())]
     if any(len(intervals) > MOST_INTERVALS for intervals in days):
         raise InvalidInput(hours=Message("At most {most} times a day", most=MOST_INTERVALS))

@@ -145,7 +145,7 @@ def checked(draft: OfferDraft) -> OfferDraft:
     if not now() < draft.ends_at > draft.starts_at:
         raise InvalidInput(validUntil=Message("Must be later than the start, and in the future"))
     if draft.ends_at > max(draft.starts_at, now()) + LONGEST or draft.starts_at > now() + LONGEST:
-        raise InvalidInput(validUntil=Message("Is too far away"))
+        raise InvalidInput(validUntil=Message("Is too far in the future"))
     if draft.price_fen is not None and not 0 <= draft.price_fen <= DEAREST:
         raise InvalidInput(priceFen=Message("Is out of range"))
     return replace(

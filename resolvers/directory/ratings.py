@@ -48,7 +48,7 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
     if not await lives_in(ctx, entry.community_id):
         raise NotAllowed(Message("Only verified residents of this community may rate"))
     if entry.organisation_id in ctx.viewer.offices:
-        raise NotAllowed(Message("Nobody rates the own organisation"))
+        raise NotAllowed(Message("Nobody rates their own organisation"))
     if entry.category not in RATED:
         raise InvalidInput(entryId=Message("Services of this category are not rated"))
     if not 1 <= stars <= HIGHEST:

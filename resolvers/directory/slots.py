@@ -110,7 +110,7 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
     if len(coming) > MOST_SLOTS:
         raise InvalidInput(slots=Message("At most {most} times at once", most=MOST_SLOTS))
     if any(found.starts_at > at + FURTHEST for found in coming):
-        raise InvalidInput(startsAt=Message("Is too far away"))
+        raise InvalidInput(startsAt=Message("Is too far in the future"))
     added = 0
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "keepDirectory", keeping.CHANGES_AN_HOUR, 3600)

@@ -254,7 +254,7 @@ async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:
 def check_awake(group: GroupRow) -> None:
     """Raises NotAllowed if the group rests."""
     if group.archived_at:
-        raise NotAllowed(Message("The group rests: nobody posts, comments or joins"))
+        raise NotAllowed(Message("The group is archived: nobody posts, comments or joins"))
 
 
 async def count_requests(group: GroupRow, more: int) -> None:

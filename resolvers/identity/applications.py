@@ -376,7 +376,7 @@ async def application_for(ctx: Context, application_id: UUID, action: str) -> Ap
 async def application_to_decide(ctx: Context, application_id: UUID, action: str) -> ApplicationRow:
     row = await application_for(ctx, application_id, action)
     if not can_decide(ctx.viewer, row):
-        raise await audit.refuse(ctx, action, Message("Nobody decides the own application"), row)
+        raise await audit.refuse(ctx, action, Message("Nobody decides on their own application"), row)
     return row
 
 

@@ -135,7 +135,7 @@ async def set_password(ctx: Context, *, new: str, current: str | None = None) ->
         if not await is_password(account.password_hash, current[: MOST + 1]):
             raise InvalidInput(currentPassword=Message("Is not the password"))
     elif not await is_fresh(ctx):
-        raise InvalidInput(currentPassword=Message("Give it, or sign in with a code first"))
+        raise InvalidInput(currentPassword=Message("Give the current password, or sign in with a code first"))
     hashed = await hash_password(new)
     async with ctx.unit_of_work() as work:
         await execute("UPDATE account SET password_hash = ? WHERE id = ?", hashed, account.id)

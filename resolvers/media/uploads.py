@@ -97,7 +97,7 @@ async def keep(
     await ctx.services.media.put(digest, data)
     row = await one(MediaRow, media_id)
     if row is None:
-        raise InvalidInput(file=Message("Was given up meanwhile"))
+        raise InvalidInput(file=Message("The upload has expired; upload it again"))
     return row
 
 

@@ -37,7 +37,7 @@ BALLOTS_A_MINUTE = 60
 NOT_AN_OWNER = Message(
     "Only those who owned a home when the vote opened may vote, and those who hold their proxy"
 )
-VOTED = Message("The vote of this home has been cast, and the rules of this vote let nobody change it")
+VOTED = Message("The vote of this home has been cast and cannot be changed under the rules of this vote")
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ async def locked_when_open(ctx: Context, work: Work, motion_id: UUID, at: dateti
 def check_open(motion: MotionRow, at: datetime) -> None:
     """Raises NotAllowed unless a ballot of a transaction that began at `at` is timely."""
     if motion.phase_at(at) is not MotionPhase.OPEN:
-        raise NotAllowed(Message("The vote is closed: the ballot came too late"))
+        raise NotAllowed(Message("The vote is closed: the ballot does not count"))
 
 
 async def own_elector(account_id: UUID, motion: MotionRow, home_id: UUID | None) -> tuple[ElectorRow, Via]:

@@ -241,4 +241,4 @@ async def check_impartial(account_id: UUID, motion: MotionRow, elector_id: UUID)
     """Raises Partial if the officer may cast this head's ballot themselves."""
     own = await reading.entitlements(account_id, [motion.id])
     if any(row.elector_id == elector_id for row in own):
-        raise Partial(Message("Nobody handles the ballot of the own home as an officer"))
+        raise Partial(Message("No officer handles the ballot of their own home"))

@@ -71,7 +71,7 @@ def check_rules(wanted: RulesDraft) -> None:
                 }
             )
         if threshold.strict and threshold.numerator == threshold.denominator:
-            raise InvalidInput(**{field: Message("Nothing is more than all")})
+            raise InvalidInput(**{field: Message("A share of more than all cannot be asked for")})
         if wanted.binding and not threshold.at_least_as_strict_as(law):
             raise InvalidInput(**{field: Message("A binding vote cannot ask for less than the law")})
     if wanted.binding and wanted.notice_hours < STATUTORY_NOTICE_HOURS:
@@ -99,7 +99,10 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
     check_rules(wanted)
     if not can_put_motions(ctx.viewer, organisation.id):
         raise await audit.refuse(
-            ctx, "adoptVoteRules", Message("Only who puts motions to the owners may do this"), organisation
+            ctx,
+            "adoptVoteRules",
+            Message("Only officers who put motions to the owners may do this"),
+            organisation,
         )
     async with ctx.unit_of_work():
         await locked(CommunityRow, organisation.community_id)

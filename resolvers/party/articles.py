@@ -156,9 +156,9 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
     state = row.state_at(now())
     out = state in (ArticleState.PUBLISHED, ArticleState.ARCHIVED)
     if state is ArticleState.WITHDRAWN:
-        raise NotAllowed(Message("What is withdrawn stays as it was"))
+        raise NotAllowed(Message("What is withdrawn cannot be changed"))
     if out and draft.audience is not row.audience:
-        raise InvalidInput(audience=Message("Withdraw it and publish it anew to change that"))
+        raise InvalidInput(audience=Message("To change that, withdraw it and publish it again"))
     moved = (draft.comments_from, draft.comments_until) != (row.comments_from, row.comments_until)
     if moved and state is ArticleState.ARCHIVED:
         raise InvalidInput(commentsUntil=Message("The time for comments is over"))

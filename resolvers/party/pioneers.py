@@ -210,7 +210,7 @@ async def consent(ctx: Context, *, pioneer_id: UUID, version: int, on: bool) -> 
     _ = ctx.account_id
     row = await visible(ctx, pioneer_id)
     if not rules.is_member_shown(ctx.viewer, row):
-        raise NotAllowed(Message("Only whom the profile shows may agree to it"))
+        raise NotAllowed(Message("Only the member whom the profile shows may agree to it"))
     if on == (row.consented_at is not None):
         return row
     async with ctx.unit_of_work() as work:
@@ -228,7 +228,9 @@ async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
     account_id = ctx.account_id
     row = await visible(ctx, pioneer_id)
     if not rules.can_thank(ctx.viewer, row):
-        raise NotAllowed(Message("Neighbours thank a pioneer whose profile is out, and nobody themselves"))
+        raise NotAllowed(
+            Message("Only a pioneer with a published profile can be thanked, and nobody thanks themselves")
+        )
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "thankPioneer", THANKS_A_MINUTE, 60)
         if on:

@@ -59,7 +59,7 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
         raise InvalidInput(visitedAt=Message("Must be within the past year"))
     notes = check_text("notes", visit.notes, LONGEST_NOTES, least=0)
     if notes and not visit.consented:
-        raise InvalidInput(notes=Message("Without consent only the fact is kept"))
+        raise InvalidInput(notes=Message("Without consent only the fact of the visit is kept"))
     (home,) = await identity.homes_by_id(ctx, [visit.home_id])
     if home is None or home.community_id != branch.community_id:
         raise InvalidInput(homeId=Message("There is no such place in this community"))

@@ -157,9 +157,9 @@ async def refusal(ctx: Context, row: RequestRow, action: RequestAction) -> NotAl
     name = f"request.{action.value}"
     refuse = partial(audit.refuse, ctx, name, community_id=row.community_id, subject_id=row.id)
     if action is RequestAction.NOTE:
-        return await refuse(Message("Only who reported the case and its offices may do this"))
+        return await refuse(Message("Only the reporter of the case and its offices may do this"))
     if RequestParty.REPORTER in requests.MAY[action]:
-        return await refuse(Message("Only who reported the case may do this"))
+        return await refuse(Message("Only the reporter of the case may do this"))
     if RequestParty.OFFERED in requests.MAY[action]:
         return await refuse(Message("Only the office that the case is offered to may do this"))
     return await refuse(Message("Only the office that has the case may do this"))
@@ -275,7 +275,7 @@ async def return_to_office(move: Move) -> None:
     closed_at = move.before.closed_at
     reopening = timedelta(seconds=move.policy.reopen_seconds)
     if move.before.state is RequestState.CONFIRMED and closed_at and move.at > closed_at + reopening:
-        raise Conflict(Message("The time to return it is over; report it anew"), move.before)
+        raise Conflict(Message("The time to return it is over; report it again"), move.before)
     await execute(
         "UPDATE request_tenure SET resolved_at = NULL, resolve_seconds = NULL, resolved_in_time = NULL,"
         " returns = returns + 1 WHERE id = ? RETURNING id",
@@ -319,7 +319,7 @@ async def rate(move: Move) -> None:
 async def hand_over(move: Move) -> None:
     office = move.act.to_office_id
     if office is None or office == move.before.office_id:
-        raise InvalidInput(officeId=Message("Has the case already"))
+        raise InvalidInput(officeId=Message("This office has the case already"))
     tenure = await begin_tenure(move.before, office, move.policy, move.at)
     move.after = replace(
         move.after,

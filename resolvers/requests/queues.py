@@ -128,6 +128,6 @@ async def followed_queue(ctx: Context, organisation_id: UUID) -> OrganisationRow
         raise NotFound
     if not requests.can_see_queue(ctx.viewer, office.id):
         raise await audit.refuse(
-            ctx, "requestQueue", Message("Only who handles its cases sees an office's queue"), office
+            ctx, "requestQueue", Message("Only officers who handle its cases see an office's queue"), office
         )
     return office

@@ -74,7 +74,7 @@ class Documents:
                 raise UnknownDocument("PersistedQueryNotFound", NOT_FOUND)
             return known
         if sha256(query) != name:
-            raise UnknownDocument(Message("The document's SHA-256 is another."), MISMATCH)
+            raise UnknownDocument(Message("The document's SHA-256 does not match."), MISMATCH)
         if known is None and len(query) <= LEARNED_CHARS:
             self._learned.put(name, query)
         return query

@@ -74,7 +74,7 @@ async def learnable(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, Pa
         raise NotFound
     lesson = await reading.visible(ctx, item.lesson_id)
     if not rules.can_learn(ctx.viewer, lesson):
-        raise NotAllowed(Message("Only published lessons are learnt, by who belongs to the community"))
+        raise NotAllowed(Message("Only published lessons can be learnt, by members of the community"))
     return item, lesson
 
 

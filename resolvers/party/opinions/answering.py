@@ -65,10 +65,10 @@ async def answer(
     """
     row = await dealt_with(ctx, opinion_id, Power.ANSWER_OPINIONS, "party.answerOpinion")
     if not rules.can_answer(ctx.viewer, row):
-        raise NotAllowed(Message("Only its owner and who assigns opinions may answer this one"))
+        raise NotAllowed(Message("Only its owner and those who assign opinions may answer this one"))
     text = mask(check_text("answer", text, LONGEST_ANSWER))
     if REACH.index(published) > REACH.index(row.reach):
-        raise InvalidInput(published=Message("The member does not want it to go so far"))
+        raise InvalidInput(published=Message("The member has not agreed to such a wide audience"))
     at = now()
     async with ctx.unit_of_work() as work:
         await clock.unschedule_reminders(row.id)

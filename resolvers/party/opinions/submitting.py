@@ -53,7 +53,7 @@ async def submit(ctx: Context, *, branch_id: UUID, draft: OpinionDraft, key: str
     _ = ctx.account_id
     branch = await own_branch(ctx, branch_id)
     if draft.named and draft.reach is not PartyOpinionReach.MEMBERS:
-        raise InvalidInput(named=Message("Only members learn whose an opinion is"))
+        raise InvalidInput(named=Message("Only opinions for members can be signed"))
     draft = replace(
         draft,
         title=mask(check_text("title", draft.title, LONGEST_TITLE)),
