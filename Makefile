@@ -55,7 +55,7 @@ messages: .venv/dev.stamp
 	@$(BIN)/pybabel --quiet extract --no-default-keywords --keywords=Message --add-location=file \
 		--sort-by-file --output-file=.venv/linli.pot models subscriptions resolvers schema demo
 	@$(BIN)/pybabel --quiet update --domain=linli --input-file=.venv/linli.pot --output-dir=models/locale \
-		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
 
 lock: .venv/dev.stamp
 	@$(COMPILE) --output-file=requirements.txt pyproject.toml

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from models.base import CommunityTable, made_at, now
+from models.messages import OF_RECORD, Message
 from models.powers import Power, has_power
 from models.roles import OrganisationKind
 from models.storage import fields
@@ -379,7 +380,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 @dataclass(frozen=True, slots=True)
 class DefaultPolicy:
-    name: str
+    name: Message
     office_kind: OrganisationKind
     accept: int
     resolve: int
@@ -388,17 +389,25 @@ class DefaultPolicy:
 
 # What holds in a community that has set nothing itself.
 DEFAULTS: dict[str, DefaultPolicy] = {
-    "REPAIR": DefaultPolicy("报修", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
-    "SAFETY": DefaultPolicy("安全隐患", OrganisationKind.PROPERTY_COMPANY, 2 * HOUR, 1 * DAY),
-    "ENVIRONMENT": DefaultPolicy("环境卫生", OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
-    "COMPLAINT": DefaultPolicy("投诉", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 7 * DAY),
-    "SUGGESTION": DefaultPolicy("建议", OrganisationKind.RESIDENTS_COMMITTEE, 3 * DAY, 15 * DAY),
-    "COMMON_PARTS": DefaultPolicy("公共部位", OrganisationKind.OWNERS_COMMITTEE, 3 * DAY, 15 * DAY),
+    "REPAIR": DefaultPolicy(Message("Repairs"), OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY),
+    "SAFETY": DefaultPolicy(Message("Safety hazards"), OrganisationKind.PROPERTY_COMPANY, 2 * HOUR, 1 * DAY),
+    "ENVIRONMENT": DefaultPolicy(
+        Message("Environment and hygiene"), OrganisationKind.PROPERTY_COMPANY, 1 * DAY, 3 * DAY
+    ),
+    "COMPLAINT": DefaultPolicy(Message("Complaints"), OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 7 * DAY),
+    "SUGGESTION": DefaultPolicy(
+        Message("Suggestions"), OrganisationKind.RESIDENTS_COMMITTEE, 3 * DAY, 15 * DAY
+    ),
+    "COMMON_PARTS": DefaultPolicy(
+        Message("Common parts"), OrganisationKind.OWNERS_COMMITTEE, 3 * DAY, 15 * DAY
+    ),
     # Personal by nature: seen by the reporter and the offices only.
     "GOVERNMENT": DefaultPolicy(
-        "办事", OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 15 * DAY, on_board=False
+        Message("Government affairs"), OrganisationKind.RESIDENTS_COMMITTEE, 1 * DAY, 15 * DAY, on_board=False
     ),
-    "OTHER": DefaultPolicy("其他诉求", OrganisationKind.RESIDENTS_COMMITTEE, 2 * DAY, 10 * DAY),
+    "OTHER": DefaultPolicy(
+        Message("Other requests"), OrganisationKind.RESIDENTS_COMMITTEE, 2 * DAY, 10 * DAY
+    ),
 }
 CONFIRM_WITHIN = 7 * DAY
 CONFIRM_REMIND = 2 * DAY
@@ -413,7 +422,7 @@ def default_policies(community_id: UUID) -> list[PolicyRow]:
             community_id=community_id,
             code=code,
             version=1,
-            name=default.name,
+            name=default.name.in_language(OF_RECORD),
             office_kind=default.office_kind,
             accept_seconds=default.accept,
             resolve_seconds=default.resolve,
