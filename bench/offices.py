@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from bench.town import TEXT, Town, account, session, table
+from bench.town import TEXT, Town, account, session
 from models import database
 from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow, SessionRow
@@ -17,8 +17,8 @@ from models.organisations import AppointmentRow, OrganisationRow
 from models.privacy import Keys
 from models.requests import CLOSED, DEFAULTS, OPEN, RequestRow, RequestState, WaitingFor, default_policies
 from models.roles import Role
-from models.storage.bulk import insert_all
 from models.storage.rows import dialect, execute
+from models.storage.tables import insert_all
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.notices import publishing
@@ -68,7 +68,7 @@ async def settle(
             )
             await more_households(world, community, households)
             rows = await reported(committee, officers, cases, chance)
-            await insert_all(*table("service_request", RequestRow, rows))
+            await insert_all(rows)
         held = await viewers({officers[0].id: sessions[0].id})
         ctx = Context(world.services, held[officers[0].id])
         notices = [await published(ctx, committee, number) for number in range(NOTICES)]
@@ -90,12 +90,16 @@ async def more_households(world: World, community: CommunityRow, households: int
     estate = await world.estate(community)
     buildings = [await world.building(estate) for _ in range(BUILDINGS)]
     await insert_all(
-        "home",
-        ("id", "created_at", "community_id", "building_id", "unit", "number", "area_cm2"),
         [
-            (new_id(), now(), community.id, buildings[number % BUILDINGS].id, "1", f"{number}", 900_000)
+            HomeRow(
+                community_id=community.id,
+                building_id=buildings[number % BUILDINGS].id,
+                unit="1",
+                number=f"{number}",
+                area_cm2=900_000,
+            )
             for number in range(households)
-        ],
+        ]
     )
 
 

@@ -3,7 +3,7 @@
 import random
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,16 +13,16 @@ from tortoise.transactions import in_transaction
 from models import database
 from models.base import new_id, now
 from models.identity import AccountRow, HomeRow, Relation, ResidencyRow, SessionRow
-from models.posts import CommentRow, PostKind, PostRow, PostState, SubjectKind
+from models.posts import CommentRow, LikeRow, PostKind, PostRow, PostState, SubjectKind
 from models.privacy import Keys
-from models.storage.bulk import insert_all
 from models.storage.rows import dialect, execute
+from models.storage.tables import insert_all
 from resolvers.tokens import Tokens
 from schema.node import global_id
 from tests.world import World
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    pass
 
 BATCH = 500
 # Of a post that is discussed at length: first comments, every third of them answered, and each liked.
@@ -99,10 +99,10 @@ async def build(
             written = [post(community.id, chance.choice(people), per_post, n) for n in range(posts)]
             discussed, others = written[:threads], written[threads:]
             said = [one for below in discussed for one in thread(below, people, chance)]
-            await insert_all(*table("post", PostRow, written))
-            await insert_all(*table("comment", CommentRow, said))
+            await insert_all(written)
+            await insert_all(said)
             below = (comment(chance.choice(others), chance.choice(people)) for _ in range(comments))
-            await insert_all(*table("comment", CommentRow, list(below)))
+            await insert_all(list(below))
             likes = {(SubjectKind.POST, one.id, chance.choice(people)) for one in written for _ in range(3)}
             likes |= {
                 (SubjectKind.COMMENT, one.id, account_id)
@@ -110,9 +110,10 @@ async def build(
                 for account_id in chance.sample(people, one.like_count)
             }
             await insert_all(
-                "appreciation",
-                ("id", "created_at", "subject_kind", "subject_id", "account_id"),
-                [(new_id(), now(), *like) for like in likes],
+                [
+                    LikeRow(subject_kind=kind, subject_id=subject_id, account_id=account_id)
+                    for kind, subject_id, account_id in likes
+                ]
             )
         if dialect() == "postgres":
             # Which autovacuum does; SQLite is served without statistics.
@@ -123,14 +124,6 @@ async def build(
         [one.id for one in written],
         [one.id for one in discussed],
     )
-
-
-def table(
-    name: str, row: type["DataclassInstance"], rows: Sequence["DataclassInstance"]
-) -> tuple[str, list[str], list[list[object]]]:
-    """What `insert_all` takes."""
-    names = [field.name for field in fields(row)]
-    return name, names, [[getattr(one, column) for column in names] for one in rows]
 
 
 def account(keys: Keys, number: int) -> AccountRow:

@@ -13,9 +13,10 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter, Gauge
 
-from models.base import new_id, now
+from models.base import now
 from models.jobs import JobRow
 from models.storage.rows import columns, connection, execute, select
+from models.storage.tables import insert
 from resolvers.context import Services
 from subscriptions.work import Work, unit_of_work
 
@@ -65,14 +66,7 @@ def prepares(kind: str) -> Callable[[Preparation], Preparation]:
 
 async def schedule(kind: str, subject_id: UUID, due_at: datetime) -> None:
     """Have `kind` done for a subject at `due_at`; call it in the transaction that makes it necessary."""
-    await execute(
-        "INSERT INTO job (id, created_at, kind, subject_id, due_at, attempts) VALUES (?, ?, ?, ?, ?, 0)",
-        new_id(),
-        now(),
-        kind,
-        subject_id,
-        due_at,
-    )
+    await insert(JobRow(kind=kind, subject_id=subject_id, due_at=due_at))
 
 
 async def unschedule(subject_id: UUID, *kinds: str) -> None:

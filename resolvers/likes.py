@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from models import posts
-from models.base import new_id, now
 from models.deliberations import DeliberationRow
-from models.posts import CommentRow, PostRow, SubjectKind
+from models.posts import CommentRow, LikeRow, PostRow, SubjectKind
 from models.storage.rows import execute, select_ids
+from models.storage.tables import insert
 from resolvers import comments, limits
 from resolvers import posts as feed
 from resolvers.comments import Subject, SubjectRow
@@ -37,20 +37,17 @@ async def set_like(ctx: Context, *, kind: SubjectKind, subject_id: UUID, on: boo
         await limits.check_rate(ctx, "setLike", LIKES_A_MINUTE, 60)
         if on:
             # The unique index makes a second like wait for the first, and then do nothing.
-            changed = await execute(
-                "INSERT INTO appreciation (id, created_at, subject_kind, subject_id, account_id)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject_id, account_id) DO NOTHING RETURNING id",
-                new_id(),
-                now(),
-                kind,
-                subject_id,
-                account_id,
+            changed = await insert(
+                LikeRow(subject_kind=kind, subject_id=subject_id, account_id=account_id),
+                "(subject_id, account_id) DO NOTHING",
             )
         else:
-            changed = await execute(
-                "DELETE FROM appreciation WHERE subject_id = ? AND account_id = ? RETURNING id",
-                subject_id,
-                account_id,
+            changed = bool(
+                await execute(
+                    "DELETE FROM appreciation WHERE subject_id = ? AND account_id = ? RETURNING id",
+                    subject_id,
+                    account_id,
+                )
             )
         if changed:
             await count(kind, subject_id, on=on)

@@ -1,35 +1,20 @@
 """Lost and found: a new post finds those that may be about the same thing, and both authors are told."""
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from models import matching as rules
-from models.base import new_id
 from models.matching import BEST, MOST_CANDIDATES, OPPOSITE, SPAN, PostMatchRow
 from models.notifications import NotificationKind
 from models.posts import PostRow
-from models.storage.bulk import insert_all
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import columns, select
+from models.storage.tables import insert_all
 from resolvers.context import Context
 from resolvers.groups.people import take_part
 from resolvers.notifications import notify
 from resolvers.paging import pages
 from subscriptions.work import Work
-
-COLUMNS = (
-    "id",
-    "created_at",
-    "community_id",
-    "post_id",
-    "other_id",
-    "score",
-    "words",
-    "place",
-    "time",
-    "shared",
-)
 
 
 async def find_matches(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
@@ -58,23 +43,21 @@ async def find_matches(work: Work, ctx: Context, row: PostRow) -> list[PostRow]:
     if not found:
         return []
     await insert_all(
-        "post_match",
-        COLUMNS,
         [
-            (
-                new_id(),
-                row.created_at,
-                row.community_id,
-                *pair,
-                it.score,
-                it.words,
-                it.place,
-                it.time,
-                json.dumps(it.shared, ensure_ascii=False),
+            PostMatchRow(
+                created_at=row.created_at,
+                community_id=row.community_id,
+                post_id=post_id,
+                other_id=other_id,
+                score=it.score,
+                words=it.words,
+                place=it.place,
+                time=it.time,
+                shared=list(it.shared),
             )
             for it in found
-            for pair in ((row.id, it.other.id), (it.other.id, row.id))
-        ],
+            for post_id, other_id in ((row.id, it.other.id), (it.other.id, row.id))
+        ]
     )
     others = [it.other for it in found]
     await notify_authors(work, ctx, row, others)

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from models.base import new_id, now
-from models.memberships import MemberRole
+from models.base import now
+from models.memberships import MemberRole, MembershipRow
 from models.storage.rows import execute
+from models.storage.tables import insert
 from models.visibility import viewers
 from resolvers.context import Context
 from subscriptions.events import STANDING, Event, Kind
@@ -16,18 +17,17 @@ async def enrol(
 ) -> bool:
     """Make the account a member; whether it was none before. Who belongs already keeps the role held."""
     at = now()
-    entered = await execute(
-        "INSERT INTO membership (id, created_at, community_id, host_id, account_id, role, joined_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (host_id, account_id) DO UPDATE"
-        " SET role = excluded.role, joined_at = excluded.joined_at, left_at = NULL, removed_at = NULL"
-        " WHERE membership.left_at IS NOT NULL RETURNING id",
-        new_id(),
-        at,
-        community_id,
-        host_id,
-        account_id,
-        role,
-        at,
+    entered = await insert(
+        MembershipRow(
+            created_at=at,
+            community_id=community_id,
+            host_id=host_id,
+            account_id=account_id,
+            role=role,
+            joined_at=at,
+        ),
+        "(host_id, account_id) DO UPDATE SET role = excluded.role, joined_at = excluded.joined_at,"
+        " left_at = NULL, removed_at = NULL WHERE membership.left_at IS NOT NULL",
     )
     if entered:
         work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))

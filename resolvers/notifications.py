@@ -8,9 +8,9 @@ from models.identity import AccountRow, NeighbourRow
 from models.memberships import Alerts, still_in_community
 from models.messages import Message
 from models.notifications import NotificationKind, NotificationRow, visible_to
-from models.storage.bulk import insert_all
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids
+from models.storage.tables import insert_all
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity import neighbours
@@ -21,7 +21,6 @@ from subscriptions.work import Work
 # Rows a statement, and accounts an event: statements stay below the databases' limits of parameters.
 BATCH = 1000
 MOST_IDS = 100
-COLUMNS = ("id", "created_at", "community_id", "account_id", "kind", "subject_id", "actor_id")
 
 
 async def notify(
@@ -54,7 +53,7 @@ async def notify(
         for account_id in chunk:
             params += [new_id(), at, community_id, account_id, kind, subject_id, actor_id]
         told += await select_ids(
-            f"INSERT INTO notification ({', '.join(COLUMNS)})"
+            "INSERT INTO notification (id, created_at, community_id, account_id, kind, subject_id, actor_id)"
             f" VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * len(chunk))}"
             " ON CONFLICT (account_id, subject_id) DO NOTHING RETURNING account_id",
             *params,
@@ -94,12 +93,17 @@ async def put_new(
     """As `notify`, for a subject that nobody can have been told of yet, and without telling it live."""
     at = now()
     await insert_all(
-        "notification",
-        COLUMNS,
         [
-            (new_id(), at, community_id, account_id, kind, subject_id, actor_id)
+            NotificationRow(
+                created_at=at,
+                community_id=community_id,
+                account_id=account_id,
+                kind=kind,
+                subject_id=subject_id,
+                actor_id=actor_id,
+            )
             for account_id in others(account_ids, actor_id)
-        ],
+        ]
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models import privacy
 from models.audit import Act
-from models.base import new_id, now
+from models.base import now
 from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
 from models.messages import Message
 from models.organisations import AppointmentRow, OrganisationRow, can_appoint
@@ -14,10 +14,11 @@ from models.powers import POWERS, Power, powers_of
 from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
-from resolvers.existing import locked
+from resolvers.existing import existing, locked
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours, neighbours_by_id
 from resolvers.identity.sign_in import account_with, check_phone, holder_of
@@ -149,10 +150,9 @@ async def create_admin(
     normal = check_phone("phone", phone)
     async with unit_of_work(services.live) as work:
         account_id = await account_with(services, normal, display_name)
-        community_id = await find_or_create("community", None, community)
-        organisation_id = await find_or_create("organisation", community_id, organisation, kind)
-        await locked(OrganisationRow, organisation_id)
-        (row,) = await organisations_of_ids([organisation_id])
+        place = await community_named(community)
+        row = await organisation_named(place.id, organisation, kind)
+        row = await locked(OrganisationRow, row.id)
         appointment_id, new = await appoint(row, account_id, role, None, None)
         if new:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
@@ -175,32 +175,20 @@ async def organisations_of_ids(ids: Sequence[UUID]) -> list[OrganisationRow]:
     )
 
 
-async def find_or_create(
-    table: str, community_id: UUID | None, name: str, kind: OrganisationKind | None = None
-) -> UUID:
-    """The id of the community or organisation with this name, made if there is none."""
-    if community_id is None:
-        made = await select_ids(
-            f"INSERT INTO {table} (id, created_at, name) VALUES (?, ?, ?)"
-            " ON CONFLICT (name) DO NOTHING RETURNING id",
-            new_id(),
-            now(),
-            name,
-        ) or await select_ids(f"SELECT id FROM {table} WHERE name = ?", name)
-    else:
-        made = await select_ids(
-            f"INSERT INTO {table} (id, created_at, community_id, name, kind, version)"
-            " VALUES (?, ?, ?, ?, ?, 1)"
-            " ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
-            new_id(),
-            now(),
-            community_id,
-            name,
-            kind,
-        ) or await select_ids(
-            f"SELECT id FROM {table} WHERE community_id = ? AND name = ?", community_id, name
-        )
-    return made[0]
+async def community_named(name: str) -> CommunityRow:
+    """The community with this name, made if there is none."""
+    row = CommunityRow(name=name)
+    if await insert(row, "(name) DO NOTHING"):
+        return row
+    return await existing(CommunityRow, Where("t.name = ?", (name,)))
+
+
+async def organisation_named(community_id: UUID, name: str, kind: OrganisationKind) -> OrganisationRow:
+    """The community's organisation with this name, made if there is none."""
+    row = OrganisationRow(community_id=community_id, name=name, kind=kind)
+    if await insert(row, "(community_id, name) DO NOTHING"):
+        return row
+    return await existing(OrganisationRow, Where("t.community_id = ? AND t.name = ?", (community_id, name)))
 
 
 async def appoint(

@@ -268,14 +268,7 @@ async def index_post(row: PostRow) -> None:
 
 async def keep_revision(kind: SubjectKind, subject_id: UUID, body: str) -> None:
     """Keep what a text was, in the transaction that changes it."""
-    await execute(
-        "INSERT INTO revision (id, created_at, subject_kind, subject_id, body) VALUES (?, ?, ?, ?, ?)",
-        new_id(),
-        now(),
-        kind,
-        subject_id,
-        body,
-    )
+    await insert(RevisionRow(subject_kind=kind, subject_id=subject_id, body=body))
 
 
 def event(kind: Kind, row: PostRow) -> Event:

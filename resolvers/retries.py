@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import now
 from models.messages import Message
+from models.retries import IdempotentCallRow
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict
@@ -28,16 +30,11 @@ async def earlier_result(ctx: Context, key: str, action: str, body: Any, result_
     """
     key = check_text("idempotencyKey", key, 64)
     digest = hashlib.sha256(json.dumps([action, body], sort_keys=True, default=plain).encode()).hexdigest()
-    claimed = await execute(
-        "INSERT INTO idempotent_call (id, created_at, account_id, key, action, digest, result_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
-        new_id(),
-        now(),
-        ctx.account_id,
-        key,
-        action,
-        digest,
-        result_id,
+    claimed = await insert(
+        IdempotentCallRow(
+            account_id=ctx.account_id, key=key, action=action, digest=digest, result_id=result_id
+        ),
+        "(account_id, key) DO NOTHING",
     )
     if claimed:
         return None

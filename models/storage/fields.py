@@ -19,6 +19,11 @@ from tortoise.fields import UUIDField as UUIDField
 E = TypeVar("E", bound=Enum)
 
 
+def json_text(value: Any) -> str | None:
+    """As a database takes JSON. What is text already is JSON already."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
 def BooleanField(**options: Any) -> bool:
     return cast(bool, fields.BooleanField(**options))
 
@@ -46,7 +51,7 @@ def JSONTextField(**options: Any) -> Any:
 
 class JSONText(TextField):
     def to_db_value(self, value: Any, instance: object) -> str | None:
-        return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+        return json_text(value)
 
     def to_python_value(self, value: Any) -> Any:
         return orjson.loads(value) if isinstance(value, str) else value

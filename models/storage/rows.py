@@ -271,6 +271,7 @@ def builder(row: Any, dialect: str, names: tuple[str, ...]) -> Callable[[Iterabl
             made = f"to_{name}({value})"
             value = f"None if {value} is None else {made}" if optional(hints[name]) else made
         values[name] = value
+    values |= getattr(row, "as_read", {})
     fixed = getattr(row, "__dataclass_params__", None)
     if (fixed and fixed.frozen) or hasattr(row, "__post_init__"):
         lines = [f"made = row({', '.join(values.values())})"]

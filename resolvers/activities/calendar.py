@@ -14,10 +14,11 @@ from uuid import UUID
 import icalendar
 
 from models.activities import ActivityStatus, CalendarFeedRow, SignUpState, visible_to
-from models.base import new_id, now
+from models.base import now
 from models.identity import AccountRow
 from models.messages import OF_RECORD, Message
 from models.storage.rows import columns, execute, select, select_one
+from models.storage.tables import insert
 from models.visibility import viewers
 from resolvers import limits
 from resolvers.context import Context
@@ -51,14 +52,9 @@ async def renew(ctx: Context) -> tuple[CalendarFeedRow, str]:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     async with ctx.unit_of_work():
         await limits.check_rate(ctx, "renewCalendarFeed", RENEWALS_AN_HOUR, 3600)
-        await execute(
-            "INSERT INTO calendar_feed (id, created_at, account_id, token_index) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (account_id) DO UPDATE SET token_index = excluded.token_index,"
-            " created_at = excluded.created_at RETURNING id",
-            new_id(),
-            now(),
-            account_id,
-            index_of(ctx, token),
+        await insert(
+            CalendarFeedRow(account_id=account_id, token_index=index_of(ctx, token)),
+            "(account_id) DO UPDATE SET token_index = excluded.token_index, created_at = excluded.created_at",
         )
     (feed,) = await feeds_of_accounts([account_id])
     return feed, f"/calendar/{token}.ics"

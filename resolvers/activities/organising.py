@@ -13,6 +13,7 @@ from models.activities import (
     ActivityStatus,
     ActivityUpdateKind,
     HostKind,
+    SeriesRow,
     SignUpState,
     can_organise,
     scope_of,
@@ -152,13 +153,14 @@ def row_of(
 
 async def insert_series(host: Host, draft: ActivityDraft, rule: str, at: datetime) -> UUID:
     series_id = new_id()
-    await execute(
-        "INSERT INTO activity_series (id, created_at, community_id, scope_id, rule) VALUES (?, ?, ?, ?, ?)",
-        series_id,
-        at,
-        host.community_id,
-        scope_of(draft.audience, host.community_id, host.id),
-        rule,
+    await insert(
+        SeriesRow(
+            id=series_id,
+            created_at=at,
+            community_id=host.community_id,
+            scope_id=scope_of(draft.audience, host.community_id, host.id),
+            rule=rule,
+        )
     )
     return series_id
 

@@ -12,6 +12,7 @@ from models.activities import (
     ActivityRow,
     ActivityStatus,
     ActivityUpdateKind,
+    ActivityUpdateRow,
     SignUpRow,
     SignUpState,
     can_sign_up,
@@ -20,6 +21,7 @@ from models.base import new_id, now
 from models.messages import Message
 from models.notifications import NotificationKind
 from models.storage.rows import columns, execute, select, select_one
+from models.storage.tables import insert
 from models.visibility import viewers
 from resolvers import limits, notifications
 from resolvers.activities import reading
@@ -100,23 +102,22 @@ async def add_to_queue(row: ActivityRow, account_id: UUID, companions: int, at: 
         take_seats(row, party)
     else:
         row.waiting_count += 1
-    await execute(
-        "INSERT INTO activity_sign_up (id, created_at, community_id, activity_id, account_id, state,"
-        " companions, number, signed_up_at, sequence, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
-        " ON CONFLICT (activity_id, account_id) DO UPDATE SET state = excluded.state,"
+    await insert(
+        SignUpRow(
+            created_at=at,
+            community_id=row.community_id,
+            activity_id=row.id,
+            account_id=account_id,
+            state=SignUpState.GOING if coming else SignUpState.WAITING,
+            companions=companions,
+            number=row.last_number,
+            signed_up_at=at,
+            updated_at=at,
+        ),
+        "(activity_id, account_id) DO UPDATE SET state = excluded.state,"
         " companions = excluded.companions, number = excluded.number, signed_up_at = excluded.signed_up_at,"
         " cancelled_at = NULL, checked_in_at = NULL, checked_in_by = NULL,"
-        " sequence = activity_sign_up.sequence + 1, updated_at = excluded.updated_at RETURNING id",
-        new_id(),
-        at,
-        row.community_id,
-        row.id,
-        account_id,
-        SignUpState.GOING if coming else SignUpState.WAITING,
-        companions,
-        row.last_number,
-        at,
-        at,
+        " sequence = activity_sign_up.sequence + 1, updated_at = excluded.updated_at",
     )
 
 
@@ -277,15 +278,10 @@ async def send_update(
     if not accounts:
         return
     update_id = new_id()
-    await execute(
-        "INSERT INTO activity_update (id, created_at, community_id, activity_id, kind, note)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        update_id,
-        now(),
-        row.community_id,
-        row.id,
-        kind,
-        note,
+    await insert(
+        ActivityUpdateRow(
+            id=update_id, community_id=row.community_id, activity_id=row.id, kind=kind, note=note
+        )
     )
     await notifications.notify(
         work,

@@ -6,14 +6,13 @@ writers.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import now
 from models.deliberations import (
     FEWEST_PARTICIPANTS,
     AnalysisRow,
@@ -21,8 +20,8 @@ from models.deliberations import (
     PointRow,
     StatementChoice,
 )
-from models.storage.bulk import insert_all
 from models.storage.rows import columns, execute, select
+from models.storage.tables import insert, insert_all
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed
@@ -109,32 +108,37 @@ def compute_map(votes: Sequence[VoteRow], before: Mapping[UUID, Placed]) -> Opin
 
 async def keep_map(row: DeliberationRow, found: Opinions, at: datetime) -> bool:
     """Keep the map, unless one of later votes is there already."""
-    kept = await execute(
-        "INSERT INTO opinion_analysis (id, created_at, community_id, deliberation_id, version, computed_at,"
-        " participant_count, vote_count, result) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?)"
-        " ON CONFLICT (deliberation_id) DO UPDATE SET version = opinion_analysis.version + 1,"
+    kept = await insert(
+        AnalysisRow(
+            created_at=at,
+            community_id=row.community_id,
+            deliberation_id=row.id,
+            version=1,
+            computed_at=at,
+            participant_count=len(found.placed),
+            vote_count=found.votes,
+            result=result_of(found),
+        ),
+        "(deliberation_id) DO UPDATE SET version = opinion_analysis.version + 1,"
         " computed_at = excluded.computed_at, participant_count = excluded.participant_count,"
         " vote_count = excluded.vote_count, result = excluded.result"
-        " WHERE opinion_analysis.computed_at < excluded.computed_at RETURNING id",
-        new_id(),
-        at,
-        row.community_id,
-        row.id,
-        at,
-        len(found.placed),
-        found.votes,
-        json.dumps(result_of(found), separators=(",", ":"), default=str),
+        " WHERE opinion_analysis.computed_at < excluded.computed_at",
     )
     if not kept:
         return False
     await execute("DELETE FROM opinion_point WHERE deliberation_id = ? RETURNING id", row.id)
     await insert_all(
-        "opinion_point",
-        ("id", "created_at", "deliberation_id", "account_id", "x", "y", "group_number"),
         [
-            (new_id(), at, row.id, account_id, placed.x, placed.y, placed.group)
+            PointRow(
+                created_at=at,
+                deliberation_id=row.id,
+                account_id=account_id,
+                x=placed.x,
+                y=placed.y,
+                group_number=placed.group,
+            )
             for account_id, placed in found.placed.items()
-        ],
+        ]
     )
     return True
 

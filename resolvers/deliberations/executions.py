@@ -12,12 +12,13 @@ from uuid import UUID
 
 from models import deliberations as rules
 from models import motions, requests
-from models.base import new_id, now
+from models.base import new_id
 from models.deliberations import (
     ITEMS,
     Act,
     DeliberationAction,
     DeliberationRow,
+    ExecutionCheckRow,
     ExecutionKind,
     ExecutionRow,
     ExecutionState,
@@ -27,7 +28,7 @@ from models.organisations import OrganisationRow
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -236,16 +237,9 @@ async def change(
 
 
 async def put_check(item: ExecutionRow, account_id: UUID, confirmed: bool) -> None:
-    await execute(
-        "INSERT INTO execution_check (id, created_at, item_id, round, account_id, confirmed)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_id, round, account_id)"
-        " DO UPDATE SET confirmed = excluded.confirmed RETURNING id",
-        new_id(),
-        now(),
-        item.id,
-        item.round,
-        account_id,
-        confirmed,
+    await insert(
+        ExecutionCheckRow(item_id=item.id, round=item.round, account_id=account_id, confirmed=confirmed),
+        "(item_id, round, account_id) DO UPDATE SET confirmed = excluded.confirmed",
     )
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import now
 from models.deliberations import Act, CitationRow, DeliberationAction, DeliberationRow, StatementRow
 from models.identity import NeighbourRow
 from models.messages import Message
 from models.posts import SubjectKind
 from models.storage.rows import columns, execute, select
+from models.storage.tables import insert
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -84,17 +85,15 @@ async def statements_cited(row: DeliberationRow, cited: Sequence[UUID]) -> list[
 async def cite(row: DeliberationRow, cited: Sequence[StatementRow]) -> None:
     await execute("DELETE FROM outcome_citation WHERE deliberation_id = ? RETURNING id", row.id)
     for position, statement in enumerate(cited):
-        await execute(
-            "INSERT INTO outcome_citation (id, created_at, deliberation_id, statement_id, position,"
-            " agree_count, disagree_count, pass_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            new_id(),
-            now(),
-            row.id,
-            statement.id,
-            position,
-            statement.agree_count,
-            statement.disagree_count,
-            statement.pass_count,
+        await insert(
+            CitationRow(
+                deliberation_id=row.id,
+                statement_id=statement.id,
+                position=position,
+                agree_count=statement.agree_count,
+                disagree_count=statement.disagree_count,
+                pass_count=statement.pass_count,
+            )
         )
 
 

@@ -21,6 +21,7 @@ from models.deliberations import (
     DeliberationRow,
     StatementChoice,
     StatementRow,
+    StatementVoteRow,
     statement_visible_to,
 )
 from models.identity import NeighbourRow
@@ -29,7 +30,7 @@ from models.notifications import NotificationKind
 from models.powers import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -248,15 +249,13 @@ async def write_vote(
             account_id,
         )
         return
-    await execute(
-        "INSERT INTO statement_vote (id, created_at, deliberation_id, statement_id, account_id, choice)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        new_id(),
-        now(),
-        statement.deliberation_id,
-        statement.id,
-        account_id,
-        choice,
+    await insert(
+        StatementVoteRow(
+            deliberation_id=statement.deliberation_id,
+            statement_id=statement.id,
+            account_id=account_id,
+            choice=choice,
+        )
     )
 
 

@@ -4,7 +4,7 @@ A slot is locked before its bookings, so that no two transactions wait for each 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -81,13 +81,9 @@ async def book(ctx: Context, *, slot_id: UUID, note: str, key: str) -> BookingRo
                 starts_at=slot.starts_at,
                 note=note,
                 state=BookingState.BOOKED,
-                version=1,
+                held_key=f"{slot.id}/{account_id}",
             )
-            values = {**asdict(row), "held_key": f"{slot.id}/{account_id}"}
-            await execute(
-                f"INSERT INTO booking ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                *values.values(),
-            )
+            await insert(row)
             await add_step(work, ctx, row, BookingAction.BOOK)
             work.record(await slots.slot_changed(slot))
             if slot.starts_at - REMIND_BEFORE > now():
@@ -256,11 +252,7 @@ async def add_step(
         actor_id=ctx.viewer.account_id,
         reason=reason,
     )
-    values = asdict(step)
-    await execute(
-        f"INSERT INTO booking_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-        *values.values(),
-    )
+    await insert(step)
     topic = community_topic(row.community_id)
     office = row.organisation_id
     work.record(

@@ -16,7 +16,7 @@ from models.messages import Message
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from models.visibility import public_of
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
@@ -96,23 +96,15 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: EntryDraft, key:
         earlier = await earlier_result(ctx, key, "createEntry", [organisation_id, body], entry_id)
         if earlier is None:
             await limits.check_rate(ctx, "keepDirectory", CHANGES_AN_HOUR, 3600)
-            values = {
-                "id": entry_id,
-                "created_at": now(),
-                "community_id": organisation.community_id,
-                "organisation_id": organisation.id,
-                "scope_id": organisation.id,
-                "needs_licence": organisation.kind is OrganisationKind.MERCHANT,
+            entry = EntryRow(
+                id=entry_id,
+                community_id=organisation.community_id,
+                organisation_id=organisation.id,
+                scope_id=organisation.id,
+                needs_licence=organisation.kind is OrganisationKind.MERCHANT,
                 **draft.columns(),
-                "published_at": None,
-                "rating_sum": 0,
-                "rating_count": 0,
-                "version": 1,
-            }
-            await execute(
-                f"INSERT INTO directory_entry ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                *values.values(),
             )
+            await insert(entry)
             await audit.record(ctx, "directory.create", organisation, subject_id=entry_id)
     return await listing.visible(ctx, earlier or entry_id)
 

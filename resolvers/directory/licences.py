@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -29,7 +28,7 @@ from models.privacy import mask_document
 from models.roles import OrganisationKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -97,11 +96,7 @@ async def submit(
                 state=LicenceState.PENDING,
                 version=1,
             )
-            values = asdict(row)
-            await execute(
-                f"INSERT INTO merchant_licence ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                *values.values(),
-            )
+            await insert(row)
             await add_step(work, ctx, row, LicenceAction.SUBMIT)
             await audit.record(ctx, "licence.submit", row)
     return await visible(ctx, earlier or licence_id)
@@ -213,11 +208,7 @@ async def add_step(
         actor_id=ctx.viewer.account_id,
         reason=reason,
     )
-    values = asdict(step)
-    await execute(
-        f"INSERT INTO licence_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-        *values.values(),
-    )
+    await insert(step)
     work.record(
         Event(
             community_topic(row.community_id),

@@ -13,7 +13,7 @@ from models.identity import CommunityRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import execute
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
@@ -72,11 +72,7 @@ async def create(ctx: Context, *, entry_id: UUID, draft: OfferDraft, key: str) -
                 withdrawn_at=None,
                 version=1,
             )
-            values = asdict(row)
-            await execute(
-                f"INSERT INTO offer ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                *values.values(),
-            )
+            await insert(row)
             await keep_time(row)
             await audit.record(ctx, "offer.create", row)
             work.record(await event_of(Kind.OFFER_PUBLISHED, row))

@@ -4,7 +4,6 @@ An entry's sum and count change with its ratings, behind its row lock: exact how
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import gcd
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from models.notifications import NotificationKind
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -76,11 +75,7 @@ async def rate(ctx: Context, *, entry_id: UUID, stars: int, body: str) -> Rating
                 hidden_reason="",
                 version=1,
             )
-            values = asdict(row)
-            await execute(
-                f"INSERT INTO entry_rating ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                *values.values(),
-            )
+            await insert(row)
             await count_rating(entry.id, stars, 1)
             await record_events(work, row)
         elif (before.stars, before.body) != (stars, body):

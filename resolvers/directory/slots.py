@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import now
 from models.directory import bookings, entries
 from models.directory.bookings import SLOTS, BookingRow, SlotRow
 from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.rows import Where, columns, select
+from models.storage.tables import by_ids, insert
 from resolvers import audit, limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
@@ -115,22 +115,19 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "keepDirectory", keeping.CHANGES_AN_HOUR, 3600)
         for found in coming:
-            added += len(
-                await execute(
-                    "INSERT INTO appointment_slot (id, created_at, community_id, entry_id, organisation_id,"
-                    " starts_at, ends_at, capacity, booked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
-                    " ON CONFLICT (entry_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at,"
-                    " capacity = excluded.capacity, withdrawn_at = NULL"
-                    " WHERE appointment_slot.withdrawn_at IS NOT NULL RETURNING id",
-                    new_id(),
-                    at,
-                    row.community_id,
-                    row.id,
-                    row.organisation_id,
-                    found.starts_at,
-                    found.ends_at,
-                    found.capacity,
-                )
+            added += await insert(
+                SlotRow(
+                    created_at=at,
+                    community_id=row.community_id,
+                    entry_id=row.id,
+                    organisation_id=row.organisation_id,
+                    starts_at=found.starts_at,
+                    ends_at=found.ends_at,
+                    capacity=found.capacity,
+                ),
+                "(entry_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at,"
+                " capacity = excluded.capacity, withdrawn_at = NULL"
+                " WHERE appointment_slot.withdrawn_at IS NOT NULL",
             )
         if added:
             await audit.record(ctx, "directory.openSlots", row, detail=f"{added}")

@@ -3,21 +3,21 @@
 Row locks are taken in one order: a group before its memberships, requests and invitations.
 """
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from models import groups as rules
-from models.base import new_id, now
+from models.base import now
 from models.groups import GroupAccess, GroupInvitationRow, GroupRow, JoinRequestRow, JoinStatus
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.storage.rows import Where, execute, select_ids
+from models.storage.rows import Where, execute
+from models.storage.tables import insert
 from resolvers import identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing
+from resolvers.existing import existing, locked
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
 from resolvers.memberships import enrol, reload_rights
@@ -47,7 +47,7 @@ async def join(
     if rules.is_member(ctx.viewer, group_id):
         return row, None
     async with ctx.unit_of_work() as work:
-        row = await locked(group_id)
+        row = await locked_group(group_id)
         before = await people.membership(group_id, account_id)
         if before and before.left_at is None:
             return row, None
@@ -71,19 +71,15 @@ async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str])
         raise InvalidInput(answers=Message("Answer each of the group's questions"))
     told = [mask(check_text("answers", answer, LONGEST_ANSWER)) for answer in answers]
     pairs = [list(pair) for pair in zip(group.questions, told, strict=True)]
-    made = await select_ids(
-        "INSERT INTO join_request (id, created_at, community_id, group_id, account_id, answers, status,"
-        " pending_key, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
-        new_id(),
-        now(),
-        group.community_id,
-        group.id,
-        ctx.account_id,
-        json.dumps(pairs, ensure_ascii=False),
-        JoinStatus.PENDING,
-        rules.pending_key(group.id, ctx.account_id),
-        "",
+    made = await insert(
+        JoinRequestRow(
+            community_id=group.community_id,
+            group_id=group.id,
+            account_id=ctx.account_id,
+            answers=pairs,
+            pending_key=rules.pending_key(group.id, ctx.account_id),
+        ),
+        "(pending_key) DO NOTHING",
     )
     (request,) = await people.viewer_requests_of(ctx, [group])
     if request is None:
@@ -109,7 +105,7 @@ async def withdraw(ctx: Context, *, request_id: UUID) -> JoinRequestRow:
     if request.account_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
-        group = await locked(request.group_id)
+        group = await locked_group(request.group_id)
         await decide_request(request, JoinStatus.WITHDRAWN)
         await count_requests(group, -1)
         work.record(steps.join_request_changed(group, request))
@@ -126,7 +122,7 @@ async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str 
     if not rules.can_moderate(ctx.viewer, request.group_id):
         raise NotAllowed(reading.ONLY_MODERATORS)
     async with ctx.unit_of_work() as work:
-        group = await locked(request.group_id)
+        group = await locked_group(request.group_id)
         await decide_request(
             request,
             JoinStatus.ACCEPTED if accepted else JoinStatus.DECLINED,
@@ -158,39 +154,32 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
     if neighbour is None or neighbour.community_id != row.community_id:
         raise InvalidInput(neighbourId=Message("There is no such neighbour"))
     async with ctx.unit_of_work() as work:
-        check_awake(await locked(group_id))
+        check_awake(await locked_group(group_id))
         before = await people.membership(group_id, neighbour.account_id)
         if before and before.left_at is None:
             raise InvalidInput(neighbourId=Message("Is a member already"))
         await limits.check_rate(ctx, "inviteToGroup", INVITATIONS_AN_HOUR, 3600)
-        key = rules.pending_key(group_id, neighbour.account_id)
-        made = await select_ids(
-            "INSERT INTO group_invitation (id, created_at, community_id, group_id, account_id,"
-            " invited_by_id, status, pending_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (pending_key) DO NOTHING RETURNING id",
-            new_id(),
-            now(),
-            row.community_id,
-            group_id,
-            neighbour.account_id,
-            ctx.account_id,
-            JoinStatus.PENDING,
-            key,
+        invitation = GroupInvitationRow(
+            community_id=row.community_id,
+            group_id=group_id,
+            account_id=neighbour.account_id,
+            invited_by_id=ctx.account_id,
+            pending_key=rules.pending_key(group_id, neighbour.account_id),
         )
-        (invitation_id,) = made or await select_ids(
-            "SELECT id FROM group_invitation WHERE pending_key = ?", key
-        )
-        if made:
+        if not await insert(invitation, "(pending_key) DO NOTHING"):
+            pending = Where("t.pending_key = ?", (invitation.pending_key,))
+            invitation = await existing(GroupInvitationRow, pending)
+        else:
             await notify(
                 work,
                 ctx,
                 account_ids=[neighbour.account_id],
                 community_id=row.community_id,
                 kind=NotificationKind.GROUP_INVITE,
-                subject_id=invitation_id,
+                subject_id=invitation.id,
                 actor_id=ctx.account_id,
             )
-    return await invitation_for_viewer(ctx, invitation_id)
+    return await invitation_for_viewer(ctx, invitation.id)
 
 
 async def answer(ctx: Context, *, invitation_id: UUID, accepted: bool) -> GroupInvitationRow:
@@ -199,7 +188,7 @@ async def answer(ctx: Context, *, invitation_id: UUID, accepted: bool) -> GroupI
     if row.account_id != ctx.account_id:
         raise NotFound
     async with ctx.unit_of_work() as work:
-        group = await locked(row.group_id)
+        group = await locked_group(row.group_id)
         await decide_invitation(row, JoinStatus.ACCEPTED if accepted else JoinStatus.DECLINED)
         if accepted:
             await admit(work, group, row.account_id)
@@ -213,7 +202,7 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> GroupInvitationRow:
     if not rules.can_moderate(ctx.viewer, row.group_id):
         raise NotAllowed(reading.ONLY_MODERATORS)
     async with ctx.unit_of_work():
-        await locked(row.group_id)
+        await locked_group(row.group_id)
         await decide_invitation(row, JoinStatus.WITHDRAWN)
     return await invitation_for_viewer(ctx, invitation_id)
 
@@ -221,15 +210,9 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> GroupInvitationRow:
 # In the caller's transaction
 
 
-async def locked(group_id: UUID) -> GroupRow:
+async def locked_group(group_id: UUID) -> GroupRow:
     """The group as it is, and stays until the transaction ends. Raises NotFound."""
-    found = await execute(
-        "UPDATE interest_group SET version = version WHERE id = ? AND dissolved_at IS NULL RETURNING id",
-        group_id,
-    )
-    if not found:
-        raise NotFound
-    return await existing(GroupRow, group_id)
+    return await locked(GroupRow, Where("t.id = ? AND t.dissolved_at IS NULL", (group_id,)))
 
 
 async def admit(work: Work, group: GroupRow, account_id: UUID) -> None:

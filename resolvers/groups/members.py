@@ -14,7 +14,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
 from resolvers.groups.founding import ONLY_OWNER, owned_by_viewer
-from resolvers.groups.joining import LONGEST_REASON, locked
+from resolvers.groups.joining import LONGEST_REASON, locked_group
 from resolvers.memberships import dismiss, reload_rights, set_role
 from subscriptions.work import Work
 
@@ -27,7 +27,7 @@ async def leave(ctx: Context, *, group_id: UUID) -> GroupRow | None:
     account_id = ctx.account_id
     row = await reading.visible(ctx, group_id)
     async with ctx.unit_of_work() as work:
-        await locked(group_id)
+        await locked_group(group_id)
         held = await people.membership(group_id, account_id)
         if held and held.left_at is None:
             if held.role is MemberRole.OWNER:
@@ -46,7 +46,7 @@ async def remove(ctx: Context, *, group_id: UUID, neighbour_id: UUID, reason: st
     reason = check_text("reason", reason, LONGEST_REASON, least=2)
     row = await reading.moderated_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
-        await locked(group_id)
+        await locked_group(group_id)
         held = await membership_of(ctx, row, neighbour_id)
         if not rules.can_remove(ctx.viewer, group_id, held.role):
             raise NotAllowed(ONLY_OWNER)
@@ -71,7 +71,7 @@ async def appoint(ctx: Context, *, group_id: UUID, neighbour_id: UUID, moderator
     row = await owned_by_viewer(ctx, group_id)
     role = MemberRole.MODERATOR if moderator else MemberRole.MEMBER
     async with ctx.unit_of_work() as work:
-        await locked(group_id)
+        await locked_group(group_id)
         held = await membership_of(ctx, row, neighbour_id)
         if held.role is MemberRole.OWNER:
             raise InvalidInput(neighbourId=Message("Is the owner"))
@@ -96,7 +96,7 @@ async def transfer(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> Group
     """
     row = await reading.moderated_by_viewer(ctx, group_id)
     async with ctx.unit_of_work() as work:
-        await locked(group_id)
+        await locked_group(group_id)
         (owner,) = await people.member_ids(group_id, {MemberRole.OWNER})
         if owner != ctx.account_id:
             if rules.can_own(ctx.viewer, group_id):

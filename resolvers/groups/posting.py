@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import existing
 from resolvers.groups import people, reading, steps
-from resolvers.groups.joining import check_awake, locked
+from resolvers.groups.joining import check_awake, locked_group
 from resolvers.notifications import notify
 from subscriptions.work import Work
 
@@ -40,7 +40,7 @@ async def increment_posts(ctx: Context, group_id: UUID) -> GroupRow:
 
     Raises NotFound, NotAllowed if the group or the membership has ended meanwhile.
     """
-    row = await locked(group_id)
+    row = await locked_group(group_id)
     check_awake(row)
     held = await people.membership(group_id, ctx.account_id)
     if held is None or held.left_at is not None:

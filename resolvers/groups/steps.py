@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from models.base import new_id, now
-from models.groups import GroupAction, GroupRow, JoinRequestRow
+from models.base import new_id
+from models.groups import GroupAction, GroupRow, GroupStepRow, JoinRequestRow
 from models.memberships import MemberRole, moderators_of
 from models.notifications import NotificationKind
-from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers.context import Context
 from resolvers.notifications import notify
 from subscriptions.events import Event, Kind, community_topic
@@ -27,19 +27,18 @@ async def record(
 ) -> None:
     """Keep what the viewer does in a group, in the caller's transaction, and tell these accounts."""
     step_id = new_id()
-    await execute(
-        "INSERT INTO group_step (id, created_at, community_id, group_id, action, actor_id, account_id, role,"
-        " group_name, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        step_id,
-        now(),
-        group.community_id,
-        group.id,
-        action,
-        ctx.account_id,
-        account_id,
-        role,
-        group.name,
-        reason,
+    await insert(
+        GroupStepRow(
+            id=step_id,
+            community_id=group.community_id,
+            group_id=group.id,
+            action=action,
+            actor_id=ctx.account_id,
+            account_id=account_id,
+            role=role,
+            group_name=group.name,
+            reason=reason,
+        )
     )
     await notify(
         work,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from models import privacy
@@ -24,6 +23,7 @@ from models.powers import Power, has_power, has_power_in
 from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
+from models.storage.tables import insert_all
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -324,18 +324,18 @@ async def move_in(claimed: Sequence[DecidedApplication], *, approved_by: UUID | 
     )
     there = {(row.account_id, row.home_id) for row in current}
     new = [item for item in claimed if (item.account_id, item.home_id) not in there]
-    at = now()
-    for start in range(0, len(new), BATCH):
-        chunk = new[start : start + BATCH]
-        params: list[Any] = []
-        for item in chunk:
-            params += [new_id(), at, item.community_id, item.account_id, item.home_id, item.relation]
-            params += [at, approved_by]
-        await execute(
-            "INSERT INTO residency (id, created_at, community_id, account_id, home_id, relation, since,"
-            f" approved_by_id) VALUES {', '.join('(?, ?, ?, ?, ?, ?, ?, ?)' for _ in chunk)}",
-            *params,
-        )
+    await insert_all(
+        [
+            ResidencyRow(
+                community_id=item.community_id,
+                account_id=item.account_id,
+                home_id=item.home_id,
+                relation=item.relation,
+                approved_by_id=approved_by,
+            )
+            for item in new
+        ]
+    )
 
 
 def accounts_in(claimed: Sequence[DecidedApplication]) -> list[UUID]:

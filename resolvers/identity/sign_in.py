@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models import privacy
-from models.base import new_id, now
-from models.identity import SessionEnd
+from models.base import now
+from models.identity import AccountRow, SessionEnd
 from models.messages import OF_RECORD, Message
 from models.storage.rows import Where, execute, select_one
+from models.storage.tables import insert
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
+from resolvers.existing import existing
 from resolvers.identity import codes
 from resolvers.identity.accounts import account_of, check_display_name
 from resolvers.identity.codes import Challenge
@@ -80,17 +82,15 @@ async def account_with(
     index = keys.index(privacy.PHONE, phone)
     number = f"{secrets.randbelow(10**4):04}"
     nameless = Message("Neighbour {number}", number=number)
-    found = await execute(
-        "INSERT INTO account (id, created_at, phone_index, phone_sealed, display_name, language)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (phone_index) DO NOTHING RETURNING id",
-        new_id(),
-        now(),
-        index,
-        keys.seal(privacy.PHONE, phone),
-        display_name or nameless.in_language(language),
-        language,
-    ) or await execute("SELECT id FROM account WHERE phone_index = ?", index)
-    return UUID(str(found[0]["id"]))
+    account = AccountRow(
+        phone_index=index,
+        phone_sealed=keys.seal(privacy.PHONE, phone),
+        display_name=display_name or nameless.in_language(language),
+        language=language,
+    )
+    if not await insert(account, "(phone_index) DO NOTHING"):
+        account = await existing(AccountRow, Where("t.phone_index = ?", (index,)))
+    return account.id
 
 
 async def with_password(

@@ -13,6 +13,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.motions import BoxEntryRow, Channel, EntryKind, ItemRow, MotionRow, RulesRow, Standing, Via
 from models.storage.rows import columns, dialect, execute, select, select_one
+from models.storage.tables import insert
 from resolvers.errors import NotFound
 
 FORMAT = "linli-vote/1"
@@ -99,24 +100,22 @@ async def append(
     """Put an entry into the locked motion's box; its number."""
     number = motion.entries + 1
     text = canonical({**content, "kind": kind.value, "number": number, "previous": motion.last_hash})
-    await execute(
-        "INSERT INTO box_entry (id, created_at, community_id, motion_id, number, kind, content, hash,"
-        " elector_id, channel, via, cast_by_id, receipt, standing)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        entry_id or new_id(),
-        now(),
-        motion.community_id,
-        motion.id,
-        number,
-        kind,
-        text,
-        digest(text),
-        elector_id,
-        channel,
-        via,
-        cast_by_id,
-        receipt,
-        standing,
+    await insert(
+        BoxEntryRow(
+            id=entry_id or new_id(),
+            community_id=motion.community_id,
+            motion_id=motion.id,
+            number=number,
+            kind=kind,
+            content=text,
+            hash=digest(text),
+            elector_id=elector_id,
+            channel=channel,
+            via=via,
+            cast_by_id=cast_by_id,
+            receipt=receipt,
+            standing=standing,
+        )
     )
     motion.entries, motion.last_hash = number, digest(text)
     await execute(

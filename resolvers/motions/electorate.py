@@ -14,9 +14,17 @@ from uuid import UUID
 
 from models.base import new_id
 from models.identity import Relation
-from models.motions import ElectorKind, MotionRow, ScopeKind
-from models.storage.bulk import insert_all
+from models.motions import (
+    ElectorHomeRow,
+    ElectorKind,
+    ElectorRow,
+    ElectorVoterRow,
+    MotionBuildingRow,
+    MotionRow,
+    ScopeKind,
+)
 from models.storage.rows import EVERYTHING, Where, select
+from models.storage.tables import insert_all
 from resolvers.motions.ballot_box import canonical, digest, iso
 from resolvers.notices.audiences import natural
 
@@ -236,39 +244,41 @@ async def write(
 ) -> None:
     at = motion.opens_at
     await insert_all(
-        "elector",
-        ("id", "created_at", "community_id", "motion_id", "number", "kind", "building_id", "area_cm2"),
         [
-            (id, at, motion.community_id, motion.id, number, head.kind, head.homes[0].building_id, head.area)
+            ElectorRow(
+                id=id,
+                created_at=at,
+                community_id=motion.community_id,
+                motion_id=motion.id,
+                number=number,
+                kind=head.kind,
+                building_id=head.homes[0].building_id,
+                area_cm2=head.area,
+            )
             for number, (id, head) in enumerate(zip(ids, heads, strict=True), 1)
-        ],
+        ]
     )
     await insert_all(
-        "elector_home",
-        ("id", "created_at", "motion_id", "elector_id", "home_id", "building_id", "number", "area_cm2"),
         [
-            (
-                new_id(),
-                at,
-                motion.id,
-                id,
-                home.home_id,
-                home.building_id,
-                numbers[home.home_id],
-                home.area_cm2,
+            ElectorHomeRow(
+                created_at=at,
+                motion_id=motion.id,
+                elector_id=id,
+                home_id=home.home_id,
+                building_id=home.building_id,
+                number=numbers[home.home_id],
+                area_cm2=home.area_cm2,
             )
             for id, head in zip(ids, heads, strict=True)
             for home in head.homes
-        ],
+        ]
     )
     await insert_all(
-        "elector_voter",
-        ("id", "created_at", "motion_id", "elector_id", "account_id"),
         [
-            (new_id(), at, motion.id, id, account)
+            ElectorVoterRow(created_at=at, motion_id=motion.id, elector_id=id, account_id=account)
             for id, head in zip(ids, heads, strict=True)
             for account in sorted(head.accounts)
-        ],
+        ]
     )
     areas = dict.fromkeys(order, 0)
     counts = dict.fromkeys(order, 0)
@@ -277,20 +287,15 @@ async def write(
         for home in head.homes:
             areas[home.building_id] += home.area_cm2
     await insert_all(
-        "motion_building",
-        (
-            "id",
-            "created_at",
-            "motion_id",
-            "building_id",
-            "position",
-            "heads",
-            "area_cm2",
-            "heads_cast",
-            "area_cast_cm2",
-        ),
         [
-            (new_id(), at, motion.id, building, place, counts[building], areas[building], 0, 0)
+            MotionBuildingRow(
+                created_at=at,
+                motion_id=motion.id,
+                building_id=building,
+                position=place,
+                heads=counts[building],
+                area_cm2=areas[building],
+            )
             for building, place in order.items()
-        ],
+        ]
     )

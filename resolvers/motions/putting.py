@@ -8,11 +8,20 @@ from uuid import UUID
 from models.base import new_id, now
 from models.deliberations import ExecutionKind
 from models.messages import Message
-from models.motions import CONVENORS, ItemClass, MotionRow, MotionStatus, RulesRow, ScopeKind, can_put_motions
+from models.motions import (
+    CONVENORS,
+    ItemClass,
+    ItemRow,
+    MotionRow,
+    MotionStatus,
+    RulesRow,
+    ScopeKind,
+    can_put_motions,
+)
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
-from models.storage.bulk import insert_all
 from models.storage.rows import execute, select
+from models.storage.tables import insert_all
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -176,12 +185,17 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
 async def write_items(motion_id: UUID, items: Sequence[ItemDraft]) -> None:
     at = now()
     await insert_all(
-        "motion_item",
-        ("id", "created_at", "motion_id", "position", "item_class", "title", "body"),
         [
-            (new_id(), at, motion_id, position, item.item_class, item.title, item.body)
+            ItemRow(
+                created_at=at,
+                motion_id=motion_id,
+                position=position,
+                item_class=item.item_class,
+                title=item.title,
+                body=item.body,
+            )
             for position, item in enumerate(items, 1)
-        ],
+        ]
     )
 
 

@@ -18,8 +18,8 @@ from uuid import UUID, uuid4
 
 from models.messages import Message
 from models.motions import BoxEntryRow, Choice, EntryKind, MotionPhase, MotionRow, SecretChoiceRow, Standing
-from models.storage.bulk import insert_all
 from models.storage.rows import columns, execute, select, select_one
+from models.storage.tables import insert_all
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.motions import reading
@@ -92,9 +92,20 @@ async def put_pieces(motion: MotionRow, secret: str, choices: list[Choice], area
 async def write_pieces(motion: MotionRow, rows: list[tuple[int, Choice, int, int, str]]) -> None:
     random.SystemRandom().shuffle(rows)
     await insert_all(
-        "secret_choice",
-        ("id", "created_at", "motion_id", "position", "choice", "heads", "area_cm2", "code"),
-        [(uuid4(), motion.opens_at, motion.id, *row) for row in rows],
+        [
+            SecretChoiceRow(
+                # An id of ours says when it was made.
+                id=uuid4(),
+                created_at=motion.opens_at,
+                motion_id=motion.id,
+                position=position,
+                choice=choice,
+                heads=heads,
+                area_cm2=area,
+                code=code,
+            )
+            for position, choice, heads, area, code in rows
+        ]
     )
 
 

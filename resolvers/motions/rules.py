@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.base import new_id, now
 from models.identity import CommunityRow
 from models.messages import Message
 from models.motions import RulesRow, can_put_motions
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, select, select_one
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
-from resolvers.existing import existing, locked
-from resolvers.motions.ballot_box import canonical
+from resolvers.existing import locked
 from resolvers.motions.tally import (
     STATUTORY_ORDINARY,
     STATUTORY_QUORUM,
@@ -109,15 +108,16 @@ async def adopt(ctx: Context, *, organisation_id: UUID, base_version: int, wante
         newest = await newest_of(organisation.community_id)
         if (newest.version if newest else 0) != base_version:
             raise Conflict(Message("Other rules were adopted meanwhile"), newest)
-        made = await insert(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
+        made = rules_of(organisation.community_id, base_version + 1, name, wanted, ctx.account_id)
+        await insert(made)
         await audit.record(
             ctx,
             "adoptVoteRules",
             organisation,
-            subject_id=made,
-            detail=Message("version {version}", version=base_version + 1),
+            subject_id=made.id,
+            detail=Message("version {version}", version=made.version),
         )
-    return await existing(RulesRow, made)
+    return made
 
 
 async def newest_or_law(community_id: UUID) -> RulesRow:
@@ -125,7 +125,8 @@ async def newest_or_law(community_id: UUID) -> RulesRow:
     await locked(CommunityRow, community_id)
     newest = await newest_of(community_id)
     if newest is None:
-        return await existing(RulesRow, await insert(community_id, 1, STATUTORY.name, STATUTORY, None))
+        newest = rules_of(community_id, 1, STATUTORY.name, STATUTORY, None)
+        await insert(newest)
     return newest
 
 
@@ -138,30 +139,22 @@ async def newest_of(community_id: UUID) -> RulesRow | None:
     )
 
 
-async def insert(community_id: UUID, version: int, name: str, wanted: RulesDraft, by: UUID | None) -> UUID:
-    rules_id = new_id()
-    await execute(
-        "INSERT INTO vote_rules (id, created_at, community_id, version, name, binding, quorum,"
-        " ordinary, special,"
-        " changes_allowed, proxies_allowed, notice_hours, most_extensions, extension_hours, adopted_by_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        rules_id,
-        now(),
-        community_id,
-        version,
-        name,
-        wanted.binding,
-        canonical(wanted.quorum.content()),
-        canonical(wanted.ordinary.content()),
-        canonical(wanted.special.content()),
-        wanted.changes_allowed,
-        wanted.proxies_allowed,
-        wanted.notice_hours,
-        wanted.most_extensions,
-        wanted.extension_hours,
-        by,
+def rules_of(community_id: UUID, version: int, name: str, wanted: RulesDraft, by: UUID | None) -> RulesRow:
+    return RulesRow(
+        community_id=community_id,
+        version=version,
+        name=name,
+        binding=wanted.binding,
+        quorum=wanted.quorum.content(),
+        ordinary=wanted.ordinary.content(),
+        special=wanted.special.content(),
+        changes_allowed=wanted.changes_allowed,
+        proxies_allowed=wanted.proxies_allowed,
+        notice_hours=wanted.notice_hours,
+        most_extensions=wanted.most_extensions,
+        extension_hours=wanted.extension_hours,
+        adopted_by_id=by,
     )
-    return rules_id
 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RulesRow | None]:

@@ -17,17 +17,19 @@ from models.messages import Message
 from models.notices import (
     AudienceKind,
     AudienceRow,
+    BuildingReachRow,
     NoticeCategory,
     NoticeRow,
     NoticeStatus,
+    ReceiptRow,
     Severity,
     may_publish,
 )
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.search import SearchKind
-from models.storage.bulk import insert_all
 from models.storage.rows import execute, select, select_ids
+from models.storage.tables import insert_all
 from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -275,7 +277,7 @@ async def send(
         starts_at=draft.starts_at or now(),
         ends_at=draft.ends_at,
     )
-    await write_audience(scopes)
+    await insert_all(scopes)
     await write_receipts(organisation.community_id, notice_id, homes)
     await notifications.put_new(
         await recipients(notice_id, organisation.community_id),
@@ -321,52 +323,26 @@ def event(
     )
 
 
-async def write_audience(scopes: Sequence[AudienceRow]) -> None:
-    at = now()
-    await insert_all(
-        "notice_audience",
-        ("id", "created_at", "notice_id", "kind", "scope_id", "label", "organisation_kind", "role"),
-        [
-            (
-                row.id,
-                at,
-                row.notice_id,
-                row.kind,
-                row.scope_id,
-                row.label,
-                row.organisation_kind,
-                row.role,
-            )
-            for row in scopes
-        ],
-    )
-
-
 async def write_receipts(community_id: UUID, notice_id: UUID, homes: Sequence[Target]) -> None:
     """A receipt for each home, in the order of `homes`, and the counters of each building."""
     at = now()
     await insert_all(
-        "receipt",
-        ("id", "created_at", "community_id", "notice_id", "home_id", "building_id", "reached_note"),
-        [(new_id(), at, community_id, notice_id, home.home_id, home.building_id, "") for home in homes],
+        [
+            ReceiptRow(
+                created_at=at,
+                community_id=community_id,
+                notice_id=notice_id,
+                home_id=home.home_id,
+                building_id=home.building_id,
+            )
+            for home in homes
+        ]
     )
     await insert_all(
-        "building_reach",
-        (
-            "id",
-            "created_at",
-            "notice_id",
-            "building_id",
-            "targeted",
-            "delivered",
-            "seen",
-            "acknowledged",
-            "in_person",
-        ),
         [
-            (new_id(), at, notice_id, building_id, targeted, 0, 0, 0, 0)
+            BuildingReachRow(created_at=at, notice_id=notice_id, building_id=building_id, targeted=targeted)
             for building_id, targeted in Counter(home.building_id for home in homes).items()
-        ],
+        ]
     )
 
 

@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import new_id
 from models.identity import CommunityRow, GridRow
 from models.messages import Message
 from models.organisations import OrganisationRow, can_found, can_rename
 from models.powers import Power
 from models.roles import OrganisationKind
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -46,14 +47,9 @@ async def create_organisation(
         body = [community_id, kind, name]
         earlier = await earlier_result(ctx, key, "createOrganisation", body, organisation_id)
         if earlier is None:
-            made = await execute(
-                "INSERT INTO organisation (id, created_at, community_id, kind, name, version)"
-                " VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
-                organisation_id,
-                now(),
-                community_id,
-                kind,
-                name,
+            made = await insert(
+                OrganisationRow(id=organisation_id, community_id=community_id, kind=kind, name=name),
+                "(community_id, name) DO NOTHING",
             )
             if not made:
                 raise InvalidInput(name=TAKEN)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import new_id
 from models.identity import CommunityRow, GridRow, HomeRow
 from models.messages import Message
 from models.organisations import AppointmentRow, OrganisationRow, can_manage_grids
 from models.powers import Power
 from models.roles import Role
 from models.storage.rows import columns, execute, select, select_ids, select_one
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
@@ -37,13 +38,8 @@ async def create_grid(ctx: Context, *, community_id: UUID, name: str, key: str) 
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "createGrid", [community_id, name], grid_id)
         if earlier is None:
-            made = await execute(
-                "INSERT INTO grid (id, created_at, community_id, name, version) VALUES (?, ?, ?, ?, 1)"
-                " ON CONFLICT (community_id, name) DO NOTHING RETURNING id",
-                grid_id,
-                now(),
-                community_id,
-                name,
+            made = await insert(
+                GridRow(id=grid_id, community_id=community_id, name=name), "(community_id, name) DO NOTHING"
             )
             if not made:
                 raise InvalidInput(name=TAKEN)

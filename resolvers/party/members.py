@@ -25,6 +25,7 @@ from models.party.members import (
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.tables import insert
 from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -75,18 +76,16 @@ async def insert_application(
 ) -> None:
     if branch.id in ctx.viewer.memberships:
         raise Conflict(Message("You belong to this branch already"))
-    made = await execute(
-        "INSERT INTO party_application"
-        " (id, created_at, community_id, branch_id, account_id, statement_sealed, open_key, status, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (open_key) DO NOTHING RETURNING id",
-        application_id,
-        now(),
-        branch.community_id,
-        branch.id,
-        ctx.account_id,
-        ctx.services.keys.seal(privacy.PARTY, statement),
-        uuid5(branch.id, str(ctx.account_id)),
-        PartyApplicationStatus.PENDING,
+    made = await insert(
+        PartyApplicationRow(
+            id=application_id,
+            community_id=branch.community_id,
+            branch_id=branch.id,
+            account_id=ctx.account_id,
+            statement_sealed=ctx.services.keys.seal(privacy.PARTY, statement),
+            open_key=uuid5(branch.id, str(ctx.account_id)),
+        ),
+        "(open_key) DO NOTHING",
     )
     if not made:
         (open_one,) = await PartyApplicationRow.filter(open_key=uuid5(branch.id, str(ctx.account_id)))

@@ -16,18 +16,17 @@ from models.organisations import OrganisationRow
 from models.party import pioneers as rules
 from models.party.audience import BranchAudience, scope_of
 from models.party.members import PartyMemberRow
-from models.party.pioneers import NEWEST_PIONEERS, PioneerRow
+from models.party.pioneers import NEWEST_PIONEERS, PioneerRow, PioneerThankRow
 from models.posts import PostRow
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed, NotFound
-from resolvers.existing import existing
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
@@ -92,13 +91,15 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         earlier = await earlier_result(ctx, key, "proposePioneer", [member_id, profile], pioneer_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=pioneer_id, wanted=shown)
-            row = await insert(pioneer_id, account_id, branch, member, profile, html)
+            row = pioneer_of(pioneer_id, account_id, branch, member, profile, html)
+            if not await insert(row, "(branch_id, account_id) DO NOTHING"):
+                raise Conflict(Message("The member has a profile already"))
             await audit.record(ctx, "party.pioneer.propose", row)
             await ask_for_consent(work, ctx, row)
     return await visible(ctx, earlier or pioneer_id)
 
 
-async def insert(
+def pioneer_of(
     pioneer_id: UUID,
     author_id: UUID,
     branch: OrganisationRow,
@@ -106,28 +107,19 @@ async def insert(
     profile: Profile,
     html: str,
 ) -> PioneerRow:
-    """Raises Conflict if the member has a profile already."""
-    made = await execute(
-        "INSERT INTO pioneer (id, created_at, community_id, scope_id, audience, branch_id, account_id,"
-        " author_id, headline, story, html, portrait_id, thank_count, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1)"
-        " ON CONFLICT (branch_id, account_id) DO NOTHING RETURNING id",
-        pioneer_id,
-        now(),
-        branch.community_id,
-        scope_of(profile.audience, branch),
-        profile.audience,
-        branch.id,
-        member.account_id,
-        author_id,
-        profile.headline,
-        profile.story,
-        html,
-        profile.portrait_id,
+    return PioneerRow(
+        id=pioneer_id,
+        community_id=branch.community_id,
+        scope_id=scope_of(profile.audience, branch),
+        audience=profile.audience,
+        branch_id=branch.id,
+        account_id=member.account_id,
+        author_id=author_id,
+        headline=profile.headline,
+        story=profile.story,
+        html=html,
+        portrait_id=profile.portrait_id,
     )
-    if not made:
-        raise Conflict(Message("The member has a profile already"))
-    return await existing(PioneerRow, pioneer_id)
 
 
 async def ask_for_consent(work: Work, ctx: Context, row: PioneerRow) -> None:
@@ -234,19 +226,17 @@ async def thank(ctx: Context, *, pioneer_id: UUID, on: bool) -> PioneerRow:
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "thankPioneer", THANKS_A_MINUTE, 60)
         if on:
-            changed = await execute(
-                "INSERT INTO pioneer_thank (id, created_at, pioneer_id, account_id) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (pioneer_id, account_id) DO NOTHING RETURNING id",
-                new_id(),
-                now(),
-                pioneer_id,
-                account_id,
+            changed = await insert(
+                PioneerThankRow(pioneer_id=pioneer_id, account_id=account_id),
+                "(pioneer_id, account_id) DO NOTHING",
             )
         else:
-            changed = await execute(
-                "DELETE FROM pioneer_thank WHERE pioneer_id = ? AND account_id = ? RETURNING id",
-                pioneer_id,
-                account_id,
+            changed = bool(
+                await execute(
+                    "DELETE FROM pioneer_thank WHERE pioneer_id = ? AND account_id = ? RETURNING id",
+                    pioneer_id,
+                    account_id,
+                )
             )
         if changed:
             await execute(

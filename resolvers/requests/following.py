@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models import requests
-from models.base import new_id, now
 from models.messages import Message
-from models.requests import RequestRow
+from models.requests import RequestFollowerRow, RequestRow
 from models.storage.rows import execute, select
+from models.storage.tables import insert, insert_all
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
@@ -41,20 +41,17 @@ async def set_following(ctx: Context, *, request_id: UUID, on: bool) -> RequestR
         # The case before its followers, as a merge locks them.
         await locked(RequestRow, request_id)
         if on:
-            changed = await execute(
-                "INSERT INTO request_follower (id, created_at, community_id, request_id, account_id)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (request_id, account_id) DO NOTHING RETURNING id",
-                new_id(),
-                now(),
-                row.community_id,
-                row.id,
-                account_id,
+            changed = await insert(
+                RequestFollowerRow(community_id=row.community_id, request_id=row.id, account_id=account_id),
+                "(request_id, account_id) DO NOTHING",
             )
         else:
-            changed = await execute(
-                "DELETE FROM request_follower WHERE request_id = ? AND account_id = ? RETURNING id",
-                row.id,
-                account_id,
+            changed = bool(
+                await execute(
+                    "DELETE FROM request_follower WHERE request_id = ? AND account_id = ? RETURNING id",
+                    row.id,
+                    account_id,
+                )
             )
         if changed:
             await limits.check_rate(ctx, "followRequest", FOLLOWS_A_MINUTE, 60)
@@ -89,18 +86,11 @@ async def all_of(request_id: UUID) -> list[UUID]:
 
 async def add(row: RequestRow, accounts: Sequence[UUID]) -> None:
     """Have these accounts follow a locked case; its counter is the caller's."""
-    at = now()
-    for start in range(0, len(accounts), BATCH):
-        chunk = accounts[start : start + BATCH]
-        params: list[object] = []
-        for account_id in chunk:
-            params += [new_id(), at, row.community_id, row.id, account_id]
-        await execute(
-            "INSERT INTO request_follower (id, created_at, community_id, request_id, account_id)"
-            f" VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(chunk))}"
-            " ON CONFLICT (request_id, account_id) DO NOTHING RETURNING id",
-            *params,
-        )
+    followers = [
+        RequestFollowerRow(community_id=row.community_id, request_id=row.id, account_id=account_id)
+        for account_id in accounts
+    ]
+    await insert_all(followers, "(request_id, account_id) DO NOTHING")
 
 
 async def count(request_id: UUID) -> int:

@@ -5,7 +5,7 @@ below says what else an action changes.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -31,6 +31,7 @@ from models.requests import (
     WaitingFor,
 )
 from models.storage.rows import columns, execute, select
+from models.storage.tables import insert
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -444,12 +445,7 @@ async def begin_tenure(row: RequestRow, office: UUID, policy: PolicyRow, at: dat
         rating=None,
         ended_at=None,
     )
-    values = asdict(tenure)
-    await execute(
-        f"INSERT INTO request_tenure ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        " RETURNING id",
-        *values.values(),
-    )
+    await insert(tenure)
     return tenure
 
 

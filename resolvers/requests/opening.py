@@ -1,6 +1,6 @@
 """Reporting a case, or making one of a complaint of the feed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from models.posts import PostKind, PostRow, is_author
 from models.powers import Power, office_with
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
 from models.roles import OrganisationKind
-from models.storage.rows import columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.tables import insert, one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -261,19 +262,9 @@ async def open_case(
     row.tenure_id, row.accept_by, row.resolve_by = tenure.id, tenure.accept_by, tenure.resolve_by
     row.due_at = deadlines.deadline(row)
     row.number = await next_number(origin.community_id)
-    values = asdict(row)
-    made = await execute(
-        f"INSERT INTO service_request ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        " ON CONFLICT (post_id) DO NOTHING RETURNING id",
-        *values.values(),
-    )
-    if not made:
-        existing = await select_one(
-            RequestRow,
-            f"SELECT {columns(RequestRow)} FROM service_request t WHERE t.post_id = ?",
-            row.post_id,
-        )
-        raise Conflict(Message("There is a case of this post already"), existing)
+    if not await insert(row, "(post_id) DO NOTHING"):
+        earlier = await one(RequestRow, Where("t.post_id = ?", (row.post_id,)))
+        raise Conflict(Message("There is a case of this post already"), earlier)
     told = StepFacts(
         action=RequestAction.SUBMIT,
         party=origin.party,

@@ -13,6 +13,7 @@ from models.powers import Power, has_power_in
 from models.requests import HANDLING, PolicyRow, RequestRow
 from models.roles import OrganisationKind
 from models.storage.rows import columns, execute, select
+from models.storage.tables import insert
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -80,18 +81,7 @@ async def seed(community_id: UUID) -> None:
     if await execute("SELECT id FROM request_policy WHERE community_id = ? LIMIT 1", community_id):
         return
     for row in requests.default_policies(community_id):
-        await insert(row)
-
-
-async def insert(row: PolicyRow) -> bool:
-    """Whether it was new."""
-    values = asdict(row)
-    made = await execute(
-        f"INSERT INTO request_policy ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        " ON CONFLICT DO NOTHING RETURNING id",
-        *values.values(),
-    )
-    return bool(made)
+        await insert(row, "DO NOTHING")
 
 
 async def current(community_id: UUID, code: str) -> PolicyRow:
@@ -161,7 +151,7 @@ async def set_policy(
             created_at=now(),
         )
         # Two at once make the same version, of which the database takes one.
-        if version != (before[0].version if before else 0) or not await insert(row):
+        if version != (before[0].version if before else 0) or not await insert(row, "DO NOTHING"):
             raise Conflict(Message("The policy has been changed meanwhile"), before[0] if before else None)
         await audit.record(
             ctx,

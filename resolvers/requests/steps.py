@@ -14,7 +14,7 @@ from models.posts import PostRow, PostState
 from models.powers import Power
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import notifications
 from resolvers import posts as feed
 from resolvers.context import Context
@@ -95,12 +95,7 @@ async def add(
         is_public=told.action not in PRIVATE or told.visibility is NoteVisibility.PUBLIC,
         **asdict(told),
     )
-    values = asdict(step)
-    await execute(
-        f"INSERT INTO request_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        " RETURNING id",
-        *values.values(),
-    )
+    await insert(step)
     work.record(event(before, after, step), *queue_events(before, after))
     if before is not None and step.is_public:
         await executions.link_changed(work, ExecutionKind.REQUEST, after.id)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from models.base import new_id, now
-from models.search import SearchKind, bigrams
-from models.storage.bulk import insert_all
+from models.base import now
+from models.search import SearchAudienceRow, SearchKind, bigrams
 from models.storage.rows import execute
+from models.storage.tables import insert_all
 
 
 async def index(
@@ -24,9 +24,10 @@ async def index(
     await execute("DELETE FROM search_audience WHERE entry_id = ? RETURNING id", subject_id)
     at = now()
     await insert_all(
-        "search_audience",
-        ("id", "created_at", "entry_id", "scope_id"),
-        [(new_id(), at, subject_id, scope_id) for scope_id in sorted(audience)],
+        [
+            SearchAudienceRow(created_at=at, entry_id=subject_id, scope_id=scope_id)
+            for scope_id in sorted(audience)
+        ]
     )
 
 

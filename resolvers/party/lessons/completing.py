@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import now
 from models.identity import NeighbourRow
 from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -48,25 +48,20 @@ async def complete(work: Work, account_id: UUID, lesson: PartyLessonRow) -> None
     if left:
         return
     at = now()
-    made = await execute(
-        "INSERT INTO party_lesson_completion"
-        " (id, created_at, community_id, branch_id, lesson_id, account_id, number, name_shown)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (lesson_id, account_id) DO NOTHING RETURNING id",
-        new_id(),
-        at,
-        lesson.community_id,
-        lesson.branch_id,
-        lesson.id,
-        account_id,
-        new_number(at),
-        False,
+    row = PartyLessonCompletionRow(
+        created_at=at,
+        community_id=lesson.community_id,
+        branch_id=lesson.branch_id,
+        lesson_id=lesson.id,
+        account_id=account_id,
+        number=new_number(at),
     )
-    for row in made:
+    if await insert(row, "(lesson_id, account_id) DO NOTHING"):
         work.record(
             Event(
                 community_topic(lesson.community_id),
                 Kind.PARTY_LESSON_COMPLETED,
-                UUID(str(row["id"])),
+                row.id,
                 audience=frozenset({account_id}),
                 facts={"branch": str(lesson.branch_id)},
             )

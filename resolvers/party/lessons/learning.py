@@ -1,19 +1,20 @@
 """Finishing items of a lesson. A quiz is graded here; the key to it never leaves before it is over."""
 
-import json
 from typing import Any
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import new_id
 from models.messages import Message
 from models.party import lessons as rules
 from models.party.lessons import (
     PartyLessonItemKind,
     PartyLessonItemRow,
+    PartyLessonProgressRow,
     PartyLessonRow,
     PartyQuizAttemptRow,
 )
-from models.storage.rows import columns, execute, select
+from models.storage.rows import columns, select
+from models.storage.tables import insert
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from resolvers.existing import locked
@@ -103,21 +104,20 @@ async def record_attempt(
         raise NotAllowed(Message("No attempt is left"))
     score, total = sum(bool(answer["right"]) for answer in graded), len(graded)
     passed = score * 100 >= item.pass_percent * total
-    made = await execute(
-        "INSERT INTO party_quiz_attempt (id, created_at, community_id, item_id, account_id, number, revision,"
-        " answers, score, total, passed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (item_id, account_id, number) DO NOTHING RETURNING id",
-        attempt_id,
-        now(),
-        item.community_id,
-        item.id,
-        ctx.account_id,
-        len(before) + 1,
-        item.revision,
-        json.dumps(graded),
-        score,
-        total,
-        passed,
+    made = await insert(
+        PartyQuizAttemptRow(
+            id=attempt_id,
+            community_id=item.community_id,
+            item_id=item.id,
+            account_id=ctx.account_id,
+            number=len(before) + 1,
+            revision=item.revision,
+            answers=graded,
+            score=score,
+            total=total,
+            passed=passed,
+        ),
+        "(item_id, account_id, number) DO NOTHING",
     )
     if not made:
         raise Conflict(keeping.CHANGED, item)
@@ -126,14 +126,10 @@ async def record_attempt(
 
 async def record_finished(work: Work, ctx: Context, item: PartyLessonItemRow, lesson: PartyLessonRow) -> None:
     """Keep that the viewer has finished an item, and the lesson, if that was the last one required."""
-    await execute(
-        "INSERT INTO party_lesson_progress (id, created_at, community_id, lesson_id, item_id, account_id)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (item_id, account_id) DO NOTHING RETURNING id",
-        new_id(),
-        now(),
-        item.community_id,
-        lesson.id,
-        item.id,
-        ctx.account_id,
+    await insert(
+        PartyLessonProgressRow(
+            community_id=item.community_id, lesson_id=lesson.id, item_id=item.id, account_id=ctx.account_id
+        ),
+        "(item_id, account_id) DO NOTHING",
     )
     await completing.complete(work, ctx.account_id, lesson)

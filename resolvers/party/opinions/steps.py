@@ -1,7 +1,7 @@
 """How an opinion and its history are written, and who is told: one place for people and for the clock."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from models.party.opinions import (
 )
 from models.powers import Power
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers import notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict
@@ -85,12 +86,7 @@ async def add_step(
         owner_id=row.owner_id,
         due_at=row.due_at,
     )
-    values = asdict(step)
-    await execute(
-        f"INSERT INTO party_opinion_step ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        " RETURNING id",
-        *values.values(),
-    )
+    await insert(step)
     work.record(event(row, step))
     await notifications.notify(
         work,
