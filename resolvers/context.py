@@ -30,6 +30,18 @@ class Services:
 
 
 @dataclass(slots=True)
+class RefreshCookie:
+    """A refresh token that a web page of ours has where no script reads it.
+
+    sent   what came with the request
+    given  what goes with the answer: a token to keep, "" to keep none, None for no change
+    """
+
+    sent: str | None = None
+    given: str | None = None
+
+
+@dataclass(slots=True)
 class Context:
     """One operation's. Over a WebSocket each operation and each event gets a new one.
 
@@ -43,6 +55,8 @@ class Context:
     address: str = ""
     device: str = ""
     memo: dict[Hashable, Any] = field(default_factory=dict)
+    # None where the answer can set none, or asks a page of another site.
+    cookie: RefreshCookie | None = None
 
     @property
     def viewer(self) -> Viewer:

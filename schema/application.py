@@ -19,10 +19,10 @@ from models import database
 from models.visibility import NOBODY, Viewer, viewers_in
 from resolvers import limits, retries
 from resolvers.activities import calendar
-from resolvers.context import Context
+from resolvers.context import Context, RefreshCookie
 from resolvers.errors import DomainError, NotFound, RateLimited
 from resolvers.identity import codes
-from resolvers.identity.sessions import viewer_of
+from resolvers.identity.sessions import LIFETIME, viewer_of
 from resolvers.jobs import Worker
 from resolvers.media import uploads
 from resolvers.notices import Deliveries
@@ -30,6 +30,7 @@ from schema.build import graphql_schema
 from schema.media.endpoint import MediaEndpoint
 from schema.serving.allowance import Preparation
 from schema.serving.application import Pages, asgi
+from schema.serving.cookies import SecretCookie, is_of_own_page
 from schema.serving.endpoint import GraphQLEndpoint
 from schema.serving.languages import language_of
 from schema.serving.operations import Operations
@@ -70,6 +71,7 @@ class Application:
         )
         # Thousands connect anew at once when a server has gone.
         self._viewers = Together(viewers_in, hub.spawn, MOST_VIEWERS)
+        self._cookie = SecretCookie("linli-refresh", LIFETIME, encrypted=settings.production)
         self._deliveries = Deliveries(hub)
         hub.deliveries = self._deliveries
         self._jobs = Worker(services)
@@ -102,7 +104,11 @@ class Application:
             ]
         self.asgi = asgi(
             GraphQLEndpoint(
-                preparation, self._http_context, documents, lambda context: context.viewer.account_id
+                preparation,
+                self._http_context,
+                documents,
+                account_of=lambda context: context.viewer.account_id,
+                cookies_of=self._cookies_of,
             ),
             self.websocket,
             hub.bus,
@@ -143,18 +149,25 @@ class Application:
                 logger.warning("tidying_failed", error=type(error).__name__)
             await asyncio.sleep(TIDY_EVERY.total_seconds())
 
+    def _cookies_of(self, context: Context) -> list[str]:
+        given = context.cookie.given if context.cookie else None
+        return [] if given is None else [self._cookie.given(given)]
+
     async def _http_context(self, connection: HTTPConnection) -> Context:
         headers = headers_of(connection.scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         viewer = NOBODY
         if scheme.lower() == "bearer" and token:
             viewer, _ = await viewer_of(self.services, token.strip())
-        return self._context(
+        context = self._context(
             viewer,
             language_of(headers.get("accept-language")),
             connection.client.host if connection.client else "",
             headers.get("user-agent", ""),
         )
+        if is_of_own_page(headers):
+            context.cookie = RefreshCookie(self._cookie.sent(headers))
+        return context
 
     async def _admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
         headers = headers_of(websocket.scope)

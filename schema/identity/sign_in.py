@@ -6,7 +6,9 @@ from typing import Any
 import strawberry
 
 from models.identity import AccountRow, SessionRow
+from models.messages import Message
 from models.visibility import viewers
+from resolvers import errors
 from resolvers.identity import accounts, sessions, sign_in
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
@@ -67,6 +69,14 @@ def device_token_field() -> Any:
     )
 
 
+def in_cookie_field() -> Any:
+    return strawberry.field(
+        default=False,
+        description="For web pages of the server's own origin: the refresh token goes into a cookie that no"
+        " script reads, and not into the answer.",
+    )
+
+
 @strawberry.input(description="Whom to send a code.")
 class RequestSignInCodeInput:
     phone: str = strawberry.field(
@@ -90,6 +100,7 @@ class SignInWithCodeInput:
         default=None, description="The name to be seen under, for the first sign-in; up to 30 characters."
     )
     device_token: str | None = device_token_field()
+    in_cookie: bool = in_cookie_field()
 
 
 @strawberry.input(description="A phone and its account's password.")
@@ -97,13 +108,16 @@ class SignInWithPasswordInput:
     phone: str = strawberry.field(description="The phone.")
     password: str = strawberry.field(description="The password.")
     device_token: str | None = device_token_field()
+    in_cookie: bool = in_cookie_field()
 
 
 @strawberry.input(description="A refresh token, which works once.")
 class RefreshSessionInput:
-    refresh_token: str = strawberry.field(
-        description="The newest. The one before gives the same answer for 30 seconds more on the same device,"
-        " in case the answer was lost; any other ends the session."
+    refresh_token: str | None = strawberry.field(
+        default=None,
+        description="The newest; left out, it is the one in the browser's cookie. The one before gives the"
+        " same answer for 30 seconds more on the same device, in case the answer was lost; any other ends the"
+        " session.",
     )
 
 
@@ -111,7 +125,9 @@ class RefreshSessionInput:
 class Credentials:
     access_token: str = strawberry.field(description="For the Authorization header: `Bearer …`.")
     access_token_expires_at: datetime = strawberry.field(description="Until when it is good.")
-    refresh_token: str = strawberry.field(description="For `refreshSession`, once. Keep it secret.")
+    refresh_token: str | None = strawberry.field(
+        description="For `refreshSession`, once. Keep it secret. Null if it is in a cookie."
+    )
     device_token: str | None = strawberry.field(
         description="Of a sign-in: keep it, and send it with the next one of the same phone on this device."
     )
@@ -173,20 +189,34 @@ class UpdateProfilePayload:
     viewer: AccountRow = shown(Viewer, "The account.")
 
 
-def credentials_of(signed_in: sessions.SignedIn) -> Credentials:
+def credentials_of(info: Info, signed_in: sessions.SignedIn, *, in_cookie: bool) -> Credentials:
+    if in_cookie and info.context.cookie:
+        info.context.cookie.given = signed_in.refresh_token
     return Credentials(
         access_token=signed_in.access_token,
         access_token_expires_at=signed_in.expires_at,
-        refresh_token=signed_in.refresh_token,
+        refresh_token=None if in_cookie else signed_in.refresh_token,
         device_token=signed_in.device_token,
     )
 
 
-async def welcome(info: Info, signed_in: sessions.SignedIn) -> SignInPayload:
+def check_cookie(info: Info, *, wanted: bool) -> None:
+    """Before anything is done. Raises InvalidInput where an answer can keep no cookie."""
+    if wanted and info.context.cookie is None:
+        raise errors.InvalidInput(inCookie=Message("Is for web pages of the server's own origin, over HTTP"))
+
+
+async def welcome(info: Info, signed_in: sessions.SignedIn, *, in_cookie: bool) -> SignInPayload:
     """The payload of a sign-in, whose fields are read as the account that signed in."""
     found = await viewers({signed_in.account.id: signed_in.session_id})
     info.context.holder = found[signed_in.account.id]
-    return SignInPayload(credentials=credentials_of(signed_in), viewer=signed_in.account)
+    credentials = credentials_of(info, signed_in, in_cookie=in_cookie)
+    return SignInPayload(credentials=credentials, viewer=signed_in.account)
+
+
+def forget_cookie(info: Info) -> None:
+    if info.context.cookie and info.context.cookie.sent:
+        info.context.cookie.given = ""
 
 
 @strawberry.type
@@ -206,6 +236,7 @@ class SignInMutation:
     @mutation(InvalidInput, RateLimited, result="What `signInWithCode` answers.")
     async def sign_in_with_code(self, info: Info, input: SignInWithCodeInput) -> SignInPayload:
         """Sign in with a code; the first time this makes the account."""
+        check_cookie(info, wanted=input.in_cookie)
         signed_in = await sign_in.with_code(
             info.context,
             challenge_id=key_of("challengeId", input.challenge_id, CHALLENGE),
@@ -214,35 +245,43 @@ class SignInMutation:
             display_name=input.display_name,
             device_token=input.device_token,
         )
-        return await welcome(info, signed_in)
+        return await welcome(info, signed_in, in_cookie=input.in_cookie)
 
     @mutation(InvalidInput, RateLimited, result="What `signInWithPassword` answers.")
     async def sign_in_with_password(self, info: Info, input: SignInWithPasswordInput) -> SignInPayload:
         """Sign in with a password."""
+        check_cookie(info, wanted=input.in_cookie)
         signed_in = await sign_in.with_password(
             info.context, phone=input.phone, password=input.password, device_token=input.device_token
         )
-        return await welcome(info, signed_in)
+        return await welcome(info, signed_in, in_cookie=input.in_cookie)
 
     @mutation()
     async def refresh_session(self, info: Info, input: RefreshSessionInput) -> RefreshSessionPayload:
         """Get a new access token and a new refresh token. A refresh token that is not good is an
         UNAUTHENTICATED error: sign in again.
         """
-        signed_in = await sessions.refresh_session(info.context, token=input.refresh_token)
-        return RefreshSessionPayload(credentials=credentials_of(signed_in))
+        cookie = info.context.cookie
+        in_cookie = input.refresh_token is None
+        token = (cookie and cookie.sent) if in_cookie else input.refresh_token
+        signed_in = await sessions.refresh_session(info.context, token=token or "")
+        return RefreshSessionPayload(credentials=credentials_of(info, signed_in, in_cookie=in_cookie))
 
     @mutation(InvalidInput, NotFound, result="What `endSession` answers.")
     async def end_session(self, info: Info, input: EndSessionInput) -> EndSessionPayload:
         """Sign out, or end another session of the account."""
         key = key_of("sessionId", input.session_id, "Session") if input.session_id else None
         row = await sessions.end_session(info.context, session_id=key)
+        if row.id == info.context.viewer.session_id:
+            forget_cookie(info)
         return EndSessionPayload(session=row)
 
     @mutation()
     async def sign_out_everywhere(self, info: Info) -> SignOutEverywherePayload:
         """End all sessions of the account, the one that asks included."""
-        return SignOutEverywherePayload(ended=await sessions.sign_out_everywhere(info.context))
+        ended = await sessions.sign_out_everywhere(info.context)
+        forget_cookie(info)
+        return SignOutEverywherePayload(ended=ended)
 
     @mutation(InvalidInput, RateLimited, result="What `setPassword` answers.")
     async def set_password(self, info: Info, input: SetPasswordInput) -> SetPasswordPayload:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -121,8 +121,9 @@ class GraphQLEndpoint:
 
     `context_for` makes the context of one operation; it may raise one of the operations' expected errors, to
     be answered with 401. `account_of` says of a context which account pays for what is prepared, besides the
-    client's address (schema.serving.allowance). The request's id is in `connection.state.request_id`, in
-    every log line, in the response's X-Request-Id, and is the id of masked errors.
+    client's address (schema.serving.allowance), `cookies_of` which cookies the answer sets. The request's id
+    is in `connection.state.request_id`, in every log line, in the response's X-Request-Id, and is the id of
+    masked errors.
     """
 
     def __init__(
@@ -131,11 +132,13 @@ class GraphQLEndpoint:
         context_for: Callable[[HTTPConnection], Awaitable[Any]],
         documents: Documents | None = None,
         account_of: Callable[[Any], Hashable | None] = lambda _context: None,
+        cookies_of: Callable[[Any], Iterable[str]] = lambda _context: (),
     ) -> None:
         self.preparation = preparation
         self.operations = preparation.operations
         self.context_for = context_for
         self.account_of = account_of
+        self.cookies_of = cookies_of
         self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -195,7 +198,10 @@ class GraphQLEndpoint:
         _check_kind(operation, request.method)
         result = await self.operations.execute(operation, parameters.variables, context)
         status = _status(400, media_type) if isinstance(result, Refusal) else 200
-        return _response(result, media_type, language, status)
+        response = _response(result, media_type, language, status)
+        for cookie in self.cookies_of(context):
+            response.headers.append("set-cookie", cookie)
+        return response
 
 
 async def posted(request: Request) -> Parameters:
