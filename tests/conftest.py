@@ -5,14 +5,18 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tortoise.apps import Apps
 
 from models import database
 from tests import compared
 from tests.clock import clock as clock
 from tests.services import PostgresServer, RedisServer
 from tests.world import World
+
+WORKED_OUT = ("filters", "basetable", "basequery", "basequery_all_fields")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -28,6 +32,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def worked_out_once() -> Iterator[None]:
+    """What Tortoise works out of the models whenever a database is opened is the same for each of a kind."""
+    kept: dict[type, list[list[Any]]] = {}
+    original = Apps._build_initial_querysets
+
+    def build(apps: Apps) -> None:
+        metas = [model._meta for models in apps.apps.values() for model in models.values()]
+        kind = type(metas[0].db)
+        if kind not in kept:
+            for meta in metas:
+                meta.filters = {}
+            original(apps)
+            kept[kind] = [[getattr(meta, name) for name in WORKED_OUT] for meta in metas]
+        for meta, values in zip(metas, kept[kind], strict=True):
+            for name, value in zip(WORKED_OUT, values, strict=True):
+                setattr(meta, name, value)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Apps, "_build_initial_querysets", build)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -114,9 +114,7 @@ class Post:
 
     @strawberry.field(metadata={"batch": likes_of})
     @staticmethod
-    async def likes(
-        root: strawberry.Parent[PostRow], info: AnyInfo, factor: int = 1
-    ) -> int:
+    async def likes(root: strawberry.Parent[PostRow], info: AnyInfo, factor: int = 1) -> int:
         likes: list[int] = [await load(info, likes_of, root, each * factor) for each in (1, 10)]
         return sum(likes)
 
