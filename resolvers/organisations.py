@@ -7,7 +7,7 @@ from uuid import UUID
 from models import privacy
 from models.audit import Act
 from models.base import now
-from models.identity import AccountRow, CommunityRow, GridRow, NeighbourRow, may_look_into
+from models.identity import AccountRow, CommunityRow, GridRow, may_look_into
 from models.messages import Message
 from models.organisations import AppointmentRow, OrganisationRow, can_appoint
 from models.powers import POWERS, Power, powers_of
@@ -20,7 +20,7 @@ from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from resolvers.existing import existing, locked
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
-from resolvers.identity.faces import neighbours, neighbours_by_id
+from resolvers.identity.faces import neighbours_by_id
 from resolvers.identity.sign_in import account_with, check_phone, holder_of
 from resolvers.limits import check_rate
 from resolvers.paging import pages
@@ -316,11 +316,6 @@ async def communities_around(ctx: Context, rows: Sequence[OrganisationRow]) -> l
 async def offices_around(ctx: Context, rows: Sequence[AppointmentRow]) -> list[OrganisationRow | None]:
     """The organisation of each appointment."""
     return await organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
-async def holders_of(ctx: Context, rows: Sequence[AppointmentRow]) -> list[NeighbourRow]:
-    """Who holds each office, as neighbours know them."""
-    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def grids_of_workers(ctx: Context, rows: Sequence[AppointmentRow]) -> list[GridRow | None]:

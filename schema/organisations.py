@@ -7,7 +7,7 @@ import strawberry
 from models.organisations import AppointmentRow, OrganisationRow
 from models.powers import Power
 from models.roles import Role
-from resolvers import organisations
+from resolvers import identity, organisations
 from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
@@ -57,7 +57,7 @@ described(
 class Appointment(Node):
     organisation: Organisation = loaded(organisations.offices_around, description="Where.")
     role: Role = strawberry.field(description="What the holder is there.")
-    holder: Neighbour = loaded(organisations.holders_of, description="Who, as neighbours know them.")
+    holder: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
     grid: Grid | None = loaded(organisations.grids_of_workers, description="A grid worker's grid.")
     created_at: datetime = strawberry.field(description="Since when.")
     revoked_at: datetime | None = strawberry.field(description="Until when; null while it is held.")

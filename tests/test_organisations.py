@@ -14,7 +14,7 @@ from models.powers import POWERS, Power, has_power, has_power_in
 from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.visibility import NOBODY
-from resolvers import organisations
+from resolvers import identity, organisations
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unauthenticated
 from resolvers.identity.addresses import communities_by_id
 from resolvers.identity.faces import neighbours
@@ -262,7 +262,7 @@ async def test_members_take_one_statement_for_any_number(world: World, community
     for some in (rows[:1], rows):
         async with counted() as queries:
             pages = await organisations.members_of(ctx, some, PageArgs(first=10))
-            holders = await organisations.holders_of(ctx, [item for page in pages for item in page.items])
+            holders = await identity.neighbours_of(ctx, [item for page in pages for item in page.items])
         assert [holder.office is not None for holder in holders] == [True] * len(some)
         counts.append(queries.count)
     assert counts[0] == counts[1]

@@ -22,7 +22,7 @@ from models.activities import (
     visible_to,
 )
 from models.base import now
-from models.identity import CommunityRow, NeighbourRow
+from models.identity import CommunityRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.storage.tables import by_ids
@@ -216,11 +216,6 @@ async def sign_ups_of(
 async def activities_around(_ctx: Context, rows: Sequence[SignUpRow]) -> list[ActivityRow | None]:
     """The activity of each sign-up."""
     return await by_ids(ActivityRow, [row.activity_id for row in rows])
-
-
-async def people_of(ctx: Context, rows: Sequence[SignUpRow]) -> list[NeighbourRow]:
-    """Who signed up, as neighbours know them."""
-    return await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 @dataclass(slots=True)

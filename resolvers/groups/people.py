@@ -1,7 +1,7 @@
 """Who is in a group, who wants to come in, and what was done there."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from models import groups as rules
@@ -114,20 +114,6 @@ async def owners_of(ctx: Context, groups: Sequence[GroupRow]) -> list[NeighbourR
 async def groups_of_memberships(_ctx: Context, rows: Sequence[MembershipRow]) -> list[GroupRow | None]:
     """The group of each membership. For who was shown that."""
     return await by_ids(GroupRow, [row.host_id for row in rows], Where("t.dissolved_at IS NULL"))
-
-
-class OfAccount(Protocol):
-    """Something about an account in a community."""
-
-    @property
-    def account_id(self) -> UUID: ...
-    @property
-    def community_id(self) -> UUID: ...
-
-
-async def neighbours_of(ctx: Context, rows: Sequence[OfAccount]) -> list[NeighbourRow]:
-    """Whom each is about."""
-    return await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def subjects_of_steps(ctx: Context, rows: Sequence[GroupStepRow]) -> list[NeighbourRow | None]:

@@ -9,7 +9,14 @@ from resolvers.identity.addresses import (
     homes_by_id,
     organisations_by_id,
 )
-from resolvers.identity.faces import Authored, authors_of, faces_of, neighbours, neighbours_by_id
+from resolvers.identity.faces import (
+    Authored,
+    authors_of,
+    faces_of,
+    neighbours,
+    neighbours_by_id,
+    neighbours_of,
+)
 
 __all__ = [
     "Authored",
@@ -23,5 +30,6 @@ __all__ = [
     "homes_by_id",
     "neighbours",
     "neighbours_by_id",
+    "neighbours_of",
     "organisations_by_id",
 ]

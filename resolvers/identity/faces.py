@@ -24,6 +24,15 @@ class Authored(Protocol):
     def community_id(self) -> UUID: ...
 
 
+class OfAccount(Protocol):
+    """Something about an account in a community."""
+
+    @property
+    def account_id(self) -> UUID: ...
+    @property
+    def community_id(self) -> UUID: ...
+
+
 @dataclass(slots=True)
 class FaceFact:
     """An account's name with one of its homes, or one of its offices, in a community."""
@@ -41,6 +50,11 @@ class FaceFact:
 async def authors_of(ctx: Context, authored: Sequence[Authored]) -> list[NeighbourRow]:
     """Who wrote each, as the community knows them."""
     return await neighbours(ctx, [(item.author_id, item.community_id) for item in authored])
+
+
+async def neighbours_of(ctx: Context, rows: Sequence[OfAccount]) -> list[NeighbourRow]:
+    """Whom each is about, as the community knows them."""
+    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def faces_of(

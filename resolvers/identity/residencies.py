@@ -8,7 +8,6 @@ from models.identity import (
     AccountRow,
     ApplicationRow,
     HomeRow,
-    NeighbourRow,
     ResidencyRow,
     can_end,
     residency_visible_to,
@@ -22,7 +21,6 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.identity.addresses import homes_by_id
-from resolvers.identity.faces import neighbours
 from resolvers.notifications import notify
 from resolvers.paging import pages
 from subscriptions.events import STANDING, Event, Kind
@@ -111,8 +109,3 @@ async def residents_of(
 async def homes_in(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[HomeRow | None]:
     """The home that each is about."""
     return await homes_by_id(ctx, [row.home_id for row in rows])
-
-
-async def persons_in(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[NeighbourRow]:
-    """Whom each is about, as neighbours know them."""
-    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])

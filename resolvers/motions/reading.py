@@ -316,10 +316,6 @@ async def confirmers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[Neighbou
     return await faces_of(ctx, [(row.confirmed_by_id, row.community_id) for row in rows])
 
 
-async def proxy_holders_of(ctx: Context, rows: Sequence[ProxyRow]) -> list[NeighbourRow]:
-    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
-
-
 async def papers_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PaperRow | None]:
     """The paper ballots with these ids, for who counts in their community."""
     rows = await select(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import NeighbourRow
 from models.media import MediaKind, MediaRow
 from models.messages import Message
 from models.organisations import OrganisationRow
@@ -279,11 +278,6 @@ async def posts_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[PostRow | N
 
 async def branches_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[OrganisationRow | None]:
     return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
-async def authors_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[NeighbourRow]:
-    """The officer who began each."""
-    return await identity.authors_of(ctx, rows)
 
 
 async def revisions_of(ctx: Context, rows: Sequence[ArticleRow], args: PageArgs) -> list[Page[RevisionRow]]:

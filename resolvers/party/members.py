@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import AccountRow, NeighbourRow
+from models.identity import AccountRow
 from models.messages import Message
 from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
@@ -30,7 +30,6 @@ from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.identity.faces import neighbours
 from resolvers.limits import check_rate
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
@@ -401,13 +400,6 @@ async def own_applications(
     )
     found = {row.branch_id: row for row in rows}
     return [found.get(branch.id) for branch in branches]
-
-
-async def persons_of(
-    ctx: Context, rows: Sequence[PartyMemberRow | PartyApplicationRow]
-) -> list[NeighbourRow]:
-    """Who each is about, as neighbours know them."""
-    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def branches_around(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.base import new_id, now
-from models.identity import NeighbourRow
 from models.media import MediaRow
 from models.messages import Message
 from models.notifications import NotificationKind
@@ -305,11 +304,6 @@ async def pioneers_of(
 async def pioneers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PioneerRow | None]:
     """The profile that each event is about, None if it is out of view since."""
     return await by_ids(PioneerRow, [logged.event.subject for logged in events], rules.OUT)
-
-
-async def persons_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[NeighbourRow]:
-    """Whom each shows."""
-    return await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def branches_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[OrganisationRow | None]:

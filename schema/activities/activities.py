@@ -8,6 +8,7 @@ import strawberry
 from models import activities as rules
 from models.activities import ActivityRow, ActivityUpdateRow, SeriesRow, SignUpRow
 from models.activities import SignUpState as State
+from resolvers import identity
 from resolvers.activities import attendance, hosts, reading
 from schema.activities.terms import (
     ActivityAudience,
@@ -37,7 +38,7 @@ class ActivitySignUp(Node):
     waiting_position: int | None = loaded(
         reading.waiting_places_of, description="The place in the waiting list, from 1; null for others."
     )
-    neighbour: Neighbour = loaded(reading.people_of, description="Who signed up.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="Who signed up.")
     activity: "Activity" = loaded(reading.activities_around, description="To what.")
 
     is_type_of = IsA(SignUpRow)

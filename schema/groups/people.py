@@ -6,6 +6,7 @@ import strawberry
 
 from models.groups import GroupAction, GroupInvitationRow, GroupStepRow, JoinRequestRow, JoinStatus
 from models.memberships import Alerts, MemberRole, MembershipRow
+from resolvers import identity
 from resolvers.groups import people, reading
 from schema.enums import described
 from schema.execution.type_resolution import IsA
@@ -54,7 +55,7 @@ described(
 class GroupMembership:
     role: MemberRole = strawberry.field(description="What the member is to the group.")
     joined_at: datetime = strawberry.field(description="Since when.")
-    neighbour: Neighbour = loaded(people.neighbours_of, description="The member.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="The member.")
     group: Group | None = loaded(people.groups_of_memberships, description="The group; null if it is gone.")
 
     @strawberry.field(
@@ -83,7 +84,7 @@ class JoinRequest(Node):
     reason: str = strawberry.field(description="What the neighbour was told; may be empty.")
     created_at: datetime = strawberry.field(description="Since when.")
     decided_at: datetime | None = strawberry.field(description="When it was decided or taken back.")
-    neighbour: Neighbour = loaded(people.neighbours_of, description="Who wants to join.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="Who wants to join.")
     group: Group | None = loaded(
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."
     )
@@ -104,7 +105,7 @@ class GroupInvitation(Node):
     status: JoinStatus = strawberry.field(description="What has become of it.")
     created_at: datetime = strawberry.field(description="Since when.")
     decided_at: datetime | None = strawberry.field(description="When it was answered or taken back.")
-    neighbour: Neighbour = loaded(people.neighbours_of, description="Who is invited.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="Who is invited.")
     invited_by: Neighbour = loaded(people.inviters_of, description="Who invited.")
     group: Group | None = loaded(
         reading.visible_groups_around, viewer=True, description="The group, if the viewer may know of it."

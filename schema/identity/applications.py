@@ -10,6 +10,7 @@ from models.identity import (
     ApplicationStatus,
     Relation,
 )
+from resolvers import identity
 from resolvers.identity import applications, residencies, unmasking
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -42,7 +43,7 @@ class ResidencyApplication(Node):
     home: Home = loaded(residencies.homes_in, description="Where.")
     relation: Relation = strawberry.field(description="How the applicant says to belong to it.")
     status: ApplicationStatus = strawberry.field(description="How far it has come.")
-    applicant: Neighbour = loaded(residencies.persons_in, description="Who, as neighbours know them.")
+    applicant: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
     masked_name: str | None = loaded(
         unmasking.masked_names, description="The real name, as in `张**`; null when it is known no more."
     )

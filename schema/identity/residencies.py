@@ -10,6 +10,7 @@ from models.identity import (
     ResidencyRow,
 )
 from models.messages import Message
+from resolvers import identity
 from resolvers.errors import InvalidInput as InvalidInputError
 from resolvers.identity import applications, register, unmasking
 from resolvers.identity import residencies as living
@@ -41,7 +42,7 @@ class Residency(Node):
     relation: Relation = strawberry.field(description="How the resident belongs to it.")
     since: datetime = strawberry.field(description="Since when.")
     until: datetime | None = strawberry.field(description="Until when; null for who lives there now.")
-    neighbour: Neighbour = loaded(living.persons_in, description="Who, as neighbours know them.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
     masked_name: str | None = loaded(unmasking.masked_names, description="The real name, as in `张**`.")
 
     is_type_of = IsA(ResidencyRow)

@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from models.motions import ProxyRow
+from resolvers import identity
 from resolvers.motions import reading
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
@@ -18,7 +19,7 @@ from schema.node import Node, fetched_by
 @strawberry.type(description="That somebody may, or would, vote for the owners of a home.")
 class VoteProxy(Node):
     home: Home = loaded(reading.homes_around, description="A home of the head that is voted for.")
-    holder: Neighbour = loaded(reading.proxy_holders_of, description="Who votes for it.")
+    holder: Neighbour = loaded(identity.neighbours_of, description="Who votes for it.")
     status: ProxyStatus = strawberry.field(description="What became of it.")
     reason: str = strawberry.field(description="Why it was rejected; may be empty.")
     created_at: datetime = strawberry.field(description="When it was asked for.")

@@ -8,6 +8,7 @@ import strawberry
 from models.base import now
 from models.party.articles import AffairCategory, ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience, can_publish
+from resolvers import identity
 from resolvers.markdown import with_addresses
 from resolvers.media.links import link
 from resolvers.party import articles
@@ -88,7 +89,7 @@ class PartyArticle(Node):
         articles.pictures_of, description="All its pictures, the cover too; 21 at most."
     )
     branch: Organisation = loaded(articles.branches_of, description="Whose it is.")
-    author: Neighbour = loaded(articles.authors_of, description="The officer who began it.")
+    author: Neighbour = loaded(identity.authors_of, description="The officer who began it.")
     post: Post | None = loaded(
         articles.posts_of,
         viewer=True,

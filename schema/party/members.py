@@ -14,6 +14,7 @@ from models.party.members import (
     PartyFunction,
     PartyMemberRow,
 )
+from resolvers import identity
 from resolvers.party import members
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -69,7 +70,7 @@ class PartyApplication(Node):
     decided_at: datetime | None = strawberry.field(description="When it was decided or withdrawn.")
     version: int = strawberry.field(description="Pass it with a decision, so that none overwrites another.")
     branch: Organisation = loaded(members.branches_around, description="The branch.")
-    applicant: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
+    applicant: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the applicant wrote; forgotten as soon as it is decided.")
     @staticmethod
@@ -96,7 +97,7 @@ class PartyMember(Node):
     ended_at: datetime | None = strawberry.field(description="Until when; null while it holds.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
     branch: Organisation = loaded(members.branches_around, description="The branch.")
-    neighbour: Neighbour = loaded(members.persons_of, description="Who, as neighbours know them.")
+    neighbour: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the function carries.")
     @staticmethod

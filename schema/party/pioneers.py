@@ -7,6 +7,7 @@ import strawberry
 from models.party import pioneers as rules
 from models.party.audience import BranchAudience, can_publish
 from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, PledgeState
+from resolvers import identity
 from resolvers.party import deeds, pioneers
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -70,7 +71,7 @@ class Pioneer(Node):
     created_at: datetime = strawberry.field(description="When it was proposed.")
     consented_at: datetime | None = strawberry.field(description="When the member agreed to the text.")
     publish_at: datetime | None = strawberry.field(description="Since when it is out.")
-    person: Neighbour = loaded(pioneers.persons_of, description="Who, as neighbours know them.")
+    person: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
     portrait: Picture | None = loaded(pioneers.portraits_of, description="A picture of the pioneer.")
     branch: Organisation = loaded(pioneers.branches_of, description="The party branch.")
     post: Post | None = loaded(

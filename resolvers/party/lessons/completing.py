@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from models.base import now
-from models.identity import NeighbourRow
 from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
@@ -17,7 +16,7 @@ from models.storage.tables import by_ids, insert
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
-from resolvers.identity.faces import faces_of, neighbours
+from resolvers.identity.faces import faces_of
 from resolvers.limits import Limit
 from resolvers.paging import pages
 from resolvers.party.lessons import reading
@@ -167,11 +166,6 @@ async def branches_around(
 ) -> list[OrganisationRow | None]:
     """The branch that gave each."""
     return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
-async def holders_of(ctx: Context, rows: Sequence[PartyLessonCompletionRow]) -> list[NeighbourRow]:
-    """Who finished, as neighbours know them."""
-    return await neighbours(ctx, [(row.account_id, row.community_id) for row in rows])
 
 
 async def completions_of_events(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from models.identity import NeighbourRow
 from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import (
@@ -82,11 +81,6 @@ async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[lis
 async def branches_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[OrganisationRow | None]:
     """The branch of each."""
     return await identity.organisations_by_id(ctx, [lesson.branch_id for lesson in lessons])
-
-
-async def authors_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[NeighbourRow]:
-    """The officer who wrote each."""
-    return await identity.authors_of(ctx, lessons)
 
 
 async def lessons_around(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[PartyLessonRow | None]:
