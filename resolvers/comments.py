@@ -29,7 +29,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing
+from resolvers.existing import existing, only
 from resolvers.groups import posting
 from resolvers.groups.joining import check_awake
 from resolvers.identity import Authored
@@ -343,9 +343,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[CommentRow |
 
 async def visible(ctx: Context, comment_id: UUID) -> tuple[CommentRow, Subject]:
     """The comment and what it is about. Raises NotFound unless the viewer may see that."""
-    (row,) = await by_ids(CommentRow, [comment_id])
-    if row is None:
-        raise NotFound
+    row = only(await by_ids(CommentRow, [comment_id]))
     return row, await visible_subject(ctx, row.subject_kind, row.subject_id)
 
 

@@ -1,5 +1,6 @@
 """Rows as use cases answer them: one that is not there is not found."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,6 +10,15 @@ from models.storage.tables import Row
 from resolvers.errors import NotFound
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+
+
+def only(found: Sequence[T | None]) -> T:
+    """The one row of a look-up by one id. Raises NotFound if it is not there, or not for the viewer."""
+    (row,) = found
+    if row is None:
+        raise NotFound
+    return row
 
 
 async def existing(row: type[R], where: UUID | Where) -> R:

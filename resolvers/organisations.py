@@ -18,7 +18,7 @@ from models.storage.tables import insert
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
-from resolvers.existing import existing, locked
+from resolvers.existing import existing, locked, only
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours_by_id
 from resolvers.identity.sign_in import account_with, check_phone, holder_of
@@ -62,10 +62,7 @@ async def organisation_for(ctx: Context, organisation_id: UUID) -> OrganisationR
     """The organisation, if the viewer may see it. Raises Unauthenticated, NotFound."""
     if ctx.viewer.account_id is None:
         raise Unauthenticated
-    (found,) = await visible_organisations_by_id(ctx, [organisation_id])
-    if found is None:
-        raise NotFound
-    return found
+    return only(await visible_organisations_by_id(ctx, [organisation_id]))
 
 
 async def grant_role(
@@ -110,9 +107,7 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
     if ctx.viewer.account_id is None:
         raise Unauthenticated
     row = await appointment(appointment_id)
-    (organisation,) = await visible_organisations_by_id(ctx, [row.organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await visible_organisations_by_id(ctx, [row.organisation_id]))
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=True):
         raise await audit.refuse(
             ctx, "revokeRole", Message("Only an administrator of the organisation may do this"), row

@@ -21,6 +21,7 @@ from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.groups import posting
 from resolvers.masking import mask
 from resolvers.paging import pages
@@ -321,10 +322,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PostRow | No
 
 async def visible(ctx: Context, post_id: UUID) -> PostRow:
     """The post. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [post_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [post_id]))
 
 
 async def posts_of_events(ctx: Context, events: Sequence[Logged]) -> list[PostRow | None]:

@@ -28,7 +28,7 @@ from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -46,10 +46,7 @@ class ActivityCriteria:
 
 async def visible(ctx: Context, activity_id: UUID) -> ActivityRow:
     """The activity. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [activity_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [activity_id]))
 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ActivityRow | None]:
@@ -158,10 +155,7 @@ async def sign_ups_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Sig
 
 async def sign_up_visible(ctx: Context, sign_up_id: UUID) -> SignUpRow:
     """The sign-up. Raises NotFound unless the viewer may see it."""
-    (row,) = await sign_ups_visible_by_ids(ctx, [sign_up_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await sign_ups_visible_by_ids(ctx, [sign_up_id]))
 
 
 async def own_sign_ups(ctx: Context, activity_ids: Sequence[UUID]) -> list[SignUpRow]:

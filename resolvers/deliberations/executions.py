@@ -33,8 +33,8 @@ from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import statements, steps, topics
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing, locked
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked, only
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -321,9 +321,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ExecutionRow
 
 async def visible(ctx: Context, item_id: UUID) -> tuple[ExecutionRow, DeliberationRow]:
     """The item and its deliberation. Raises NotFound unless the viewer may see it."""
-    (item,) = await visible_by_ids(ctx, [item_id])
-    if item is None:
-        raise NotFound
+    item = only(await visible_by_ids(ctx, [item_id]))
     return item, await topics.visible(ctx, item.deliberation_id)
 
 

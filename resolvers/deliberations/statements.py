@@ -36,8 +36,8 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import analysis, steps, topics
 from resolvers.deliberations.opinions import Tally
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing, locked
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked, only
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -294,10 +294,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[StatementRow
 
 async def visible(ctx: Context, statement_id: UUID) -> StatementRow:
     """The statement. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [statement_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [statement_id]))
 
 
 async def shown_by_ids(ids: Sequence[UUID]) -> list[StatementRow | None]:

@@ -31,8 +31,8 @@ from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import steps
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, only
 from resolvers.jobs import schedule, unschedule
 from resolvers.masking import mask
 from resolvers.organisations import officers_with
@@ -358,9 +358,7 @@ def checked_plan(plan: Plan, phase: DeliberationPhase) -> Plan:
 
 async def convening_organisation(ctx: Context, organisation_id: UUID) -> OrganisationRow:
     """An organisation that convenes deliberations. Raises NotFound, InvalidInput."""
-    (organisation,) = await identity.organisations_by_id(ctx, [organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await identity.organisations_by_id(ctx, [organisation_id]))
     await identity.community_visible(ctx, organisation.community_id)
     if not any(Power.CONVENE in powers for powers in POWERS[organisation.kind].values()):
         raise InvalidInput(organisationId=Message("This organisation convenes no deliberations"))
@@ -400,10 +398,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Deliberation
 
 async def visible(ctx: Context, deliberation_id: UUID) -> DeliberationRow:
     """The deliberation. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [deliberation_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [deliberation_id]))
 
 
 async def followable(ctx: Context, deliberation_id: UUID) -> tuple[DeliberationRow, frozenset[UUID]]:

@@ -33,6 +33,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import slots
 from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -289,10 +290,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingRow |
 
 async def visible(ctx: Context, booking_id: UUID) -> BookingRow:
     """The booking. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [booking_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [booking_id]))
 
 
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[BookingStepRow | None]:

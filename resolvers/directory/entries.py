@@ -23,6 +23,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.directory import listing
 from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.existing import only
 from resolvers.masking import mask
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, community_topic
@@ -179,9 +180,7 @@ async def editable(ctx: Context, entry_id: UUID, action: str) -> tuple[EntryRow,
     row = await listing.visible(ctx, entry_id)
     if not entries.can_keep(ctx.viewer, row.organisation_id):
         raise await audit.refuse(ctx, action, ONLY_KEEPERS, row)
-    (organisation,) = await identity.organisations_by_id(ctx, [row.organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await identity.organisations_by_id(ctx, [row.organisation_id]))
     return row, organisation
 
 

@@ -35,7 +35,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.existing import locked
+from resolvers.existing import locked, only
 from resolvers.notifications import notify
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
@@ -276,10 +276,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[LicenceRow |
 
 async def visible(ctx: Context, licence_id: UUID) -> LicenceRow:
     """The licence. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [licence_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [licence_id]))
 
 
 async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:

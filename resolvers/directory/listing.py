@@ -19,7 +19,7 @@ from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -40,10 +40,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[EntryRow | N
 
 async def visible(ctx: Context, entry_id: UUID) -> EntryRow:
     """The entry. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [entry_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [entry_id]))
 
 
 async def entries_of_events(_ctx: Context, events: Sequence[Logged]) -> list[EntryRow | None]:

@@ -19,7 +19,8 @@ from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
-from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import only
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -202,10 +203,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[OfferRow | N
 
 async def visible(ctx: Context, offer_id: UUID) -> OfferRow:
     """The offer. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [offer_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [offer_id]))
 
 
 async def offers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[OfferRow | None]:

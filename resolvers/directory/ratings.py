@@ -22,8 +22,8 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import locked
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import locked, only
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -235,10 +235,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RatingRow | 
 
 async def visible(ctx: Context, rating_id: UUID) -> RatingRow:
     """The rating. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [rating_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [rating_id]))
 
 
 async def own_of(entry_id: UUID, account_id: UUID) -> RatingRow | None:

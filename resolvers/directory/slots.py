@@ -18,7 +18,8 @@ from resolvers import audit, limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
-from resolvers.errors import InvalidInput, NotFound
+from resolvers.errors import InvalidInput
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Event, Kind, Logged, community_topic
 
@@ -166,10 +167,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[SlotRow | No
 
 async def visible(ctx: Context, slot_id: UUID) -> SlotRow:
     """The slot. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [slot_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [slot_id]))
 
 
 async def slots_of_events(_ctx: Context, events: Sequence[Logged]) -> list[SlotRow | None]:

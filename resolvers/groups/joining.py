@@ -17,7 +17,7 @@ from resolvers import identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing, locked
+from resolvers.existing import existing, locked, only
 from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
 from resolvers.memberships import enrol, reload_rights
@@ -81,9 +81,7 @@ async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str])
         ),
         "(pending_key) DO NOTHING",
     )
-    (request,) = await people.viewer_requests_of(ctx, [group])
-    if request is None:
-        raise NotFound
+    request = only(await people.viewer_requests_of(ctx, [group]))
     if made:
         await count_requests(group, +1)
         await notify(
@@ -276,16 +274,10 @@ async def decide_invitation(row: GroupInvitationRow, status: JoinStatus) -> None
 async def request_for_viewer(ctx: Context, request_id: UUID) -> JoinRequestRow:
     """The request, for who has made it or decides it. Raises Unauthenticated, NotFound."""
     _ = ctx.account_id
-    (row,) = await people.requests_by_ids(ctx, [request_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await people.requests_by_ids(ctx, [request_id]))
 
 
 async def invitation_for_viewer(ctx: Context, invitation_id: UUID) -> GroupInvitationRow:
     """The invitation, for who is invited or invites. Raises Unauthenticated, NotFound."""
     _ = ctx.account_id
-    (row,) = await people.invitations_by_ids(ctx, [invitation_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await people.invitations_by_ids(ctx, [invitation_id]))

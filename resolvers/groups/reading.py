@@ -16,7 +16,8 @@ from models.storage.rows import Where, columns, containing, select
 from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
-from resolvers.errors import NotAllowed, NotFound
+from resolvers.errors import NotAllowed
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -46,10 +47,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[GroupRow | N
 
 async def visible(ctx: Context, group_id: UUID) -> GroupRow:
     """The group. Raises NotFound unless the viewer may know of it."""
-    (row,) = await visible_by_ids(ctx, [group_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [group_id]))
 
 
 async def moderated_by_viewer(ctx: Context, group_id: UUID) -> GroupRow:

@@ -28,6 +28,7 @@ from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.identity.addresses import visible_homes_by_id
 from resolvers.identity.residencies import refusal
 from resolvers.limits import check_rate
@@ -95,9 +96,7 @@ async def apply(
     name = check_text("realName", real_name, 60, least=2)
     document = check_document("documentNumber", document_number)
     evidence = check_text("evidence", evidence, 2000, least=0)
-    (home,) = await visible_homes_by_id(ctx, [home_id])
-    if home is None:
-        raise NotFound
+    home = only(await visible_homes_by_id(ctx, [home_id]))
     keys = ctx.services.keys
     index = keys.index(privacy.DOCUMENT, document)
     await check_rate(ctx, "applyForResidency", APPLICATIONS_A_DAY, 86_400)

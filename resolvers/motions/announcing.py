@@ -14,8 +14,7 @@ from models.visibility import Viewer
 from resolvers import notifications
 from resolvers.context import Context, Services
 from resolvers.deliberations import executions
-from resolvers.errors import NotFound
-from resolvers.existing import existing, locked
+from resolvers.existing import existing, locked, only
 from resolvers.identity import organisations_by_id
 from resolvers.jobs import does, schedule
 from resolvers.motions import ballot_box, electorate, reading
@@ -123,9 +122,7 @@ async def publish(work: Work, ctx: Context, motion: MotionRow, title: str, body:
 
     Raises InvalidInput, NotFound.
     """
-    (organisation,) = await organisations_by_id(ctx, [motion.organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await organisations_by_id(ctx, [motion.organisation_id]))
     notice_id = new_id()
     scopes = await audiences.check_audience(organisation, places(motion), notice_id)
     draft = publishing.NoticeDraft(

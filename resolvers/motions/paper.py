@@ -26,8 +26,8 @@ from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing, locked
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked, only
 from resolvers.motions import ballot_box, ballots, reading, receipts
 from resolvers.retries import earlier_result
 
@@ -91,9 +91,7 @@ async def confirm(
     if it was confirmed meanwhile.
     """
     account_id = ctx.account_id
-    (found,) = await reading.papers_by_ids(ctx, [paper_id])
-    if found is None:
-        raise NotFound
+    found = only(await reading.papers_by_ids(ctx, [paper_id]))
     motion = await motion_to_count(ctx, found.motion_id, "confirmPaperBallot")
     if found.entered_by_id == account_id:
         raise await audit.refuse(

@@ -10,8 +10,8 @@ from models.storage.rows import execute
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, only
 from resolvers.identity import homes_by_id
 from resolvers.motions import electorate, paper, reading
 from resolvers.retries import earlier_result
@@ -133,7 +133,4 @@ async def owns(account_id: UUID, home_id: UUID) -> bool:
 
 async def visible(ctx: Context, proxy_id: UUID) -> ProxyRow:
     _ = ctx.account_id
-    (found,) = await reading.proxies_by_ids(ctx, [proxy_id])
-    if found is None:
-        raise NotFound
-    return found
+    return only(await reading.proxies_by_ids(ctx, [proxy_id]))

@@ -32,6 +32,7 @@ from models.storage.tables import by_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.identity import (
     buildings_by_id,
     community_visible,
@@ -54,18 +55,12 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[MotionRow | 
 
 async def visible(ctx: Context, motion_id: UUID) -> MotionRow:
     """Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [motion_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [motion_id]))
 
 
 async def motion(motion_id: UUID) -> MotionRow:
     """The motion itself, for those who have asked before whether it may be seen."""
-    (row,) = await by_ids(MotionRow, [motion_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await by_ids(MotionRow, [motion_id]))
 
 
 async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[MotionRow | None]:

@@ -33,7 +33,8 @@ from models.storage.tables import insert_all
 from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import only
 from resolvers.identity import organisations_by_id
 from resolvers.notices import audiences, reading
 from resolvers.notices.audiences import Target, Wanted
@@ -115,9 +116,7 @@ async def publish(
     """
     _ = ctx.account_id
     draft = check_draft(draft)
-    (organisation,) = await visible_organisations_by_id(ctx, [organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await visible_organisations_by_id(ctx, [organisation_id]))
     if not may_publish(ctx.viewer, organisation.id, draft.category, draft.severity):
         raise await audit.refuse(
             ctx,
@@ -228,10 +227,7 @@ async def refusal(ctx: Context, action: str, notice: NoticeRow) -> Exception:
 
 
 async def organisation_of(ctx: Context, notice: NoticeRow) -> OrganisationRow:
-    (row,) = await organisations_by_id(ctx, [notice.organisation_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await organisations_by_id(ctx, [notice.organisation_id]))
 
 
 async def close_version(notice: NoticeRow, version: int, status: NoticeStatus, reason: str = "") -> None:

@@ -24,6 +24,7 @@ from models.storage.rows import EVERYTHING, Where, columns, select, select_one
 from models.storage.tables import by_ids
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.identity import community_visible, organisations_by_id
 from resolvers.paging import pages
 from subscriptions.events import Logged
@@ -39,10 +40,7 @@ async def notice(notice_id: UUID) -> NoticeRow:
 
 async def visible(ctx: Context, notice_id: UUID) -> NoticeRow:
     """Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [notice_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [notice_id]))
 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[NoticeRow | None]:

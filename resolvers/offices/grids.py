@@ -15,7 +15,7 @@ from models.storage.tables import insert
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.existing import locked
+from resolvers.existing import locked, only
 from resolvers.identity.addresses import community_visible, grids_by_id
 from resolvers.offices.founding import TAKEN, check_free, check_name, raise_version
 from resolvers.organisations import appointment, visible_appointments_by_id
@@ -129,9 +129,7 @@ async def release_buildings(
 async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, grid_id: UUID) -> AppointmentRow:
     """Give a grid worker another grid. Raises NotFound, NotAllowed, InvalidInput, Conflict."""
     _ = ctx.account_id
-    (held,) = await visible_appointments_by_id(ctx, [appointment_id])
-    if held is None:
-        raise NotFound
+    held = only(await visible_appointments_by_id(ctx, [appointment_id]))
     if not can_manage_grids(ctx.viewer, held.community_id):
         raise await audit.refuse(ctx, "assignWorker", ONLY_ADMINISTRATORS, held, power=Power.MANAGE_GRIDS)
     if held.role is not Role.GRID_WORKER:
@@ -179,10 +177,7 @@ async def editable(ctx: Context, grid_id: UUID, action: str) -> GridRow:
 
 
 async def grid(ctx: Context, grid_id: UUID) -> GridRow:
-    (row,) = await grids_by_id(ctx, [grid_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await grids_by_id(ctx, [grid_id]))
 
 
 async def check_buildings(community_id: UUID, ids: Sequence[UUID]) -> list[UUID]:

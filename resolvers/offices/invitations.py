@@ -31,7 +31,7 @@ from models.visibility import Viewer
 from resolvers import audit, jobs, organisations
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.existing import locked
+from resolvers.existing import locked, only
 from resolvers.identity.addresses import grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours
 from resolvers.identity.sign_in import check_phone
@@ -163,9 +163,7 @@ async def accept(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     """Take the office that the viewer's phone is offered. Raises NotFound, and Conflict if it is too late."""
     account_id = ctx.account_id
     row = await offered_to_viewer(ctx, invitation_id)
-    (organisation,) = await organisations_by_id(ctx, [row.organisation_id])
-    if organisation is None:
-        raise NotFound
+    organisation = only(await organisations_by_id(ctx, [row.organisation_id]))
     async with ctx.unit_of_work() as work:
         await locked(OrganisationRow, organisation.id)
         if row.founding and await has_admin(organisation.id):
@@ -193,12 +191,8 @@ async def decline(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
 async def revoke(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
     """Take an offer back. Raises NotFound, NotAllowed, and Conflict if it is no longer open."""
     _ = ctx.account_id
-    (row,) = await visible_by_ids(ctx, [invitation_id])
-    if row is None:
-        raise NotFound
-    (organisation,) = await organisations_by_id(ctx, [row.organisation_id])
-    if organisation is None:
-        raise NotFound
+    row = only(await visible_by_ids(ctx, [invitation_id]))
+    organisation = only(await organisations_by_id(ctx, [row.organisation_id]))
     if not can_appoint(ctx.viewer, organisation, row.role, has_admin=not row.founding):
         raise await audit.refuse(
             ctx, "revokeInvitation", Message("Only an administrator of the organisation may do this"), row

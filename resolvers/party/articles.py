@@ -21,8 +21,8 @@ from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import existing
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, only
 from resolvers.jobs import schedule, unschedule
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
@@ -149,9 +149,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
     """
     draft, html, shown = checked(draft)
     row = await editable(ctx, article_id, "party.article.edit")
-    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
-    if branch is None:
-        raise NotFound
+    branch = only(await identity.organisations_by_id(ctx, [row.branch_id]))
     state = row.state_at(now())
     out = state in (ArticleState.PUBLISHED, ArticleState.ARCHIVED)
     if state is ArticleState.WITHDRAWN:
@@ -215,10 +213,7 @@ async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:
 
 async def visible(ctx: Context, article_id: UUID) -> ArticleRow:
     """The article. Raises NotFound unless the viewer may see it."""
-    (row,) = await by_ids(ArticleRow, [article_id], rules.visible_to(ctx.viewer))
-    if row is None:
-        raise NotFound
-    return row
+    return only(await by_ids(ArticleRow, [article_id], rules.visible_to(ctx.viewer)))
 
 
 async def visible_news_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ArticleRow | None]:

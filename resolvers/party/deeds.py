@@ -26,6 +26,7 @@ from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.masking import mask
 from resolvers.media import attaching
 from resolvers.paging import pages
@@ -167,10 +168,7 @@ async def visible_pledges_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Pled
 
 
 async def visible_pledge(ctx: Context, pledge_id: UUID) -> PledgeRow:
-    (row,) = await visible_pledges_by_ids(ctx, [pledge_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_pledges_by_ids(ctx, [pledge_id]))
 
 
 async def visible_deeds_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeedRow | None]:
@@ -187,10 +185,7 @@ async def visible_deeds_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeedRo
 
 
 async def visible_deed(ctx: Context, deed_id: UUID) -> DeedRow:
-    (row,) = await visible_deeds_by_ids(ctx, [deed_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_deeds_by_ids(ctx, [deed_id]))
 
 
 async def pledges_of(_ctx: Context, rows: Sequence[PioneerRow], args: PageArgs) -> list[Page[PledgeRow]]:

@@ -30,6 +30,7 @@ from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.existing import only
 from resolvers.limits import check_rate
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
@@ -249,9 +250,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
 async def current_membership(ctx: Context, member_id: UUID) -> PartyMemberRow:
     """A membership that the viewer sees and that holds. Raises Unauthenticated, NotFound, Conflict."""
     _ = ctx.account_id
-    (row,) = await members_visible_by_ids(ctx, [member_id])
-    if row is None:
-        raise NotFound
+    row = only(await members_visible_by_ids(ctx, [member_id]))
     if row.ended_at is not None:
         raise Conflict(CHANGED, row)
     return row
@@ -296,10 +295,7 @@ async def lives_in(account_id: UUID, community_id: UUID) -> bool:
 
 async def application(application_id: UUID) -> PartyApplicationRow:
     """The application, whoever asks. Raises NotFound."""
-    (row,) = await applications_by_ids([application_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await applications_by_ids([application_id]))
 
 
 async def applications_by_ids(
@@ -323,10 +319,7 @@ async def applications_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list
 
 async def member(member_id: UUID) -> PartyMemberRow:
     """The membership, whoever asks. Raises NotFound."""
-    (row,) = await members_by_ids([member_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await members_by_ids([member_id]))
 
 
 async def members_by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyMemberRow | None]:

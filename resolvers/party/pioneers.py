@@ -25,7 +25,8 @@ from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.errors import Conflict, NotAllowed
+from resolvers.existing import only
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
@@ -82,9 +83,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         "party.pioneer.propose",
         member.id,
     )
-    (branch,) = await members.branches_around(ctx, [member])
-    if branch is None:
-        raise NotFound
+    branch = only(await members.branches_around(ctx, [member]))
     pioneer_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "proposePioneer", [member_id, profile], pioneer_id)
@@ -141,9 +140,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
     """
     profile, html, shown = checked(profile)
     row = await editable(ctx, pioneer_id, "party.pioneer.edit")
-    (branch,) = await identity.organisations_by_id(ctx, [row.branch_id])
-    if branch is None:
-        raise NotFound
+    branch = only(await identity.organisations_by_id(ctx, [row.branch_id]))
     async with ctx.unit_of_work() as work:
         await change(
             row,
@@ -281,10 +278,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PioneerRow |
 
 async def visible(ctx: Context, pioneer_id: UUID) -> PioneerRow:
     """The profile. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [pioneer_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [pioneer_id]))
 
 
 async def pioneers_of(

@@ -20,7 +20,8 @@ from models.storage.tables import by_ids
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import only
 from resolvers.identity.faces import neighbours
 from resolvers.paging import pages
 from resolvers.party.branches import branch_with_power, members_in
@@ -176,10 +177,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[HomeVisitRow
 
 async def visible(ctx: Context, visit_id: UUID) -> HomeVisitRow:
     """The visit. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [visit_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [visit_id]))
 
 
 async def visits_of(

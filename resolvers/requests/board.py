@@ -25,7 +25,7 @@ from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -92,10 +92,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RequestRow |
 
 async def visible(ctx: Context, request_id: UUID) -> RequestRow:
     """The case. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [request_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [request_id]))
 
 
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[StepRow | None]:

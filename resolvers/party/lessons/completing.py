@@ -16,6 +16,7 @@ from models.storage.tables import by_ids, insert
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.identity.faces import faces_of
 from resolvers.limits import Limit
 from resolvers.paging import pages
@@ -77,10 +78,7 @@ async def show_name(ctx: Context, *, completion_id: UUID, shown: bool) -> PartyL
     )
     if not changed:
         raise NotFound
-    (row,) = await visible_by_ids(ctx, [completion_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [completion_id]))
 
 
 # Checking a certificate

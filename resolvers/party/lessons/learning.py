@@ -16,8 +16,8 @@ from models.party.lessons import (
 from models.storage.rows import columns, select
 from models.storage.tables import insert
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import locked
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import locked, only
 from resolvers.party.lessons import completing, keeping, reading
 from resolvers.party.lessons.reading import right_options
 from resolvers.retries import earlier_result
@@ -70,9 +70,7 @@ async def submit(
 async def learnable(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, PartyLessonRow]:
     """The item and its lesson, which the viewer may learn. Raises Unauthenticated, NotFound, NotAllowed."""
     _ = ctx.account_id
-    (item,) = await reading.items_by_ids([item_id])
-    if item is None:
-        raise NotFound
+    item = only(await reading.items_by_ids([item_id]))
     lesson = await reading.visible(ctx, item.lesson_id)
     if not rules.can_learn(ctx.viewer, lesson):
         raise NotAllowed(Message("Only published lessons can be learnt, by members of the community"))

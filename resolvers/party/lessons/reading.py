@@ -19,7 +19,7 @@ from models.storage.rows import Where, columns, select, select_ids
 from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -31,10 +31,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonR
 
 async def visible(ctx: Context, lesson_id: UUID) -> PartyLessonRow:
     """The lesson. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [lesson_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [lesson_id]))
 
 
 async def items_by_ids(ids: Sequence[UUID]) -> list[PartyLessonItemRow | None]:

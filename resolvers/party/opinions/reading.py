@@ -20,7 +20,7 @@ from models.storage.rows import Where, columns, select
 from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.existing import only
 from resolvers.identity.faces import faces_of
 from resolvers.paging import pages
 from subscriptions.events import Logged
@@ -43,10 +43,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyOpinion
 
 async def visible(ctx: Context, opinion_id: UUID) -> PartyOpinionRow:
     """The opinion. Raises NotFound unless the viewer may see it."""
-    (row,) = await visible_by_ids(ctx, [opinion_id])
-    if row is None:
-        raise NotFound
-    return row
+    return only(await visible_by_ids(ctx, [opinion_id]))
 
 
 async def opinions_of(
