@@ -13,6 +13,7 @@ from tortoise.transactions import in_transaction
 
 from models import database
 from models.storage import sqlite
+from models.storage import writer as writing
 from models.storage.driver import sqlite3
 from models.storage.rows import connection, execute
 from subscriptions.bus import Hint
@@ -45,7 +46,7 @@ def client() -> sqlite.ImmediateSqliteClient:
     return found
 
 
-def writer() -> sqlite.Writer:
+def writer() -> writing.Writer:
     found = client().writer
     assert found is not None
     return found
@@ -100,7 +101,7 @@ async def test_those_who_wait_share_a_commit_and_none_is_told_before_it(database
 
 async def test_no_more_share_a_commit_than_may() -> None:
     async with Traced() as traced:
-        await asyncio.gather(*(unit(f"{number}") for number in range(3 * sqlite.MOST_SHARED)))
+        await asyncio.gather(*(unit(f"{number}") for number in range(3 * writing.MOST_SHARED)))
     assert traced.commits >= 3
 
 

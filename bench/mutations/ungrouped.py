@@ -3,9 +3,9 @@
 import os
 
 from main import run_server
-from models.storage import sqlite
+from models.storage import writer
 from schema.settings import Settings
 
 if __name__ == "__main__":
-    sqlite.MOST_SHARED = 1
+    writer.MOST_SHARED = 1
     run_server(Settings.from_environment(os.environ))

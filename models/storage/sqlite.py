@@ -8,10 +8,7 @@ longer is broken off and done again in a thread, where all of its kind go from t
 broken off: one runs at once if the last of its kind was short. What may wait for a lock or for the disk,
 the begin and the commit, is always done in the thread.
 
-Units of work take the writer in turn. Those that wait for it share a transaction: each is a savepoint that
-is rolled back alone if it fails, and the last to come commits for all, so that many writes cost one fsync:
-twice as many comments a second under load. None is acknowledged before that commit. Who waits when a
-transaction could end finds it open and joins; a ticket in the same queue makes sure that it ends.
+Units of work take the writer in turn and share its transactions (models.storage.writer).
 
 Tortoise opens transactions with a deferred ``BEGIN``: two processes that read and then write fail
 with "database is locked", whatever the busy time-out. Here every transaction takes the write lock
@@ -20,15 +17,12 @@ and the turn given on: Tortoise leaves both to the next one who comes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID
 
 import aiosqlite
-from asyncpg.pgproto import pgproto
 from tortoise.backends.base.client import (
     NestedTransactionContext,
     TransactionalDBClient,
@@ -38,23 +32,24 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
+from models.storage.connections import (
+    Found,
+    connect,
+    fetched,
+    fetched_in_thread,
+    in_thread,
+    read,
+    read_in_thread,
+)
 from models.storage.driver import sqlite3
-from models.storage.rows import text_of
 from models.storage.settled import settled
+from models.storage.writer import STEPS, Writer
 
 T = TypeVar("T")
 
-# The names of the columns, the rows in their order, and how many rows were changed.
-Found = tuple[tuple[str, ...], Sequence[Sequence[Any]], int]
-
 READERS = 2
-# How many units of work share a commit at most, and for how long it may be put off: the first to end
-# waits for the last.
-MOST_SHARED = 64
-LONGEST_SHARED = 0.05
-
-# What a statement may take on the event loop, in steps of SQLite's machine: a millisecond or two.
-STEPS, MOST_STRETCHES = 10_000, 5
+# What a statement may take on the event loop, in STEPS of SQLite's machine: a millisecond or two.
+MOST_STRETCHES = 5
 # So many statements may follow each other before others have their turn on the loop.
 MOST_AT_ONCE = 64
 MOST_KNOWN = 2_000
@@ -62,199 +57,12 @@ MOST_KNOWN = 2_000
 READS = ("SELECT", "WITH", "VALUES", "EXPLAIN")
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
-# Of statements, which Python prepares anew when they have left its cache.
-CACHED = 512
-# Of rows that aiosqlite's cursors would fetch in one hop; none are used.
-CHUNK = 64
-
-
-sqlite3.register_adapter(UUID, str)
-sqlite3.register_adapter(pgproto.UUID, str)
-sqlite3.register_adapter(datetime, text_of)
-
-
-def connect(path: str, pragmas: Mapping[str, Any]) -> sqlite3.Connection:
-    """A connection. Raises sqlite3.OperationalError."""
-    # Of the writer's, loop and thread take turns.
-    connection = sqlite3.connect(
-        path, isolation_level=None, cached_statements=CACHED, check_same_thread=False
-    )
-    for name, value in pragmas.items():
-        connection.execute(f"PRAGMA {name}={value}")
-    return connection
-
-
-def read(connection: sqlite3.Connection, text: str, values: Sequence[Any]) -> Found:
-    """What a statement that changes nothing gives, at once."""
-    cursor = connection.execute(text, values)
-    return tuple([column[0] for column in cursor.description or ()]), cursor.fetchall(), 0
-
-
-def fetched(connection: sqlite3.Connection, text: str, values: Sequence[Any]) -> Found:
-    """What a statement gives, at once."""
-    before = connection.total_changes
-    names, rows, _ = read(connection, text, values)
-    return names, rows, connection.total_changes - before
-
-
-async def read_in_thread(connection: aiosqlite.Connection, text: str, values: Sequence[Any]) -> Found:
-    """What a statement that changes nothing gives, in one hop."""
-    rows = list(await connection.execute_fetchall(text, values))
-    # They are `sqlite3.Row`s, which know their columns.
-    return tuple(rows[0].keys()) if rows else (), rows, 0
-
-
-async def fetched_in_thread(connection: aiosqlite.Connection, text: str, values: Sequence[Any]) -> Found:
-    """What a statement gives, in one hop."""
-    before = connection.total_changes
-    names, rows, _ = await read_in_thread(connection, text, values)
-    return names, rows, connection.total_changes - before
-
-
-def named_rows(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.row_factory = sqlite3.Row
-    return connection
-
 
 def translated(error: sqlite3.Error) -> Exception:
     """An error as the ORM's users know it."""
     if isinstance(error, sqlite3.OperationalError):
         return OperationalError(error)
     return IntegrityError(error) if isinstance(error, sqlite3.IntegrityError) else error
-
-
-class Group:
-    """Units of work that share a transaction; `ended` is the error that its commit failed with, or None."""
-
-    __slots__ = ("began", "ended", "size", "ticket")
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.began = loop.time()
-        self.ended: asyncio.Future[BaseException | None] = loop.create_future()
-        # How many have ended and are to be committed.
-        self.size = 0
-        self.ticket: asyncio.Task[None] | None = None
-
-
-class Writer:
-    """The connection that writes, and whose turn it is."""
-
-    # The same connection without a thread, for what runs at once.
-    plain: sqlite3.Connection
-
-    def __init__(self, path: str, pragmas: Mapping[str, Any]) -> None:
-        self.connection = aiosqlite.Connection(partial(self._connect, path, pragmas), CHUNK)
-        # One statement at a time, so that before each it is known whether the transaction is still open.
-        self.statement = asyncio.Lock()
-        # How far the present statement has come, in STEPS.
-        self.stretches = 0
-        self.group: Group | None = None
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-
-    def _connect(self, path: str, pragmas: Mapping[str, Any]) -> sqlite3.Connection:
-        self.plain = named_rows(connect(path, pragmas))
-        self.plain.set_progress_handler(self._count, STEPS)
-        return self.plain
-
-    def _count(self) -> bool:
-        self.stretches += 1
-        return False
-
-    @property
-    def idle(self) -> bool:
-        return self.group is None and not self._turn.locked()
-
-    async def take_turn(self) -> None:
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
-
-    async def pass_on(self) -> None:
-        """Let the next one have the turn, in this transaction or after its commit."""
-        group = self.group
-        try:
-            if group is None:
-                return
-            if not self._waiting or group.size >= MOST_SHARED or self._is_old(group):
-                await self.commit(group)
-            elif group.ticket is None:
-                # Behind all who wait now: whoever is cancelled meanwhile, the transaction ends.
-                group.ticket = asyncio.create_task(self._commit_in_turn(group))
-        finally:
-            self._turn.release()
-
-    async def begin(self) -> None:
-        """Open a transaction unless one is open. Raises sqlite3.OperationalError."""
-        if self.group is None:
-            await settled(self._begin())
-
-    async def _begin(self) -> None:
-        await self.connection.execute_fetchall("BEGIN IMMEDIATE")
-        self.group = Group()
-
-    def save(self) -> None:
-        """Begin a unit of work that can be taken back alone: of the first in the transaction, all can."""
-        if self.group is not None and self.group.size:
-            self.plain.execute("SAVEPOINT unit")
-
-    async def undo(self) -> None:
-        """Take back what the unit of work has written, and if that fails, all of the transaction."""
-        if self.group is None:
-            return
-        if self.group.size:
-            with suppress(sqlite3.Error):
-                await self.connection.execute_fetchall("ROLLBACK TO unit")
-                return
-        self.lose()
-        await self._roll_back()
-
-    async def commit(self, group: Group) -> None:
-        """Commit for all of the group, and tell them."""
-        self.group = None
-        await settled(self._commit(group))
-
-    async def _commit(self, group: Group) -> None:
-        failed: Exception | None = None
-        try:
-            await self.connection.execute_fetchall("COMMIT")
-        except Exception as error:
-            failed = error
-            await self._roll_back()
-        finally:
-            group.ended.set_result(failed)
-
-    async def _roll_back(self) -> None:
-        with suppress(sqlite3.Error):
-            if self.plain.in_transaction:
-                await self.connection.execute_fetchall("ROLLBACK")
-
-    def check_open(self) -> None:
-        # A full disk, for one, rolls back everything; what came next would be committed without the rest.
-        if self.group is None or not self.plain.in_transaction:
-            raise sqlite3.OperationalError("The transaction has been rolled back")
-
-    def lose(self) -> None:
-        """The transaction is gone, and with it what all of the group have written."""
-        group, self.group = self.group, None
-        if group is not None:
-            group.ended.set_result(sqlite3.OperationalError("The transaction has been rolled back"))
-
-    async def _commit_in_turn(self, group: Group) -> None:
-        try:
-            async with self._turn:
-                if self.group is group:
-                    await self.commit(group)
-        finally:
-            # Cancelled, it leaves the commit to whoever has the turn.
-            group.ticket = None
-
-    @staticmethod
-    def _is_old(group: Group) -> bool:
-        return asyncio.get_running_loop().time() - group.began > LONGEST_SHARED
 
 
 class Pace:
@@ -341,7 +149,7 @@ class ImmediateSqliteClient(Statements):
             await opened.enter_async_context(writer.connection)
             reading = {**self.pragmas, "query_only": "ON"}
             for _ in range(READERS):
-                reader = aiosqlite.Connection(lambda: named_rows(connect(self.filename, reading)), CHUNK)
+                reader = in_thread(partial(connect, self.filename, reading))
                 self._readers.put_nowait(await opened.enter_async_context(reader))
             # Who must wait for a lock does so in a thread.
             self._at_hand = connect(self.filename, {**reading, "busy_timeout": 0})
