@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import strawberry
 
@@ -151,7 +151,14 @@ class DeleteCommentInput:
     comment_id: strawberry.ID = strawberry.field(description=COMMENT_ID)
 
 
-async def subjects_of_payloads(ctx: Context, payloads: Sequence[Any]) -> Sequence[Any]:
+class OfComment(Protocol):
+    @property
+    def comment(self) -> CommentRow: ...
+
+
+async def subjects_of_payloads(
+    ctx: Context, payloads: Sequence[OfComment]
+) -> list[discussion.SubjectRow | None]:
     return await discussion.subjects_of(ctx, [payload.comment for payload in payloads])
 
 

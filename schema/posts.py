@@ -2,7 +2,8 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -16,7 +17,7 @@ from resolvers import posts as feed
 from resolvers.groups.reading import groups_of_posts
 from resolvers.paging import edge_cursor
 from resolvers.party import contents
-from resolvers.posts import OWN_ESTATE, FeedCriteria
+from resolvers.posts import OWN_ESTATE, FeedCriteria, OwnEstate
 from resolvers.requests import board
 from schema.comments import Commented
 from schema.connections import Connection, Edge, connection, edge
@@ -275,7 +276,7 @@ class PostsMutation:
         """Publish a post. For verified residents and officers of the community, in a group for its
         members; 30 an hour.
         """
-        estate: Any = OWN_ESTATE
+        estate: UUID | OwnEstate | None = OWN_ESTATE
         if input.estate_id is not strawberry.UNSET:
             estate = None if input.estate_id is None else key_of("estateId", input.estate_id, "Estate")
         row = await feed.create_post(
