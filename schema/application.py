@@ -16,11 +16,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.websockets import WebSocket
 
 from models import database
+from models.messages import Message
 from models.visibility import NOBODY, Viewer, viewers_in
 from resolvers import limits, retries
 from resolvers.activities import calendar
 from resolvers.context import Context, RefreshCookie
-from resolvers.errors import DomainError, NotFound, RateLimited
+from resolvers.errors import DomainError, NotFound, RateLimited, Unauthenticated
 from resolvers.identity import codes
 from resolvers.identity.sessions import LIFETIME, viewer_of
 from resolvers.jobs import Worker
@@ -155,10 +156,10 @@ class Application:
 
     async def _http_context(self, connection: HTTPConnection) -> Context:
         headers = headers_of(connection.scope)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        token = bearer(headers.get("authorization"))
         viewer = NOBODY
-        if scheme.lower() == "bearer" and token:
-            viewer, _ = await viewer_of(self.services, token.strip())
+        if token is not None:
+            viewer, _ = await viewer_of(self.services, token)
         context = self._context(
             viewer,
             language_of(headers.get("accept-language")),
@@ -172,15 +173,14 @@ class Application:
     async def _admit(self, websocket: WebSocket, payload: dict[str, Any]) -> Admission:
         headers = headers_of(websocket.scope)
         given = {str(name).lower(): value for name, value in payload.items()}
-        header = given.get("authorization") or headers.get("authorization") or ""
-        scheme, _, token = str(header).partition(" ")
+        token = bearer(given.get("authorization") or headers.get("authorization"))
         language = language_of(given.get("accept-language") or headers.get("accept-language"))
         address = websocket.client.host if websocket.client else ""
         # One text for all who use the same app.
         device = sys.intern(headers.get("user-agent", "")[:LONGEST_DEVICE])
-        if scheme.lower() != "bearer" or not token:
+        if token is None:
             return Admission(NOBODY, language, None, address, device)
-        viewer, expires_at = await viewer_of(self.services, token.strip(), self._viewers.of)
+        viewer, expires_at = await viewer_of(self.services, token, self._viewers.of)
         return Admission(viewer, language, expires_at.timestamp(), address, device)
 
     def _event_context(self, admission: Admission, holder: Viewer | None) -> Context:
@@ -207,3 +207,16 @@ class Application:
         if found.tag in headers_of(request.scope).get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(found.text, media_type="text/calendar", headers=headers)
+
+
+def bearer(credential: object) -> str | None:
+    """The access token in what a client gives as its authorization; None for who gives nothing.
+
+    Raises Unauthenticated for anything else: nobody who means to be somebody is taken for nobody.
+    """
+    if credential is None or credential == "":
+        return None
+    scheme, _, token = credential.partition(" ") if isinstance(credential, str) else ("", "", "")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(Message("The authorization must be 'Bearer' and an access token"))
+    return token.strip()

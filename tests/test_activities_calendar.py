@@ -13,6 +13,7 @@ from models.identity import AccountRow
 from models.memberships import MembershipRow
 from resolvers.activities import calendar
 from resolvers.errors import NotFound, RateLimited, Unauthenticated
+from resolvers.identity.sessions import sign_out_everywhere
 from resolvers.limits import Limit
 from schema.application import Application
 from schema.settings import Settings
@@ -133,6 +134,17 @@ async def test_an_address_is_replaced_and_taken_away(scene: Scene) -> None:
     for act in (calendar.renew(nobody), calendar.revoke(nobody)):
         with pytest.raises(Unauthenticated):
             await act
+
+
+async def test_an_address_ends_with_all_sessions(scene: Scene) -> None:
+    account, other = await scene.neighbour(), await scene.neighbour()
+    token, others = await address(scene, account), await address(scene, other)
+    ctx = await scene.ctx(account)
+    assert await sign_out_everywhere(ctx) == 0
+    assert await calendar.feeds_of(ctx, [account]) == [None]
+    with pytest.raises(NotFound):
+        await events(scene, token)
+    await events(scene, others)
 
 
 async def test_an_address_is_read_so_often(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

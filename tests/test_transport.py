@@ -574,7 +574,7 @@ async def test_however_frames_are_cut_the_same_is_told() -> None:
         for start, end in pairwise(places):
             protocol.data_received(stream[start:end])
             # What is too much for one turn is read in the next ones, and no more comes meanwhile.
-            while socket.paused:
+            while socket.paused:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         assert talk.told == [text for texts, _ in said for text in texts]
         pings = sum(frame == a_frame(PING, b"between") for _, frames in said for frame in frames)

@@ -148,8 +148,12 @@ async def end_session(ctx: Context, *, session_id: UUID | None = None) -> Sessio
 
 
 async def sign_out_everywhere(ctx: Context) -> int:
-    """End all sessions of the account, the one that asks included; returns how many."""
+    """End all sessions of the account, the one that asks included; returns how many.
+
+    Its calendar's address, which asks for no session, ends with them.
+    """
     async with ctx.unit_of_work() as work:
+        await execute("DELETE FROM calendar_feed WHERE account_id = ? RETURNING id", ctx.account_id)
         return await end(work, Where("account_id = ?", (ctx.account_id,)), SessionEnd.SIGNED_OUT_EVERYWHERE)
 
 

@@ -278,7 +278,9 @@ class SignInMutation:
 
     @mutation()
     async def sign_out_everywhere(self, info: Info) -> SignOutEverywherePayload:
-        """End all sessions of the account, the one that asks included."""
+        """
+        End all sessions of the account, the one that asks included. The address of its calendar ends too.
+        """
         ended = await sessions.sign_out_everywhere(info.context)
         forget_cookie(info)
         return SignOutEverywherePayload(ended=ended)

@@ -126,7 +126,7 @@ class WebSocketEndpoint:
             self.origins is None
             or origin is None
             or origin in self.origins
-            or urlsplit(origin).netloc == headers.get("host")
+            or ((host := host_of(origin)) is not None and host == headers.get("host"))
         )
 
     async def watch(self) -> None:
@@ -574,6 +574,14 @@ class Handler:
 
     def _bad(self, reason: str) -> None:
         self.connection.close(Close.BAD_MESSAGE, reason)
+
+
+def host_of(origin: str) -> str | None:
+    """The host and port of an origin; None if it is none."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
 
 
 def decoded(text: str | None) -> dict[str, Any] | None:
