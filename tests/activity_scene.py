@@ -6,6 +6,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from models.activities import ActivityKind, ActivityRow, SignUpRow, SignUpState
 from models.base import now
 from models.identity import AccountRow, CommunityRow
@@ -167,3 +169,8 @@ async def scene_in(world: World) -> Scene:
     return Scene(
         world, community, committee, branch, await world.officer(committee), await world.officer(branch)
     )
+
+
+@pytest.fixture
+async def scene(world: World) -> Scene:
+    return await scene_in(world)

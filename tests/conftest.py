@@ -11,6 +11,9 @@ import pytest
 from tortoise.apps import Apps
 
 from models import database
+from models.identity import AccountRow, CommunityRow
+from models.organisations import OrganisationRow
+from models.roles import Role
 from tests import compared
 from tests.clock import clock as clock
 from tests.services import PostgresServer, RedisServer
@@ -126,6 +129,21 @@ async def world(database_url: str) -> AsyncIterator[World]:
     """A world on an open database, in this process."""
     async with opened(database_url) as made:
         yield made
+
+
+@pytest.fixture
+async def community(world: World) -> CommunityRow:
+    return await world.community()
+
+
+@pytest.fixture
+async def committee(world: World, community: CommunityRow) -> OrganisationRow:
+    return await world.organisation(community)
+
+
+@pytest.fixture
+async def admin(world: World, committee: OrganisationRow) -> AccountRow:
+    return await world.officer(committee, Role.ADMIN)
 
 
 @asynccontextmanager

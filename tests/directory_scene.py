@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
+
 from models.base import now
 from models.directory.entries import DirectoryCategory, EntryRow
 from models.directory.hours import CHINA
@@ -125,7 +127,8 @@ class Scene:
         await self.work()
 
 
-async def scene_in(world: World) -> Scene:
+@pytest.fixture
+async def scene(world: World) -> Scene:
     community = await world.community()
     grid = await world.grid(community)
     estate = await world.estate(community)

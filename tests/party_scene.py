@@ -5,6 +5,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from models.identity import AccountRow, BuildingRow, CommunityRow, HomeRow, neighbour_key
 from models.memberships import MembershipRow
 from models.organisations import OrganisationRow
@@ -71,7 +73,8 @@ async def enrolled(
     return account
 
 
-async def branch_in(world: World) -> Branch:
+@pytest.fixture
+async def branch(world: World) -> Branch:
     community = await world.community()
     building = await world.building(await world.estate(community))
     home = await world.home(building)

@@ -6,6 +6,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from models.base import now
 from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, HomeRow, neighbour_key
 from models.jobs import JobRow
@@ -175,3 +177,8 @@ async def scene_in(world: World) -> Scene:
 def seconds_from_now(moment: datetime | None) -> float:
     assert moment is not None
     return float((moment - now()).total_seconds())
+
+
+@pytest.fixture
+async def scene(world: World) -> Scene:
+    return await scene_in(world)

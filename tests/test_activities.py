@@ -33,15 +33,10 @@ from resolvers.groups import founding
 from resolvers.groups.founding import GroupDraft as GroupDraft
 from resolvers.jobs import Worker
 from subscriptions.events import Kind
-from tests.activity_scene import DAY, HOUR, Scene, scene_in
-from tests.world import World
+from tests.activity_scene import DAY, HOUR, Scene
+from tests.activity_scene import scene as scene
 
 PAGE = PageArgs(first=100)
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 # Holding

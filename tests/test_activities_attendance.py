@@ -14,14 +14,9 @@ from models.storage.rows import execute
 from resolvers.activities import attendance, reading
 from resolvers.errors import InvalidInput, NotAllowed, NotFound, RateLimited
 from resolvers.tables import BYTE_ORDER_MARK
-from tests.activity_scene import HOUR, Scene, scene_in
+from tests.activity_scene import HOUR, Scene
+from tests.activity_scene import scene as scene
 from tests.clock import Clock
-from tests.world import World
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def code(scene: Scene, activity_id: UUID) -> str:

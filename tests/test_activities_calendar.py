@@ -17,14 +17,9 @@ from resolvers.identity.sessions import sign_out_everywhere
 from resolvers.limits import Limit
 from schema.application import Application
 from schema.settings import Settings
-from tests.activity_scene import HOUR, Scene, scene_in
+from tests.activity_scene import HOUR, Scene
+from tests.activity_scene import scene as scene
 from tests.servers import throwaway_secrets
-from tests.world import World
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def address(scene: Scene, account: AccountRow) -> str:

@@ -13,15 +13,10 @@ from resolvers.activities import organising, recurring, sign_ups
 from resolvers.activities.organising import Extent
 from resolvers.activities.recurring import Frequency, Recurrence
 from resolvers.errors import Conflict, InvalidInput
-from tests.activity_scene import DAY, HOUR, Scene, scene_in
-from tests.world import World
+from tests.activity_scene import DAY, HOUR, Scene
+from tests.activity_scene import scene as scene
 
 WEEKLY, MONTHLY = Frequency.WEEKLY, Frequency.MONTHLY
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def occurrences(row: Any) -> list[ActivityRow]:

@@ -37,21 +37,6 @@ COMPANY = OrganisationKind.PROPERTY_COMPANY
 Drop = Callable[[], Awaitable[None]]
 
 
-@pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
-
-
-@pytest.fixture
-async def admin(world: World, committee: OrganisationRow) -> AccountRow:
-    return await world.officer(committee, Role.ADMIN)
-
-
 async def acted(ctx: Context, community: CommunityRow, *actions: str, detail: str = "") -> None:
     async with ctx.unit_of_work():
         for action in actions:

@@ -21,19 +21,14 @@ from resolvers.directory.bookings import BookingCriteria
 from resolvers.directory.slots import Time, Weekly
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
-from tests.directory_scene import PAGE, Scene, new_key, scene_in
-from tests.world import World
+from tests.directory_scene import PAGE, Scene, new_key
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
 PARALLEL = 20
 # A Monday in the past, for what is computed only.
 MONDAY = date(2026, 9, 28)
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def open_slot(

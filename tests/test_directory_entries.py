@@ -17,18 +17,13 @@ from resolvers.directory.entries import EntryDraft, Link
 from resolvers.directory.listing import DirectoryCriteria
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
-from tests.directory_scene import NOODLES, PAGE, Scene, new_key, scene_in
-from tests.world import World
+from tests.directory_scene import NOODLES, PAGE, Scene, new_key
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
 GRID = DirectoryCategory.GRID
 AFFAIRS = EntryDraft(DirectoryCategory.GOVERNMENT_AFFAIRS, "生育登记", "夫妻一方到场即可")
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def happened(scene: Scene, *kinds: Kind) -> list[Logged]:

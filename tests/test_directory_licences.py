@@ -22,15 +22,10 @@ from models.privacy import LICENCE, rotate
 from resolvers.directory import licences, listing
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
-from tests.directory_scene import PAGE, Scene, a_year_from_now, scene_in
-from tests.world import World
+from tests.directory_scene import PAGE, Scene, a_year_from_now
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def happened(scene: Scene, kind: Kind) -> list[Logged]:

@@ -14,17 +14,12 @@ from resolvers.directory import offers
 from resolvers.directory.offers import OfferDraft
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
-from tests.directory_scene import PAGE, Scene, new_key, scene_in
-from tests.world import World
+from tests.directory_scene import PAGE, Scene, new_key
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 def draft(start: timedelta = -HOUR, end: timedelta = HOUR, **more: Any) -> OfferDraft:

@@ -16,15 +16,10 @@ from models.roles import Role
 from resolvers.directory import listing, ratings
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from subscriptions.events import Kind, Logged, community_topic
-from tests.directory_scene import PAGE, Scene, scene_in
-from tests.world import World
+from tests.directory_scene import PAGE, Scene
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def rate(

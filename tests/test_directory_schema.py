@@ -18,8 +18,8 @@ from schema.node import global_id
 from schema.serving.operations import Operations
 from subscriptions.events import community_topic
 from subscriptions.streams import Request
-from tests.directory_scene import Scene, new_key, scene_in
-from tests.world import World
+from tests.directory_scene import Scene, new_key
+from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
@@ -40,11 +40,6 @@ EVENTS = """subscription Events($id: ID!) { communityEvents(communityId: $id) { 
   ... on SlotChanged { slot { free organisation { name } } }
   ... on EntryRated { entry { rating { average } } }
   ... on RatingChanged { rating { stars author { displayName } } } } } }"""
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def run(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:

@@ -34,16 +34,6 @@ EMPTY = "丰盛园,3号楼,2单元,502,120,,,,"
 
 
 @pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
-
-
-@pytest.fixture
 async def officer(world: World, committee: OrganisationRow) -> AccountRow:
     return await world.officer(committee)
 

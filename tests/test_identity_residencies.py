@@ -38,18 +38,8 @@ NAME, DOCUMENT, EVIDENCE = "张三丰", "11010519491231002X", "沪房地浦字�
 
 
 @pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
 async def home(world: World, community: CommunityRow) -> HomeRow:
     return await world.home(await world.building(await world.estate(community)))
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
 
 
 @pytest.fixture

@@ -35,18 +35,8 @@ async def codes(ctx: Context, query: str, **variables: Any) -> list[str]:
 
 
 @pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
 async def home(world: World, community: CommunityRow) -> HomeRow:
     return await world.home(await world.building(await world.estate(community)))
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
 
 
 APPLY = """mutation ($input: ApplyForResidencyInput!) { applyForResidency(input: $input) { __typename

@@ -15,11 +15,6 @@ from tests.world import World
 
 
 @pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
 async def author(world: World, community: CommunityRow) -> AccountRow:
     return await world.neighbour(community)
 

@@ -244,11 +244,6 @@ async def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
 
 
 @pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
 async def neighbour(world: World, community: CommunityRow) -> AccountRow:
     return await world.neighbour(community)
 

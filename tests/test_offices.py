@@ -33,21 +33,6 @@ COMMITTEE, COMPANY = OrganisationKind.RESIDENTS_COMMITTEE, OrganisationKind.PROP
 PHONE = "13912345678"
 
 
-@pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
-
-
-@pytest.fixture
-async def admin(world: World, committee: OrganisationRow) -> AccountRow:
-    return await world.officer(committee, Role.ADMIN)
-
-
 def phone_of(world: World, account: AccountRow) -> str:
     return world.services.keys.open("phone", account.phone_sealed)
 

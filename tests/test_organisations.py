@@ -24,21 +24,6 @@ from tests.world import World, counted
 COMMITTEE, COMPANY = OrganisationKind.RESIDENTS_COMMITTEE, OrganisationKind.PROPERTY_COMPANY
 
 
-@pytest.fixture
-async def community(world: World) -> CommunityRow:
-    return await world.community()
-
-
-@pytest.fixture
-async def committee(world: World, community: CommunityRow) -> OrganisationRow:
-    return await world.organisation(community)
-
-
-@pytest.fixture
-async def admin(world: World, committee: OrganisationRow) -> AccountRow:
-    return await world.officer(committee, Role.ADMIN)
-
-
 def phone_of(world: World, account: AccountRow) -> str:
     return world.services.keys.open("phone", account.phone_sealed)
 

@@ -32,9 +32,8 @@ from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
 from tests.clock import Clock
-from tests.party_scene import Branch, branch_in, key
+from tests.party_scene import Branch, key
 from tests.test_media import jpeg
-from tests.world import World
 
 NEWS = ArticleDraft(title="主题党日", body="周六上午九点,**社区活动室**见。")
 AFFAIR = replace(NEWS, title="上半年党费收支", category=AffairCategory.DUES)
@@ -48,11 +47,6 @@ SEEN = """query Seen($branch: ID!, $article: ID!, $community: ID!) {
     search(words: "主题党日", first: 10) { edges { node { subject { __typename } } } } } } }"""
 FOLLOW = """subscription Follow($id: ID!, $audience: BranchAudience! = MEMBERS) {
   branchEvents(branchId: $id, audience: $audience) { event { __typename } } }"""
-
-
-@pytest.fixture
-async def scene(world: World) -> Branch:
-    return await branch_in(world)
 
 
 async def begun(

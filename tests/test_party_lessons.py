@@ -26,8 +26,8 @@ from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, Option, Quest
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
-from tests.party_scene import OPERATIONS, Branch, branch_in, key
-from tests.world import World
+from tests.party_scene import OPERATIONS, Branch, key
+from tests.party_scene import branch as branch
 
 K = PartyLessonItemKind
 TEXT = ItemDraft(K.TEXT, "导读", body="# 第一课")
@@ -62,11 +62,6 @@ FOLLOW = """subscription Follow($id: ID!) { partyMemberEvents(branchId: $id) { c
 EVERYTHING = """subscription Everything($id: ID!) { communityEvents(communityId: $id) { cursor event {
   __typename
   ... on PartyLessonPublished { lesson { title } } } } }"""
-
-
-@pytest.fixture
-async def branch(world: World) -> Branch:
-    return await branch_in(world)
 
 
 def draft(

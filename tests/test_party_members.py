@@ -24,8 +24,8 @@ from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, No
 from resolvers.party import members
 from schema.node import global_id
 from subscriptions.events import STANDING, Kind, community_topic
-from tests.party_scene import Branch, branch_in, enrolled, key
-from tests.world import World
+from tests.party_scene import Branch, enrolled, key
+from tests.party_scene import branch as branch
 
 LIST = """query List($id: ID!) { node(id: $id) { ... on Organisation {
   partyMembers(first: 10) { edges { node { function abilities neighbour { displayName } endReason } } }
@@ -33,11 +33,6 @@ LIST = """query List($id: ID!) { node(id: $id) { ... on Organisation {
   viewerPartyApplication { status reason } } } }"""
 MINE = "{ viewer { partyMemberships { function branch { name } } } }"
 NODE = "query Any($id: ID!) { node(id: $id) { __typename } }"
-
-
-@pytest.fixture
-async def branch(world: World) -> Branch:
-    return await branch_in(world)
 
 
 async def applied(branch: Branch, by: AccountRow | None = None) -> UUID:

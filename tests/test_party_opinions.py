@@ -27,8 +27,8 @@ from resolvers.party.opinions import answering, reading, submitting
 from resolvers.party.opinions.submitting import CHINA, OPINIONS_A_DAY, OpinionDraft
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
-from tests.party_scene import OPERATIONS, Branch, branch_in, key
-from tests.world import World
+from tests.party_scene import OPERATIONS, Branch, key
+from tests.party_scene import branch as branch
 
 A, R, S = PartyOpinionAction, PartyOpinionReach, PartyOpinionState
 SEE = """query See($id: ID!) { node(id: $id) { ... on PartyOpinion { number title body state answer published
@@ -43,11 +43,6 @@ FIGURES = """query Figures($id: ID!, $since: DateTime!, $until: DateTime!) {
 FOLLOW = """subscription Follow($id: ID!) { partyMemberEvents(branchId: $id) { cursor event { __typename
   ... on PartyOpinionStepped { step { action } opinion { state } }
   ... on PartyOpinionAnswered { step { action } opinion { number answer } } } } }"""
-
-
-@pytest.fixture
-async def branch(world: World) -> Branch:
-    return await branch_in(world)
 
 
 def draft(reach: PartyOpinionReach = R.MEMBERS, **more: Any) -> OpinionDraft:

@@ -17,19 +17,14 @@ from resolvers.party.visits import Visit
 from resolvers.requests import board, handling
 from schema.node import global_id
 from subscriptions.events import community_topic
-from tests.party_scene import Branch, branch_in, key
-from tests.world import World
+from tests.party_scene import Branch, key
+from tests.party_scene import branch as branch
 
 LIST = """query List($id: ID!, $home: ID) { node(id: $id) { ... on Organisation {
   homeVisits(first: 10, homeId: $home) { edges { node { consented hasNotes home { label }
   visitors { displayName } recordedBy { displayName } followUp { number title state }
   request { state } } } } } } }"""
 NODE = "query Any($id: ID!) { node(id: $id) { __typename } }"
-
-
-@pytest.fixture
-async def branch(world: World) -> Branch:
-    return await branch_in(world)
 
 
 def visit(branch: Branch, **more: Any) -> Visit:

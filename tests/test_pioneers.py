@@ -25,16 +25,10 @@ from resolvers.media import uploads
 from resolvers.party import deeds, members, pioneers
 from resolvers.party.pioneers import Profile
 from subscriptions.events import Kind, community_topic
-from tests.party_scene import Branch, branch_in, key
+from tests.party_scene import Branch, key
 from tests.test_media import jpeg
-from tests.world import World
 
 PROFILE = Profile(headline="三十年的楼长", story="**热心**的人。")
-
-
-@pytest.fixture
-async def scene(world: World) -> Branch:
-    return await branch_in(world)
 
 
 async def membership(scene: Branch, account: AccountRow) -> UUID:

@@ -36,17 +36,13 @@ from resolvers.requests.policies import Setting
 from resolvers.requests.statistics import Period
 from subscriptions.events import Kind, Logged, community_topic
 from tests.requests_scene import Scene, scene_in, seconds_from_now
+from tests.requests_scene import scene as scene
 from tests.world import World, ids
 
 pytestmark = pytest.mark.anyio
 
 A, S = RequestAction, RequestState
 PAGE = PageArgs(first=100)
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def happened(scene: Scene, kind: Kind) -> list[Logged]:

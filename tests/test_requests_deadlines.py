@@ -25,17 +25,12 @@ from resolvers.errors import Conflict
 from resolvers.jobs import Worker
 from resolvers.requests import deadlines
 from tests.clock import Clock
-from tests.requests_scene import Scene, scene_in
-from tests.world import World
+from tests.requests_scene import Scene
+from tests.requests_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
 A, S = RequestAction, RequestState
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def test_an_office_is_reminded_and_then_reported(scene: Scene) -> None:

@@ -17,8 +17,9 @@ from schema.node import global_id
 from schema.serving.operations import Operations
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
-from tests.requests_scene import Scene, scene_in
-from tests.world import World, counted
+from tests.requests_scene import Scene
+from tests.requests_scene import scene as scene
+from tests.world import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -54,11 +55,6 @@ QUEUE = """subscription Queue($id: ID!) { officeQueueEvents(organisationId: $id)
 EVERYTHING = """subscription Everything($id: ID!) { communityEvents(communityId: $id) {
   cursor event { __typename
   ... on RequestStepAdded { step { action } } } } }"""
-
-
-@pytest.fixture
-async def scene(world: World) -> Scene:
-    return await scene_in(world)
 
 
 async def result(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
