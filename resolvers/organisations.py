@@ -13,11 +13,11 @@ from models.organisations import AppointmentRow, OrganisationRow, can_appoint
 from models.powers import POWERS, Power, powers_of
 from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids, select_one
+from models.storage.rows import Where, columns, execute, select, select_ids
 from models.storage.tables import insert
 from resolvers import audit
 from resolvers.context import Context, Services
-from resolvers.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from resolvers.errors import Conflict, InvalidInput, Unauthenticated
 from resolvers.existing import existing, locked, only
 from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours_by_id
@@ -200,7 +200,7 @@ async def appoint(
     for row in held:
         if (row.role, row.grid_id) == (role, grid_id):
             return row.id, False
-    made = await AppointmentRow.create(
+    made = AppointmentRow(
         community_id=organisation.community_id,
         organisation_id=organisation.id,
         account_id=account_id,
@@ -208,6 +208,7 @@ async def appoint(
         grid_id=grid_id,
         granted_by_id=by,
     )
+    await insert(made)
     return made.id, True
 
 
@@ -254,12 +255,7 @@ async def account_meant(
 
 
 async def appointment(appointment_id: UUID) -> AppointmentRow:
-    row = await select_one(
-        AppointmentRow, f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.id = ?", appointment_id
-    )
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(AppointmentRow, appointment_id)
 
 
 async def visible_appointments_by_id(ctx: Context, ids: Sequence[UUID]) -> list[AppointmentRow | None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.audit import NO_COMMUNITY, AuditRow, HeadRow, digest, genesis, missing_guards
-from models.storage.rows import columns, select, select_one
+from models.storage.rows import columns, select
+from models.storage.tables import one
 
 # Entries read at a time, so that a log of years needs no more memory than one of a day.
 PAGE = 1_000
@@ -77,9 +78,7 @@ async def verify_chain(chain: Chain, noted: NotedHead | None = None) -> Verdict:
         if head is not None and head.number > verdict.entries:
             missing = f"{verdict.entries + 1} to {head.number}"
             verdict.fault = f"entries {missing} at the end are missing"
-        head = await select_one(
-            HeadRow, f"SELECT {columns(HeadRow)} FROM audit_chain t WHERE t.id = ?", chain.id
-        )
+        head = await one(HeadRow, chain.id)
         if verdict.fault is None and (head is None or head.number <= verdict.entries):
             verdict.fault = at_end(verdict, head, noted)
             break

@@ -113,7 +113,7 @@ async def test_json_comes_back_as_it_was_written(world: World) -> None:
         version=1,
         name="规则",
         binding=True,
-        quorum={"'?": [1, 2]},
+        quorum={"'?": [1, 2], "of": {"id": str(new_id())}},
         ordinary={},
         special={"of": None},
         changes_allowed=True,

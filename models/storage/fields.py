@@ -21,7 +21,9 @@ E = TypeVar("E", bound=Enum)
 
 def json_text(value: Any) -> str | None:
     """As a database takes JSON. What is text already is JSON already."""
-    return value if value is None or isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def BooleanField(**options: Any) -> bool:

@@ -105,16 +105,18 @@ async def add(ctx: Context, *, deliberation_id: UUID, item: Item, key: str) -> E
             )
             if int(counted["n"]) >= MOST_ITEMS:
                 raise NotAllowed(Message("There are too many items"))
-            await ExecutionRow.create(
-                id=item_id,
-                community_id=row.community_id,
-                deliberation_id=row.id,
-                kind=item.kind,
-                subject_id=item.subject_id,
-                title=title,
-                organisation_id=item.organisation_id,
-                due_at=item.due_at.astimezone(UTC) if item.due_at else None,
-                state=ExecutionState.PLANNED,
+            await insert(
+                ExecutionRow(
+                    id=item_id,
+                    community_id=row.community_id,
+                    deliberation_id=row.id,
+                    kind=item.kind,
+                    subject_id=item.subject_id,
+                    title=title,
+                    organisation_id=item.organisation_id,
+                    due_at=item.due_at.astimezone(UTC) if item.due_at else None,
+                    state=ExecutionState.PLANNED,
+                )
             )
             made = await existing(ExecutionRow, item_id)
             await steps.record(

@@ -102,14 +102,16 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
             number = int(counted["last_number"])
             if number > MOST_STATEMENTS:
                 raise NotAllowed(Message("There are enough statements; vote on those that are there"))
-            await StatementRow.create(
-                id=statement_id,
-                community_id=row.community_id,
-                deliberation_id=row.id,
-                number=number,
-                author_id=account_id,
-                body=body,
-                fingerprint=digest,
+            await insert(
+                StatementRow(
+                    id=statement_id,
+                    community_id=row.community_id,
+                    deliberation_id=row.id,
+                    number=number,
+                    author_id=account_id,
+                    body=body,
+                    fingerprint=digest,
+                )
             )
             work.record(
                 steps.event(Kind.STATEMENT_ADDED, row, statement_id),

@@ -19,7 +19,7 @@ from models.identity import NeighbourRow
 from models.notifications import NotificationKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import identity, notifications
 from resolvers.context import Context
 from resolvers.paging import pages
@@ -58,18 +58,20 @@ async def record(
     (counted,) = await execute(
         "UPDATE deliberation SET step_count = step_count + 1 WHERE id = ? RETURNING step_count", row.id
     )
-    await DeliberationStepRow.create(
-        id=step_id,
-        community_id=row.community_id,
-        deliberation_id=row.id,
-        ordinal=int(counted["step_count"]),
-        action=action,
-        from_phase=from_phase,
-        to_phase=to_phase,
-        actor_id=actor_id,
-        item_id=item.id if item else None,
-        item_state=state,
-        note=note,
+    await insert(
+        DeliberationStepRow(
+            id=step_id,
+            community_id=row.community_id,
+            deliberation_id=row.id,
+            ordinal=int(counted["step_count"]),
+            action=action,
+            from_phase=from_phase,
+            to_phase=to_phase,
+            actor_id=actor_id,
+            item_id=item.id if item else None,
+            item_state=state,
+            note=note,
+        )
     )
     work.record(event(Kind.DELIBERATION_STEP, row, step_id))
     await notifications.notify(

@@ -25,7 +25,7 @@ from models.roles import OrganisationKind
 from models.search import SearchKind
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -117,7 +117,9 @@ async def convene(
             deliberation_id,
         )
         if earlier is None:
-            row = await insert(ctx, deliberation_id, organisation, topic, DeliberationPhase.GATHERING, plan)
+            row = await write_topic(
+                ctx, deliberation_id, organisation, topic, DeliberationPhase.GATHERING, plan
+            )
             await steps.record(work, ctx, row, DeliberationAction.CONVENED, to_phase=row.phase)
             await audit.record(ctx, "deliberation.convene", row)
             await schedule_moves(row)
@@ -143,7 +145,7 @@ async def propose(ctx: Context, *, organisation_id: UUID, topic: Topic, key: str
         )
         if earlier is None:
             await limits.check_rate(ctx, "proposeDeliberation", PROPOSALS_A_DAY, 24 * 3600)
-            row = await insert(
+            row = await write_topic(
                 ctx, deliberation_id, organisation, topic, DeliberationPhase.PROPOSED, UNPLANNED
             )
             await steps.record(
@@ -243,7 +245,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
     return await visible(ctx, deliberation_id)
 
 
-async def insert(
+async def write_topic(
     ctx: Context,
     deliberation_id: UUID,
     organisation: OrganisationRow,
@@ -256,7 +258,7 @@ async def insert(
         organisation.community_id,
         OrganisationKind.RESIDENTS_COMMITTEE,
     )
-    await DeliberationRow.create(
+    row = DeliberationRow(
         id=deliberation_id,
         community_id=organisation.community_id,
         scope_id=topic.estate_id or organisation.community_id,
@@ -271,7 +273,7 @@ async def insert(
         body=topic.body,
         **{field.name: getattr(plan, field.name) for field in fields(plan)},
     )
-    row = await existing(DeliberationRow, deliberation_id)
+    await insert(row)
     await index_deliberation(row)
     return row
 

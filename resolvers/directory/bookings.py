@@ -301,13 +301,7 @@ async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Bookin
 
 
 async def steps_by_ids(ids: Sequence[UUID]) -> list[BookingStepRow | None]:
-    rows = await select(
-        BookingStepRow,
-        f"SELECT {columns(BookingStepRow)} FROM booking_step t WHERE t.id IN (?)",
-        list(dict.fromkeys(ids)),
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(BookingStepRow, ids)
 
 
 async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[BookingStepRow | None]:

@@ -10,6 +10,7 @@ from models.groups import GroupAccess, GroupAction, GroupRow
 from models.memberships import MemberRole
 from models.messages import Message
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers import identity, limits, search
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -59,7 +60,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
         earlier = await earlier_result(ctx, key, "foundGroup", [community_id, draft], group_id)
         if earlier is None:
             await limits.check_rate(ctx, "foundGroup", GROUPS_A_DAY, 24 * 3600)
-            await GroupRow.create(
+            group = GroupRow(
                 id=group_id,
                 community_id=community_id,
                 scope_id=rules.scope_of(draft.access, community_id, group_id),
@@ -67,9 +68,10 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
                 name=draft.name,
                 description=draft.description,
                 rules=draft.rules,
-                questions=json.dumps(draft.questions, ensure_ascii=False),
+                questions=list(draft.questions),
                 member_count=1,
             )
+            await insert(group)
             await enrol(
                 work,
                 community_id=community_id,
@@ -77,7 +79,7 @@ async def found(ctx: Context, *, community_id: UUID, draft: GroupDraft, key: str
                 account_id=account_id,
                 role=MemberRole.OWNER,
             )
-            work.record(steps.group_changed(await existing(GroupRow, group_id)))
+            work.record(steps.group_changed(group))
     await reload_rights(ctx)
     return await reading.visible(ctx, earlier or group_id)
 

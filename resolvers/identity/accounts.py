@@ -7,7 +7,8 @@ from uuid import UUID
 from models.identity import AccountRow, CommunityRow
 from models.messages import LANGUAGES, Message
 from models.privacy import PHONE, mask_phone
-from models.storage.rows import columns, execute, select
+from models.storage.rows import execute
+from models.storage.tables import by_ids
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, Unauthenticated
@@ -29,13 +30,7 @@ async def account_of(ctx: Context) -> AccountRow:
 
 
 async def accounts_by_id(ids: Sequence[UUID]) -> list[AccountRow | None]:
-    rows = await select(
-        AccountRow,
-        f"SELECT {columns(AccountRow)} FROM account t WHERE t.id IN (?)",
-        set(ids),
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(AccountRow, ids)
 
 
 async def own_account_by_id(ctx: Context, ids: Sequence[UUID]) -> list[AccountRow | None]:

@@ -23,12 +23,12 @@ from models.powers import Power, has_power, has_power_in
 from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import insert_all
+from models.storage.tables import insert, insert_all
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import only
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, only
 from resolvers.identity.addresses import visible_homes_by_id
 from resolvers.identity.residencies import refusal
 from resolvers.limits import check_rate
@@ -120,16 +120,18 @@ async def apply(
                     documentNumber=Message("Is not the document that this account was verified with")
                 )
             await check_unknown_at(account_id, home_id)
-            await ApplicationRow.create(
-                id=application_id,
-                community_id=home.community_id,
-                account_id=account_id,
-                home_id=home_id,
-                relation=relation,
-                real_name_sealed=keys.seal(privacy.REAL_NAME, name),
-                document_sealed=keys.seal(privacy.DOCUMENT, document),
-                document_index=index,
-                evidence_sealed=keys.seal(privacy.EVIDENCE, evidence) if evidence else None,
+            await insert(
+                ApplicationRow(
+                    id=application_id,
+                    community_id=home.community_id,
+                    account_id=account_id,
+                    home_id=home_id,
+                    relation=relation,
+                    real_name_sealed=keys.seal(privacy.REAL_NAME, name),
+                    document_sealed=keys.seal(privacy.DOCUMENT, document),
+                    document_index=index,
+                    evidence_sealed=keys.seal(privacy.EVIDENCE, evidence) if evidence else None,
+                )
             )
             await admit_registered(work, ctx, Where("p.id = ?", (application_id,)), decided_by=None)
     return await application(earlier or application_id)
@@ -360,13 +362,7 @@ async def application_for(ctx: Context, application_id: UUID, action: str) -> Ap
     Raises NotFound; but to who holds another office in its community NotAllowed, which is audited.
     """
     account_id = ctx.account_id
-    row = await select_one(
-        ApplicationRow,
-        f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.id = ?",
-        application_id,
-    )
-    if row is None:
-        raise NotFound
+    row = await existing(ApplicationRow, application_id)
     if row.account_id == account_id or has_power_in(ctx.viewer, row.community_id, Power.VERIFY_RESIDENTS):
         return row
     raise await refusal(ctx, action, row)
@@ -383,14 +379,7 @@ async def application_to_decide(ctx: Context, application_id: UUID, action: str)
 
 
 async def application(application_id: UUID) -> ApplicationRow:
-    row = await select_one(
-        ApplicationRow,
-        f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.id = ?",
-        application_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(ApplicationRow, application_id)
 
 
 async def applications_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ApplicationRow | None]:

@@ -18,6 +18,7 @@ from models.messages import BadValue, Message
 from models.powers import Power, has_power
 from models.privacy import Keys
 from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -156,17 +157,19 @@ async def import_households(
             approved = await admit_registered(
                 work, ctx, Where("p.community_id = ?", (community_id,)), decided_by=ctx.account_id
             )
-            await HouseholdImportRow.create(
-                id=import_id,
-                community_id=community_id,
-                organisation_id=organisation.id,
-                account_id=ctx.account_id,
-                rows_read=file.rows_read,
-                imported=len(changed),
-                unchanged=len(file.lines) - len(changed),
-                homes_added=added,
-                approved=approved,
-                problems=file.problems[:PROBLEMS_KEPT],
+            await insert(
+                HouseholdImportRow(
+                    id=import_id,
+                    community_id=community_id,
+                    organisation_id=organisation.id,
+                    account_id=ctx.account_id,
+                    rows_read=file.rows_read,
+                    imported=len(changed),
+                    unchanged=len(file.lines) - len(changed),
+                    homes_added=added,
+                    approved=approved,
+                    problems=file.problems[:PROBLEMS_KEPT],
+                )
             )
             await audit.record(
                 ctx,

@@ -16,10 +16,11 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.identity.addresses import homes_by_id
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -32,11 +33,7 @@ async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
     Ending it again changes nothing. Raises NotFound, NotAllowed.
     """
     account_id = ctx.account_id
-    row = await select_one(
-        ResidencyRow, f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.id = ?", residency_id
-    )
-    if row is None:
-        raise NotFound
+    row = await existing(ResidencyRow, residency_id)
     if not can_end(ctx.viewer, row):
         raise await refusal(ctx, "moveOut", row)
     async with ctx.unit_of_work() as work:

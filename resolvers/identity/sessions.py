@@ -26,6 +26,7 @@ from models.identity import AccountRow, SessionEnd, SessionRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
+from models.storage.tables import insert
 from models.visibility import InSession, Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated
@@ -76,12 +77,14 @@ async def open_session(services: Services, account_id: UUID, device: str) -> Sig
     """Sign `account_id` in on a device. The caller has made sure that it is the account's holder."""
     session_id = new_id()
     token = refresh_token(services, session_id)
-    await SessionRow.create(
-        id=session_id,
-        account_id=account_id,
-        device=device[:120],
-        refresh_digest=digest(token),
-        expires_at=now() + LIFETIME,
+    await insert(
+        SessionRow(
+            id=session_id,
+            account_id=account_id,
+            device=device[:120],
+            refresh_digest=digest(token),
+            expires_at=now() + LIFETIME,
+        )
     )
     return await signed_in(services, account_id, session_id, token)
 

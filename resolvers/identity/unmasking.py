@@ -12,11 +12,12 @@ from models.identity import (
 )
 from models.powers import Power, has_power_in
 from models.privacy import Keys, mask_document, mask_name
-from models.storage.rows import columns, select, select_one
+from models.storage.rows import columns, select
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import NotFound
+from resolvers.existing import existing
 from resolvers.identity.residencies import refusal
 
 
@@ -49,18 +50,12 @@ async def unmask(
     Raises NotFound, InvalidInput, NotAllowed.
     """
     reason = check_text("reason", reason, 300, least=4)
-    row: ApplicationRow | ResidencyRow | None
+    row: ApplicationRow | ResidencyRow
     if application_id:
-        row = await select_one(
-            ApplicationRow,
-            f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.id = ?",
-            application_id,
-        )
+        row = await existing(ApplicationRow, application_id)
+    elif residency_id:
+        row = await existing(ResidencyRow, residency_id)
     else:
-        row = await select_one(
-            ResidencyRow, f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.id = ?", residency_id
-        )
-    if row is None:
         raise NotFound
     if not has_power_in(ctx.viewer, row.community_id, Power.UNMASK):
         raise await refusal(ctx, "unmask", row)

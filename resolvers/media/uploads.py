@@ -11,7 +11,7 @@ from models.base import new_id, now
 from models.media import MediaKind, MediaRow, can_upload
 from models.messages import OF_RECORD, Message
 from models.storage.rows import execute, select_one
-from models.storage.tables import one
+from models.storage.tables import insert, one
 from resolvers import identity, limits
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput, NotAllowed, RateLimited
@@ -80,17 +80,19 @@ async def keep(
         check_document(data)
         kind, name, width, height = MediaKind.DOCUMENT, file_name(name, ctx.language), 0, 0
     digest = sha256(data).hexdigest()
-    await MediaRow.create(
-        id=media_id,
-        community_id=community_id,
-        uploader_id=account_id,
-        kind=kind,
-        digest=digest,
-        content_type=content_type,
-        name=name,
-        size=len(data),
-        width=width,
-        height=height,
+    await insert(
+        MediaRow(
+            id=media_id,
+            community_id=community_id,
+            uploader_id=account_id,
+            kind=kind,
+            digest=digest,
+            content_type=content_type,
+            name=name,
+            size=len(data),
+            width=width,
+            height=height,
+        )
     )
     if thumbnail is not None:
         await ctx.services.media.put(f"{digest}.thumbnail", thumbnail)

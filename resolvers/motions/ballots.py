@@ -26,7 +26,7 @@ from models.motions import (
 from models.storage.rows import columns, execute, select, select_one
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.existing import existing, locked
 from resolvers.motions import announcing, ballot_box, reading, receipts
 from resolvers.retries import earlier_result
@@ -160,21 +160,11 @@ async def elector_of(motion: MotionRow, home_id: UUID) -> ElectorRow | None:
 
 
 async def elector_by_id(elector_id: UUID) -> ElectorRow:
-    row = await select_one(
-        ElectorRow, f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.id = ?", elector_id
-    )
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(ElectorRow, elector_id)
 
 
 async def entry_by_id(entry_id: UUID) -> BoxEntryRow:
-    row = await select_one(
-        BoxEntryRow, f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.id = ?", entry_id
-    )
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(BoxEntryRow, entry_id)
 
 
 async def same_ballot_sent_again(

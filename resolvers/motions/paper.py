@@ -23,6 +23,7 @@ from models.motions import (
 )
 from models.privacy import BALLOT
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -66,16 +67,18 @@ async def enter(
             if elector is None:
                 raise InvalidInput(homeId=Message("This home has no vote in this motion"))
             await check_impartial(account_id, motion, elector.id)
-            await PaperRow.create(
-                id=paper_id,
-                community_id=motion.community_id,
-                motion_id=motion.id,
-                elector_id=elector.id,
-                home_id=home_id,
-                channel=channel,
-                photo=photo,
-                choices_sealed=ctx.services.keys.seal(BALLOT, json.dumps(chosen)),
-                entered_by_id=account_id,
+            await insert(
+                PaperRow(
+                    id=paper_id,
+                    community_id=motion.community_id,
+                    motion_id=motion.id,
+                    elector_id=elector.id,
+                    home_id=home_id,
+                    channel=channel,
+                    photo=photo,
+                    choices_sealed=ctx.services.keys.seal(BALLOT, json.dumps(chosen)),
+                    entered_by_id=account_id,
+                )
             )
             await audit.record(ctx, "enterPaperBallot", motion, subject_id=paper_id, detail=channel.value)
     return await existing(PaperRow, earlier or paper_id)

@@ -7,6 +7,7 @@ from models.messages import Message
 from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, RulesRow
 from models.privacy import EVIDENCE
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -36,13 +37,15 @@ async def request(ctx: Context, *, motion_id: UUID, home_id: UUID, evidence: str
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "requestProxy", [motion_id, home_id, evidence], proxy_id)
         if earlier is None:
-            await ProxyRow.create(
-                id=proxy_id,
-                community_id=motion.community_id,
-                motion_id=motion.id,
-                home_id=home_id,
-                account_id=account_id,
-                evidence_sealed=ctx.services.keys.seal(EVIDENCE, evidence),
+            await insert(
+                ProxyRow(
+                    id=proxy_id,
+                    community_id=motion.community_id,
+                    motion_id=motion.id,
+                    home_id=home_id,
+                    account_id=account_id,
+                    evidence_sealed=ctx.services.keys.seal(EVIDENCE, evidence),
+                )
             )
     return await existing(ProxyRow, earlier or proxy_id)
 

@@ -21,7 +21,7 @@ from models.motions import (
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
 from models.storage.rows import execute, select
-from models.storage.tables import insert_all
+from models.storage.tables import insert, insert_all
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -161,21 +161,23 @@ async def create(ctx: Context, *, organisation_id: UUID, draft: MotionDraft, key
         earlier = await earlier_result(ctx, key, "createMotion", [organisation_id, draft], motion_id)
         if earlier is None:
             under = await rules.newest_or_law(organisation.community_id)
-            await MotionRow.create(
-                id=motion_id,
-                community_id=organisation.community_id,
-                organisation_id=organisation.id,
-                author_id=ctx.account_id,
-                rules_id=under.id,
-                scope_kind=draft.scope_kind,
-                scope_ids=[str(id) for id in draft.scope_ids],
-                scope_label=label,
-                title=draft.title,
-                body=draft.body,
-                secret=draft.secret,
-                opens_at=draft.opens_at,
-                closes_at=draft.closes_at,
-                first_closes_at=draft.closes_at,
+            await insert(
+                MotionRow(
+                    id=motion_id,
+                    community_id=organisation.community_id,
+                    organisation_id=organisation.id,
+                    author_id=ctx.account_id,
+                    rules_id=under.id,
+                    scope_kind=draft.scope_kind,
+                    scope_ids=[str(id) for id in draft.scope_ids],
+                    scope_label=label,
+                    title=draft.title,
+                    body=draft.body,
+                    secret=draft.secret,
+                    opens_at=draft.opens_at,
+                    closes_at=draft.closes_at,
+                    first_closes_at=draft.closes_at,
+                )
             )
             await write_items(motion_id, draft.items)
             await audit.record(ctx, "createMotion", organisation, subject_id=motion_id)

@@ -29,7 +29,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.search import SearchKind
 from models.storage.rows import execute, select, select_ids
-from models.storage.tables import insert_all
+from models.storage.tables import insert, insert_all
 from resolvers import audit, notifications, search
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -259,19 +259,21 @@ async def send(
     supersedes: NoticeRow | None = None,
 ) -> None:
     """Write a notice with its audience, receipts and inbox entries, and record that it happened."""
-    await NoticeRow.create(
-        id=notice_id,
-        community_id=organisation.community_id,
-        organisation_id=organisation.id,
-        author_id=ctx.account_id,
-        root_id=supersedes.root_id if supersedes else notice_id,
-        supersedes_id=supersedes.id if supersedes else None,
-        category=draft.category,
-        severity=draft.severity,
-        title=draft.title,
-        body=draft.body,
-        starts_at=draft.starts_at or now(),
-        ends_at=draft.ends_at,
+    await insert(
+        NoticeRow(
+            id=notice_id,
+            community_id=organisation.community_id,
+            organisation_id=organisation.id,
+            author_id=ctx.account_id,
+            root_id=supersedes.root_id if supersedes else notice_id,
+            supersedes_id=supersedes.id if supersedes else None,
+            category=draft.category,
+            severity=draft.severity,
+            title=draft.title,
+            body=draft.body,
+            starts_at=draft.starts_at or now(),
+            ends_at=draft.ends_at,
+        )
     )
     await insert_all(scopes)
     await write_receipts(organisation.community_id, notice_id, homes)

@@ -20,11 +20,11 @@ from models.notices import (
 )
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select, select_one
+from models.storage.rows import EVERYTHING, Where, columns, select
 from models.storage.tables import by_ids
 from resolvers.context import Context
-from resolvers.errors import NotAllowed, NotFound
-from resolvers.existing import only
+from resolvers.errors import NotAllowed
+from resolvers.existing import existing, only
 from resolvers.identity import community_visible, organisations_by_id
 from resolvers.paging import pages
 from subscriptions.events import Logged
@@ -32,10 +32,7 @@ from subscriptions.events import Logged
 
 async def notice(notice_id: UUID) -> NoticeRow:
     """The notice itself, for those who have asked before whether it may be seen."""
-    row = await select_one(NoticeRow, f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.id = ?", notice_id)
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(NoticeRow, notice_id)
 
 
 async def visible(ctx: Context, notice_id: UUID) -> NoticeRow:

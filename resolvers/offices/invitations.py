@@ -26,12 +26,12 @@ from models.privacy import mask_phone
 from models.roles import Role
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from models.visibility import Viewer
 from resolvers import audit, jobs, organisations
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.existing import locked, only
+from resolvers.existing import existing, locked, only
 from resolvers.identity.addresses import grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours
 from resolvers.identity.sign_in import check_phone
@@ -79,18 +79,20 @@ async def invite(
                 raise Conflict(Message("The organisation has an administrator meanwhile"), organisation)
             await check_new(ctx, organisation, index, role, grid_id)
             expires_at = now() + LIFETIME
-            await InvitationRow.create(
-                id=invitation_id,
-                community_id=organisation.community_id,
-                organisation_id=organisation.id,
-                role=role,
-                grid_id=grid_id,
-                founding=founding,
-                phone_index=index,
-                phone_sealed=ctx.services.keys.seal(privacy.PHONE, normal),
-                open_key=open_key(ctx, organisation.id, index, role, grid_id),
-                invited_by_id=ctx.account_id,
-                expires_at=expires_at,
+            await insert(
+                InvitationRow(
+                    id=invitation_id,
+                    community_id=organisation.community_id,
+                    organisation_id=organisation.id,
+                    role=role,
+                    grid_id=grid_id,
+                    founding=founding,
+                    phone_index=index,
+                    phone_sealed=ctx.services.keys.seal(privacy.PHONE, normal),
+                    open_key=open_key(ctx, organisation.id, index, role, grid_id),
+                    invited_by_id=ctx.account_id,
+                    expires_at=expires_at,
+                )
             )
             await jobs.schedule(EXPIRE, invitation_id, expires_at)
             await audit.record(
@@ -295,14 +297,7 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[InvitationRo
 
 
 async def invitation(invitation_id: UUID) -> InvitationRow:
-    row = await select_one(
-        InvitationRow,
-        f"SELECT {columns(InvitationRow)} FROM office_invitation t WHERE t.id = ?",
-        invitation_id,
-    )
-    if row is None:
-        raise NotFound
-    return row
+    return await existing(InvitationRow, invitation_id)
 
 
 async def invitations_of(

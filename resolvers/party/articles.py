@@ -16,7 +16,7 @@ from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -76,21 +76,23 @@ async def create(
         earlier = await earlier_result(ctx, key, "createPartyArticle", [branch_id, kind, draft], article_id)
         if earlier is None:
             await attaching.attach(ctx, community_id=branch.community_id, subject_id=article_id, wanted=shown)
-            await ArticleRow.create(
-                id=article_id,
-                community_id=branch.community_id,
-                scope_id=scope_of(draft.audience, branch),
-                audience=draft.audience,
-                branch_id=branch.id,
-                author_id=account_id,
-                kind=kind,
-                category=draft.category,
-                title=draft.title,
-                body=draft.body,
-                html=html,
-                cover_id=draft.cover_id,
-                comments_from=draft.comments_from,
-                comments_until=draft.comments_until,
+            await insert(
+                ArticleRow(
+                    id=article_id,
+                    community_id=branch.community_id,
+                    scope_id=scope_of(draft.audience, branch),
+                    audience=draft.audience,
+                    branch_id=branch.id,
+                    author_id=account_id,
+                    kind=kind,
+                    category=draft.category,
+                    title=draft.title,
+                    body=draft.body,
+                    html=html,
+                    cover_id=draft.cover_id,
+                    comments_from=draft.comments_from,
+                    comments_until=draft.comments_until,
+                )
             )
             await audit.record(ctx, "party.article.create", await existing(ArticleRow, article_id))
     return await visible(ctx, earlier or article_id)

@@ -21,7 +21,7 @@ from models.party.pioneers import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -56,7 +56,7 @@ async def pledge(ctx: Context, *, pioneer_id: UUID, body: str, key: str) -> Pled
         earlier = await earlier_result(ctx, key, "addPioneerPledge", [pioneer_id, body], pledge_id)
         if earlier is None:
             await check_room("pioneer_pledge", pioneer_id)
-            await PledgeRow.create(id=pledge_id, community_id=row.community_id, pioneer_id=row.id, body=body)
+            await insert(PledgeRow(id=pledge_id, community_id=row.community_id, pioneer_id=row.id, body=body))
             pioneer_changed(work, row)
     return await visible_pledge(ctx, earlier or pledge_id)
 
@@ -103,13 +103,15 @@ async def add_deed(
             if picture_id:
                 wanted = [("pictureId", picture_id)]
                 await attaching.attach(ctx, community_id=row.community_id, subject_id=deed_id, wanted=wanted)
-            await DeedRow.create(
-                id=deed_id,
-                community_id=row.community_id,
-                pioneer_id=row.id,
-                done_on=done_on,
-                body=body,
-                picture_id=picture_id,
+            await insert(
+                DeedRow(
+                    id=deed_id,
+                    community_id=row.community_id,
+                    pioneer_id=row.id,
+                    done_on=done_on,
+                    body=body,
+                    picture_id=picture_id,
+                )
             )
             await audit.record(ctx, "party.pioneer.deed", row)
             pioneer_changed(work, row)

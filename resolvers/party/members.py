@@ -116,11 +116,13 @@ async def approve(
             work, community_id=row.community_id, host_id=row.branch_id, account_id=row.account_id
         )
         if entered:
-            await PartyMemberRow.create(
-                community_id=row.community_id,
-                branch_id=row.branch_id,
-                account_id=row.account_id,
-                function=function,
+            await insert(
+                PartyMemberRow(
+                    community_id=row.community_id,
+                    branch_id=row.branch_id,
+                    account_id=row.account_id,
+                    function=function,
+                )
             )
         await record_decision(work, ctx, row, "party.approve")
     return await application(row.id)

@@ -16,7 +16,7 @@ from models.powers import Power
 from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select, select_ids
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -70,19 +70,21 @@ async def record(ctx: Context, *, branch_id: UUID, visit: Visit, key: str) -> Ho
     async with ctx.unit_of_work():
         earlier = await earlier_result(ctx, key, "recordHomeVisit", body, visit_id)
         if earlier is None:
-            await HomeVisitRow.create(
-                id=visit_id,
-                community_id=branch.community_id,
-                branch_id=branch.id,
-                home_id=home.id,
-                visited_at=visited_at,
-                recorded_by_id=ctx.account_id,
-                consented=visit.consented,
-                notes_sealed=ctx.services.keys.seal(privacy.VISIT, notes) if notes else None,
+            await insert(
+                HomeVisitRow(
+                    id=visit_id,
+                    community_id=branch.community_id,
+                    branch_id=branch.id,
+                    home_id=home.id,
+                    visited_at=visited_at,
+                    recorded_by_id=ctx.account_id,
+                    consented=visit.consented,
+                    notes_sealed=ctx.services.keys.seal(privacy.VISIT, notes) if notes else None,
+                )
             )
             for account_id in visitors:
-                await HomeVisitorRow.create(
-                    community_id=branch.community_id, visit_id=visit_id, account_id=account_id
+                await insert(
+                    HomeVisitorRow(community_id=branch.community_id, visit_id=visit_id, account_id=account_id)
                 )
             await audit.record(ctx, "party.recordVisit", branch, subject_id=visit_id)
     return await visible(ctx, earlier or visit_id)

@@ -1,5 +1,6 @@
 """Writing lessons, publishing them, withdrawing them: in the name of the branch."""
 
+from dataclasses import asdict
 from uuid import UUID
 
 from models.base import new_id, now
@@ -9,7 +10,7 @@ from models.organisations import OrganisationRow
 from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
 from models.powers import Power
 from models.storage.rows import columns, execute, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, insert
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
@@ -36,14 +37,14 @@ async def create(ctx: Context, *, branch_id: UUID, draft: LessonDraft, key: str)
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "createPartyLesson", [branch_id, draft], lesson_id)
         if earlier is None:
-            await insert(ctx, work, lesson_id, branch, draft)
+            await write_lesson(ctx, work, lesson_id, branch, draft)
     return await reading.visible(ctx, earlier or lesson_id)
 
 
-async def insert(
+async def write_lesson(
     ctx: Context, work: Work, lesson_id: UUID, branch: OrganisationRow, draft: LessonDraft
 ) -> None:
-    await PartyLessonRow.create(
+    row = PartyLessonRow(
         id=lesson_id,
         community_id=branch.community_id,
         branch_id=branch.id,
@@ -53,8 +54,7 @@ async def insert(
         title=draft.title,
         summary=draft.summary,
     )
-    (row,) = await by_ids(PartyLessonRow, [lesson_id])
-    assert row is not None  # noqa: S101 - just written
+    await insert(row)
     await write_items(row, draft.items)
     await audit.record(ctx, "party.createLesson", row)
     work.record(event(Kind.PARTY_LESSON_CHANGED, row))
@@ -178,18 +178,20 @@ async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> Non
 
 
 async def add_item(row: PartyLessonRow, draft: ItemDraft, position: int) -> None:
-    await PartyLessonItemRow.create(
-        community_id=row.community_id,
-        lesson_id=row.id,
-        position=position,
-        kind=draft.kind,
-        title=draft.title,
-        body=draft.body,
-        url=draft.url,
-        required=draft.required,
-        pass_percent=draft.pass_percent,
-        attempts=draft.attempts,
-        questions=draft.key,
+    await insert(
+        PartyLessonItemRow(
+            community_id=row.community_id,
+            lesson_id=row.id,
+            position=position,
+            kind=draft.kind,
+            title=draft.title,
+            body=draft.body,
+            url=draft.url,
+            required=draft.required,
+            pass_percent=draft.pass_percent,
+            attempts=draft.attempts,
+            questions=[asdict(question) for question in draft.questions],
+        )
     )
 
 

@@ -85,13 +85,7 @@ async def authors_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[Neig
 
 
 async def steps_by_ids(ids: Sequence[UUID]) -> list[PartyOpinionStepRow | None]:
-    rows = await select(
-        PartyOpinionStepRow,
-        f"SELECT {columns(PartyOpinionStepRow)} FROM party_opinion_step t WHERE t.id IN (?)",
-        set(ids),
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(PartyOpinionStepRow, ids)
 
 
 async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyOpinionStepRow | None]:

@@ -15,10 +15,10 @@ from models.party.opinions import (
     PartyOpinionTopic,
 )
 from models.storage.rows import execute
+from models.storage.tables import insert
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound
-from resolvers.existing import existing
 from resolvers.limits import check_rate
 from resolvers.masking import mask
 from resolvers.party.branches import own_branch
@@ -64,17 +64,17 @@ async def submit(ctx: Context, *, branch_id: UUID, draft: OpinionDraft, key: str
         earlier = await earlier_result(ctx, key, "submitPartyOpinion", [branch_id, draft], opinion_id)
         if earlier is None:
             await check_rate(ctx, "submitPartyOpinion", OPINIONS_A_DAY, 24 * 3600)
-            await insert(ctx, work, opinion_id, branch, draft)
+            await write_opinion(ctx, work, opinion_id, branch, draft)
     return await reading.visible(ctx, earlier or opinion_id)
 
 
-async def insert(
+async def write_opinion(
     ctx: Context, work: Work, opinion_id: UUID, branch: OrganisationRow, draft: OpinionDraft
 ) -> None:
     at = now()
     year = at.astimezone(CHINA).year
     number = await next_number(branch, year, at)
-    await PartyOpinionRow.create(
+    row = PartyOpinionRow(
         id=opinion_id,
         created_at=at,
         community_id=branch.community_id,
@@ -86,7 +86,7 @@ async def insert(
         step_count=1,
         **asdict(draft),
     )
-    row = await existing(PartyOpinionRow, opinion_id)
+    await insert(row)
     await steps.add_step(work, ctx, row, PartyOpinionAction.SUBMIT, at)
     await clock.wait_for_owner(row)
 
