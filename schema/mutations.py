@@ -81,11 +81,11 @@ class Result(Generic[R]):
 
 
 def mutation(
-    *problems: type[Problem], input: str = INPUT, result: str | None = None
+    *problems: type[Problem], input: str = INPUT
 ) -> Callable[[Callable[Concatenate[S, Info, P], Awaitable[object]]], Any]:
     """Decorate the resolver of a mutation whose result is its own: its docstring describes it.
 
-    Its return annotation is the payload. `input` describes its one argument, `result` what it answers.
+    Its return annotation is the payload. `input` describes its one argument.
     """
 
     def decorate(resolve: Callable[Concatenate[S, Info, P], Awaitable[object]]) -> Any:
@@ -94,7 +94,7 @@ def mutation(
             f"{name[0].upper()}{name[1:]}Result",
             resolve.__annotations__["return"],
             *problems,
-            description=result or f"What came of `{name}`.",
+            description=f"What came of `{name}`.",
         )
         return own.mutation(input=input)(resolve)
 

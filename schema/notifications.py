@@ -139,7 +139,7 @@ class MarkNotificationsReadPayload:
 
 @strawberry.type
 class NotificationsMutation:
-    @mutation(InvalidInput, input="What was read.", result="What `markNotificationsRead` answers.")
+    @mutation(InvalidInput, input="What was read.")
     async def mark_notifications_read(
         self, info: Info, input: MarkNotificationsReadInput
     ) -> MarkNotificationsReadPayload:

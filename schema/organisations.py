@@ -137,7 +137,7 @@ class RevokeRolePayload:
 
 @strawberry.type
 class OrganisationsMutation:
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `grantRole` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
     async def grant_role(self, info: Info, input: GrantRoleInput) -> GrantRolePayload:
         """Appoint somebody to an office. For the organisation's administrators; the residents'
         committee's may name the first administrator of another organisation.
@@ -154,7 +154,7 @@ class OrganisationsMutation:
         )
         return GrantRolePayload(appointment=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeRole` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def revoke_role(self, info: Info, input: RevokeRoleInput) -> RevokeRolePayload:
         """End an appointment. For the organisation's administrators; the last one stays."""
         key = key_of("appointmentId", input.appointment_id, "Appointment")

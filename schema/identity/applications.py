@@ -136,7 +136,7 @@ class RejectResidencyPayload:
 
 @strawberry.type
 class ApplicationsMutation:
-    @mutation(InvalidInput, NotFound, Conflict, RateLimited, result="What `applyForResidency` answers.")
+    @mutation(InvalidInput, NotFound, Conflict, RateLimited)
     async def apply_for_residency(
         self, info: Info, input: ApplyForResidencyInput
     ) -> ApplyForResidencyPayload:
@@ -152,7 +152,7 @@ class ApplicationsMutation:
         )
         return ApplyForResidencyPayload(application=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `withdrawApplication` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def withdraw_application(
         self, info: Info, input: WithdrawApplicationInput
     ) -> WithdrawApplicationPayload:
@@ -161,14 +161,14 @@ class ApplicationsMutation:
         row = await applications.withdraw(info.context, application_id=key)
         return WithdrawApplicationPayload(application=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `approveResidency` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def approve_residency(self, info: Info, input: ApproveResidencyInput) -> ApproveResidencyPayload:
         """Verify an applicant. For officers of the residents' committee."""
         key = key_of("applicationId", input.application_id, "ResidencyApplication")
         row = await applications.approve(info.context, application_id=key, version=input.version)
         return ApproveResidencyPayload(application=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `rejectResidency` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def reject_residency(self, info: Info, input: RejectResidencyInput) -> RejectResidencyPayload:
         """Reject an application. For officers of the residents' committee."""
         row = await applications.reject(

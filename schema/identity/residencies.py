@@ -146,14 +146,14 @@ class ImportHouseholdsPayload:
 
 @strawberry.type
 class ResidenciesMutation:
-    @mutation(InvalidInput, NotFound, NotAllowed, result="What `moveOut` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed)
     async def move_out(self, info: Info, input: MoveOutInput) -> MoveOutPayload:
         """Record that a resident has moved out. For the resident and the residents' committee."""
         key = key_of("residencyId", input.residency_id, "Residency")
         row = await living.move_out(info.context, residency_id=key)
         return MoveOutPayload(residency=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, result="What `unmask` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed)
     async def unmask(self, info: Info, input: UnmaskInput) -> UnmaskPayload:
         """Show the personal data of an applicant or a resident. For officers of the residents'
         committee; each use and each refusal is kept in the audit log.
@@ -175,7 +175,7 @@ class ResidenciesMutation:
             evidence=shown.evidence,
         )
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `importHouseholds` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def import_households(self, info: Info, input: ImportHouseholdsInput) -> ImportHouseholdsPayload:
         """Take a household register in: good lines are imported, bad ones reported. For officers of
         the residents' committee.

@@ -221,7 +221,7 @@ def forget_cookie(info: Info) -> None:
 
 @strawberry.type
 class SignInMutation:
-    @mutation(InvalidInput, RateLimited, result="What `requestSignInCode` answers.")
+    @mutation(InvalidInput, RateLimited)
     async def request_sign_in_code(
         self, info: Info, input: RequestSignInCodeInput
     ) -> RequestSignInCodePayload:
@@ -233,7 +233,7 @@ class SignInMutation:
             challenge_id=global_id(CHALLENGE, challenge.id), expires_at=challenge.expires_at
         )
 
-    @mutation(InvalidInput, RateLimited, result="What `signInWithCode` answers.")
+    @mutation(InvalidInput, RateLimited)
     async def sign_in_with_code(self, info: Info, input: SignInWithCodeInput) -> SignInPayload:
         """Sign in with a code; the first time this makes the account."""
         check_cookie(info, wanted=input.in_cookie)
@@ -247,7 +247,7 @@ class SignInMutation:
         )
         return await welcome(info, signed_in, in_cookie=input.in_cookie)
 
-    @mutation(InvalidInput, RateLimited, result="What `signInWithPassword` answers.")
+    @mutation(InvalidInput, RateLimited)
     async def sign_in_with_password(self, info: Info, input: SignInWithPasswordInput) -> SignInPayload:
         """Sign in with a password."""
         check_cookie(info, wanted=input.in_cookie)
@@ -267,7 +267,7 @@ class SignInMutation:
         signed_in = await sessions.refresh_session(info.context, token=token or "")
         return RefreshSessionPayload(credentials=credentials_of(info, signed_in, in_cookie=in_cookie))
 
-    @mutation(InvalidInput, NotFound, result="What `endSession` answers.")
+    @mutation(InvalidInput, NotFound)
     async def end_session(self, info: Info, input: EndSessionInput) -> EndSessionPayload:
         """Sign out, or end another session of the account."""
         key = key_of("sessionId", input.session_id, "Session") if input.session_id else None
@@ -285,14 +285,14 @@ class SignInMutation:
         forget_cookie(info)
         return SignOutEverywherePayload(ended=ended)
 
-    @mutation(InvalidInput, RateLimited, result="What `setPassword` answers.")
+    @mutation(InvalidInput, RateLimited)
     async def set_password(self, info: Info, input: SetPasswordInput) -> SetPasswordPayload:
         """Set or change the password, and end the account's other sessions."""
         await sign_in.set_password(info.context, new=input.new_password, current=input.current_password)
         account = await accounts.account_of(info.context)
         return SetPasswordPayload(viewer=account)
 
-    @mutation(InvalidInput, result="What `updateProfile` answers.")
+    @mutation(InvalidInput)
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> UpdateProfilePayload:
         """Change the name that neighbours see, or the language."""
         account = await accounts.update_profile(

@@ -46,7 +46,7 @@ from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLi
 
 @strawberry.type
 class MotionsMutation:
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `adoptVoteRules` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def adopt_vote_rules(self, info: Info, input: AdoptVoteRulesInput) -> AdoptVoteRulesPayload:
         """Adopt another version of the rules of voting, which motions written from now on pin."""
         made = await rules.adopt(
@@ -68,7 +68,7 @@ class MotionsMutation:
         )
         return AdoptVoteRulesPayload(rules=made)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createMotion` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def create_motion(self, info: Info, input: CreateMotionInput) -> CreateMotionPayload:
         """Write a motion to the owners. For the owners' committee; where none sits, the residents'."""
         row = await putting.create(
@@ -79,7 +79,7 @@ class MotionsMutation:
         )
         return CreateMotionPayload(motion=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `updateMotion` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def update_motion(self, info: Info, input: UpdateMotionInput) -> UpdateMotionPayload:
         """Rewrite a draft."""
         row = await putting.update(
@@ -90,21 +90,21 @@ class MotionsMutation:
         )
         return UpdateMotionPayload(motion=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `announceMotion` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def announce_motion(self, info: Info, input: AnnounceMotionInput) -> AnnounceMotionPayload:
         """Put the motion to the owners, with a notice to their homes. Nothing in it changes any more."""
         key = key_of("motionId", input.motion_id, "Motion")
         row = await putting.announce(info.context, motion_id=key, version=input.version)
         return AnnounceMotionPayload(motion=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `withdrawMotion` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def withdraw_motion(self, info: Info, input: WithdrawMotionInput) -> WithdrawMotionPayload:
         """Withdraw a motion before it opens."""
         key = key_of("motionId", input.motion_id, "Motion")
         row = await putting.withdraw(info.context, motion_id=key, version=input.version, reason=input.reason)
         return WithdrawMotionPayload(motion=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `castBallot` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
     async def cast_ballot(self, info: Info, input: CastBallotInput) -> CastBallotPayload:
         """Cast the one ballot of the viewer's head, or change it where the rules allow. Timely if
         the server's clock at the beginning of the transaction is before the close.
@@ -125,7 +125,7 @@ class MotionsMutation:
             receipt_code=done.receipt,
         )
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `enterPaperBallot` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def enter_paper_ballot(self, info: Info, input: EnterPaperBallotInput) -> EnterPaperBallotPayload:
         """Enter a ballot on paper, as the first of two officers."""
         row = await paper.enter(
@@ -139,7 +139,7 @@ class MotionsMutation:
         )
         return EnterPaperBallotPayload(paper_ballot=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `confirmPaperBallot` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def confirm_paper_ballot(
         self, info: Info, input: ConfirmPaperBallotInput
     ) -> ConfirmPaperBallotPayload:
@@ -152,7 +152,7 @@ class MotionsMutation:
             receipt_code=done.receipt if done else None,
         )
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `settleBallotConflict` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def settle_ballot_conflict(
         self, info: Info, input: SettleBallotConflictInput
     ) -> SettleBallotConflictPayload:
@@ -168,7 +168,7 @@ class MotionsMutation:
         )
         return SettleBallotConflictPayload(motion=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `requestProxy` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def request_proxy(self, info: Info, input: RequestProxyInput) -> RequestProxyPayload:
         """Ask to vote for the owners of a home."""
         row = await proxies.request(
@@ -180,7 +180,7 @@ class MotionsMutation:
         )
         return RequestProxyPayload(proxy=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `decideProxy` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def decide_proxy(self, info: Info, input: DecideProxyInput) -> DecideProxyPayload:
         """Approve or reject a proxy. For officers who count."""
         row = await proxies.decide(
@@ -191,14 +191,14 @@ class MotionsMutation:
         )
         return DecideProxyPayload(proxy=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeProxy` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def revoke_proxy(self, info: Info, input: RevokeProxyInput) -> RevokeProxyPayload:
         """End a proxy: as an owner, as the proxy, or as an officer. What it cast stays cast."""
         key = key_of("proxyId", input.proxy_id, "VoteProxy")
         row = await proxies.revoke(info.context, proxy_id=key)
         return RevokeProxyPayload(proxy=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, result="What `readProxyEvidence` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed)
     async def read_proxy_evidence(
         self, info: Info, input: ReadProxyEvidenceInput
     ) -> ReadProxyEvidencePayload:

@@ -28,7 +28,7 @@ from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 @strawberry.type
 class NoticesMutation:
-    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `publishNotice` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def publish_notice(self, info: Info, input: PublishNoticeInput) -> PublishNoticePayload:
         """Send official word to everyone in an audience."""
         notice = await publishing.publish(
@@ -47,7 +47,7 @@ class NoticesMutation:
         )
         return PublishNoticePayload(notice=notice)
 
-    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `updateNotice` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def update_notice(self, info: Info, input: UpdateNoticeInput) -> UpdateNoticePayload:
         """Supersede a notice: everyone who was sent the one is sent the other."""
         notice = await publishing.update(
@@ -67,7 +67,7 @@ class NoticesMutation:
         )
         return UpdateNoticePayload(notice=notice)
 
-    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `cancelNotice` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def cancel_notice(self, info: Info, input: CancelNoticeInput) -> CancelNoticePayload:
         """Take a notice back."""
         notice = await publishing.cancel(
@@ -78,21 +78,21 @@ class NoticesMutation:
         )
         return CancelNoticePayload(notice=notice)
 
-    @mutation(InvalidInput, NotAllowed, NotFound, result="What `markNoticeSeen` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound)
     async def mark_notice_seen(self, info: Info, input: MarkNoticeSeenInput) -> MarkNoticeSeenPayload:
         """Say that a notice was on the screen. Repeating it changes nothing."""
         notice_id = key_of("noticeId", input.notice_id, "Notice")
         notice = await receipts.mark_seen(info.context, notice_id=notice_id)
         return MarkNoticeSeenPayload(notice=notice)
 
-    @mutation(InvalidInput, NotAllowed, NotFound, Conflict, result="What `acknowledgeNotice` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def acknowledge_notice(self, info: Info, input: AcknowledgeNoticeInput) -> AcknowledgeNoticePayload:
         """Take note of a notice for all of the viewer's homes. Repeating it changes nothing."""
         notice_id = key_of("noticeId", input.notice_id, "Notice")
         notice = await receipts.acknowledge(info.context, notice_id=notice_id)
         return AcknowledgeNoticePayload(notice=notice)
 
-    @mutation(InvalidInput, NotAllowed, NotFound, result="What `recordVisit` answers.")
+    @mutation(InvalidInput, NotAllowed, NotFound)
     async def record_visit(self, info: Info, input: RecordVisitInput) -> RecordVisitPayload:
         """Record that a household was told in person. The first record stands; another changes nothing."""
         receipt = await receipts.record_visit(

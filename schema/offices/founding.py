@@ -63,7 +63,7 @@ class RenameOrganisationPayload:
 
 @strawberry.type
 class FoundingMutation:
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createOrganisation` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def create_organisation(
         self, info: Info, input: CreateOrganisationInput
     ) -> CreateOrganisationPayload:
@@ -79,7 +79,7 @@ class FoundingMutation:
         )
         return CreateOrganisationPayload(organisation=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `renameOrganisation` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def rename_organisation(
         self, info: Info, input: RenameOrganisationInput
     ) -> RenameOrganisationPayload:

@@ -81,7 +81,7 @@ class AssignWorkerPayload:
 
 @strawberry.type
 class GridsMutation:
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `createGrid` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def create_grid(self, info: Info, input: CreateGridInput) -> CreateGridPayload:
         """Make a grid. For administrators of the residents' committee."""
         row = await grids.create_grid(
@@ -92,7 +92,7 @@ class GridsMutation:
         )
         return CreateGridPayload(grid=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `renameGrid` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def rename_grid(self, info: Info, input: RenameGridInput) -> RenameGridPayload:
         """Rename a grid. For administrators of the residents' committee."""
         row = await grids.rename_grid(
@@ -103,7 +103,7 @@ class GridsMutation:
         )
         return RenameGridPayload(grid=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `assignBuildings` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def assign_buildings(self, info: Info, input: AssignBuildingsInput) -> AssignBuildingsPayload:
         """Put buildings into a grid. For administrators of the residents' committee."""
         row = await grids.assign_buildings(
@@ -114,7 +114,7 @@ class GridsMutation:
         )
         return AssignBuildingsPayload(grid=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `releaseBuildings` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def release_buildings(self, info: Info, input: ReleaseBuildingsInput) -> ReleaseBuildingsPayload:
         """Take buildings out of a grid. For administrators of the residents' committee."""
         row = await grids.release_buildings(
@@ -125,7 +125,7 @@ class GridsMutation:
         )
         return ReleaseBuildingsPayload(grid=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `assignWorker` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def assign_worker(self, info: Info, input: AssignWorkerInput) -> AssignWorkerPayload:
         """Give a grid worker another grid. For administrators of the residents' committee."""
         row = await grids.assign_worker(

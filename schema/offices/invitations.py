@@ -118,9 +118,7 @@ class RevokeInvitationPayload:
 
 @strawberry.type
 class InvitationsMutation:
-    @mutation(
-        InvalidInput, NotFound, NotAllowed, Conflict, RateLimited, result="What `inviteOfficer` answers."
-    )
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, RateLimited)
     async def invite_officer(self, info: Info, input: InviteOfficerInput) -> InviteOfficerPayload:
         """Offer an office to whoever has a phone, for 7 days. For the organisation's administrators;
         the residents' committee's may invite the first administrator of another organisation.
@@ -135,21 +133,21 @@ class InvitationsMutation:
         )
         return InviteOfficerPayload(invitation=row)
 
-    @mutation(InvalidInput, NotFound, Conflict, result="What `acceptInvitation` answers.")
+    @mutation(InvalidInput, NotFound, Conflict)
     async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> AcceptInvitationPayload:
         """Take an office that the viewer's phone is offered."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
         row = await invitations.accept(info.context, invitation_id=key)
         return AcceptInvitationPayload(invitation=row)
 
-    @mutation(InvalidInput, NotFound, Conflict, result="What `declineInvitation` answers.")
+    @mutation(InvalidInput, NotFound, Conflict)
     async def decline_invitation(self, info: Info, input: DeclineInvitationInput) -> DeclineInvitationPayload:
         """Decline an office that the viewer's phone is offered."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")
         row = await invitations.decline(info.context, invitation_id=key)
         return DeclineInvitationPayload(invitation=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, Conflict, result="What `revokeInvitation` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed, Conflict)
     async def revoke_invitation(self, info: Info, input: RevokeInvitationInput) -> RevokeInvitationPayload:
         """Take an open invitation back. For those who may invite."""
         key = key_of("invitationId", input.invitation_id, "OfficeInvitation")

@@ -205,7 +205,7 @@ class PartyLessonsMutation:
         row = await keeping.withdraw(info.context, lesson_id=key, version=input.version)
         return PartyLessonPayload(lesson=row)
 
-    @mutation(InvalidInput, NotFound, NotAllowed, result="What `finishPartyLessonItem` answers.")
+    @mutation(InvalidInput, NotFound, NotAllowed)
     async def finish_party_lesson_item(
         self, info: Info, input: FinishPartyLessonItemInput
     ) -> FinishPartyLessonItemPayload:
@@ -214,7 +214,7 @@ class PartyLessonsMutation:
         row = await learning.finish(info.context, item_id=key)
         return FinishPartyLessonItemPayload(item=row)
 
-    @mutation(*PROBLEMS, result="What `submitPartyQuiz` answers.")
+    @mutation(*PROBLEMS)
     async def submit_party_quiz(self, info: Info, input: SubmitPartyQuizInput) -> SubmitPartyQuizPayload:
         """Try a quiz. It is graded at once; passing it finishes the item."""
         item, attempt = await learning.submit(
@@ -226,7 +226,7 @@ class PartyLessonsMutation:
         )
         return SubmitPartyQuizPayload(attempt=attempt, item=item)
 
-    @mutation(InvalidInput, NotFound, result="What `showPartyCertificateName` answers.")
+    @mutation(InvalidInput, NotFound)
     async def show_party_certificate_name(
         self, info: Info, input: ShowPartyCertificateNameInput
     ) -> ShowPartyCertificateNamePayload:

@@ -78,7 +78,7 @@ PartyOpinionResult = Result(
 
 @strawberry.type
 class PartyOpinionsMutation:
-    @mutation(*PROBLEMS, RateLimited, result="What `submitPartyOpinion` answers.")
+    @mutation(*PROBLEMS, RateLimited)
     async def submit_party_opinion(
         self, info: Info, input: SubmitPartyOpinionInput
     ) -> SubmitPartyOpinionPayload:

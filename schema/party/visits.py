@@ -170,7 +170,7 @@ class VisitsMutation:
         row = await visits.withdraw_consent(info.context, visit_id=key, version=input.version)
         return HomeVisitPayload(visit=row)
 
-    @mutation(InvalidInput, NotFound, result="What `readVisitNotes` answers.")
+    @mutation(InvalidInput, NotFound)
     async def read_visit_notes(self, info: Info, input: ReadVisitNotesInput) -> ReadVisitNotesPayload:
         """Read the notes of a visit; that and the reason go into the audit log. For officers who
         keep the party branch's log.
