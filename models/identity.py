@@ -31,11 +31,18 @@ class ApplicationStatus(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+class PhoneChangeStatus(StrEnum):
+    PROPOSED = "PROPOSED"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
 class SessionEnd(StrEnum):
     SIGNED_OUT = "SIGNED_OUT"
     SIGNED_OUT_EVERYWHERE = "SIGNED_OUT_EVERYWHERE"
     REFRESH_TOKEN_REUSED = "REFRESH_TOKEN_REUSED"  # noqa: S105
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105
+    PHONE_CHANGED = "PHONE_CHANGED"
 
 
 class CommunityRow(Table):
@@ -171,6 +178,26 @@ class ApplicationRow(CommunityTable):
         indexes = (("community_id", "status", "id"),)
 
 
+class PhoneChangeRow(CommunityTable):
+    """That officers give an account another phone, for somebody who has lost the old one."""
+
+    account_id: UUID = fields.UUIDField(db_index=True)
+    residency_id: UUID = fields.UUIDField()
+    status: PhoneChangeStatus = fields.CharEnumField(
+        PhoneChangeStatus, max_length=12, default=PhoneChangeStatus.PROPOSED
+    )
+    # The new one; gone once it is decided.
+    phone_sealed: str | None = fields.TextField(null=True, default=None)
+    reason: str = fields.CharField(max_length=300)
+    proposed_by_id: UUID = fields.UUIDField()
+    decided_by_id: UUID | None = fields.UUIDField(null=True, default=None)
+    decided_at: datetime | None = fields.DatetimeField(null=True, default=None)
+
+    class Meta:
+        table = "phone_change"
+        indexes = (("community_id", "status", "id"),)
+
+
 class HouseholdEntryRow(CommunityTable):
     """A line of the imported household register: who is known to live where."""
 
@@ -243,6 +270,11 @@ def application_visible_to(viewer: Viewer) -> Where:
     """An applicant sees the own applications; who verifies residents sees those of the community."""
     own = Where("t.account_id = ?", (viewer.account_id,)) if viewer.account_id else NOTHING
     return own | Where("t.community_id IN (?)", (communities_with(viewer, Power.VERIFY_RESIDENTS),))
+
+
+def phone_change_visible_to(viewer: Viewer) -> Where:
+    """Who verifies residents sees the changes of phones in the community."""
+    return Where("t.community_id IN (?)", (communities_with(viewer, Power.VERIFY_RESIDENTS),))
 
 
 def residency_visible_to(viewer: Viewer) -> Where:

@@ -48,6 +48,7 @@ SEALED_COLUMNS = (
     ("residency_application", "document_sealed", DOCUMENT),
     ("residency_application", "evidence_sealed", EVIDENCE),
     ("household_entry", "real_name_sealed", REAL_NAME),
+    ("phone_change", "phone_sealed", PHONE),
     ("office_invitation", "phone_sealed", PHONE),
     ("paper_ballot", "choices_sealed", BALLOT),
     ("vote_proxy", "evidence_sealed", EVIDENCE),

@@ -14,7 +14,13 @@ from schema.deliberations import CommunityDeliberations
 from schema.directory import CommunityDirectory, OrganisationDirectory, ViewerBookings, ViewerHomes
 from schema.execution.type_resolution import IsA
 from schema.groups import CommunityGroups, ViewerGroups
-from schema.identity import CommunityRegister, OrganisationApplications, ViewerAccount, ViewerResidencies
+from schema.identity import (
+    CommunityRegister,
+    OrganisationApplications,
+    OrganisationPhoneChanges,
+    ViewerAccount,
+    ViewerResidencies,
+)
 from schema.motions import CommunityMotions
 from schema.node import Node, fetched_by
 from schema.notices import CommunityNotices, OrganisationNotices, ViewerNotices
@@ -65,6 +71,7 @@ class Organisation(
     Node,
     OrganisationMembers,
     OrganisationApplications,
+    OrganisationPhoneChanges,
     OrganisationNotices,
     OrganisationRequests,
     OrganisationDirectory,

@@ -17,7 +17,7 @@ from schema.deliberations import DeliberationsMutation, DeliberationsSubscriptio
 from schema.directory import BookingsMutation, DirectoryMutation, DirectorySubscription, TradingMutation
 from schema.fields import VIEWER, Info
 from schema.groups import GroupsMutation, GroupsSubscription
-from schema.identity import ApplicationsMutation, ResidenciesMutation, SignInMutation
+from schema.identity import ApplicationsMutation, PhonesMutation, ResidenciesMutation, SignInMutation
 from schema.likes import LikesMutation
 from schema.motions import MotionsMutation, MotionsQuery, MotionsSubscription
 from schema.node import NodeQuery
@@ -72,6 +72,7 @@ class Query(NodeQuery, CommunitiesQuery, PowersQuery, MotionsQuery, PartyLessons
 class Mutation(
     SignInMutation,
     ApplicationsMutation,
+    PhonesMutation,
     ResidenciesMutation,
     OrganisationsMutation,
     FoundingMutation,

@@ -327,6 +327,16 @@ async def put_applications(by: Sequence[Household], account: Any = person) -> No
     await put("residency_application", by, **sealed, account_id=account)
 
 
+async def put_phone_changes(by: Sequence[Household]) -> None:
+    residencies = await put("residency", by)
+    await put(
+        "phone_change",
+        by,
+        residency_id=residencies,
+        phone_sealed=lambda it: it.account.phone_sealed,
+    )
+
+
 async def households(town: Town, _community_id: UUID, span: range) -> None:
     await town.some(span)
 
@@ -944,6 +954,7 @@ LISTS: dict[str, Listed] = {
     "Organisation.invitations": Listed(an_organisation, below(put_invitations)),
     "Organisation.auditLog": Listed(an_organisation, acts),
     "Organisation.residencyApplications": Listed(the_committee, alike(put_applications), one_a_town=True),
+    "Organisation.phoneChanges": Listed(the_committee, alike(put_phone_changes), one_a_town=True),
     "Organisation.notices": Listed(the_committee, alike(put_notices), one_a_town=True),
     "Organisation.requestQueue": Listed(
         the_company, alike(put_requests), arguments=lambda _town: "bucket: IN_HAND", one_a_town=True

@@ -5,7 +5,7 @@ from models.directory.bookings import BookingAction, BookingState
 from models.directory.entries import DirectoryCategory
 from models.directory.licences import LicenceAction, LicenceKind, LicenceState
 from models.groups import GroupAccess, GroupAction, JoinStatus
-from models.identity import ApplicationStatus, Relation, SessionEnd
+from models.identity import ApplicationStatus, PhoneChangeStatus, Relation, SessionEnd
 from models.media import MediaKind
 from models.memberships import Alerts, MemberRole
 from models.migrations import CreateTables, table
@@ -13,7 +13,6 @@ from models.motions import Channel, Choice, ElectorKind, EntryKind, ItemClass, M
 from models.notices import AudienceKind, NoticeCategory, NoticeStatus, ReachedHow, Severity
 from models.notifications import NotificationKind
 from models.organisations import InvitationStatus
-from models.roles import OrganisationKind, Role
 from models.party.articles import AffairCategory, ArticleKind
 from models.party.audience import BranchAudience
 from models.party.lessons import PartyLessonAudience, PartyLessonItemKind, PartyLessonState
@@ -22,6 +21,7 @@ from models.party.opinions import PartyOpinionAction, PartyOpinionReach, PartyOp
 from models.party.pioneers import PledgeState
 from models.posts import PostKind, PostState, SubjectKind
 from models.requests import ConfirmedBy, NoteVisibility, RequestAction, RequestParty, RequestState, WaitingFor
+from models.roles import OrganisationKind, Role
 from models.search import SearchKind
 from models.storage.fields import JSONText
 from tortoise.fields import BigIntField, BooleanField, CharEnumField, CharField, DateField, DatetimeField, FloatField, IntField, JSONField, TextField, UUIDField
@@ -610,6 +610,16 @@ class Migration(Base):
             id=UUIDField(primary_key=True, default=new_id), created_at=DatetimeField(default=now),
             community_id=UUIDField(db_index=True), item_id=UUIDField(), account_id=UUIDField(), number=IntField(),
             revision=IntField(), answers=JSONText(), score=IntField(), total=IntField(), passed=BooleanField(),
+        ),
+        table(
+            'PhoneChangeRow', 'phone_change',
+            'That officers give an account another phone, for somebody who has lost the old one.', [],
+            ['community_id status id'],
+            id=UUIDField(primary_key=True, default=new_id), created_at=DatetimeField(default=now),
+            community_id=UUIDField(db_index=True), account_id=UUIDField(db_index=True), residency_id=UUIDField(),
+            status=CharEnumField(default=PhoneChangeStatus.PROPOSED, enum_type=PhoneChangeStatus, max_length=12),
+            phone_sealed=TextField(null=True), reason=CharField(max_length=300), proposed_by_id=UUIDField(),
+            decided_by_id=UUIDField(null=True), decided_at=DatetimeField(null=True),
         ),
         table(
             'PioneerRow', 'pioneer',

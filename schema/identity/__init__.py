@@ -3,6 +3,7 @@
 from schema.identity.addresses import Building, CommunityRegister, Estate, Grid, Home
 from schema.identity.applications import ApplicationsMutation, OrganisationApplications, ResidencyApplication
 from schema.identity.neighbours import Neighbour
+from schema.identity.phones import OrganisationPhoneChanges, PhoneChange, PhonesMutation
 from schema.identity.residencies import ResidenciesMutation, Residency, ViewerResidencies
 from schema.identity.sign_in import SignInMutation, ViewerAccount
 
@@ -15,6 +16,9 @@ __all__ = [
     "Home",
     "Neighbour",
     "OrganisationApplications",
+    "OrganisationPhoneChanges",
+    "PhoneChange",
+    "PhonesMutation",
     "ResidenciesMutation",
     "Residency",
     "ResidencyApplication",
