@@ -1,12 +1,13 @@
 """Moving a deliberation on, by the convenor or at its time; and back, by the convenor with a reason."""
 
+from typing import Any
 from uuid import UUID
 
 from models.base import now
 from models.deliberations import COURSE, PLANNED, DeliberationAction, DeliberationPhase, DeliberationRow
 from models.messages import Message
 from models.powers import Power
-from models.storage.rows import Where, execute
+from models.storage.rows import execute
 from models.visibility import NOBODY
 from resolvers import audit
 from resolvers.checks import check_text
@@ -36,7 +37,7 @@ async def move(
     unfinished = phase is DeliberationPhase.CLOSED and not row.outcome_version
     reason = check_text("reason", reason, topics.LONGEST_REASON, least=4 if back or unfinished else 0)
     async with ctx.unit_of_work() as work:
-        await topics.change(row, version, assignments(row, phase))
+        await topics.change(row, version, **settings_of(row, phase))
         await arrive(work, ctx, row, phase, note=reason)
         action = "deliberation.move_back" if back else "deliberation.move"
         await audit.record(ctx, action, row, detail=f"{row.phase.value} → {phase.value} {reason}".strip())
@@ -50,7 +51,7 @@ async def move_by_time(services: Services, work: Work, deliberation_id: UUID) ->
     ctx = Context(services, NOBODY)
     phase = row.phase_at(now())
     if phase is not row.phase:
-        await topics.change(row, row.version, assignments(row, phase))
+        await topics.change(row, row.version, **settings_of(row, phase))
         await arrive(work, ctx, row, phase, by_clock=True)
         await audit.record(ctx, "deliberation.move", row, detail=f"{row.phase.value} → {phase.value}")
     if phase is DeliberationPhase.OUTCOME and row.closes_at and row.closes_at <= now():
@@ -66,7 +67,7 @@ async def move_by_time(services: Services, work: Work, deliberation_id: UUID) ->
         )
 
 
-def assignments(row: DeliberationRow, phase: DeliberationPhase) -> Where:
+def settings_of(row: DeliberationRow, phase: DeliberationPhase) -> dict[str, Any]:
     """What changes with the phase. Plans for what has begun, and plans whose time has gone by, are void."""
     place = COURSE.index(phase)
     void = [
@@ -74,8 +75,7 @@ def assignments(row: DeliberationRow, phase: DeliberationPhase) -> Where:
         for later, column in PLANNED.items()
         if COURSE.index(later) <= place or (is_over(row, later) and later is not DeliberationPhase.CLOSED)
     ]
-    text = ", ".join(["phase = ?", "phase_since = ?", *(f"{column} = NULL" for column in void)])
-    return Where(text, (phase, now()))
+    return {"phase": phase, "phase_since": now(), **dict.fromkeys(void)}
 
 
 def is_over(row: DeliberationRow, phase: DeliberationPhase) -> bool:

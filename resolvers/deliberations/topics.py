@@ -1,8 +1,9 @@
 """Convening a deliberation, or proposing one to who may convene; its text and its plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from models import deliberations as rules
@@ -24,7 +25,7 @@ from models.powers import POWERS, Power, has_power_in
 from models.roles import OrganisationKind
 from models.search import SearchKind
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, execute, select_ids
+from models.storage.rows import Where, select_ids
 from models.storage.tables import by_ids, insert
 from resolvers import audit, identity, limits, search
 from resolvers import posts as feed
@@ -32,7 +33,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.deliberations import steps
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
-from resolvers.existing import existing, only
+from resolvers.existing import change_as_read, existing, only
 from resolvers.jobs import schedule, unschedule
 from resolvers.masking import mask
 from resolvers.organisations import officers_with
@@ -214,7 +215,7 @@ async def edit(
     topic = checked(Topic(title, body))
     row = await led_by_viewer(ctx, deliberation_id, "deliberation.edit")
     async with ctx.unit_of_work() as work:
-        await change(row, version, Where("title = ?, body = ?", (topic.title, topic.body)))
+        await change(row, version, title=topic.title, body=topic.body)
         await index_deliberation(replace(row, title=topic.title, body=topic.body))
         await feed.keep_revision(posts.SubjectKind.DELIBERATION, row.id, f"{row.title}\n\n{row.body}")
         await audit.record(ctx, "deliberation.edit", row)
@@ -231,14 +232,7 @@ async def set_plan(ctx: Context, *, deliberation_id: UUID, version: int, plan: P
     async with ctx.unit_of_work() as work:
         # Jobs before the deliberation, as whoever does them locks them.
         await unschedule(row.id, MOVE)
-        await change(
-            row,
-            version,
-            Where(
-                "discussion_at = ?, statements_at = ?, outcome_at = ?, closes_at = ?",
-                tuple(getattr(plan, field.name) for field in fields(plan)),
-            ),
-        )
+        await change(row, version, **asdict(plan))
         await schedule_moves(await existing(DeliberationRow, row.id))
         await audit.record(ctx, "deliberation.plan", row)
         work.record(steps.event(Kind.DELIBERATION_EDITED, row, row.id))
@@ -294,28 +288,12 @@ async def decide(row: DeliberationRow, version: int, phase: DeliberationPhase, p
     """Accept or decline a proposal. Raises Conflict if that was done, or it was edited, meanwhile."""
     if row.phase is not DeliberationPhase.PROPOSED:
         raise Conflict(Message("It has been decided already"), row)
-    await change(
-        row,
-        version,
-        Where(
-            "phase = ?, phase_since = ?, discussion_at = ?, statements_at = ?, outcome_at = ?, closes_at = ?",
-            (phase, now(), *(getattr(plan, field.name) for field in fields(plan))),
-        ),
-    )
+    await change(row, version, phase=phase, phase_since=now(), **asdict(plan))
 
 
-async def change(row: DeliberationRow, version: int, assignments: Where) -> None:
+async def change(row: DeliberationRow, version: int, **values: Any) -> None:
     """Change a deliberation as it was read. Raises Conflict if it has changed since `version`."""
-    changed = await execute(
-        f"UPDATE deliberation SET {assignments.text}, version = version + 1"
-        " WHERE id = ? AND version = ? AND phase = ? RETURNING id",
-        *assignments.params,
-        row.id,
-        version,
-        row.phase,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
+    await change_as_read(row, version, CHANGED, Where("t.phase = ?", (row.phase,)), **values)
 
 
 async def schedule_moves(row: DeliberationRow) -> None:

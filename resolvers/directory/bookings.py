@@ -33,7 +33,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import slots
 from resolvers.errors import Conflict, NotAllowed, NotFound
-from resolvers.existing import only
+from resolvers.existing import change_as_read, only
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -166,17 +166,8 @@ async def give_place(slot_id: UUID) -> SlotRow:
 
 async def change_status(row: BookingRow, version: int, to: BookingState, of: set[BookingState]) -> None:
     """Raises Conflict, and so undoes all, unless the booking is as it was read."""
-    changed = await execute(
-        "UPDATE booking SET state = ?, held_key = ?, version = version + 1"
-        " WHERE id = ? AND version = ? AND state IN (?) RETURNING id",
-        to,
-        None,
-        row.id,
-        version,
-        of,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
+    still = Where("t.state IN (?)", (of,))
+    await change_as_read(row, version, CHANGED, still, state=to, held_key=None)
 
 
 async def record_attendance(ctx: Context, *, booking_id: UUID, version: int, kept: bool) -> BookingRow:

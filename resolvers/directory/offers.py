@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
@@ -12,15 +13,15 @@ from models.directory.offers import OFFERS, OfferRow
 from models.identity import CommunityRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import execute
+from models.storage.rows import Where
 from models.storage.tables import by_ids, insert
 from resolvers import audit, jobs, limits
 from resolvers.checks import check_text
 from resolvers.context import Context, Services
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
-from resolvers.errors import Conflict, InvalidInput
-from resolvers.existing import only
+from resolvers.errors import InvalidInput
+from resolvers.existing import change_as_read, only
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
@@ -88,13 +89,12 @@ async def edit(ctx: Context, *, offer_id: UUID, version: int, draft: OfferDraft)
     row, _ = await editable(ctx, offer_id, "offer.edit")
     draft = checked(draft)
     after = replace(row, **asdict(draft))
-    settings = ", ".join(f"{name} = ?" for name in asdict(draft))
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "editOffer", OFFERS_A_DAY * 3, 86400)
         # Before the offer is locked: a job locks itself and then its offer.
         await jobs.unschedule(row.id, BEGIN, END)
         before = await event_of(Kind.OFFER_ENDED, row)
-        await change(row, version, f"{settings}, version = version + 1", *asdict(draft).values())
+        await change(row, version, **asdict(draft))
         await keep_time(after)
         await audit.record(ctx, "offer.edit", row)
         at = now()
@@ -110,24 +110,16 @@ async def withdraw(ctx: Context, *, offer_id: UUID, version: int) -> OfferRow:
     async with ctx.unit_of_work() as work:
         await jobs.unschedule(row.id, BEGIN, END)
         before = await event_of(Kind.OFFER_ENDED, row)
-        await change(row, version, "withdrawn_at = ?, version = version + 1", now())
+        await change(row, version, withdrawn_at=now())
         await audit.record(ctx, "offer.withdraw", row)
         work.record(before)
     return await visible(ctx, offer_id)
 
 
-async def change(row: OfferRow, version: int, settings: str, *values: object) -> None:
+async def change(row: OfferRow, version: int, **values: Any) -> None:
     """Raises Conflict, and so undoes all, unless the offer is as it was read and has not ended."""
-    changed = await execute(
-        f"UPDATE offer SET {settings} WHERE id = ? AND version = ? AND withdrawn_at IS NULL AND ends_at > ?"
-        " RETURNING id",
-        *values,
-        row.id,
-        version,
-        now(),
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
+    still = Where("t.withdrawn_at IS NULL AND t.ends_at > ?", (now(),))
+    await change_as_read(row, version, CHANGED, still, **values)
 
 
 async def editable(ctx: Context, offer_id: UUID, action: str) -> tuple[OfferRow, EntryRow]:

@@ -22,8 +22,8 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
 from resolvers.directory import listing
-from resolvers.errors import Conflict, InvalidInput, NotAllowed
-from resolvers.existing import locked, only
+from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.existing import change_as_read, locked, only
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
@@ -106,7 +106,7 @@ async def reply(ctx: Context, *, rating_id: UUID, version: int, body: str) -> Ra
     body = mask(check_text("body", body, LONGEST_BODY))
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "replyToRating", 3 * RATINGS_AN_HOUR, 3600)
-        await change(row, version, "reply = ?, replied_at = ?", body, now())
+        await change_as_read(row, version, CHANGED, reply=body, replied_at=now())
         await audit.record(ctx, "rating.reply", row)
         if row.reply is None:
             await tell_author(work, ctx, row)
@@ -137,7 +137,8 @@ async def set_hidden(
         return row
     async with ctx.unit_of_work() as work:
         await locked(EntryRow, row.entry_id)
-        await change(row, version, "hidden_at = ?, hidden_reason = ?", now() if hidden else None, reason)
+        hidden_at = now() if hidden else None
+        await change_as_read(row, version, CHANGED, hidden_at=hidden_at, hidden_reason=reason)
         sign = -1 if hidden else 1
         await count_rating(row.entry_id, sign * row.stars, sign)
         await audit.record(
@@ -147,19 +148,6 @@ async def set_hidden(
         if hidden:
             await tell_author(work, ctx, row)
     return await visible(ctx, rating_id)
-
-
-async def change(row: RatingRow, version: int, settings: str, *values: object) -> None:
-    """Raises Conflict, and so undoes all, unless the rating is as it was read."""
-    changed = await execute(
-        f"UPDATE entry_rating SET {settings}, version = version + 1"
-        " WHERE id = ? AND version = ? RETURNING id",
-        *values,
-        row.id,
-        version,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
 
 
 async def count_rating(entry_id: UUID, stars: int, one: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from models.base import new_id, now
@@ -15,14 +16,14 @@ from models.party.audience import BranchAudience, scope_of
 from models.posts import REVISIONS, PostRow, RevisionRow, SubjectKind, equal_to_any
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, execute
+from models.storage.rows import Where
 from models.storage.tables import by_ids, insert
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed
-from resolvers.existing import existing, only
+from resolvers.errors import InvalidInput, NotAllowed
+from resolvers.existing import change_as_read, existing, only
 from resolvers.jobs import schedule, unschedule
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
@@ -169,15 +170,16 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
         await change(
             row,
             version,
-            Where(
-                "title = ?, body = ?, html = ?, cover_id = ?, category = ?, audience = ?, scope_id = ?,"
-                " comments_from = ?, comments_until = ?, edited_at = ?",
-                (
-                    *(draft.title, draft.body, html, draft.cover_id, draft.category, draft.audience),
-                    *(scope_of(draft.audience, branch), draft.comments_from, draft.comments_until),
-                    now() if out else None,
-                ),
-            ),
+            title=draft.title,
+            body=draft.body,
+            html=html,
+            cover_id=draft.cover_id,
+            category=draft.category,
+            audience=draft.audience,
+            scope_id=scope_of(draft.audience, branch),
+            comments_from=draft.comments_from,
+            comments_until=draft.comments_until,
+            edited_at=now() if out else None,
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
         await audit.record(ctx, "party.article.edit", row)
@@ -189,17 +191,9 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
     return await visible(ctx, article_id)
 
 
-async def change(row: ArticleRow, version: int, assignments: Where) -> None:
+async def change(row: ArticleRow, version: int, **values: Any) -> None:
     """Change an article as it was read. Raises Conflict if it has changed since `version`."""
-    changed = await execute(
-        f"UPDATE party_article SET {assignments.text}, version = version + 1"
-        " WHERE id = ? AND version = ? AND withdrawn_at IS NULL RETURNING id",
-        *assignments.params,
-        row.id,
-        version,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
+    await change_as_read(row, version, CHANGED, Where("t.withdrawn_at IS NULL"), **values)
 
 
 async def schedule_turns(row: ArticleRow, *moments: datetime | None) -> None:

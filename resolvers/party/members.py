@@ -5,6 +5,7 @@ a name or a reason.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid5
 
 from models import privacy
@@ -30,7 +31,7 @@ from resolvers import audit, identity, memberships, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from resolvers.existing import only
+from resolvers.existing import change_as_read, only
 from resolvers.limits import check_rate
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
@@ -211,7 +212,7 @@ async def set_function(
         ctx, row.community_id, row.branch_id, Power.MANAGE_PARTY_MEMBERS, "party.setFunction", row.id
     )
     async with ctx.unit_of_work() as work:
-        await change(row, version, Where("function = ?", (function,)))
+        await change(row, version, function=function)
         await audit.record(ctx, "party.setFunction", row, detail=function.value)
         work.record(await member_event(row))
     return await member(row.id)
@@ -231,7 +232,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
         )
     async with ctx.unit_of_work() as work:
         sealed = ctx.services.keys.seal(privacy.PARTY, reason)
-        await change(row, version, Where("ended_at = ?, end_reason_sealed = ?", (now(), sealed)))
+        await change(row, version, ended_at=now(), end_reason_sealed=sealed)
         await memberships.dismiss(work, host_id=row.branch_id, account_id=row.account_id)
         await contents.end_profile(work, branch_id=row.branch_id, account_id=row.account_id)
         if not own:
@@ -258,16 +259,8 @@ async def current_membership(ctx: Context, member_id: UUID) -> PartyMemberRow:
     return row
 
 
-async def change(row: PartyMemberRow, version: int, settings: Where) -> None:
-    changed = await execute(
-        f"UPDATE party_member SET {settings.text}, version = version + 1"
-        " WHERE id = ? AND version = ? AND ended_at IS NULL RETURNING id",
-        *settings.params,
-        row.id,
-        version,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
+async def change(row: PartyMemberRow, version: int, **values: Any) -> None:
+    await change_as_read(row, version, CHANGED, Where("t.ended_at IS NULL"), **values)
 
 
 async def member_event(row: PartyMemberRow) -> Event:

@@ -26,7 +26,7 @@ from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed
-from resolvers.existing import only
+from resolvers.existing import change_as_read, only
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
@@ -142,17 +142,17 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
     row = await editable(ctx, pioneer_id, "party.pioneer.edit")
     branch = only(await identity.organisations_by_id(ctx, [row.branch_id]))
     async with ctx.unit_of_work() as work:
-        await change(
+        await change_as_read(
             row,
             version,
-            Where(
-                "headline = ?, story = ?, html = ?, portrait_id = ?, audience = ?, scope_id = ?,"
-                " consented_at = NULL",
-                (
-                    *(profile.headline, profile.story, html, profile.portrait_id, profile.audience),
-                    scope_of(profile.audience, branch),
-                ),
-            ),
+            CHANGED,
+            headline=profile.headline,
+            story=profile.story,
+            html=html,
+            portrait_id=profile.portrait_id,
+            audience=profile.audience,
+            scope_id=scope_of(profile.audience, branch),
+            consented_at=None,
         )
         await attaching.attach(ctx, community_id=row.community_id, subject_id=row.id, wanted=shown)
         await contents.take_out(work, row)
@@ -169,7 +169,8 @@ async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow
     if row.publish_at is not None:
         return row
     async with ctx.unit_of_work() as work:
-        await change(row, version, Where("publish_at = ?", (now(),)), agreed=True)
+        agreed = Where("t.consented_at IS NOT NULL AND t.publish_at IS NULL")
+        await change_as_read(row, version, CHANGED, agreed, publish_at=now())
         post_id = await contents.put_up(work, row)
         await execute("UPDATE pioneer SET post_id = ? WHERE id = ? RETURNING id", post_id, row.id)
         work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
@@ -181,7 +182,7 @@ async def take_down(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerR
     """Take a profile out of view; it may be published again. Raises NotFound, NotAllowed, Conflict."""
     row = await editable(ctx, pioneer_id, "party.pioneer.take_down")
     async with ctx.unit_of_work() as work:
-        await change(row, version, Where("publish_at = NULL, post_id = NULL"))
+        await change_as_read(row, version, CHANGED, publish_at=None, post_id=None)
         await contents.take_out(work, row)
         await audit.record(ctx, "party.pioneer.take_down", row)
     return await visible(ctx, pioneer_id)
@@ -202,7 +203,7 @@ async def consent(ctx: Context, *, pioneer_id: UUID, version: int, on: bool) -> 
     if on == (row.consented_at is not None):
         return row
     async with ctx.unit_of_work() as work:
-        await change(row, version, Where("consented_at = ?", (now() if on else None,)))
+        await change_as_read(row, version, CHANGED, consented_at=now() if on else None)
         if not on:
             await contents.take_out(work, row)
     return await visible(ctx, pioneer_id)
@@ -253,19 +254,6 @@ async def editable(ctx: Context, pioneer_id: UUID, action: str) -> PioneerRow:
     row = await visible(ctx, pioneer_id)
     await check_power(ctx, row.community_id, row.branch_id, Power.PUBLISH_PARTY_CONTENT, action, row.id)
     return row
-
-
-async def change(row: PioneerRow, version: int, assignments: Where, *, agreed: bool = False) -> None:
-    """Change a profile as it was read. Raises Conflict if it has changed since `version`."""
-    changed = await execute(
-        f"UPDATE pioneer SET {assignments.text}, version = version + 1 WHERE id = ? AND version = ?"
-        f" {'AND consented_at IS NOT NULL AND publish_at IS NULL' if agreed else ''} RETURNING id",
-        *assignments.params,
-        row.id,
-        version,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
 
 
 # Reading

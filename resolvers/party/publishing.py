@@ -12,7 +12,7 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
-from models.storage.rows import Where, execute, select_ids
+from models.storage.rows import execute, select_ids
 from models.storage.tables import by_ids
 from models.visibility import NOBODY
 from resolvers import audit, notifications
@@ -54,7 +54,7 @@ async def publish(ctx: Context, *, article_id: UUID, version: int, at: datetime 
     async with ctx.unit_of_work() as work:
         await unschedule(row.id, ANNOUNCE)
         await schedule_turns(row, row.comments_from, row.comments_until)
-        await articles.change(row, version, Where("publish_at = ?, listed_at = ?", (appears, appears)))
+        await articles.change(row, version, publish_at=appears, listed_at=appears)
         await audit.record(ctx, "party.article.publish", row, detail=appears.isoformat() if at else "")
         if at is None:
             await announce(work, ctx, row.id)
@@ -122,7 +122,7 @@ async def withdraw(ctx: Context, *, article_id: UUID, version: int, reason: str)
     row = await articles.editable(ctx, article_id, "party.article.withdraw")
     async with ctx.unit_of_work() as work:
         await unschedule(row.id, ANNOUNCE, TURN)
-        await articles.change(row, version, Where("withdrawn_at = ?", (now(),)))
+        await articles.change(row, version, withdrawn_at=now())
         withdrawn = await existing(ArticleRow, row.id)
         if withdrawn.post_id:
             await contents.take_down(work, withdrawn.post_id)

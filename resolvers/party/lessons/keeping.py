@@ -14,6 +14,7 @@ from models.storage.tables import by_ids, insert
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
+from resolvers.existing import change_as_read
 from resolvers.party.branches import branch_with_power, check_power, members_in
 from resolvers.party.lessons import reading
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, checked
@@ -71,9 +72,10 @@ async def edit(ctx: Context, *, lesson_id: UUID, version: int, draft: LessonDraf
         check_publishable(draft.items)
     async with ctx.unit_of_work() as work:
         scope = scope_of(row.community_id, row.branch_id, draft.audience, row.state)
-        await change(
+        await change_as_read(
             row,
             version,
+            CHANGED,
             title=draft.title,
             summary=draft.summary,
             audience=draft.audience,
@@ -101,7 +103,7 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
     async with ctx.unit_of_work() as work:
         state = PartyLessonState.PUBLISHED
         scope = scope_of(row.community_id, row.branch_id, row.audience, state)
-        await change(row, version, state=state, scope_id=scope, published_at=now())
+        await change_as_read(row, version, CHANGED, state=state, scope_id=scope, published_at=now())
         await audit.record(ctx, "party.publishLesson", row)
         row.scope_id = scope
         work.record(event(Kind.PARTY_LESSON_PUBLISHED, row))
@@ -123,7 +125,7 @@ async def withdraw(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesso
     if row.state is not PartyLessonState.PUBLISHED:
         raise Conflict(CHANGED, row)
     async with ctx.unit_of_work() as work:
-        await change(row, version, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
+        await change_as_read(row, version, CHANGED, state=PartyLessonState.WITHDRAWN, scope_id=row.branch_id)
         await audit.record(ctx, "party.withdrawLesson", row)
         work.record(event(Kind.PARTY_LESSON_WITHDRAWN, row))
     return await reading.visible(ctx, row.id)
@@ -140,19 +142,6 @@ async def editable(ctx: Context, lesson_id: UUID, action: str) -> PartyLessonRow
 def check_publishable(items: tuple[ItemDraft, ...] | list[PartyLessonItemRow]) -> None:
     if not any(item.required for item in items):
         raise InvalidInput(items=Message("A lesson has at least one required item"))
-
-
-async def change(row: PartyLessonRow, version: int, **values: object) -> None:
-    settings = ", ".join(f"{name} = ?" for name in values)
-    changed = await execute(
-        f"UPDATE party_lesson SET {settings}, version = version + 1 WHERE id = ? AND version = ?"
-        " RETURNING id",
-        *values.values(),
-        row.id,
-        version,
-    )
-    if not changed:
-        raise Conflict(CHANGED, row)
 
 
 async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> None:
