@@ -50,6 +50,7 @@ NAME = "欧阳植入"
 DISPLAY = "显示名植入"
 DOCUMENT = "11010519491231002X"
 EVIDENCE = "不动产权证第0777777号"
+SCRAPER = "scraper-of-metrics"
 PASSWORD = "correct-horse-planted-battery"
 BODY = "植入的帖子正文"
 DEVICE = "PlantedDevice/7"
@@ -123,6 +124,7 @@ async def production(
     settings = {
         "LINLI_MODE": "production",
         "LINLI_SMS_URL": gateway.url,
+        "LINLI_METRICS_TOKEN": SCRAPER,
         "LINLI_TRUSTED_PROXIES": "127.0.0.1",
     }
     made = deployment_of("postgres", request, tmp_path, extra=settings)
@@ -331,7 +333,9 @@ async def test_what_is_personal_is_found_nowhere(  # noqa: C901 - one story, who
             thief.headers["user-agent"] = "another"
             with pytest.raises(Refused):
                 await asked(thief, two, None, REFRESH, input={"refreshToken": refresh})
-        metrics = [(await http.get(f"{server.http}/metrics")).text for server in (one, two)]
+        scraping = {"authorization": f"Bearer {SCRAPER}"}
+        metrics = [(await http.get(f"{server.http}/metrics", headers=scraping)).text for server in (one, two)]
+        assert all("linli_operations_total" in text for text in metrics)
         await asyncio.sleep(0.2)
 
     for server in (one, two):

@@ -27,6 +27,7 @@ from tests.world import World
 BYSTANDERS, DEAF, OF = 2, 1, 20
 FAT = "长" * 4900
 MOST_FAT = 600
+SCRAPER = "scraper"
 
 CREATE = """mutation Create($input: CreatePostInput!) { createPost(input: $input) {
   __typename ... on CreatePostPayload { postEdge { node { id } } } } }"""
@@ -51,6 +52,7 @@ class Linli(Contender):
             "LINLI_MODE": "production",
             "LINLI_SMS_URL": "http://127.0.0.1:9/",
             "LINLI_SMS_TOKEN": "none",
+            "LINLI_METRICS_TOKEN": SCRAPER,
             "LINLI_DATA_DIR": str(self.directory),
             "LINLI_DATABASE_URL": f"sqlite://{self.directory}/linli.db",
             "LINLI_PORT": str(self.port),
@@ -125,7 +127,7 @@ class Linli(Contender):
             raise RuntimeError("Somebody was told what he may not see")
 
     def metric(self, name: str) -> float:
-        lines = self.get("/metrics").splitlines()
+        lines = self.post("/metrics", None, {"authorization": f"Bearer {SCRAPER}"}).splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def publish(self, body: str) -> None:
