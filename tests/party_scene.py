@@ -13,12 +13,9 @@ from models.organisations import OrganisationRow
 from models.party.members import PartyFunction, PartyMemberRow
 from models.roles import OrganisationKind, Role
 from resolvers.context import Context
-from resolvers.errors import DomainError
-from schema.build import graphql_schema
-from schema.serving.operations import Operations
+from tests.asking import run, subscribed
 from tests.world import World
 
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
 keys = count(1)
 
 
@@ -53,13 +50,11 @@ class Branch:
         return neighbour_key(self.community.id, account.id)
 
     async def run(self, by: AccountRow, text: str, **variables: Any) -> Any:
-        found = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, await self.ctx(by))
-        assert found.errors is None, found.errors
-        return found.data
+        return await run(await self.ctx(by), text, **variables)
 
     async def subscribe(self, by: AccountRow, text: str, **variables: Any) -> Any:
         """What the subscription's resolver answers: a request to follow a stream, or errors."""
-        return await OPERATIONS.subscribe(OPERATIONS.prepare(text), variables, await self.ctx(by))
+        return await subscribed(await self.ctx(by), text, **variables)
 
 
 async def enrolled(

@@ -39,10 +39,9 @@ from resolvers.jobs import PREPARATIONS, Worker
 from resolvers.requests import handling, opening
 from resolvers.requests.handling import Act
 from resolvers.requests.opening import Place, RequestDraft
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
 from subscriptions.events import Kind
+from tests import asking
 from tests.deliberation_scene import Estates, estates
 from tests.world import World, counted
 
@@ -50,7 +49,6 @@ P = DeliberationPhase
 S = ExecutionState
 AGREE, DISAGREE, PASS = StatementChoice.AGREE, StatementChoice.DISAGREE, StatementChoice.PASS
 LATER = timedelta(hours=1)
-OPERATIONS = Operations(graphql_schema, introspection=True)
 
 
 @pytest.fixture
@@ -401,9 +399,7 @@ LIST = """query List($id: ID!, $phases: [DeliberationPhase!]) { node(id: $id) { 
 
 
 async def run(scene: Estates, by: AccountRow, text: str, **variables: Any) -> Any:
-    result = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, await scene.world.context(by))
-    assert result.errors is None, result.errors
-    return result.data
+    return await asking.run(await scene.world.context(by), text, **variables)
 
 
 def nodes(data: Any) -> Sequence[Any]:

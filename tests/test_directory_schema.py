@@ -9,23 +9,18 @@ from models.base import now
 from models.directory.entries import DirectoryCategory
 from models.identity import AccountRow
 from models.roles import Role
-from resolvers.context import Context
 from resolvers.directory import offers, ratings, slots
 from resolvers.directory.slots import Time
-from resolvers.errors import DomainError
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
 from subscriptions.events import community_topic
 from subscriptions.streams import Request
+from tests import asking
 from tests.directory_scene import Scene, new_key
 from tests.directory_scene import scene as scene
 
 pytestmark = pytest.mark.anyio
 
 GRID = DirectoryCategory.GRID
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
-
 HOMES = """{ viewer { homes { label
   gridWorkers { holder { displayName } grid { name } }
   gridServices { name phone category openNow nextChange } } } }"""
@@ -43,10 +38,7 @@ EVENTS = """subscription Events($id: ID!) { communityEvents(communityId: $id) { 
 
 
 async def run(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
-    operation = OPERATIONS.prepare(text)
-    found = await OPERATIONS.execute(operation, variables, await scene.world.context(by))
-    assert found.errors is None, found.errors
-    return found.data
+    return await asking.run(await scene.world.context(by), text, **variables)
 
 
 async def test_from_my_home_to_the_grid_worker_and_the_office(scene: Scene) -> None:
@@ -108,19 +100,14 @@ async def test_events_are_the_same_for_all_who_see_them(scene: Scene) -> None:
     await offers.create(merchant, entry_id=entry.id, draft=said, key=new_key())
     resident = await scene.world.context(scene.resident)
     await ratings.rate(resident, entry_id=entry.id, stars=4, body="")
-    operation = OPERATIONS.prepare(EVENTS)
-    variables = {"id": global_id("Community", scene.community.id)}
-    request = await OPERATIONS.subscribe(operation, variables, resident)
+    id = global_id("Community", scene.community.id)
+    request = await asking.subscribed(resident, EVENTS, id=id)
     assert isinstance(request, Request)
     seen: dict[str, Any] = {}
     for logged in await scene.world.events(community_topic(scene.community.id)):
         if not (request.stream.wants(logged.event) and resident.viewer.may_see(logged.event.audience)):
             continue
-        shared = Context(scene.world.services, None)
-        found = await OPERATIONS.execute(operation, variables, shared, root=logged)
-        assert found.errors is None, found.errors
-        assert found.data is not None
-        event = found.data["communityEvents"]["event"]
+        event = await asking.sent(scene.world, EVENTS, logged, id=id)
         seen[event.pop("__typename")] = event
     assert seen["EntryPublished"]["entry"]["name"] == "老张面馆"
     assert seen["OfferPublished"]["offer"] == {

@@ -10,27 +10,15 @@ from models.identity import AccountRow, CommunityRow, HomeRow, ResidencyRow
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind, Role
 from resolvers.context import Context
-from resolvers.errors import DomainError
 from resolvers.identity.sessions import viewer_of
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
+from tests.asking import answered, run
 from tests.world import World, counted
-
-operations = Operations(graphql_schema, introspection=True, expected=(DomainError,))
-
-
-async def run(ctx: Context, query: str, **variables: Any) -> dict[str, Any]:
-    """The data of an operation without errors."""
-    result = await operations.execute(operations.prepare(query), variables, ctx)
-    assert not result.errors, result.errors
-    assert result.data is not None
-    return result.data
 
 
 async def codes(ctx: Context, query: str, **variables: Any) -> list[str]:
     """The codes of an operation's errors."""
-    result = await operations.execute(operations.prepare(query), variables, ctx)
+    result = await answered(ctx, query, **variables)
     return [(error.extensions or {})["code"] for error in result.errors or []]
 
 
@@ -205,7 +193,7 @@ async def test_a_refused_list_leaves_the_others(
       residencyApplications(first: 5) { edges { node { status } } } } } }"""
     ids = [global_id("Organisation", organisation.id) for organisation in (company, committee)]
     ctx = await world.context(await world.officer(committee))
-    result = await operations.execute(operations.prepare(text), {"ids": ids}, ctx)
+    result = await answered(ctx, text, ids=ids)
     assert [(error.path, error.message) for error in result.errors or ()] == [
         (
             ["nodes", 0, "residencyApplications"],

@@ -42,11 +42,10 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unaut
 from resolvers.notices import publishing, reading, receipts
 from resolvers.notices.audiences import Place, RoleHolders, Wanted, natural
 from resolvers.notices.publishing import NoticeChange, NoticeDraft
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, community_topic
 from subscriptions.streams import Stream
+from tests.asking import answered, refused, run, sent, subscribed
 from tests.world import World, counted
 
 pytestmark = pytest.mark.anyio
@@ -555,8 +554,6 @@ def test_buildings_are_walked_in_the_order_of_their_numbers() -> None:
     assert sorted(names, key=natural) == ["9号楼", "10号楼", "A9", "A10", "丰盛园 2号楼"]
 
 
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=())
-
 LIST = """
 query ($id: ID!) { node(id: $id) { ... on Community { notices(first: 100) { edges { node { %s } } } } } }
 """
@@ -571,13 +568,6 @@ SELECTIONS = [
     "reach { visits(first: 5) { edges { node { home { label } note visitor { displayName } } } } }",
     "reach { unreachedCsv } round(first: 5) { edges { node { home { label } } } }",
 ]
-
-
-async def run(ctx: Context, text: str, **variables: Any) -> dict[str, Any]:
-    result = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, ctx)
-    assert result.errors is None, result.errors
-    assert result.data is not None
-    return result.data
 
 
 async def test_a_list_costs_the_same_statements_for_one_and_for_a_hundred(scene: Scene) -> None:
@@ -654,10 +644,9 @@ async def test_publishing_over_graphql(scene: Scene) -> None:
 
 async def test_reach_is_an_error_for_residents_and_leaves_the_rest(scene: Scene) -> None:
     notice = await scene.publish()
-    operations = Operations(graphql_schema, introspection=True, expected=(NotAllowed,))
     text = "query ($id: ID!) { node(id: $id) { ... on Notice { title reach { reached } } } }"
     ctx = await scene.world.context(scene.residents[0])
-    result = await operations.execute(operations.prepare(text), {"id": global_id("Notice", notice.id)}, ctx)
+    result = await answered(ctx, text, id=global_id("Notice", notice.id))
     assert result.data == {"node": {"title": notice.title, "reach": None}}
     assert [(error.extensions or {})["code"] for error in result.errors or []] == ["NOT_ALLOWED"]
 
@@ -671,10 +660,6 @@ subscription ($id: ID!, $least: Severity!) { noticeEvents(communityId: $id, minS
 
 
 async def test_followers_of_urgent_notices_get_no_others(scene: Scene) -> None:
-    operations = Operations(graphql_schema, introspection=True, expected=(NotAllowed, NotFound))
-    operation = operations.prepare(EVENTS)
-    # Executed once for everyone whom the notice was sent to.
-    assert not operation.uses_viewer
     for severity in Severity:
         await scene.publish(severity=severity)
     old = await scene.publish(severity=Severity.URGENT)
@@ -682,8 +667,7 @@ async def test_followers_of_urgent_notices_get_no_others(scene: Scene) -> None:
     await publishing.update(await scene.as_officer(), notice_id=old.id, version=1, change=milder, key="k")
     variables = {"id": global_id("Community", scene.community.id), "least": "URGENT"}
     resident = await scene.world.context(scene.residents[0])
-    request: Any = await operations.subscribe(operation, variables, resident)
-    stream: Stream = request.stream
+    stream: Stream = (await subscribed(resident, EVENTS, **variables)).stream
     assert stream.requires == frozenset({scene.community.id})
     logged = [
         entry
@@ -691,22 +675,15 @@ async def test_followers_of_urgent_notices_get_no_others(scene: Scene) -> None:
         if stream.wants(entry.event)
     ]
     assert [entry.event.kind for entry in logged] == [Kind.NOTICE_PUBLISHED] * 3 + [Kind.NOTICE_UPDATED]
-    nobody = Context(scene.world.services, None)
-    result = await operations.execute(operation, variables, nobody, root=logged[-1])
-    assert result.errors is None, result.errors
-    assert result.data is not None
-    assert result.data["noticeEvents"]["event"]["notice"]["supersedes"] == {"id": global_id("Notice", old.id)}
+    told = await sent(scene.world, EVENTS, logged[-1], **variables)
+    assert told["notice"]["supersedes"] == {"id": global_id("Notice", old.id)}
 
 
 async def test_only_verified_people_follow_notices(scene: Scene) -> None:
-    operations = Operations(
-        graphql_schema, introspection=True, expected=(NotAllowed, NotFound, Unauthenticated)
-    )
     variables = {"id": global_id("Community", scene.community.id), "least": "URGENT"}
     former = scene.residents[0]
     await ResidencyRow.filter(account_id=former.id).update(until=now())
     elsewhere = await scene.world.neighbour(await scene.world.community())
     for account, code in ((former, "NOT_ALLOWED"), (elsewhere, "NOT_FOUND"), (None, "UNAUTHENTICATED")):
         ctx = await scene.world.context(account)
-        refused: Any = await operations.subscribe(operations.prepare(EVENTS), variables, ctx)
-        assert [error.extensions["code"] for error in refused.errors] == [code]
+        assert await refused(ctx, EVENTS, **variables) == [code]

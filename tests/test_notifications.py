@@ -1,7 +1,6 @@
 """The inbox: who is told of what, once, and what its owner has read on whichever device."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,20 +14,17 @@ from models.organisations import OrganisationRow
 from models.storage.paging import PageArgs
 from resolvers import notifications
 from resolvers.context import Context
-from resolvers.errors import InvalidInput, NotFound, Unauthenticated
+from resolvers.errors import InvalidInput, Unauthenticated
 from resolvers.identity.accounts import account_of
 from resolvers.notices import publishing
 from resolvers.notices.audiences import Place
 from resolvers.notices.publishing import NoticeDraft
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, community_topic
+from tests.asking import OPERATIONS, refused, run
 from tests.world import World, counted
 
 pytestmark = pytest.mark.anyio
-
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(NotFound, Unauthenticated))
 
 
 async def tell(
@@ -190,13 +186,6 @@ async def publish(world: World, committee: OrganisationRow, officer: AccountRow)
     return notice.id
 
 
-async def run(ctx: Context, text: str, root: Logged | None = None, **variables: Any) -> dict[str, Any]:
-    result = await OPERATIONS.execute(OPERATIONS.prepare(text), variables, replace(ctx, memo={}), root=root)
-    assert result.errors is None, result.errors
-    assert result.data is not None
-    return result.data
-
-
 INBOX = """
 { viewer { unreadCount notifications(first: 100) { edges { node {
   id kind readAt actor { displayName } subject { __typename id ... on Notice { title } } } } } } }
@@ -277,8 +266,7 @@ async def test_each_gets_the_own_entry_of_a_notice_to_all(world: World) -> None:
     await tell(world, community, other)
     notice = await publish(world, committee, officer)
     logged = (await world.events(community_topic(community.id)))[-1]
-    operation = OPERATIONS.prepare(EVENTS)
-    assert operation.uses_viewer
+    assert OPERATIONS.prepare(EVENTS).uses_viewer
     for account, unread in ((owner, 1), (other, 2)):
         ctx = await world.context(account)
         assert ctx.viewer.may_see(logged.event.audience)
@@ -297,10 +285,6 @@ async def test_each_gets_the_own_entry_of_a_notice_to_all(world: World) -> None:
 async def test_strangers_get_an_error_and_no_silence(world: World, known: bool) -> None:
     community = await world.community()
     stranger = await world.neighbour(await world.community()) if known else None
-    refused: Any = await OPERATIONS.subscribe(
-        OPERATIONS.prepare(EVENTS),
-        {"id": global_id("Community", community.id)},
-        await world.context(stranger),
-    )
+    ctx = await world.context(stranger)
     code = "NOT_FOUND" if known else "UNAUTHENTICATED"
-    assert [error.extensions["code"] for error in refused.errors] == [code]
+    assert await refused(ctx, EVENTS, id=global_id("Community", community.id)) == [code]

@@ -26,7 +26,8 @@ from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, Option, Quest
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
-from tests.party_scene import OPERATIONS, Branch, key
+from tests.asking import run, sent
+from tests.party_scene import Branch, key
 from tests.party_scene import branch as branch
 
 K = PartyLessonItemKind
@@ -343,12 +344,8 @@ async def test_a_certificate_is_checked_by_anybody_and_names_nobody(branch: Bran
     (kept,) = await PartyLessonCompletionRow.all()
 
     async def check(number: str) -> Any:
-        found = await OPERATIONS.execute(
-            OPERATIONS.prepare(CHECK), {"number": number}, await branch.world.context()
-        )
-        assert found.errors is None, found.errors
-        assert found.data is not None
-        return found.data["partyCertificate"]
+        found = await run(await branch.world.context(), CHECK, number=number)
+        return found["partyCertificate"]
 
     shown = {"number": kept.number, "lesson": "第一课", "branch": branch.branch.name, "holder": None}
     assert await check(kept.number) == shown
@@ -406,11 +403,7 @@ async def test_members_follow_the_branch_and_others_get_an_error(branch: Branch)
     )
     assert not [e for e in events if merged.stream.wants(e.event) and outside.may_see(e.event.audience)]
     # Told late, of what is gone by now, the event shows nothing of it.
-    shared = type(await branch.ctx(branch.member))(branch.world.services, None)
-    told = await OPERATIONS.execute(OPERATIONS.prepare(FOLLOW), {"id": id}, shared, root=wanted[0])
-    assert told.errors is None
-    assert told.data is not None
-    assert told.data["partyMemberEvents"]["event"]["lesson"] is None
+    assert (await sent(branch.world, FOLLOW, wanted[0], id=id))["lesson"] is None
 
 
 async def test_drafts_wait_until_they_can_be_published(branch: Branch) -> None:

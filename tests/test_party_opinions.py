@@ -27,7 +27,8 @@ from resolvers.party.opinions import answering, reading, submitting
 from resolvers.party.opinions.submitting import CHINA, OPINIONS_A_DAY, OpinionDraft
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
-from tests.party_scene import OPERATIONS, Branch, key
+from tests.asking import answered, sent
+from tests.party_scene import Branch, key
 from tests.party_scene import branch as branch
 
 A, R, S = PartyOpinionAction, PartyOpinionReach, PartyOpinionState
@@ -375,10 +376,7 @@ async def test_figures_are_the_secretarys(branch: Branch) -> None:
     for account in (branch.officer, branch.member, branch.manager):
         assert (await branch.run(account, FIGURES, **given))["node"]["partyOpinionFigures"] is None
     wrong = {**given, "until": given["since"]}
-    answered = await OPERATIONS.execute(
-        OPERATIONS.prepare(FIGURES), wrong, await branch.ctx(branch.secretary)
-    )
-    assert answered.errors
+    assert (await answered(await branch.ctx(branch.secretary), FIGURES, **wrong)).errors
 
 
 async def test_members_hear_of_answers_and_others_of_nothing(branch: Branch) -> None:
@@ -405,11 +403,7 @@ async def test_members_hear_of_answers_and_others_of_nothing(branch: Branch) -> 
     assert heard["comrade"] == [(Kind.PARTY_OPINION_ANSWERED, row.id)]
     assert heard["neighbour"] == heard["manager"] == []
     # Once for all who hear it: nothing in it depends on who asks.
-    shared = type(await branch.ctx(branch.member))(branch.world.services, None)
-    told = await OPERATIONS.execute(OPERATIONS.prepare(FOLLOW), {"id": id}, shared, root=events[-1])
-    assert told.errors is None, told.errors
-    assert told.data is not None
-    assert told.data["partyMemberEvents"]["event"] == {
+    assert await sent(branch.world, FOLLOW, events[-1], id=id) == {
         "__typename": "PartyOpinionAnswered",
         "step": {"action": "ANSWER"},
         "opinion": {"number": f"{row.year}-0002", "answer": "下月增设"},

@@ -35,10 +35,9 @@ from resolvers.notices.audiences import Place
 from resolvers.notices.publishing import NoticeDraft
 from resolvers.notices.reach import Reach
 from resolvers.tables import BYTE_ORDER_MARK
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, reach_topic
+from tests.asking import refused, sent
 from tests.plans import plan, recorded
 from tests.world import World, counted
 
@@ -459,7 +458,6 @@ async def test_the_export_lists_homes_and_no_person(scene: Scene) -> None:
         assert account.display_name not in text
 
 
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(NotAllowed, NotFound, Unauthenticated))
 EVENTS = """
 subscription ($id: ID!) { reachEvents(noticeId: $id) { cursor event { __typename ... on ReachChanged {
   notice { title } reach { targeted delivered seen acknowledged inPerson reached
@@ -470,31 +468,21 @@ subscription ($id: ID!) { reachEvents(noticeId: $id) { cursor event { __typename
 
 
 async def test_reach_is_followed_by_offices_only(scene: Scene) -> None:
-    operation = OPERATIONS.prepare(EVENTS)
-    # Executed once for all officers.
-    assert not operation.uses_viewer
-    variables = {"id": global_id("Notice", scene.notice.id)}
     for account, code in (
         (scene.residents[0], "NOT_ALLOWED"),
         (await scene.world.neighbour(await scene.world.community()), "NOT_FOUND"),
         (None, "UNAUTHENTICATED"),
     ):
-        refused: Any = await OPERATIONS.subscribe(operation, variables, await scene.world.context(account))
-        assert [error.extensions["code"] for error in refused.errors] == [code]
+        ctx = await scene.world.context(account)
+        assert await refused(ctx, EVENTS, id=global_id("Notice", scene.notice.id)) == [code]
 
 
 async def test_an_event_carries_the_reach_without_a_viewer(scene: Scene) -> None:
     await scene.acknowledge(0)
     await scene.visit(1)
     (*_, logged) = await scene.world.events(reach_topic(scene.notice.id))
-    ctx = Context(scene.world.services, None)
-    result = await OPERATIONS.execute(
-        OPERATIONS.prepare(EVENTS), {"id": global_id("Notice", scene.notice.id)}, ctx, root=logged
-    )
-    assert result.errors is None, result.errors
-    assert result.data is not None
-    event = result.data["reachEvents"]["event"]
-    assert {name: value for name, value in event["reach"].items() if isinstance(value, int)} == {
+    reach = (await sent(scene.world, EVENTS, logged, id=global_id("Notice", scene.notice.id)))["reach"]
+    assert {name: value for name, value in reach.items() if isinstance(value, int)} == {
         "targeted": 6,
         "delivered": 1,
         "seen": 1,
@@ -502,5 +490,5 @@ async def test_an_event_carries_the_reach_without_a_viewer(scene: Scene) -> None
         "inPerson": 1,
         "reached": 2,
     }
-    assert [edge["node"]["reached"] for edge in event["reach"]["byBuilding"]["edges"]] == [2, 0]
-    assert len(event["reach"]["unreached"]["edges"]) == 4
+    assert [edge["node"]["reached"] for edge in reach["byBuilding"]["edges"]] == [2, 0]
+    assert len(reach["unreached"]["edges"]) == 4
