@@ -2,8 +2,9 @@
 
 A sealed text is ``v1.<key id>.<base64url of nonce and ciphertext>``. The purpose (``phone``,
 ``document`` …) is authenticated with it, so that a sealed phone number put in the place of a sealed
-name does not open. The key that an index is made with cannot be changed without reading every
-sealed value again; sealing keys can be, at any time, by `rotate`.
+name does not open. Texts are filled up to multiples of 256 bytes first (ISO/IEC 7816-4), so that the
+length of a sealed name, number or choice tells nothing. The key that an index is made with cannot be
+changed without reading every sealed value again; sealing keys can be, at any time, by `rotate`.
 """
 
 import base64
@@ -27,6 +28,7 @@ from models.storage.rows import execute, select
 
 VERSION = "v1"
 NONCE = 12
+BLOCK = 256
 KEY_ID = re.compile(r"[A-Za-z0-9]{1,20}")
 
 # What sealed texts are for. The purpose is part of each: renaming one makes its texts unreadable.
@@ -111,7 +113,9 @@ class Keys:
     def seal(self, purpose: str, text: str) -> str:
         """`text`, unreadable without the current key, and unusable for any other purpose."""
         nonce = os.urandom(NONCE)
-        sealed = nonce + self.ciphers[self.current].encrypt(nonce, text.encode(), purpose.encode())
+        filled = text.encode() + b"\x80"
+        filled += bytes(-len(filled) % BLOCK)
+        sealed = nonce + self.ciphers[self.current].encrypt(nonce, filled, purpose.encode())
         return f"{VERSION}.{self.current}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, purpose: str, sealed: str) -> str:
@@ -123,7 +127,8 @@ class Keys:
             raise Unsealable("Sealed with a key that is not at hand")
         try:
             data = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-            return cipher.decrypt(data[:NONCE], data[NONCE:], purpose.encode()).decode()
+            filled = cipher.decrypt(data[:NONCE], data[NONCE:], purpose.encode())
+            return filled.rstrip(b"\0")[:-1].decode()
         except (InvalidTag, ValueError, binascii.Error) as error:
             raise Unsealable("Not sealed for this purpose, or tampered with") from error
 

@@ -72,7 +72,7 @@ async def submit(
     expires_at = expiry(check_last_day(valid_until))
     licence_id = new_id()
     async with ctx.unit_of_work() as work:
-        body = [organisation_id, kind, valid_until, ctx.services.keys.index(privacy.LICENCE, number)]
+        body = [organisation_id, kind, valid_until, number]
         earlier = await earlier_result(ctx, key, "submitLicence", body, licence_id)
         if earlier is None:
             await limits.check_rate(ctx, "submitLicence", SUBMISSIONS_A_DAY, 86400)

@@ -24,7 +24,7 @@ from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
 from models.storage.tables import insert, insert_all
-from resolvers import audit
+from resolvers import audit, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
@@ -106,13 +106,7 @@ async def apply(
         (known,) = await execute(
             "UPDATE account SET display_name = display_name WHERE id = ? RETURNING document_index", account_id
         )
-        body = [
-            home_id,
-            relation,
-            keys.index(privacy.REAL_NAME, name),
-            index,
-            keys.index("evidence", evidence),
-        ]
+        body = [home_id, relation, name, document, evidence]
         earlier = await earlier_result(ctx, key, "applyForResidency", body, application_id)
         if earlier is None:
             if known["document_index"] not in (None, index):
@@ -314,6 +308,7 @@ async def forget(claimed: Sequence[DecidedApplication]) -> None:
         " document_index = NULL, evidence_sealed = NULL WHERE id IN (?)",
         [item.id for item in claimed],
     )
+    await retries.forget(accounts_in(claimed), [item.id for item in claimed])
 
 
 async def move_in(claimed: Sequence[DecidedApplication], *, approved_by: UUID | None) -> None:

@@ -148,7 +148,7 @@ async def import_households(
     async with ctx.unit_of_work() as work:
         # The committee's row lock: two imports at a time go one after the other.
         await execute("UPDATE organisation SET name = name WHERE id = ? RETURNING id", organisation.id)
-        body = [organisation.id, keys.index("household-file", text)]
+        body = [organisation.id, text]
         earlier = await earlier_result(ctx, key, "importHouseholds", body, import_id)
         if earlier is None:
             community_id = organisation.community_id

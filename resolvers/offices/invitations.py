@@ -25,10 +25,10 @@ from models.powers import Power, powers_of
 from models.privacy import mask_phone
 from models.roles import Role
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_ids, select_one
 from models.storage.tables import by_ids, insert
 from models.visibility import Viewer
-from resolvers import audit, jobs, organisations
+from resolvers import audit, jobs, organisations, retries
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.existing import existing, locked, only
@@ -241,9 +241,10 @@ async def close_offer(
     after: Where = EVERYTHING,
 ) -> bool:
     """Close an offer and forget the phone; whether it was open."""
-    ended = await execute(
+    ended = await select_ids(
         "UPDATE office_invitation SET status = ?, decided_at = ?, appointment_id = ?, phone_index = NULL,"
-        f" phone_sealed = NULL, open_key = NULL WHERE id = ? AND status = ? AND {after.text} RETURNING id",
+        " phone_sealed = NULL, open_key = NULL"
+        f" WHERE id = ? AND status = ? AND {after.text} RETURNING invited_by_id",
         status,
         now(),
         appointment_id,
@@ -251,6 +252,7 @@ async def close_offer(
         InvitationStatus.OPEN,
         *after.params,
     )
+    await retries.forget(ended, [invitation_id])
     return bool(ended)
 
 

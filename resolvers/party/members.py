@@ -27,7 +27,7 @@ from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
 from models.storage.tables import insert
-from resolvers import audit, identity, memberships, notifications
+from resolvers import audit, identity, memberships, notifications, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -170,6 +170,7 @@ async def write_decision(
     )
     if not changed:
         raise Conflict(DECIDED, row)
+    await retries.forget([row.account_id], [row.id])
 
 
 async def record_decision(work: Work, ctx: Context, row: PartyApplicationRow, action: str) -> None:

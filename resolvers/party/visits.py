@@ -17,7 +17,7 @@ from models.requests import RequestParty, RequestRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select, select_ids
 from models.storage.tables import by_ids, insert
-from resolvers import audit, identity, limits
+from resolvers import audit, identity, limits, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
@@ -121,6 +121,7 @@ async def withdraw_consent(ctx: Context, *, visit_id: UUID, version: int) -> Hom
         )
         if not changed:
             raise Conflict(CHANGED, row)
+        await retries.forget([row.recorded_by_id], [row.id])
         await audit.record(ctx, "party.withdrawVisitConsent", row)
     return await visible(ctx, visit_id)
 
