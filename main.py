@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
         "verify-audit", help="walk the audit log; fail if it is not what was written"
     )
     verify.add_argument("--community", help="only this one's chain, by its name")
-    verify.add_argument("--noted", metavar="NUMBER:HASH", help="a head noted earlier, of that community")
+    verify.add_argument("--noted", metavar="HASH", help="a head noted earlier, of that community")
     scenario = commands.add_parser("scenario", help="play the two scenes against a running server")
     scenario.add_argument("--url", help="the server's address")
     options = parser.parse_args(arguments)

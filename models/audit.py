@@ -1,8 +1,9 @@
 """What offices did, and what was refused to them: append-only, and chained so that tampering shows.
 
-Each community has a chain of its own, and what belongs to no community has one. An entry's hash
-covers all that the entry says and the hash of the entry before it: who changes, removes or swaps one
-must change every later one, up to the head that anybody may have noted.
+Each community has a chain of its own, each party branch another, so that nobody else counts what it
+does with its members, and what belongs to no community has one. An entry's hash covers all that the
+entry says and the hash of the entry before it: who changes, removes or swaps one must change every
+later one, up to the head that anybody may have noted.
 """
 
 import hashlib
@@ -13,7 +14,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.base import Table, new_id, now
-from models.identity import neighbour_key
+from models.identity import account_behind
+from models.organisations import OrganisationRow
 from models.powers import Power, has_power
 from models.roles import OrganisationKind
 from models.storage import fields
@@ -26,7 +28,7 @@ NO_COMMUNITY = UUID(int=0)
 
 
 class AuditRow(Table):
-    # The community, or NO_COMMUNITY.
+    # The community, the party branch, or NO_COMMUNITY.
     chain: UUID = fields.UUIDField()
     number: int = fields.BigIntField()
     community_id: UUID | None = fields.UUIDField(null=True, default=None)
@@ -69,6 +71,8 @@ class Act:
     action: str
     community_id: UUID | None = None
     organisation_id: UUID | None = None
+    # What the organisation is, where it is known.
+    kind: OrganisationKind | None = None
     roles: str = ""
     account_id: UUID | None = None
     subject_id: UUID | None = None
@@ -79,6 +83,8 @@ class Act:
 
     @property
     def chain(self) -> UUID:
+        if self.kind is OrganisationKind.PARTY_BRANCH and self.organisation_id:
+            return self.organisation_id
         return self.community_id or NO_COMMUNITY
 
 
@@ -180,9 +186,12 @@ def can_see_audit(viewer: Viewer, community_id: UUID) -> bool:
     )
 
 
-def can_see_audit_of(viewer: Viewer, community_id: UUID, organisation_id: UUID) -> bool:
-    """May the viewer read what this organisation of this community did?"""
-    return has_power(viewer, organisation_id, Power.SEE_AUDIT) or can_see_audit(viewer, community_id)
+def can_see_audit_of(viewer: Viewer, organisation: OrganisationRow) -> bool:
+    """May the viewer read what this organisation did? The residents' committee may, of all but branches."""
+    return has_power(viewer, organisation.id, Power.SEE_AUDIT) or (
+        organisation.kind is not OrganisationKind.PARTY_BRANCH
+        and can_see_audit(viewer, organisation.community_id)
+    )
 
 
 def visible_to(viewer: Viewer) -> Where:
@@ -215,7 +224,7 @@ class AuditCriteria:
     def where(self, communities: Iterable[UUID]) -> Where:
         where = EVERYTHING
         if self.actor_id is not None:
-            accounts = [neighbour_key(community_id, self.actor_id) for community_id in set(communities)]
+            accounts = [account_behind(community_id, self.actor_id) for community_id in set(communities)]
             where &= Where("t.account_id IN (?)", (accounts,))
         for text, value in (
             ("t.action = ?", self.action),

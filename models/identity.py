@@ -1,6 +1,5 @@
 """Communities, their estates and homes, the people in them, and how people sign in."""
 
-import functools
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +8,7 @@ from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+from models import pseudonyms
 from models.base import CommunityTable, Table, now
 from models.powers import Power, communities_with, has_power_in
 from models.roles import Role
@@ -252,13 +252,16 @@ class NeighbourRow:
         return neighbour_key(self.community_id, self.account_id)
 
 
-@functools.lru_cache(maxsize=MOST_IDS)
+@pseudonyms.remembered(MOST_IDS)
 def neighbour_key(community_id: UUID, account_id: UUID) -> UUID:
-    """The id of an account's face in a community: one account has another in each community.
+    """The id of an account's face in a community: another in each, and nobody else can tell whose."""
+    return pgproto.UUID(pseudonyms.enciphered(f"neighbour/{community_id}", account_id.bytes))
 
-    It is its own inverse: with the community's id it gives the account's id back.
-    """
-    return pgproto.UUID((community_id.int ^ account_id.int).to_bytes(16, "big"))
+
+@pseudonyms.remembered(MOST_IDS)
+def account_behind(community_id: UUID, key: UUID) -> UUID:
+    """The account whose face has this key in a community, or the id of no account."""
+    return pgproto.UUID(pseudonyms.deciphered(f"neighbour/{community_id}", key.bytes))
 
 
 def may_look_into(viewer: Viewer, community_id: UUID) -> bool:

@@ -20,9 +20,11 @@ from models.identity import CommunityRow, NeighbourRow, may_look_into
 from models.messages import OF_RECORD, Message, in_language
 from models.organisations import OrganisationRow
 from models.powers import Power, office_with
+from models.roles import OrganisationKind
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import columns, select
 from models.storage.settled import settled
+from models.storage.tables import one
 from models.visibility import Office, Viewer
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
@@ -72,7 +74,7 @@ async def record(
     work = under_way()
     if work is None:
         raise RuntimeError("An act is audited in the unit of work that does it")
-    work.audit(act_of(ctx, action, about, otherwise, detail))
+    work.audit(await act_of(ctx, action, about, otherwise, detail))
 
 
 async def refuse(
@@ -88,7 +90,7 @@ async def refuse(
     """
     if under_way() is not None:
         raise RuntimeError("A refusal is recorded outside of the unit of work that it ends")
-    act = act_of(ctx, action, about, otherwise, message, refused=True)
+    act = await act_of(ctx, action, about, otherwise, message, refused=True)
     # Queries are refused too, and who goes away in the middle of one leaves the attempt behind.
     await settled(keep(ctx, act))
     return NotAllowed(message)
@@ -99,7 +101,7 @@ async def keep(ctx: Context, act: Act) -> None:
         work.audit(act)
 
 
-def act_of(
+async def act_of(
     ctx: Context,
     action: str,
     about: Audited | None,
@@ -128,6 +130,7 @@ def act_of(
         action=action,
         community_id=community_id,
         organisation_id=acting,
+        kind=await kind_of(office, acting),
         roles=shown_roles(office.roles) if office else "",
         account_id=ctx.viewer.account_id,
         subject_id=subject_id,
@@ -136,6 +139,14 @@ def act_of(
         address=keyed(ctx, "audit-address", origin(ctx.address)),
         device=keyed(ctx, "audit-device", ctx.device),
     )
+
+
+async def kind_of(office: Office | None, organisation_id: UUID | None) -> OrganisationKind | None:
+    """What the organisation of an entry is; it is looked up only for who holds no office there."""
+    if office is not None and office.organisation_id == organisation_id:
+        return office.kind
+    row = await one(OrganisationRow, organisation_id) if organisation_id else None
+    return row.kind if row else None
 
 
 def particulars_of(about: Audited | None) -> Particulars:
@@ -192,7 +203,7 @@ async def check_may_read(ctx: Context, community: CommunityRow) -> None:
 
 async def check_may_read_of(ctx: Context, organisation: OrganisationRow) -> None:
     """Raises NotAllowed, and keeps the attempt, for who may not read what this organisation did."""
-    if not can_see_audit_of(ctx.viewer, organisation.community_id, organisation.id):
+    if not can_see_audit_of(ctx.viewer, organisation):
         raise await refused_reading(ctx, organisation.community_id, organisation.id)
 
 

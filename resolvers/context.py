@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.privacy import Keys
+from models.pseudonyms import enciphered_with
 from models.visibility import Viewer
 from resolvers.errors import Unauthenticated
 from resolvers.media.storage import Storage
@@ -27,6 +28,9 @@ class Services:
     # What text messages may cost: country codes that they are sent to, and how many an hour in all.
     sms_countries: tuple[str, ...] = ("86",)
     sms_an_hour: int = 5_000
+
+    def __post_init__(self) -> None:
+        enciphered_with(self.keys)
 
 
 @dataclass(slots=True)

@@ -157,6 +157,7 @@ async def create_admin(
                     action="createAdmin",
                     community_id=row.community_id,
                     organisation_id=row.id,
+                    kind=row.kind,
                     subject_id=appointment_id,
                     detail=role.value,
                 )

@@ -8,7 +8,7 @@ from uuid import UUID
 from models import posts
 from models.base import new_id, now
 from models.groups import GroupAction, GroupRow, scope_of_posts
-from models.identity import CommunityRow, EstateRow, neighbour_key
+from models.identity import CommunityRow, EstateRow, account_behind
 from models.messages import Message
 from models.posts import PostAudience, PostKind, PostRow, PostState, RevisionRow, SubjectKind
 from models.powers import Power
@@ -371,7 +371,7 @@ async def feeds_of(
 def accounts_of(author_id: UUID, walls: Sequence[CommunityRow | GroupRow]) -> list[UUID]:
     """The accounts that a neighbour's id means where these walls are: one in each community."""
     communities = {wall.community_id if isinstance(wall, GroupRow) else wall.id for wall in walls}
-    return [neighbour_key(community_id, author_id) for community_id in communities]
+    return [account_behind(community_id, author_id) for community_id in communities]
 
 
 async def pinned_of(ctx: Context, walls: Sequence[CommunityRow | GroupRow]) -> list[list[PostRow]]:

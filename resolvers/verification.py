@@ -13,14 +13,6 @@ from models.storage.tables import one
 PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class NotedHead:
-    """A head that somebody noted: at that number the chain had that hash, and has it for ever."""
-
-    number: int
-    hash: str
-
-
 @dataclass(slots=True)
 class Verdict:
     """What a walk found: how many entries fit, the last one's hash, and what does not fit, if anything."""
@@ -38,8 +30,8 @@ class Chain:
     name: str | None
 
 
-async def verify(community: str | None = None, noted: NotedHead | None = None) -> AsyncIterator[Verdict]:
-    """Walk every chain, or that of one community. With `noted` the chain must hold that head as well."""
+async def verify(community: str | None = None, noted: str | None = None) -> AsyncIterator[Verdict]:
+    """Walk every chain, or that of one community. With `noted`, a head's hash, it must hold that as well."""
     for chain in await chains(community):
         yield await verify_chain(chain, noted)
 
@@ -48,8 +40,10 @@ async def chains(community: str | None) -> list[Chain]:
     """The chains that have a head or an entry, whichever of the two is left."""
     rows = await select(
         Chain,
-        "SELECT c.id, m.name FROM (SELECT id FROM audit_chain UNION SELECT chain AS id FROM audit_entry) c"
-        " LEFT JOIN community m ON m.id = c.id ORDER BY m.name, c.id",
+        "SELECT c.id, COALESCE(m.name, o.name) AS name"
+        " FROM (SELECT id FROM audit_chain UNION SELECT chain AS id FROM audit_entry) c"
+        " LEFT JOIN community m ON m.id = c.id LEFT JOIN organisation o ON o.id = c.id"
+        " ORDER BY name, c.id",
     )
     if community is None:
         return rows
@@ -58,11 +52,12 @@ async def chains(community: str | None) -> list[Chain]:
     return named + [row for row in rows if row.name is None and str(row.id) == community]
 
 
-async def verify_chain(chain: Chain, noted: NotedHead | None = None) -> Verdict:
+async def verify_chain(chain: Chain, noted: str | None = None) -> Verdict:
     name = chain.name or ("(no community)" if chain.id == NO_COMMUNITY else str(chain.id))
     verdict = Verdict(chain.id, name, 0, genesis(chain.id))
     # An entry and its head are written together, so whatever the head counts must be there after it was read.
     head: HeadRow | None = None
+    awaited = noted != verdict.head and noted
     while verdict.fault is None:
         rows = await page(chain.id, verdict.entries)
         for row in rows:
@@ -70,9 +65,7 @@ async def verify_chain(chain: Chain, noted: NotedHead | None = None) -> Verdict:
             if verdict.fault:
                 return verdict
             verdict.entries, verdict.head = row.number, row.hash
-            if noted and row.number == noted.number and row.hash != noted.hash:
-                verdict.fault = f"entry {row.number} is not the one that was noted"
-                return verdict
+            awaited = row.hash != noted and awaited
         if rows:
             continue
         if head is not None and head.number > verdict.entries:
@@ -80,7 +73,9 @@ async def verify_chain(chain: Chain, noted: NotedHead | None = None) -> Verdict:
             verdict.fault = f"entries {missing} at the end are missing"
         head = await one(HeadRow, chain.id)
         if verdict.fault is None and (head is None or head.number <= verdict.entries):
-            verdict.fault = at_end(verdict, head, noted)
+            verdict.fault = at_end(verdict, head)
+            if verdict.fault is None and awaited:
+                verdict.fault = "the entry that was noted is missing"
             break
     return verdict
 
@@ -106,13 +101,11 @@ def fault_of(before: Verdict, row: AuditRow) -> str | None:
     return None
 
 
-def at_end(verdict: Verdict, head: HeadRow | None, noted: NotedHead | None) -> str | None:
+def at_end(verdict: Verdict, head: HeadRow | None) -> str | None:
     if head is None and verdict.entries:
         return "the head is missing"
     if head is not None and (head.number, head.hash) != (verdict.entries, verdict.head):
         return f"the head is not entry {verdict.entries}"
-    if noted and noted.number > verdict.entries:
-        return f"entries {verdict.entries + 1} to {noted.number}, which was noted, are missing"
     return None
 
 
@@ -122,16 +115,15 @@ async def unguarded() -> list[str]:
 
 
 async def report(community: str | None, noted: str | None) -> int:
-    """Print what each chain comes to, or that of one community; `noted` is a head of it, ``NUMBER:HASH``.
+    """Print what each chain comes to, or that of one community; `noted` is a head of it.
 
     Returns the command's exit status: 1 if a chain is not what was written or nothing guards the log.
     """
-    number, _, hash = (noted or "").partition(":")
-    if noted and not (community and number.isdecimal() and hash):
-        print("--noted is NUMBER:HASH and needs --community", file=sys.stderr)
+    if noted and not community:
+        print("--noted needs --community", file=sys.stderr)
         return 2
     status, found = 0, False
-    async for verdict in verify(community, NotedHead(int(number), hash) if noted else None):
+    async for verdict in verify(community, noted):
         found = True
         if verdict.fault:
             status = 1

@@ -54,7 +54,9 @@ async def subjects_of(ctx: Context, rows: Sequence[AuditRow]) -> list[Any]:
 @fetched_by(audit.visible_by_ids)
 @strawberry.type(description="Something that an office did, or that was refused.")
 class AuditEntry(Node):
-    number: int = strawberry.field(description="Its place in the community's chain, from 1 without gaps.")
+    number: int = strawberry.field(
+        description="Its place in the community's chain, or in the party branch's own, from 1 without gaps."
+    )
     at: datetime = strawberry.field(
         resolver=lambda root: root.created_at, description="When, to the microsecond."
     )
@@ -92,8 +94,9 @@ class AuditEntry(Node):
     " was changed or removed."
 )
 class AuditHead:
-    number: int = strawberry.field(description="How many entries there are.")
-    hash: str = strawberry.field(description="The last entry's hash.")
+    hash: str = strawberry.field(
+        description="The last entry's hash. How many there are is not said: some are no resident's business."
+    )
 
 
 def entries_wanted(
@@ -122,7 +125,8 @@ class CommunityAudit:
         arguments=entries_wanted,
         check=audit.check_may_read,
         viewer=True,
-        description=f"What all offices did, for administrators of the residents' committee, {LOG}",
+        description="What all offices but party branches did, for administrators of the residents' committee,"
+        f" {LOG}",
     )
     audit_csv: str | None = loaded(
         exports.audit_of_communities,
@@ -142,8 +146,8 @@ class OrganisationAudit:
         arguments=entries_wanted,
         check=audit.check_may_read_of,
         viewer=True,
-        description="What its officers did and what was refused to them, for its administrators and the"
-        f" residents' committee's, {LOG}",
+        description="What its officers did and what was refused to them, for its administrators and, but for"
+        f" party branches, the residents' committee's, {LOG}",
     )
     audit_csv: str | None = loaded(
         exports.audit_of_organisations,

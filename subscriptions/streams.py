@@ -2,13 +2,18 @@
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NoReturn
 from uuid import UUID
 
 from models.messages import BadValue, Message
+from models.pseudonyms import BLOCK, deciphered, enciphered
 from subscriptions.events import Event, Kind, Logged
+
+PURPOSE = "stream cursor"
 
 
 class BadCursor(BadValue):
@@ -84,20 +89,26 @@ StreamItem = Logged | Opened | Reset
 
 
 def cursor_of(message: StreamItem) -> str:
-    """The opaque cursor of a place in a topic."""
+    """The cursor of a place in a topic. Nobody learns of it how much has happened that is not theirs."""
     topic = message.event.topic if isinstance(message, Logged) else message.topic
-    return base64.urlsafe_b64encode(f"{topic}#{message.seq}".encode()).decode().rstrip("=")
+    place = tag_of(topic) + message.seq.to_bytes(8, "big")
+    return base64.urlsafe_b64encode(enciphered(PURPOSE, place)).decode().rstrip("=")
+
+
+@lru_cache(maxsize=10_000)
+def tag_of(topic: str) -> bytes:
+    return hashlib.blake2b(topic.encode(), digest_size=8).digest()
 
 
 def position_of(topic: str, cursor: str) -> int:
     """The sequence number in a cursor of `topic`. Raises BadCursor."""
     try:
-        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-        name, _, seq = text.rpartition("#")
-        if name != topic:
-            raise BadCursor(Message("This cursor belongs to another stream"))
-        if not (seq.isdecimal() and len(seq) <= 18):
-            raise BadCursor(Message("This is not a cursor"))
-        return int(seq)
+        place = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except (UnicodeError, binascii.Error) as error:
         raise BadCursor(Message("This is not a cursor")) from error
+    if len(place) != BLOCK:
+        raise BadCursor(Message("This is not a cursor"))
+    place = deciphered(PURPOSE, place)
+    if place[:8] != tag_of(topic):
+        raise BadCursor(Message("This cursor belongs to another stream"))
+    return int.from_bytes(place[8:], "big")

@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 
 from models import audit as log
 from models.audit import NO_COMMUNITY, AuditCriteria, AuditRow, HeadRow, digest, genesis
-from models.base import new_id
+from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, neighbour_key
 from models.messages import Message
 from models.organisations import OrganisationRow
+from models.party.members import PartyFunction
+from models.powers import Power
 from models.roles import OrganisationKind, Role
 from models.storage.paging import PageArgs
 from models.storage.rows import columns, dialect, execute, select
@@ -23,13 +26,16 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import communities_by_id, organisations_by_id
-from resolvers.offices import exports
+from resolvers.offices import exports, statistics
+from resolvers.party import members
+from resolvers.party.branches import branch_with_power
 from resolvers.tables import BYTE_ORDER_MARK
-from resolvers.verification import NotedHead, Verdict, unguarded, verify
+from resolvers.verification import Verdict, unguarded, verify
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, community_topic
+from tests.party_scene import branch_in
 from tests.world import World, counted
 
 COMPANY = OrganisationKind.PROPERTY_COMPANY
@@ -51,7 +57,7 @@ async def entries(community: CommunityRow) -> list[AuditRow]:
     )
 
 
-async def verdicts(community: str | None = None, noted: NotedHead | None = None) -> list[Verdict]:
+async def verdicts(community: str | None = None, noted: str | None = None) -> list[Verdict]:
     return [verdict async for verdict in verify(community, noted)]
 
 
@@ -282,7 +288,7 @@ async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
     """Whoever rewrites everything behind a change cannot rewrite what others have noted."""
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
     rows = await entries(community)
-    noted = NotedHead(4, rows[3].hash)
+    noted = rows[3].hash
     await drop_guards()
     previous = rows[0].hash
     for row in rows[1:]:
@@ -298,7 +304,7 @@ async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
     await execute("UPDATE audit_chain SET hash = ?", previous)
     assert [verdict.fault for verdict in await verdicts()] == [None]
     (verdict,) = await verdicts(community.name, noted)
-    assert verdict.fault == "entry 4 is not the one that was noted"
+    assert verdict.fault == "the entry that was noted is missing"
 
 
 async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
@@ -306,14 +312,14 @@ async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
 ) -> None:
     await acted(await world.context(admin), community, *(f"act{number}" for number in range(5)))
     rows = await entries(community)
-    noted = NotedHead(5, rows[4].hash)
+    noted = rows[4].hash
     assert [verdict.fault for verdict in await verdicts(community.name, noted)] == [None]
     await drop_guards()
     await execute("DELETE FROM audit_entry WHERE number > 2")
     await execute("UPDATE audit_chain SET number = 2, hash = ?", rows[1].hash)
     assert [verdict.fault for verdict in await verdicts()] == [None]
     (verdict,) = await verdicts(community.name, noted)
-    assert verdict.fault == "entries 3 to 5, which was noted, are missing"
+    assert verdict.fault == "the entry that was noted is missing"
 
 
 async def test_a_long_chain_is_walked_in_pages(
@@ -382,6 +388,55 @@ async def test_strangers_do_not_write_into_a_log(world: World, community: Commun
     with pytest.raises(NotFound):
         await exports.audit_of_communities(ctx, [row], AuditCriteria())
     assert await entries(community) == []
+
+
+async def test_a_party_branch_keeps_a_log_of_its_own(world: World) -> None:
+    """What it does with its members is in no other office's log, head, number or table."""
+    branch = await branch_in(world)
+    row, house = await row_of(branch.community), branch.branch
+    leader, resident = await branch.ctx(branch.manager), await branch.ctx(branch.neighbour)
+    await acted(leader, branch.community, "act")
+    (before,) = await audit.heads_of(resident, [row])
+    csv = await exports.audit_of_communities(leader, [row], AuditCriteria(action="act"))
+    wish = await members.apply(resident, branch_id=house.id, statement="我申请入党", key="apply")
+    secretary = await branch.ctx(branch.secretary)
+    await members.approve(secretary, application_id=wish.id, version=1, function=PartyFunction.MEMBER)
+    with pytest.raises(NotAllowed):
+        await members.reject(
+            await branch.ctx(branch.officer), application_id=wish.id, version=2, reason="想一想再说"
+        )
+    noted = [entry.action for entry in await entries(branch.community)]
+    assert noted == ["act", "exportAuditLog"]
+    assert await exports.audit_of_communities(leader, [row], AuditCriteria(action="act")) == csv
+    (page,) = await audit.log_of_organisations(secretary, [house], AuditCriteria(), PageArgs(first=10))
+    assert [(entry.number, entry.action, entry.refused) for entry in page.items] == [
+        (2, "party.reject", True),
+        (1, "party.approve", False),
+    ]
+    assert await audit.visible_by_ids(leader, [entry.id for entry in page.items]) == [None, None]
+    with pytest.raises(NotAllowed):
+        await audit.log_of_organisations(leader, [house], AuditCriteria(), PageArgs(first=10))
+    with pytest.raises(NotAllowed):
+        await exports.audit_of_organisations(leader, [house], AuditCriteria())
+    at = now()
+    with pytest.raises(NotAllowed):
+        await statistics.statistics_of(leader, [house], at - timedelta(days=1), at)
+    assert before is not None
+    found = {verdict.name: (verdict.entries, verdict.fault) for verdict in await verdicts()}
+    assert found[house.name] == (2, None)
+
+
+async def test_who_is_no_officer_is_entered_where_the_branch_reads_it(world: World) -> None:
+    branch = await branch_in(world)
+    with pytest.raises(NotAllowed):
+        await branch_with_power(
+            await branch.ctx(branch.neighbour), branch.id, Power.LOG_HOME_VISITS, "party.recordVisit"
+        )
+    assert await entries(branch.community) == []
+    (page,) = await audit.log_of_organisations(
+        await branch.ctx(branch.secretary), [branch.branch], AuditCriteria(), PageArgs(first=10)
+    )
+    assert [entry.account_id for entry in page.items] == [branch.neighbour.id]
 
 
 async def test_filters(

@@ -1,6 +1,7 @@
 """The event log: no holes and no disorder, whoever writes at the same time, and no silent loss."""
 
 import asyncio
+import base64
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -327,6 +328,20 @@ def test_cursors_name_their_topic() -> None:
         position_of(community_topic(new_id()), cursor)
     with pytest.raises(BadCursor):
         Request(Stream(reach_topic(new_id()), frozenset(), frozenset()), cursor)
+
+
+def test_a_cursor_does_not_say_how_much_has_happened() -> None:
+    """Else whoever looks at two of them counts what others do behind closed doors."""
+    topic = community_topic(new_id())
+    cursors = [cursor_of(Opened(topic, seq)) for seq in range(1, 300)]
+    assert len(set(cursors)) == 299
+    assert len({len(cursor) for cursor in cursors}) == 1
+    places = [base64.urlsafe_b64decode(cursor + "==") for cursor in cursors]
+    # Nothing stays the same from one to the next, neither the topic's part nor the number's.
+    for byte in range(16):
+        assert len({place[byte] for place in places}) > 100
+    assert cursors != sorted(cursors)
+    assert [position_of(topic, cursor) for cursor in cursors] == list(range(1, 300))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from models.identity import NeighbourOffice, NeighbourRow, neighbour_key
+from models.identity import NeighbourOffice, NeighbourRow, account_behind
 from models.messages import Message
 from models.roles import Role
 from models.storage.rows import select
@@ -86,7 +86,7 @@ async def neighbours(ctx: Context, pairs: Iterable[tuple[UUID, UUID]]) -> list[N
 async def neighbours_by_id(ctx: Context, ids: Sequence[UUID]) -> list[NeighbourRow | None]:
     """The neighbours with these ids in the communities that the viewer belongs to, else None."""
     communities = ctx.viewer.communities
-    pairs = [(neighbour_key(community_id, id), community_id) for id in ids for community_id in communities]
+    pairs = [(account_behind(community_id, id), community_id) for id in ids for community_id in communities]
     known = (await faces(pairs)).values()
     found = {row.id: row for people in known for row in people.values() if takes_part(row)}
     return [found.get(id) for id in ids]

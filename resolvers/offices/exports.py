@@ -67,7 +67,7 @@ async def audit_of_organisations(
     """What each organisation did, the oldest first. Raises NotAllowed, InvalidInput."""
     texts = []
     for row in organisations:
-        if not can_see_audit_of(ctx.viewer, row.community_id, row.id):
+        if not can_see_audit_of(ctx.viewer, row):
             raise await audit.refused_reading(ctx, row.community_id, row.id)
         own = Where("t.organisation_id = ?", (row.id,))
         texts.append(await table_of(ctx, row.community_id, row.id, wanted, own))

@@ -86,10 +86,13 @@ class NoticesReach:
 
 
 def may_see(ctx: Context, row: OrganisationRow, power: Power) -> bool:
-    """Its own officers may, and the residents' committee, which leads."""
-    return has_power(ctx.viewer, row.id, power) or any(
-        has_power(ctx.viewer, office.organisation_id, power)
-        for office in ctx.viewer.offices_of(row.community_id, OrganisationKind.RESIDENTS_COMMITTEE)
+    """Its own officers may, and the residents' committee, which leads all offices but party branches."""
+    return has_power(ctx.viewer, row.id, power) or (
+        row.kind is not OrganisationKind.PARTY_BRANCH
+        and any(
+            has_power(ctx.viewer, office.organisation_id, power)
+            for office in ctx.viewer.offices_of(row.community_id, OrganisationKind.RESIDENTS_COMMITTEE)
+        )
     )
 
 

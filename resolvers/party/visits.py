@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import HomeRow, NeighbourRow, neighbour_key
+from models.identity import HomeRow, NeighbourRow, account_behind
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.party import visits as rules
@@ -99,7 +99,7 @@ async def visitors_meant(ctx: Context, branch: OrganisationRow, ids: tuple[UUID,
         branch.id,
     )
     known = set(officers) | set(await members_in(branch.id))
-    accounts = [neighbour_key(branch.community_id, id) for id in dict.fromkeys(ids)]
+    accounts = [account_behind(branch.community_id, id) for id in dict.fromkeys(ids)]
     if not known.issuperset(accounts):
         raise InvalidInput(
             visitorIds=Message("Holds somebody who is neither officer nor member of the branch")

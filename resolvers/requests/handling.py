@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models import requests
 from models.base import new_id, now
-from models.identity import neighbour_key
+from models.identity import account_behind
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.posts import PostState
@@ -503,7 +503,7 @@ async def with_assignee(ctx: Context, row: RequestRow, party: RequestParty, act:
     if act.action is not RequestAction.ASSIGN:
         return replace(act, assignee=None)
     officers = await officers_with(row.office_id, Power.HANDLE_REQUESTS)
-    account_id = neighbour_key(row.community_id, act.assignee) if act.assignee else ctx.account_id
+    account_id = account_behind(row.community_id, act.assignee) if act.assignee else ctx.account_id
     if account_id not in officers:
         raise InvalidInput(assigneeId=Message("Is no officer of the office that has the case"))
     return replace(act, assignee=account_id)

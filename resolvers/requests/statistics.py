@@ -74,10 +74,13 @@ class Statistics:
 
 
 def may_see(ctx: Context, row: OrganisationRow) -> bool:
-    """Its officers, and the residents' committee, which leads."""
-    return has_power(ctx.viewer, row.id, Power.SEE_REQUEST_STATISTICS) or any(
-        has_power(ctx.viewer, office.organisation_id, Power.SEE_REQUEST_STATISTICS)
-        for office in ctx.viewer.offices_of(row.community_id, OrganisationKind.RESIDENTS_COMMITTEE)
+    """Its own officers may, and the residents' committee, which leads all offices but party branches."""
+    return has_power(ctx.viewer, row.id, Power.SEE_REQUEST_STATISTICS) or (
+        row.kind is not OrganisationKind.PARTY_BRANCH
+        and any(
+            has_power(ctx.viewer, office.organisation_id, Power.SEE_REQUEST_STATISTICS)
+            for office in ctx.viewer.offices_of(row.community_id, OrganisationKind.RESIDENTS_COMMITTEE)
+        )
     )
 
 

@@ -51,6 +51,12 @@ ITEMS = [
 ]
 
 
+AUDIT = """query ($id: ID!) { node(id: $id) { ... on Community {
+  auditHead { hash } auditLog(first: 50) { edges { cursor node { number action } } } } } }"""
+BRANCH_AUDIT = """query ($id: ID!) { node(id: $id) { ... on Organisation {
+  auditLog(first: 50) { edges { node { number } } } } } }"""
+
+
 class Town:
     """A community with a party branch, and people's apps."""
 
@@ -108,6 +114,21 @@ class Town:
 @pytest.fixture
 async def town(neighbourhood: Neighbourhood) -> Town:
     return await Town(neighbourhood).settle()
+
+
+async def test_the_committee_learns_nothing_from_its_audit_log(town: Town) -> None:
+    async def committee_sees() -> Any:
+        return await town.apps["manager"].run(AUDIT, id=town.community)
+
+    before = await committee_sees()
+    await town.enter("老马", "郑师傅")
+    await town.teach()
+    assert await committee_sees() == before
+    with pytest.raises(Refused) as refused:
+        await town.apps["manager"].run(BRANCH_AUDIT, id=town.branch)
+    assert refused.value.codes == ["NOT_ALLOWED"]
+    found = (await town.apps["secretary"].run(BRANCH_AUDIT, id=town.branch))["node"]["auditLog"]["edges"]
+    assert [edge["node"]["number"] for edge in found] == [4, 3, 2, 1]
 
 
 async def test_a_lesson_with_completion_and_a_certificate(town: Town) -> None:

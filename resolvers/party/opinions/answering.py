@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.base import now
-from models.identity import neighbour_key
+from models.identity import account_behind
 from models.messages import Message
 from models.party import opinions as rules
 from models.party.opinions import (
@@ -41,7 +41,7 @@ async def assign(
     at = now()
     if due is None or not at < due <= at + LONGEST_TIME:
         raise InvalidInput(dueAt=Message("Must be within the coming year"))
-    owner = neighbour_key(row.community_id, assignee_id)
+    owner = account_behind(row.community_id, assignee_id)
     if owner not in await officers_with(row.branch_id, Power.ANSWER_OPINIONS):
         raise InvalidInput(assigneeId=Message("Is no officer of the branch who answers opinions"))
     async with ctx.unit_of_work() as work:
