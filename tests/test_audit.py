@@ -35,7 +35,8 @@ from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
 from subscriptions.events import Event, Kind, community_topic
-from tests.party_scene import branch_in
+from tests.party_scene import Branch
+from tests.party_scene import branch as branch
 from tests.world import World, counted
 
 COMPANY = OrganisationKind.PROPERTY_COMPANY
@@ -390,9 +391,8 @@ async def test_strangers_do_not_write_into_a_log(world: World, community: Commun
     assert await entries(community) == []
 
 
-async def test_a_party_branch_keeps_a_log_of_its_own(world: World) -> None:
+async def test_a_party_branch_keeps_a_log_of_its_own(branch: Branch) -> None:
     """What it does with its members is in no other office's log, head, number or table."""
-    branch = await branch_in(world)
     row, house = await row_of(branch.community), branch.branch
     leader, resident = await branch.ctx(branch.manager), await branch.ctx(branch.neighbour)
     await acted(leader, branch.community, "act")
@@ -426,8 +426,7 @@ async def test_a_party_branch_keeps_a_log_of_its_own(world: World) -> None:
     assert found[house.name] == (2, None)
 
 
-async def test_who_is_no_officer_is_entered_where_the_branch_reads_it(world: World) -> None:
-    branch = await branch_in(world)
+async def test_who_is_no_officer_is_entered_where_the_branch_reads_it(branch: Branch) -> None:
     with pytest.raises(NotAllowed):
         await branch_with_power(
             await branch.ctx(branch.neighbour), branch.id, Power.LOG_HOME_VISITS, "party.recordVisit"

@@ -17,7 +17,8 @@ from resolvers.identity import applications
 from resolvers.offices import invitations
 from resolvers.party import members, visits
 from resolvers.party.visits import Visit
-from tests.party_scene import branch_in
+from tests.party_scene import Branch
+from tests.party_scene import branch as branch
 from tests.test_docs import section, table
 from tests.world import World
 
@@ -39,9 +40,8 @@ def test_the_threat_model_knows_every_column_that_is_made_of_others(world: World
     assert said - {"audit_entry.address", "audit_entry.device"} == columns
 
 
-async def test_a_withdrawn_note_is_not_confirmed_by_guessing(world: World) -> None:
+async def test_a_withdrawn_note_is_not_confirmed_by_guessing(branch: Branch) -> None:
     """By the digest of the call that wrote it: neither while the note is kept nor when it is gone."""
-    branch = await branch_in(world)
     ctx = await branch.ctx(branch.officer)
     given = Visit(
         home_id=branch.home.id,
@@ -77,7 +77,7 @@ async def test_equal_calls_of_two_accounts_have_other_digests(world: World) -> N
         assert len({call.digest for call in await IdempotentCallRow.all()}) == number + 1
 
 
-async def test_a_decision_forgets_the_call_with_what_it_said(world: World) -> None:
+async def test_a_decision_forgets_the_call_with_what_it_said(world: World, branch: Branch) -> None:
     community = await world.community()
     home = await world.home(await world.building(await world.estate(community)))
     officer = await world.officer(await world.organisation(community))
@@ -94,7 +94,6 @@ async def test_a_decision_forgets_the_call_with_what_it_said(world: World) -> No
     await applications.reject(
         await world.context(officer), application_id=row.id, version=1, reason="无法核实"
     )
-    branch = await branch_in(world)
     asked = await branch.ctx(branch.neighbour)
     wish = await members.apply(asked, branch_id=branch.id, statement="我申请", key="two")
     await members.withdraw(asked, application_id=wish.id)
