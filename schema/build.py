@@ -8,7 +8,9 @@ from graphql import (
     GraphQLSchema,
     Undefined,
 )
+from strawberry.schema.config import StrawberryConfig
 
+from schema.moments import SCALARS
 from schema.root import Mutation, Query, Subscription
 
 
@@ -26,7 +28,12 @@ def leave_nulls_out(schema: GraphQLSchema) -> None:
                     entry.default_value = Undefined
 
 
-_schema = strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription)
+_schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
 
 graphql_schema: GraphQLSchema = _schema._schema
 leave_nulls_out(graphql_schema)
