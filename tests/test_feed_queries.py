@@ -12,17 +12,13 @@ from models.base import new_id, now
 from models.identity import AccountRow, ApplicationRow, CommunityRow, EstateRow
 from models.posts import CommentRow, LikeRow, PostKind, PostRow, PostState, SubjectKind
 from models.storage.rows import dialect, execute
-from resolvers.errors import DomainError
-from schema.build import graphql_schema
 from schema.node import global_id, type_and_key
-from schema.serving.operations import Operations
 from schema.serving.results import Refusal
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
+from tests import asking
 from tests.plans import plan, recorded
 from tests.world import World, counted
-
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
 
 FEED = """
 query Feed($id: ID!, $first: Int!, $after: String, $order: PostOrder! = LATEST, $kinds: [PostKind!],
@@ -74,8 +70,7 @@ class Street:
         return result.data
 
     async def result(self, text: str, *, by: AccountRow | None, **variables: Any) -> Any:
-        operation = OPERATIONS.prepare(text)
-        return await OPERATIONS.execute(operation, variables, await self.world.context(by))
+        return await asking.answered(await self.world.context(by), text, **variables)
 
     async def feed(self, *, by: AccountRow | None = None, **wanted: Any) -> list[UUID]:
         """The posts of a page, as their keys."""
@@ -418,15 +413,12 @@ PERSONAL += " post { viewerHasLiked } } } } }"
 
 
 async def follow(street: Street, text: str, by: AccountRow | None, **variables: Any) -> Any:
-    operation = OPERATIONS.prepare(text)
-    return await OPERATIONS.subscribe(operation, variables, await street.world.context(by))
+    return await asking.subscribed(await street.world.context(by), text, **variables)
 
 
 async def test_events_are_executed_without_a_viewer(street: Street) -> None:
     await test_the_driving_licence(street)
-    operation = OPERATIONS.prepare(MERGED)
-    assert not operation.uses_viewer
-    assert OPERATIONS.prepare(PERSONAL).uses_viewer
+    assert asking.OPERATIONS.prepare(PERSONAL).uses_viewer
     request = await follow(street, MERGED, street.neighbours[2], id=street.id)
     assert isinstance(request, Request)
     assert request.stream.requires == {street.community.id}
@@ -434,10 +426,7 @@ async def test_events_are_executed_without_a_viewer(street: Street) -> None:
     for logged in await street.world.events(community_topic(street.community.id)):
         if not request.stream.wants(logged.event) or logged.event.audience != {street.community.id}:
             continue
-        nobody = replace(await street.world.context(), holder=None)
-        result = await OPERATIONS.execute(operation, {"id": street.id}, nobody, logged)
-        assert result.errors is None, result.errors
-        shown.append((result.data or {})["communityEvents"]["event"])
+        shown.append(await asking.sent(street.world, MERGED, logged, id=street.id))
     assert [event["__typename"] for event in shown] == [
         "PostCreated",
         "CommentAdded",
@@ -462,10 +451,7 @@ async def test_a_deleted_post_is_told_by_its_id(street: Street) -> None:
         input={"postId": key},
     )
     (logged,) = await street.world.events(community_topic(street.community.id))
-    operation = OPERATIONS.prepare(MERGED)
-    nobody = replace(await street.world.context(), holder=None)
-    result = await OPERATIONS.execute(operation, {"id": street.id}, nobody, logged)
-    event = (result.data or {})["communityEvents"]["event"]
+    event = await asking.sent(street.world, MERGED, logged, id=street.id)
     assert event == {"__typename": "PostDeleted", "deletedPostId": key}
 
 

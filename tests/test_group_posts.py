@@ -24,8 +24,8 @@ from resolvers.posts import FeedCriteria
 from schema.node import global_id
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
+from tests.asking import subscribed
 from tests.plans import plan, recorded
-from tests.test_feed_queries import OPERATIONS
 from tests.test_groups import Club, club, refused
 from tests.world import ids
 
@@ -338,9 +338,7 @@ async def test_a_groups_stream_is_for_who_may_read_there(club: Club) -> None:
             (None, "UNAUTHENTICATED"),
         ):
             ctx = await club.world.context(account)
-            answer: Any = await OPERATIONS.subscribe(
-                OPERATIONS.prepare(FOLLOW), {"id": global_id("Group", group.id)}, ctx
-            )
+            answer = await subscribed(ctx, FOLLOW, id=global_id("Group", group.id))
             if code:
                 assert [error.extensions["code"] for error in answer.errors] == [code]
                 continue
@@ -358,9 +356,7 @@ async def test_the_communitys_stream_of_posts_has_none_of_groups(club: Club) -> 
     group = await club.found(GroupAccess.OPEN)
     text = "subscription($id: ID!) { postEvents(communityId: $id) { cursor } }"
     ctx = await club.ctx(club.neighbour)
-    answer: Any = await OPERATIONS.subscribe(
-        OPERATIONS.prepare(text), {"id": global_id("Community", club.community.id)}, ctx
-    )
+    answer = await subscribed(ctx, text, id=global_id("Community", club.community.id))
     await say(club, group, club.member)
     events = await club.world.events(community_topic(club.community.id))
     assert not [it for it in events if answer.stream.wants(it.event)]

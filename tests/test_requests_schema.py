@@ -11,19 +11,16 @@ import pytest
 from models.base import new_id
 from models.identity import AccountRow
 from models.requests import RequestAction, RequestFollowerRow, RequestRow, StepRow, TenureRow
-from resolvers.errors import DomainError
-from schema.build import graphql_schema
 from schema.node import global_id
-from schema.serving.operations import Operations
 from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
+from tests import asking
 from tests.requests_scene import Scene
 from tests.requests_scene import scene as scene
 from tests.world import counted
 
 pytestmark = pytest.mark.anyio
 
-OPERATIONS = Operations(graphql_schema, introspection=True, expected=(DomainError,))
 A = RequestAction
 
 CASE = """fragment Case on ServiceRequest {
@@ -57,15 +54,8 @@ EVERYTHING = """subscription Everything($id: ID!) { communityEvents(communityId:
   ... on RequestStepAdded { step { action } } } } }"""
 
 
-async def result(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
-    operation = OPERATIONS.prepare(text)
-    return await OPERATIONS.execute(operation, variables, await scene.world.context(by))
-
-
 async def run(scene: Scene, text: str, by: AccountRow, **variables: Any) -> Any:
-    found = await result(scene, text, by, **variables)
-    assert found.errors is None, found.errors
-    return found.data
+    return await asking.run(await scene.world.context(by), text, **variables)
 
 
 async def copies(scene: Scene, request_id: Any, count: int) -> None:
@@ -137,18 +127,12 @@ async def test_offices_take_as_many_statements_for_one_case_as_for_many(scene: S
 @asynccontextmanager
 async def followed(scene: Scene, text: str, by: AccountRow, **variables: Any) -> AsyncIterator[Any]:
     """What executing an event for this subscription gives, once for everyone."""
-    operation = OPERATIONS.prepare(text)
-    ctx = await scene.world.context(by)
-    request = await OPERATIONS.subscribe(operation, variables, ctx)
+    request = await asking.subscribed(await scene.world.context(by), text, **variables)
     assert isinstance(request, Request), request
 
     async def execute(logged: Any) -> Any:
         assert request.stream.wants(logged.event)
-        shared = type(ctx)(scene.world.services, None)
-        found = await OPERATIONS.execute(operation, variables, shared, root=logged)
-        assert found.errors is None, found.errors
-        assert found.data is not None
-        return next(iter(found.data.values()))["event"]
+        return await asking.sent(scene.world, text, logged, **variables)
 
     yield request, execute
 
@@ -182,10 +166,8 @@ async def test_a_follower_gets_each_step_once(scene: Scene) -> None:
 @pytest.mark.parametrize("who", ["neighbour", "owner", "reporter"])
 async def test_a_queue_is_followed_by_its_office_only(scene: Scene, who: str) -> None:
     office = global_id("Organisation", scene.property.id)
-    found = await OPERATIONS.subscribe(
-        OPERATIONS.prepare(QUEUE), {"id": office}, await scene.world.context(getattr(scene, who))
-    )
-    assert not isinstance(found, Request)
+    ctx = await scene.world.context(getattr(scene, who))
+    assert not isinstance(await asking.subscribed(ctx, QUEUE, id=office), Request)
 
 
 async def test_problems_are_answers(scene: Scene) -> None:
