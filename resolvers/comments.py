@@ -22,7 +22,7 @@ from models.posts import CommentRow, PostRow, SubjectKind
 from models.powers import Power
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -172,13 +172,11 @@ async def edit_comment(ctx: Context, *, comment_id: UUID, body: str) -> CommentR
         return row
     async with ctx.unit_of_work() as work:
         await limits.check_rate(ctx, "edit", feed.EDITS_A_MINUTE, 60)
-        changed = await execute(
-            "UPDATE comment SET body = ?, edited_at = ?"
-            " WHERE id = ? AND body = ? AND deleted_at IS NULL RETURNING id",
-            body,
-            now(),
-            comment_id,
-            row.body,
+        changed = await update(
+            CommentRow,
+            Where("id = ? AND body = ? AND deleted_at IS NULL", (comment_id, row.body)),
+            body=body,
+            edited_at=now(),
         )
         if not changed:
             raise Conflict(Message("The comment has been edited or deleted meanwhile"), row)
@@ -202,10 +200,8 @@ async def delete_comment(ctx: Context, *, comment_id: UUID) -> CommentRow:
             raise NotAllowed(NO_DELETING)
         raise await audit.refuse(ctx, "comment.delete", NO_DELETING, row)
     async with ctx.unit_of_work() as work:
-        deleted = await execute(
-            "UPDATE comment SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING id",
-            now(),
-            comment_id,
+        deleted = await update(
+            CommentRow, Where("id = ? AND deleted_at IS NULL", (comment_id,)), deleted_at=now()
         )
         if deleted:
             if row.parent_id != row.subject_id:

@@ -15,8 +15,8 @@ from prometheus_client import Counter, Gauge
 
 from models.base import now
 from models.jobs import JobRow
-from models.storage.rows import columns, connection, execute, select
-from models.storage.tables import insert
+from models.storage.rows import Where, columns, connection, execute, select
+from models.storage.tables import insert, update
 from resolvers.context import Services
 from subscriptions.work import Work, unit_of_work
 
@@ -133,9 +133,7 @@ class Worker:
         prepare = PREPARATIONS.get(job.kind)
         handler = await prepare(self.services, job.subject_id) if prepare else HANDLERS[job.kind]
         async with unit_of_work(self.services.live) as work:
-            mine = await execute(
-                "UPDATE job SET done_at = ? WHERE id = ? AND done_at IS NULL RETURNING id", now(), job.id
-            )
+            mine = await update(JobRow, Where("id = ? AND done_at IS NULL", (job.id,)), done_at=now())
             if mine:
                 await handler(self.services, work, job.subject_id)
             return bool(mine)

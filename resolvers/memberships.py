@@ -4,8 +4,8 @@ from uuid import UUID
 
 from models.base import now
 from models.memberships import MemberRole, MembershipRow
-from models.storage.rows import execute
-from models.storage.tables import insert
+from models.storage.rows import Where
+from models.storage.tables import insert, update
 from models.visibility import viewers
 from resolvers.context import Context
 from subscriptions.events import STANDING, Event, Kind
@@ -37,13 +37,11 @@ async def enrol(
 async def dismiss(work: Work, *, host_id: UUID, account_id: UUID, removed: bool = False) -> bool:
     """End a membership; whether there was one. What was open by it ends within seconds."""
     at = now()
-    left = await execute(
-        "UPDATE membership SET left_at = ?, removed_at = ?"
-        " WHERE host_id = ? AND account_id = ? AND left_at IS NULL RETURNING id",
-        at,
-        at if removed else None,
-        host_id,
-        account_id,
+    left = await update(
+        MembershipRow,
+        Where("host_id = ? AND account_id = ? AND left_at IS NULL", (host_id, account_id)),
+        left_at=at,
+        removed_at=at if removed else None,
     )
     if left:
         work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))
@@ -58,13 +56,12 @@ async def reload_rights(ctx: Context) -> None:
 
 async def set_role(work: Work, *, host_id: UUID, account_id: UUID, role: MemberRole) -> bool:
     """Give a member another role; whether that changed anything."""
-    changed = await execute(
-        "UPDATE membership SET role = ? WHERE host_id = ? AND account_id = ? AND left_at IS NULL"
-        " AND role <> ? RETURNING id",
-        role,
-        host_id,
-        account_id,
-        role,
+    changed = await update(
+        MembershipRow,
+        Where(
+            "host_id = ? AND account_id = ? AND left_at IS NULL AND role <> ?", (host_id, account_id, role)
+        ),
+        role=role,
     )
     if changed:
         work.record(Event(STANDING, Kind.STANDING_CHANGED, account_id))

@@ -13,8 +13,8 @@ from models.organisations import AppointmentRow, OrganisationRow, can_appoint
 from models.powers import POWERS, Power, powers_of
 from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids
-from models.storage.tables import insert
+from models.storage.rows import Where, columns, select, select_ids
+from models.storage.tables import insert, update
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, Unauthenticated
@@ -114,10 +114,8 @@ async def revoke_role(ctx: Context, *, appointment_id: UUID) -> AppointmentRow:
         )
     async with ctx.unit_of_work() as work:
         await locked(OrganisationRow, organisation.id)
-        ended = await execute(
-            "UPDATE appointment SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id",
-            now(),
-            row.id,
+        ended = await update(
+            AppointmentRow, Where("id = ? AND revoked_at IS NULL", (row.id,)), revoked_at=now()
         )
         if ended and row.role is Role.ADMIN and not await has_admin(organisation.id):
             raise Conflict(Message("An organisation keeps at least one administrator"), row)

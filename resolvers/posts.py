@@ -15,7 +15,7 @@ from models.powers import Power
 from models.search import SearchKind
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from models.visibility import public_of
 from resolvers import audit, identity, limits, matching, search
 from resolvers.checks import check_text
@@ -221,11 +221,8 @@ async def set_post_state(ctx: Context, *, post_id: UUID, state: PostState) -> Po
             ctx, "post.state", Message("Only its author or a moderator may change the state"), row
         )
     async with ctx.unit_of_work() as work:
-        changed = await execute(
-            "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",
-            state,
-            post_id,
-            state,
+        changed = await update(
+            PostRow, Where("id = ? AND state <> ? AND deleted_at IS NULL", (post_id, state)), state=state
         )
         if changed:
             await limits.check_rate(ctx, "edit", EDITS_A_MINUTE, 60)

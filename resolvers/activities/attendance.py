@@ -20,7 +20,8 @@ from models.activities import (
 )
 from models.base import now
 from models.messages import Message
-from models.storage.rows import columns, execute, select
+from models.storage.rows import columns, select
+from models.storage.tables import update
 from resolvers import identity, limits
 from resolvers.activities import hosts, reading, sign_ups
 from resolvers.checks import check_text
@@ -154,12 +155,7 @@ async def record_attendance(work: Work, row: ActivityRow, sign_up: SignUpRow, by
     if (sign_up.checked_in_at is not None) == (by is not None):
         return False
     row.checked_in_count += 1 if by else -1
-    await execute(
-        "UPDATE activity_sign_up SET checked_in_at = ?, checked_in_by = ? WHERE id = ? RETURNING id",
-        now() if by else None,
-        by,
-        sign_up.id,
-    )
+    await update(SignUpRow, sign_up.id, checked_in_at=now() if by else None, checked_in_by=by)
     work.record(sign_ups.sign_ups_changed(row, frozenset({sign_up.account_id})))
     await sign_ups.write_counters(work, row)
     return True

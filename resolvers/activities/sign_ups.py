@@ -21,7 +21,7 @@ from models.base import new_id, now
 from models.messages import Message
 from models.notifications import NotificationKind
 from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import insert
+from models.storage.tables import insert, update
 from models.visibility import viewers
 from resolvers import limits, notifications
 from resolvers.activities import reading
@@ -188,15 +188,14 @@ async def sign_up_of(activity_id: UUID, account_id: UUID) -> SignUpRow | None:
 
 async def write_counters(work: Work, row: ActivityRow) -> None:
     """Write the counters of a locked activity, and tell of them."""
-    await execute(
-        "UPDATE activity SET last_number = ?, seats_taken = ?, going_count = ?, waiting_count = ?,"
-        " checked_in_count = ? WHERE id = ? RETURNING id",
-        row.last_number,
-        row.seats_taken,
-        row.going_count,
-        row.waiting_count,
-        row.checked_in_count,
+    await update(
+        ActivityRow,
         row.id,
+        last_number=row.last_number,
+        seats_taken=row.seats_taken,
+        going_count=row.going_count,
+        waiting_count=row.waiting_count,
+        checked_in_count=row.checked_in_count,
     )
     work.record(event(Kind.ACTIVITY_COUNTED, row))
 

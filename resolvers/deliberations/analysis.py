@@ -20,8 +20,8 @@ from models.deliberations import (
     PointRow,
     StatementChoice,
 )
-from models.storage.rows import columns, execute, select
-from models.storage.tables import insert, insert_all
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import insert, insert_all, update
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed
@@ -43,10 +43,8 @@ VALUES = {StatementChoice.AGREE: 1, StatementChoice.DISAGREE: -1, StatementChoic
 async def request_analysis(deliberation_id: UUID, patience: timedelta = AT_ONCE) -> None:
     """Have the map computed, in the transaction that changes the votes; once, however many ask."""
     at = now() + patience
-    asked = await execute(
-        "UPDATE deliberation SET analysis_due_at = ? WHERE id = ? AND analysis_due_at IS NULL RETURNING id",
-        at,
-        deliberation_id,
+    asked = await update(
+        DeliberationRow, Where("id = ? AND analysis_due_at IS NULL", (deliberation_id,)), analysis_due_at=at
     )
     if asked:
         await schedule(ANALYSE, deliberation_id, at)

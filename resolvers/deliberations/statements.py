@@ -30,7 +30,7 @@ from models.notifications import NotificationKind
 from models.powers import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -244,11 +244,10 @@ async def write_vote(
     account_id: UUID, statement: StatementRow, choice: StatementChoice, before: StatementChoice | None
 ) -> None:
     if before is not None:
-        await execute(
-            "UPDATE statement_vote SET choice = ? WHERE statement_id = ? AND account_id = ? RETURNING id",
-            choice,
-            statement.id,
-            account_id,
+        await update(
+            StatementVoteRow,
+            Where("statement_id = ? AND account_id = ?", (statement.id, account_id)),
+            choice=choice,
         )
         return
     await insert(

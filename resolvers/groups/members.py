@@ -6,7 +6,8 @@ from models import groups as rules
 from models.groups import GroupAction, GroupRow
 from models.memberships import Alerts, MemberRole, MembershipRow
 from models.messages import Message
-from models.storage.rows import execute
+from models.storage.rows import Where, execute
+from models.storage.tables import update
 from resolvers import identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -126,12 +127,10 @@ async def set_alerts(ctx: Context, *, group_id: UUID, alerts: Alerts) -> GroupRo
     account_id = ctx.account_id
     row = await reading.visible(ctx, group_id)
     async with ctx.unit_of_work():
-        known = await execute(
-            "UPDATE membership SET alerts = ? WHERE host_id = ? AND account_id = ? AND left_at IS NULL"
-            " RETURNING id",
-            alerts,
-            group_id,
-            account_id,
+        known = await update(
+            MembershipRow,
+            Where("host_id = ? AND account_id = ? AND left_at IS NULL", (group_id, account_id)),
+            alerts=alerts,
         )
         if not known:
             raise NotAllowed(Message("Only its members may do this"))

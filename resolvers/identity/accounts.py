@@ -7,8 +7,7 @@ from uuid import UUID
 from models.identity import AccountRow, CommunityRow
 from models.messages import LANGUAGES, Message
 from models.privacy import PHONE, mask_phone
-from models.storage.rows import execute
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, update
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, Unauthenticated
@@ -52,12 +51,7 @@ async def update_profile(
     if language is not None and language not in LANGUAGES:
         raise InvalidInput(language=Message("Must be one of {languages}", languages=", ".join(LANGUAGES)))
     async with ctx.unit_of_work():
-        await execute(
-            "UPDATE account SET display_name = ?, language = ? WHERE id = ?",
-            name,
-            language or account.language,
-            account.id,
-        )
+        await update(AccountRow, account.id, display_name=name, language=language or account.language)
     return await account_of(ctx)
 
 

@@ -20,8 +20,8 @@ from models import privacy
 from models.base import new_id, now
 from models.identity import OneTimeCodeRow
 from models.messages import Message
-from models.storage.rows import execute
-from models.storage.tables import insert
+from models.storage.rows import Where, execute
+from models.storage.tables import insert, update
 from resolvers import limits
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
@@ -111,11 +111,7 @@ async def spend(ctx: Context, field: str, *, challenge_id: UUID, phone: str, cod
     )
     if not tried or not hmac.compare_digest(tried[0]["digest"], digest(ctx, challenge_id, code.strip())):
         raise wrong
-    if not await execute(
-        "UPDATE one_time_code SET used_at = ? WHERE id = ? AND used_at IS NULL RETURNING id",
-        now(),
-        challenge_id,
-    ):
+    if not await update(OneTimeCodeRow, Where("id = ? AND used_at IS NULL", (challenge_id,)), used_at=now()):
         raise wrong
     # Whoever reads the phone's messages is no sender of many, and has not guessed.
     await limits.uncount_address(ctx, "guess", WRONG_GUESSES_PER_ADDRESS)

@@ -16,7 +16,8 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
+from models.storage.rows import Where, columns, select
+from models.storage.tables import update
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -37,9 +38,7 @@ async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
     if not can_end(ctx.viewer, row):
         raise await refusal(ctx, "moveOut", row)
     async with ctx.unit_of_work() as work:
-        ended = await execute(
-            "UPDATE residency SET until = ? WHERE id = ? AND until IS NULL RETURNING id", now(), row.id
-        )
+        ended = await update(ResidencyRow, Where("id = ? AND until IS NULL", (row.id,)), until=now())
         if ended:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
         if ended and row.account_id != account_id:

@@ -9,8 +9,8 @@ from models import privacy
 from models.base import now
 from models.identity import AccountRow, SessionEnd
 from models.messages import OF_RECORD, Message
-from models.storage.rows import Where, execute, select_one
-from models.storage.tables import insert
+from models.storage.rows import Where, select_one
+from models.storage.tables import insert, update
 from resolvers.context import Context, Services
 from resolvers.errors import InvalidInput
 from resolvers.existing import existing
@@ -110,11 +110,10 @@ async def with_password(
     if not await is_password(hashed, password[: MOST + 1]) or account is None or hashed is None:
         raise InvalidInput(password=Message("Phone or password is wrong"))
     if needs_rehash(hashed):
-        await execute(
-            "UPDATE account SET password_hash = ? WHERE id = ? AND password_hash = ?",
-            await hash_password(password),
-            account.id,
-            hashed,
+        await update(
+            AccountRow,
+            Where("id = ? AND password_hash = ?", (account.id, hashed)),
+            password_hash=await hash_password(password),
         )
     return await signed_in_at_device(ctx, account.id, phone=normal, given=device_token)
 
@@ -138,7 +137,7 @@ async def set_password(ctx: Context, *, new: str, current: str | None = None) ->
         raise InvalidInput(currentPassword=Message("Give the current password, or sign in with a code first"))
     hashed = await hash_password(new)
     async with ctx.unit_of_work() as work:
-        await execute("UPDATE account SET password_hash = ? WHERE id = ?", hashed, account.id)
+        await update(AccountRow, account.id, password_hash=hashed)
         others = Where("account_id = ?", (account.id,))
         if ctx.viewer.session_id:
             others &= Where("id <> ?", (ctx.viewer.session_id,))

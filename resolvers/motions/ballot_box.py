@@ -13,7 +13,7 @@ from uuid import UUID
 from models.base import new_id, now
 from models.motions import BoxEntryRow, Channel, EntryKind, ItemRow, MotionRow, RulesRow, Standing, Via
 from models.storage.rows import columns, dialect, execute, select, select_one
-from models.storage.tables import insert
+from models.storage.tables import insert, update
 from resolvers.errors import NotFound
 
 FORMAT = "linli-vote/1"
@@ -118,12 +118,7 @@ async def append(
         )
     )
     motion.entries, motion.last_hash = number, digest(text)
-    await execute(
-        "UPDATE motion SET entries = ?, last_hash = ? WHERE id = ? RETURNING id",
-        motion.entries,
-        motion.last_hash,
-        motion.id,
-    )
+    await update(MotionRow, motion.id, entries=motion.entries, last_hash=motion.last_hash)
     return number
 
 

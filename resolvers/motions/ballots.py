@@ -23,7 +23,8 @@ from models.motions import (
     Standing,
     Via,
 )
-from models.storage.rows import columns, execute, select, select_one
+from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.tables import update
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
@@ -234,13 +235,7 @@ async def record_ballot(
         return number
     if supersedes is not None:
         await set_standing(motion, supersedes, Standing.SUPERSEDED)
-    await execute(
-        "UPDATE elector SET counted = ?, channel = ?, voted_at = ? WHERE id = ? RETURNING id",
-        number,
-        channel,
-        at,
-        elector.id,
-    )
+    await update(ElectorRow, elector.id, counted=number, channel=channel, voted_at=at)
     if supersedes is None:
         await count_participation(work, motion, elector)
     return number
@@ -273,7 +268,7 @@ async def relation_to_earlier(
 
 async def set_disputed(work: Work, motion: MotionRow, elector: ElectorRow, number: int) -> None:
     """Leave the first ballot counting, and let both sides see the conflict."""
-    await execute("UPDATE elector SET disputed = ? WHERE id = ? RETURNING id", number, elector.id)
+    await update(ElectorRow, elector.id, disputed=number)
     await announcing.tell_voters(work, motion, elector.id)
     work.record(
         Event(
@@ -287,12 +282,7 @@ async def set_disputed(work: Work, motion: MotionRow, elector: ElectorRow, numbe
 
 
 async def set_standing(motion: MotionRow, number: int, standing: Standing) -> None:
-    await execute(
-        "UPDATE box_entry SET standing = ? WHERE motion_id = ? AND number = ? RETURNING id",
-        standing,
-        motion.id,
-        number,
-    )
+    await update(BoxEntryRow, Where("motion_id = ? AND number = ?", (motion.id, number)), standing=standing)
 
 
 async def count_participation(work: Work, motion: MotionRow, elector: ElectorRow) -> None:

@@ -6,8 +6,8 @@ from models.base import new_id, now
 from models.messages import Message
 from models.motions import MotionPhase, MotionRow, ProxyRow, ProxyStatus, RulesRow
 from models.privacy import EVIDENCE
-from models.storage.rows import execute
-from models.storage.tables import insert
+from models.storage.rows import Where, execute
+from models.storage.tables import insert, update
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -108,15 +108,13 @@ def check_time(motion: MotionRow) -> None:
 
 
 async def change(row: ProxyRow, before: list[ProxyStatus], after: ProxyStatus, by: UUID, reason: str) -> None:
-    changed = await execute(
-        "UPDATE vote_proxy SET status = ?, decided_by_id = ?, decided_at = ?, reason = ?"
-        " WHERE id = ? AND status IN (?) RETURNING id",
-        after,
-        by,
-        now(),
-        reason,
-        row.id,
-        before,
+    changed = await update(
+        ProxyRow,
+        Where("id = ? AND status IN (?)", (row.id, before)),
+        status=after,
+        decided_by_id=by,
+        decided_at=now(),
+        reason=reason,
     )
     if not changed:
         raise Conflict(Message("It was decided meanwhile"), row)

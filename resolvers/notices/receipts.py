@@ -13,7 +13,8 @@ from uuid import UUID
 from models.base import new_id, now
 from models.messages import Message
 from models.notices import NoticeRow, NoticeStatus, ReachedHow, ReceiptRow, can_record_visit
-from models.storage.rows import columns, dialect, execute, select, select_one
+from models.storage.rows import Where, columns, dialect, execute, select, select_one
+from models.storage.tables import update
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -127,14 +128,13 @@ async def record_visit(
     async with ctx.unit_of_work() as work:
         (receipt,) = await locked(notice_id, [home_id])
         if receipt.reached_at is None:
-            await execute(
-                "UPDATE receipt SET reached_at = ?, reached_by_id = ?, reached_how = ?, reached_note = ?"
-                " WHERE id = ?",
-                now(),
-                ctx.account_id,
-                how,
-                note,
+            await update(
+                ReceiptRow,
                 receipt.id,
+                reached_at=now(),
+                reached_by_id=ctx.account_id,
+                reached_how=how,
+                reached_note=note,
             )
             if receipt.acknowledged_at is None:
                 await count(work, notice_id, {receipt.building_id: Counts(in_person=1)})
@@ -153,9 +153,7 @@ async def mark_delivered(work: Work, notice_id: UUID, homes: Sequence[UUID], at:
     changes: Changes = {}
     for receipt in receipts:
         changes.setdefault(receipt.building_id, Counts()).delivered += 1
-    await execute(
-        "UPDATE receipt SET delivered_at = ? WHERE id IN (?)", at, [receipt.id for receipt in receipts]
-    )
+    await update(ReceiptRow, Where("id IN (?)", ([receipt.id for receipt in receipts],)), delivered_at=at)
     await count(work, notice_id, changes)
 
 

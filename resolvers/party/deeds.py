@@ -21,7 +21,7 @@ from models.party.pioneers import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -69,12 +69,11 @@ async def set_pledge_state(ctx: Context, *, pledge_id: UUID, state: PledgeState)
     found = await visible_pledge(ctx, pledge_id)
     row = await pioneers.editable(ctx, found.pioneer_id, "party.pioneer.pledge")
     async with ctx.unit_of_work() as work:
-        changed = await execute(
-            "UPDATE pioneer_pledge SET state = ?, kept_at = ? WHERE id = ? AND state <> ? RETURNING id",
-            state,
-            now() if state is PledgeState.KEPT else None,
-            pledge_id,
-            state,
+        changed = await update(
+            PledgeRow,
+            Where("id = ? AND state <> ?", (pledge_id, state)),
+            state=state,
+            kept_at=now() if state is PledgeState.KEPT else None,
         )
         if changed:
             await audit.record(ctx, "party.pioneer.pledge", row)

@@ -20,7 +20,7 @@ from models.posts import PostRow
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -172,7 +172,7 @@ async def publish(ctx: Context, *, pioneer_id: UUID, version: int) -> PioneerRow
         agreed = Where("t.consented_at IS NOT NULL AND t.publish_at IS NULL")
         await change_as_read(row, version, CHANGED, agreed, publish_at=now())
         post_id = await contents.put_up(work, row)
-        await execute("UPDATE pioneer SET post_id = ? WHERE id = ? RETURNING id", post_id, row.id)
+        await update(PioneerRow, row.id, post_id=post_id)
         work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
         await audit.record(ctx, "party.pioneer.publish", row)
     return await visible(ctx, pioneer_id)

@@ -12,8 +12,8 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.party.articles import ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience
-from models.storage.rows import execute, select_ids
-from models.storage.tables import by_ids
+from models.storage.rows import Where, select_ids
+from models.storage.tables import by_ids, update
 from models.visibility import NOBODY
 from resolvers import audit, notifications
 from resolvers.checks import check_text
@@ -83,12 +83,10 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
         return
     post_id = await contents.put_up(work, row)
     # The condition waits for whoever withdraws it, or moves it, at this moment.
-    shown = await execute(
-        "UPDATE party_article SET post_id = ? WHERE id = ? AND post_id IS NULL AND withdrawn_at IS NULL"
-        " AND publish_at <= ? RETURNING id",
-        post_id,
-        row.id,
-        now(),
+    shown = await update(
+        ArticleRow,
+        Where("id = ? AND post_id IS NULL AND withdrawn_at IS NULL AND publish_at <= ?", (row.id, now())),
+        post_id=post_id,
     )
     if not shown:
         raise Conflict(articles.CHANGED, row)

@@ -30,8 +30,8 @@ from models.requests import (
     TenureRow,
     WaitingFor,
 )
-from models.storage.rows import columns, execute, select
-from models.storage.tables import insert
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import insert, update
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -310,11 +310,7 @@ async def rate(move: Move) -> None:
     if move.act.rating is None:
         raise InvalidInput(rating=Message("From 1 to {most}", most=HIGHEST_RATING))
     move.after = replace(move.after, rating=move.act.rating, rating_comment=move.act.note)
-    await execute(
-        "UPDATE request_tenure SET rating = ? WHERE id = ? RETURNING id",
-        move.act.rating,
-        move.after.tenure_id,
-    )
+    await update(TenureRow, move.after.tenure_id, rating=move.act.rating)
 
 
 async def hand_over(move: Move) -> None:
@@ -458,13 +454,12 @@ async def tenures_by_id(ids: Sequence[UUID]) -> list[TenureRow]:
 async def record_acceptance(tenure_id: UUID, at: datetime) -> None:
     """The office has accepted, the first time that it says so."""
     (tenure,) = await tenures_by_id([tenure_id])
-    await execute(
-        "UPDATE request_tenure SET accepted_at = ?, accept_seconds = ?, accepted_in_time = ?"
-        " WHERE id = ? AND accepted_at IS NULL RETURNING id",
-        at,
-        int((at - tenure.received_at).total_seconds()),
-        at <= tenure.accept_by,
-        tenure_id,
+    await update(
+        TenureRow,
+        Where("id = ? AND accepted_at IS NULL", (tenure_id,)),
+        accepted_at=at,
+        accept_seconds=int((at - tenure.received_at).total_seconds()),
+        accepted_in_time=at <= tenure.accept_by,
     )
 
 
@@ -473,18 +468,17 @@ async def record_resolution(row: RequestRow, at: datetime) -> None:
     (tenure,) = await tenures_by_id([row.tenure_id])
     stopped = row.paused_at or at
     seconds = int((stopped - tenure.received_at).total_seconds()) - tenure.paused_seconds
-    await execute(
-        "UPDATE request_tenure SET resolved_at = ?, resolve_seconds = ?, resolved_in_time = ?"
-        " WHERE id = ? RETURNING id",
-        at,
-        seconds,
-        stopped <= row.resolve_by,
+    await update(
+        TenureRow,
         tenure.id,
+        resolved_at=at,
+        resolve_seconds=seconds,
+        resolved_in_time=stopped <= row.resolve_by,
     )
 
 
 async def end_tenure(tenure_id: UUID, at: datetime) -> None:
-    await execute("UPDATE request_tenure SET ended_at = ? WHERE id = ? RETURNING id", at, tenure_id)
+    await update(TenureRow, tenure_id, ended_at=at)
 
 
 # Whom a case is given to

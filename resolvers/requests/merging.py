@@ -7,7 +7,8 @@ from uuid import UUID
 from models.base import new_id
 from models.messages import Message
 from models.requests import MERGED_INTO, RequestAction, RequestParty, RequestRow
-from models.storage.rows import execute
+from models.storage.rows import Where
+from models.storage.tables import update
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
 from resolvers.existing import locked
@@ -42,11 +43,7 @@ async def absorb(
     accounts = [duplicate.reporter_id, *await following.all_of(duplicate.id)]
     await following.add(target, [id for id in dict.fromkeys(accounts) if id != target.reporter_id])
     # What was merged into the duplicate is a duplicate of the same case now.
-    await execute(
-        "UPDATE service_request SET duplicate_of_id = ? WHERE duplicate_of_id = ? RETURNING id",
-        target.id,
-        duplicate.id,
-    )
+    await update(RequestRow, Where("duplicate_of_id = ?", (duplicate.id,)), duplicate_of_id=target.id)
     after = replace(target, follower_count=await following.count(target.id))
     step = StepFacts(
         action=RequestAction.ABSORB,

@@ -14,7 +14,7 @@ from models.posts import PostRow, PostState
 from models.powers import Power
 from models.requests import NoteVisibility, RequestAction, RequestParty, RequestRow, StepRow, WaitingFor
 from models.storage.rows import Where, execute, select_ids
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, insert, update
 from resolvers import notifications
 from resolvers import posts as feed
 from resolvers.context import Context
@@ -199,11 +199,8 @@ async def settle_post(work: Work, row: RequestRow, state: PostState) -> None:
     """Say of the complaint that a case was made of that its matter is settled, or open again."""
     if row.post_id is None:
         return
-    changed = await execute(
-        "UPDATE post SET state = ? WHERE id = ? AND state <> ? AND deleted_at IS NULL RETURNING id",
-        state,
-        row.post_id,
-        state,
+    changed = await update(
+        PostRow, Where("id = ? AND state <> ? AND deleted_at IS NULL", (row.post_id, state)), state=state
     )
     if changed:
         await tell_post(work, row.post_id)

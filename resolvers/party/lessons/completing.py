@@ -11,8 +11,8 @@ from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where, columns, execute, select, select_one
+from models.storage.tables import by_ids, insert, update
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -70,11 +70,10 @@ async def complete(work: Work, account_id: UUID, lesson: PartyLessonRow) -> None
 
 async def show_name(ctx: Context, *, completion_id: UUID, shown: bool) -> PartyLessonCompletionRow:
     """Let whoever checks an own certificate see the name, or no longer. Raises NotFound."""
-    changed = await execute(
-        "UPDATE party_lesson_completion SET name_shown = ? WHERE id = ? AND account_id = ? RETURNING id",
-        shown,
-        completion_id,
-        ctx.account_id,
+    changed = await update(
+        PartyLessonCompletionRow,
+        Where("id = ? AND account_id = ?", (completion_id, ctx.account_id)),
+        name_shown=shown,
     )
     if not changed:
         raise NotFound

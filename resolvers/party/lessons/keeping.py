@@ -9,8 +9,8 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
 from models.powers import Power
-from models.storage.rows import columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
@@ -158,7 +158,7 @@ async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> Non
         raise InvalidInput(items=Message("Holds an item that is not of this lesson"))
     gone = before.keys() - set(named)
     if gone:
-        await execute("UPDATE party_lesson_item SET removed_at = ? WHERE id IN (?) RETURNING id", now(), gone)
+        await update(PartyLessonItemRow, Where("id IN (?)", (gone,)), removed_at=now())
     for position, draft in enumerate(drafts, 1):
         if draft.id:
             await rewrite_item(before[draft.id], draft, position)
