@@ -1,5 +1,6 @@
 """Writing news and open affairs, and reading them."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ async def create(
     something else).
     """
     account_id = ctx.account_id
-    draft, html, shown = checked(draft)
+    draft, html, shown = await checked(draft)
     check_period(draft.comments_from, draft.comments_until)
     branch = await branch_with_power(ctx, branch_id, Power.PUBLISH_PARTY_CONTENT, "party.article.create")
     article_id = new_id()
@@ -99,11 +100,11 @@ async def create(
     return await visible(ctx, earlier or article_id)
 
 
-def checked(draft: ArticleDraft) -> tuple[ArticleDraft, str, list[tuple[str, UUID]]]:
+async def checked(draft: ArticleDraft) -> tuple[ArticleDraft, str, list[tuple[str, UUID]]]:
     """The draft as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
     title = mask(" ".join(check_text("title", draft.title, LONGEST_TITLE).split()))
     body = check_markdown("body", draft.body, LONGEST_BODY)
-    html, pictures = render("body", body)
+    html, pictures = await asyncio.to_thread(render, "body", body)
     shown = [("body", key) for key in pictures]
     if draft.cover_id:
         shown.append(("coverId", draft.cover_id))
@@ -150,7 +151,7 @@ async def edit(ctx: Context, *, article_id: UUID, version: int, draft: ArticleDr
     Once it is published its audience stays, and so does a comment period that is over. Raises InvalidInput,
     NotFound, NotAllowed (and keeps the attempt), Conflict (it has changed since `version`).
     """
-    draft, html, shown = checked(draft)
+    draft, html, shown = await checked(draft)
     row = await editable(ctx, article_id, "party.article.edit")
     branch = only(await identity.organisations_by_id(ctx, [row.branch_id]))
     state = row.state_at(now())

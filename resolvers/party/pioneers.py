@@ -3,6 +3,7 @@
 The consent is to a text: a change of it asks again, and takes the profile out of view until then.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -52,11 +53,11 @@ class Profile:
     portrait_id: UUID | None = None
 
 
-def checked(profile: Profile) -> tuple[Profile, str, list[tuple[str, UUID]]]:
+async def checked(profile: Profile) -> tuple[Profile, str, list[tuple[str, UUID]]]:
     """The profile as it is kept, its HTML, and the uploads that it shows, with the fields that name them."""
     headline = mask(" ".join(check_text("headline", profile.headline, LONGEST_TITLE).split()))
     story = check_markdown("story", profile.story, LONGEST_BODY)
-    html, pictures = render("story", story)
+    html, pictures = await asyncio.to_thread(render, "story", story)
     shown = [("story", key) for key in pictures]
     if profile.portrait_id:
         shown.append(("portraitId", profile.portrait_id))
@@ -73,7 +74,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
     or the key was used for something else).
     """
     account_id = ctx.account_id
-    profile, html, shown = checked(profile)
+    profile, html, shown = await checked(profile)
     member = await members.current_membership(ctx, member_id)
     await check_power(
         ctx,
@@ -138,7 +139,7 @@ async def edit(ctx: Context, *, pioneer_id: UUID, version: int, profile: Profile
 
     Raises InvalidInput, NotFound, NotAllowed (and keeps the attempt), Conflict.
     """
-    profile, html, shown = checked(profile)
+    profile, html, shown = await checked(profile)
     row = await editable(ctx, pioneer_id, "party.pioneer.edit")
     branch = only(await identity.organisations_by_id(ctx, [row.branch_id]))
     async with ctx.unit_of_work() as work:
