@@ -33,6 +33,7 @@ from subscriptions.events import Kind, community_topic
 from subscriptions.streams import Request
 from tests.clock import Clock
 from tests.party_scene import Branch, key
+from tests.party_scene import branch as branch
 from tests.test_media import jpeg
 
 NEWS = ArticleDraft(title="主题党日", body="周六上午九点,**社区活动室**见。")
@@ -50,114 +51,114 @@ FOLLOW = """subscription Follow($id: ID!, $audience: BranchAudience! = MEMBERS) 
 
 
 async def begun(
-    scene: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS
+    branch: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS
 ) -> ArticleRow:
-    ctx = await scene.ctx(scene.officer)
-    return await articles.create(ctx, branch_id=scene.id, kind=kind, draft=draft, key=key())
+    ctx = await branch.ctx(branch.officer)
+    return await articles.create(ctx, branch_id=branch.id, kind=kind, draft=draft, key=key())
 
 
-async def out(scene: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
-    row = await begun(scene, draft, kind)
-    return await publishing.publish(await scene.ctx(scene.officer), article_id=row.id, version=row.version)
+async def out(branch: Branch, draft: ArticleDraft = NEWS, kind: ArticleKind = ArticleKind.NEWS) -> ArticleRow:
+    row = await begun(branch, draft, kind)
+    return await publishing.publish(await branch.ctx(branch.officer), article_id=row.id, version=row.version)
 
 
 def members_only(draft: ArticleDraft) -> ArticleDraft:
     return replace(draft, audience=BranchAudience.MEMBERS)
 
 
-async def sees(scene: Branch, account: AccountRow, row: ArticleRow) -> bool:
+async def sees(branch: Branch, account: AccountRow, row: ArticleRow) -> bool:
     try:
-        await articles.visible(await scene.ctx(account), row.id)
+        await articles.visible(await branch.ctx(account), row.id)
     except NotFound:
         return False
     return True
 
 
-async def kinds(scene: Branch) -> list[Kind]:
-    return [logged.event.kind for logged in await scene.world.events(community_topic(scene.community.id))]
+async def kinds(branch: Branch) -> list[Kind]:
+    return [logged.event.kind for logged in await branch.world.events(community_topic(branch.community.id))]
 
 
-async def feed(scene: Branch, account: AccountRow) -> list[str]:
-    ctx = await scene.ctx(account)
-    (page,) = await posts.feeds_of(ctx, [scene.community], FeedCriteria(), PageArgs(first=20))
+async def feed(branch: Branch, account: AccountRow) -> list[str]:
+    ctx = await branch.ctx(account)
+    (page,) = await posts.feeds_of(ctx, [branch.community], FeedCriteria(), PageArgs(first=20))
     return [row.body for row in page.items]
 
 
 # Who sees what when
 
 
-async def test_a_draft_is_its_offices(scene: Branch) -> None:
-    row = await begun(scene)
+async def test_a_draft_is_its_offices(branch: Branch) -> None:
+    row = await begun(branch)
     for account, seen in (
-        (scene.officer, True),
-        (scene.secretary, True),
-        (scene.member, False),
-        (scene.neighbour, False),
-        (scene.manager, False),
+        (branch.officer, True),
+        (branch.secretary, True),
+        (branch.member, False),
+        (branch.neighbour, False),
+        (branch.manager, False),
     ):
-        assert await sees(scene, account, row) is seen
+        assert await sees(branch, account, row) is seen
     assert row.state_at(now()) is ArticleState.DRAFT
-    assert await kinds(scene) == []
+    assert await kinds(branch) == []
     assert not await PostRow.exists()
 
 
-async def test_what_is_published_is_a_card_in_the_feed(scene: Branch) -> None:
-    row = await out(scene)
-    assert await sees(scene, scene.neighbour, row)
-    assert await feed(scene, scene.neighbour) == ["主题党日"]
-    assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
+async def test_what_is_published_is_a_card_in_the_feed(branch: Branch) -> None:
+    row = await out(branch)
+    assert await sees(branch, branch.neighbour, row)
+    assert await feed(branch, branch.neighbour) == ["主题党日"]
+    assert await kinds(branch) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
     (post,) = await PostRow.all()
     assert (post.kind, post.card_id, post.id) == (PostKind.BRANCH, row.id, row.post_id)
-    assert post.scope_id == public_of(scene.community.id)
+    assert post.scope_id == public_of(branch.community.id)
     # Nobody is told by the inbox of what the feed shows to all.
     assert not await NotificationRow.exists()
     # Comments and likes are those of any post.
-    ctx = await scene.ctx(scene.neighbour)
+    ctx = await branch.ctx(branch.neighbour)
     await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=post.id, body="一定到", key="c")
     liked = await likes.set_like(ctx, kind=SubjectKind.POST, subject_id=post.id, on=True)
     assert isinstance(liked, PostRow)
     assert (liked.like_count, liked.comment_count) == (1, 1)
-    elsewhere = await scene.world.neighbour(await scene.world.community())
-    assert not await sees(scene, elsewhere, row)
-    assert not await sees(scene, await scene.world.account(), row)
+    elsewhere = await branch.world.neighbour(await branch.world.community())
+    assert not await sees(branch, elsewhere, row)
+    assert not await sees(branch, await branch.world.account(), row)
 
 
-async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
+async def test_what_is_for_members_is_nobody_elses(branch: Branch) -> None:
     """Not by id, in no list, not in the feed, not in a search, in no count and in no event."""
-    row = await out(scene, members_only(NEWS))
-    for account in (scene.member, scene.comrade, scene.officer, scene.secretary):
-        assert await sees(scene, account, row)
-        assert await feed(scene, account) == ["主题党日"]
+    row = await out(branch, members_only(NEWS))
+    for account in (branch.member, branch.comrade, branch.officer, branch.secretary):
+        assert await sees(branch, account, row)
+        assert await feed(branch, account) == ["主题党日"]
     ids = {
-        "branch": global_id("Organisation", scene.id),
+        "branch": global_id("Organisation", branch.id),
         "article": global_id("PartyNews", row.id),
-        "community": global_id("Community", scene.community.id),
+        "community": global_id("Community", branch.community.id),
     }
-    seen = await scene.run(scene.member, SEEN, **ids)
+    seen = await branch.run(branch.member, SEEN, **ids)
     assert seen["article"]["title"] == "主题党日"
     (card,) = [edge["node"] for edge in seen["feed"]["posts"]["edges"]]
     assert (card["audience"], card["card"]) == ("MEMBERS", {"__typename": "PartyNews", "title": "主题党日"})
     assert len(seen["feed"]["search"]["edges"]) == 1
     nothing: dict[str, Any] = {"article": None, "branch": {"partyNews": {"edges": []}}}
-    for account in (scene.neighbour, scene.manager):
-        assert not await sees(scene, account, row)
-        found = await scene.run(account, SEEN, **ids)
+    for account in (branch.neighbour, branch.manager):
+        assert not await sees(branch, account, row)
+        found = await branch.run(account, SEEN, **ids)
         assert found == {**nothing, "feed": {"posts": {"edges": []}, "search": {"edges": []}}}
-    for logged in await scene.world.events(community_topic(scene.community.id)):
+    for logged in await branch.world.events(community_topic(branch.community.id)):
         assert logged.event.audience in (
-            {members_of(scene.id)},
-            {scene.member.id, scene.comrade.id},
+            {members_of(branch.id)},
+            {branch.member.id, branch.comrade.id},
         )
     told = await NotificationRow.filter(kind=NotificationKind.PARTY_NEWS)
-    assert {entry.account_id for entry in told} == {scene.member.id, scene.comrade.id}
+    assert {entry.account_id for entry in told} == {branch.member.id, branch.comrade.id}
     # A member who reaches for more than a member may leaves no trace in the committee's log.
-    member = await scene.ctx(scene.member)
+    member = await branch.ctx(branch.member)
     assert row.post_id is not None
     with pytest.raises(NotAllowed):
         await posts.set_post_pinned(member, post_id=row.post_id, pinned=True)
     assert not await AuditRow.filter(refused=True).exists()
     # Nor can anybody else write below it.
-    ctx = await scene.ctx(scene.neighbour)
+    ctx = await branch.ctx(branch.neighbour)
     assert row.post_id is not None
     with pytest.raises(NotFound):
         await comments.add_comment(ctx, kind=SubjectKind.POST, subject_id=row.post_id, body="?", key="c")
@@ -165,55 +166,55 @@ async def test_what_is_for_members_is_nobody_elses(scene: Branch) -> None:
 
 
 async def test_a_planned_article_appears_at_its_time_whether_or_not_a_job_runs(
-    scene: Branch, clock: Clock
+    branch: Branch, clock: Clock
 ) -> None:
-    row = await begun(scene)
+    row = await begun(branch)
     at = now() + HOUR
     planned = await publishing.publish(
-        await scene.ctx(scene.officer), article_id=row.id, version=row.version, at=at
+        await branch.ctx(branch.officer), article_id=row.id, version=row.version, at=at
     )
     assert planned.state_at(now()) is ArticleState.PLANNED
-    assert not await sees(scene, scene.neighbour, row)
+    assert not await sees(branch, branch.neighbour, row)
     assert not await PostRow.exists()
     for late, seen in ((-timedelta(microseconds=1), False), (timedelta(), True)):
         clock.stand(at + late)
-        assert await sees(scene, scene.neighbour, row) is seen
+        assert await sees(branch, branch.neighbour, row) is seen
     clock.reset()
 
     # Brought forward; then the clock does the rest, once.
     soon = now() + timedelta(minutes=1)
-    ctx = await scene.ctx(scene.officer)
+    ctx = await branch.ctx(branch.officer)
     await publishing.publish(ctx, article_id=row.id, version=planned.version, at=soon)
     assert await JobRow.filter(done_at=None).count() == 1
     clock.go(soon)
-    assert await Worker(scene.world.services).work()
-    assert await feed(scene, scene.neighbour) == ["主题党日"]
-    assert await kinds(scene) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
-    assert not await Worker(scene.world.services).work()
+    assert await Worker(branch.world.services).work()
+    assert await feed(branch, branch.neighbour) == ["主题党日"]
+    assert await kinds(branch) == [Kind.POST_CREATED, Kind.BRANCH_PUBLISHED]
+    assert not await Worker(branch.world.services).work()
 
 
-async def test_an_announcement_that_comes_twice_or_too_late_changes_nothing(scene: Branch) -> None:
-    row = await out(scene)
-    async with (await scene.ctx(scene.officer)).unit_of_work() as work:
-        await publishing.announce_by_time(scene.world.services, work, row.id)
-        await publishing.announce_by_time(scene.world.services, work, new_id())
-    other = await begun(scene)
-    async with (await scene.ctx(scene.officer)).unit_of_work() as work:
-        await publishing.announce_by_time(scene.world.services, work, other.id)
+async def test_an_announcement_that_comes_twice_or_too_late_changes_nothing(branch: Branch) -> None:
+    row = await out(branch)
+    async with (await branch.ctx(branch.officer)).unit_of_work() as work:
+        await publishing.announce_by_time(branch.world.services, work, row.id)
+        await publishing.announce_by_time(branch.world.services, work, new_id())
+    other = await begun(branch)
+    async with (await branch.ctx(branch.officer)).unit_of_work() as work:
+        await publishing.announce_by_time(branch.world.services, work, other.id)
     assert await PostRow.all().count() == 1
 
 
-async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None:
+async def test_sql_and_memory_agree_on_what_an_article_is(branch: Branch) -> None:
     """At the instants around each of its times, every combination of them."""
     moment = now()
     times: list[datetime | None] = [None, moment - HOUR, moment, moment + HOUR]
     rows = [
         ArticleRow(
-            community_id=scene.community.id,
-            scope_id=scene.community.id,
+            community_id=branch.community.id,
+            scope_id=branch.community.id,
             audience=BranchAudience.PUBLIC,
-            branch_id=scene.id,
-            author_id=scene.officer.id,
+            branch_id=branch.id,
+            author_id=branch.officer.id,
             kind=ArticleKind.AFFAIR,
             title="x",
             body="x",
@@ -241,43 +242,43 @@ async def test_sql_and_memory_agree_on_what_an_article_is(scene: Branch) -> None
 
 
 @pytest.mark.parametrize("who", ["member", "neighbour", "manager"])
-async def test_only_officers_of_the_branch_write(scene: Branch, who: str) -> None:
-    row = await out(scene)
-    account = getattr(scene, who)
+async def test_only_officers_of_the_branch_write(branch: Branch, who: str) -> None:
+    row = await out(branch)
+    account = getattr(branch, who)
     before = await ArticleRow.filter(id=row.id).values()
     acts: list[Any] = [
-        lambda ctx: articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()),
+        lambda ctx: articles.create(ctx, branch_id=branch.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()),
         lambda ctx: articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR),
         lambda ctx: publishing.publish(ctx, article_id=row.id, version=row.version),
         lambda ctx: publishing.withdraw(ctx, article_id=row.id, version=row.version, reason="没有理由"),
     ]
     for act in acts:
         with pytest.raises(NotAllowed):
-            await act(await scene.ctx(account))
+            await act(await branch.ctx(account))
     with pytest.raises((Unauthenticated, NotFound)):
-        await acts[0](await scene.world.context())
+        await acts[0](await branch.world.context())
     assert await ArticleRow.filter(id=row.id).values() == before
     assert await ArticleRow.all().count() == 1
 
 
-async def test_an_officer_of_another_branch_does_not_write(scene: Branch) -> None:
-    other = await scene.world.officer(scene.other_branch)
-    row = await out(scene, members_only(NEWS))
+async def test_an_officer_of_another_branch_does_not_write(branch: Branch) -> None:
+    other = await branch.world.officer(branch.other_branch)
+    row = await out(branch, members_only(NEWS))
     with pytest.raises(NotAllowed):
         await articles.create(
-            await scene.ctx(other), branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()
+            await branch.ctx(other), branch_id=branch.id, kind=ArticleKind.NEWS, draft=NEWS, key=key()
         )
     assert await AuditRow.filter(action="party.article.create", refused=True).count() == 1
-    assert not await sees(scene, other, row)
+    assert not await sees(branch, other, row)
     with pytest.raises(NotFound):
         await publishing.withdraw(
-            await scene.ctx(other), article_id=row.id, version=row.version, reason="没有理由"
+            await branch.ctx(other), article_id=row.id, version=row.version, reason="没有理由"
         )
 
 
-async def test_every_act_is_in_the_audit_log(scene: Branch) -> None:
-    row = await out(scene)
-    ctx = await scene.ctx(scene.officer)
+async def test_every_act_is_in_the_audit_log(branch: Branch) -> None:
+    row = await out(branch)
+    ctx = await branch.ctx(branch.officer)
     edited = await articles.edit(ctx, article_id=row.id, version=row.version, draft=AFFAIR)
     await publishing.withdraw(ctx, article_id=row.id, version=edited.version, reason="内容有误")
     acts = await AuditRow.filter(subject_id=row.id).order_by("number")
@@ -286,32 +287,32 @@ async def test_every_act_is_in_the_audit_log(scene: Branch) -> None:
     ]
 
 
-async def test_a_retry_begins_one_article(scene: Branch) -> None:
-    ctx = await scene.ctx(scene.officer)
+async def test_a_retry_begins_one_article(branch: Branch) -> None:
+    ctx = await branch.ctx(branch.officer)
     made = [
-        await articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=NEWS, key="same")
+        await articles.create(ctx, branch_id=branch.id, kind=ArticleKind.NEWS, draft=NEWS, key="same")
         for _ in range(2)
     ]
     assert made[0].id == made[1].id
     with pytest.raises(Conflict):
-        await articles.create(ctx, branch_id=scene.id, kind=ArticleKind.NEWS, draft=AFFAIR, key="same")
+        await articles.create(ctx, branch_id=branch.id, kind=ArticleKind.NEWS, draft=AFFAIR, key="same")
 
 
-async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(scene: Branch) -> None:
-    row = await out(scene)
-    ctx = await scene.ctx(scene.officer)
+async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(branch: Branch) -> None:
+    row = await out(branch)
+    ctx = await branch.ctx(branch.officer)
     edited = await articles.edit(
         ctx, article_id=row.id, version=row.version, draft=replace(NEWS, title="主题党日改期")
     )
     assert edited.edited_at is not None
-    assert await feed(scene, scene.neighbour) == ["主题党日改期"]
+    assert await feed(branch, branch.neighbour) == ["主题党日改期"]
     (kept,) = await RevisionRow.all()
     assert kept.body == f"{NEWS.title}\n\n{NEWS.body}"
-    assert (await kinds(scene))[2:] == [Kind.POST_CHANGED, Kind.BRANCH_CHANGED]
+    assert (await kinds(branch))[2:] == [Kind.POST_CHANGED, Kind.BRANCH_CHANGED]
     args = PageArgs(first=5)
     (page,) = await articles.revisions_of(ctx, [edited], args)
     assert len(page.items) == 1
-    (page,) = await articles.revisions_of(await scene.ctx(scene.neighbour), [edited], args)
+    (page,) = await articles.revisions_of(await branch.ctx(branch.neighbour), [edited], args)
     assert page.items == []
     # The second of two officers is told, and overwrites nothing.
     with pytest.raises(Conflict) as stale:
@@ -320,32 +321,32 @@ async def test_an_edit_keeps_what_was_said_and_puts_the_card_right(scene: Branch
     assert (await ArticleRow.get(id=row.id)).title == "主题党日改期"
 
 
-async def test_an_audience_stays_once_it_is_out(scene: Branch) -> None:
-    ctx = await scene.ctx(scene.officer)
-    draft = await begun(scene)
+async def test_an_audience_stays_once_it_is_out(branch: Branch) -> None:
+    ctx = await branch.ctx(branch.officer)
+    draft = await begun(branch)
     hidden = await articles.edit(ctx, article_id=draft.id, version=draft.version, draft=members_only(NEWS))
-    assert hidden.scope_id == members_of(scene.id)
+    assert hidden.scope_id == members_of(branch.id)
     assert not await RevisionRow.exists()
-    row = await out(scene)
+    row = await out(branch)
     with pytest.raises(InvalidInput) as refused:
         await articles.edit(ctx, article_id=row.id, version=row.version, draft=members_only(NEWS))
     assert refused.value.fields.keys() == {"audience"}
 
 
-async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(scene: Branch) -> None:
-    ctx = await scene.ctx(scene.officer)
-    cover = await uploads.keep(ctx, community_id=scene.community.id, content_type="image/jpeg", data=jpeg())
-    row = await out(scene, replace(NEWS, cover_id=cover.id))
+async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(branch: Branch) -> None:
+    ctx = await branch.ctx(branch.officer)
+    cover = await uploads.keep(ctx, community_id=branch.community.id, content_type="image/jpeg", data=jpeg())
+    row = await out(branch, replace(NEWS, cover_id=cover.id))
     assert (await MediaRow.get(id=cover.id)).subject_id == row.id
-    neighbour = await scene.ctx(scene.neighbour)
+    neighbour = await branch.ctx(branch.neighbour)
     assert row.post_id is not None
     await comments.add_comment(neighbour, kind=SubjectKind.POST, subject_id=row.post_id, body="收到", key="c")
     gone = await publishing.withdraw(ctx, article_id=row.id, version=row.version, reason="内容有误")
     assert gone.state_at(now()) is ArticleState.WITHDRAWN
-    assert not await sees(scene, scene.neighbour, row)
-    assert await sees(scene, scene.secretary, row)
-    assert await feed(scene, scene.neighbour) == []
-    assert (await kinds(scene))[-2:] == [Kind.POST_DELETED, Kind.BRANCH_WITHDRAWN]
+    assert not await sees(branch, branch.neighbour, row)
+    assert await sees(branch, branch.secretary, row)
+    assert await feed(branch, branch.neighbour) == []
+    assert (await kinds(branch))[-2:] == [Kind.POST_DELETED, Kind.BRANCH_WITHDRAWN]
     assert (await MediaRow.get(id=cover.id)).subject_id is None
     (entry,) = await AuditRow.filter(action="party.article.withdraw")
     assert entry.detail == "内容有误"
@@ -358,13 +359,13 @@ async def test_what_is_withdrawn_takes_its_card_and_pictures_with_it(scene: Bran
             await act
 
 
-async def test_a_planned_article_that_is_withdrawn_never_appears(scene: Branch) -> None:
-    ctx = await scene.ctx(scene.officer)
-    row = await begun(scene)
+async def test_a_planned_article_that_is_withdrawn_never_appears(branch: Branch) -> None:
+    ctx = await branch.ctx(branch.officer)
+    row = await begun(branch)
     planned = await publishing.publish(ctx, article_id=row.id, version=row.version, at=now() + HOUR)
     await publishing.withdraw(ctx, article_id=row.id, version=planned.version, reason="暂时不发")
     assert not await JobRow.filter(done_at=None).exists()
-    assert await kinds(scene) == []
+    assert await kinds(branch) == []
 
 
 @pytest.mark.parametrize(
@@ -382,9 +383,9 @@ async def test_a_planned_article_that_is_withdrawn_never_appears(scene: Branch) 
         ({"comments_until": datetime(2099, 1, 1)}, "commentsUntil"),  # noqa: DTZ001
     ],
 )
-async def test_what_cannot_be_accepted(scene: Branch, change: dict[str, Any], field: str) -> None:
+async def test_what_cannot_be_accepted(branch: Branch, change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await begun(scene, replace(AFFAIR, **change), ArticleKind.AFFAIR)
+        await begun(branch, replace(AFFAIR, **change), ArticleKind.AFFAIR)
     assert refused.value.fields.keys() == {field}
     assert not await ArticleRow.exists()
 
@@ -392,9 +393,9 @@ async def test_what_cannot_be_accepted(scene: Branch, change: dict[str, Any], fi
 # The card is not its author's
 
 
-async def test_a_card_says_what_the_branch_says(scene: Branch) -> None:
-    row = await out(scene)
-    officer = await scene.ctx(scene.officer)
+async def test_a_card_says_what_the_branch_says(branch: Branch) -> None:
+    row = await out(branch)
+    officer = await branch.ctx(branch.officer)
     assert row.post_id is not None
     with pytest.raises(NotAllowed):
         await posts.edit_post(officer, post_id=row.post_id, body="我说", version=1)
@@ -407,16 +408,16 @@ async def test_a_card_says_what_the_branch_says(scene: Branch) -> None:
         with pytest.raises(InvalidInput):
             await posts.create_post(
                 officer,
-                community_id=scene.community.id,
+                community_id=branch.community.id,
                 body="x",
                 key="k",
                 **{"kind": PostKind.TALK, **change},
             )
-    assert await feed(scene, scene.neighbour) == ["主题党日"]
+    assert await feed(branch, branch.neighbour) == ["主题党日"]
     # The committee moderates the feed, and the article stays.
-    await posts.delete_post(await scene.ctx(scene.manager), post_id=row.post_id)
-    assert await feed(scene, scene.neighbour) == []
-    assert await sees(scene, scene.neighbour, row)
+    await posts.delete_post(await branch.ctx(branch.manager), post_id=row.post_id)
+    assert await feed(branch, branch.neighbour) == []
+    assert await sees(branch, branch.neighbour, row)
     assert await articles.posts_of(officer, [row]) == [None]
     gone = await publishing.withdraw(officer, article_id=row.id, version=row.version, reason="内容有误")
     assert gone.withdrawn_at is not None
@@ -425,10 +426,10 @@ async def test_a_card_says_what_the_branch_says(scene: Branch) -> None:
 # Comments on affairs
 
 
-async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: Clock) -> None:
+async def test_an_affair_takes_comments_in_its_time_only(branch: Branch, clock: Clock) -> None:
     opens, closes = now() + HOUR, now() + 2 * HOUR
     draft = replace(AFFAIR, comments_from=opens, comments_until=closes)
-    row = await out(scene, draft, ArticleKind.AFFAIR)
+    row = await out(branch, draft, ArticleKind.AFFAIR)
     (post,) = await by_ids(PostRow, [row.post_id], contents.ALIVE)
     assert post is not None
     taken = 0
@@ -439,7 +440,7 @@ async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: C
         (closes, False),
     ):
         clock.stand(at)
-        ctx = await scene.ctx(scene.neighbour)
+        ctx = await branch.ctx(branch.neighbour)
         assert await comments.viewer_can_comment(ctx, [post]) == [open_]
         refusal = nullcontext() if open_ else pytest.raises(NotAllowed, match="takes no comments now")
         with refusal:
@@ -450,19 +451,19 @@ async def test_an_affair_takes_comments_in_its_time_only(scene: Branch, clock: C
     assert row.state_at(closes) is ArticleState.ARCHIVED
 
 
-async def test_turns_are_told_and_archives_stay(scene: Branch, clock: Clock) -> None:
+async def test_turns_are_told_and_archives_stay(branch: Branch, clock: Clock) -> None:
     closes = now() + timedelta(minutes=1)
-    row = await out(scene, replace(AFFAIR, comments_until=closes), ArticleKind.AFFAIR)
-    ctx = await scene.ctx(scene.officer)
+    row = await out(branch, replace(AFFAIR, comments_until=closes), ArticleKind.AFFAIR)
+    ctx = await branch.ctx(branch.officer)
     clock.go(closes)
-    assert await Worker(scene.world.services).work()
-    assert (await kinds(scene))[-1] is Kind.BRANCH_CHANGED
-    assert await sees(scene, scene.neighbour, row)
+    assert await Worker(branch.world.services).work()
+    assert (await kinds(branch))[-1] is Kind.BRANCH_CHANGED
+    assert await sees(branch, branch.neighbour, row)
     args = PageArgs(first=5)
     for state, found in ((ArticleState.ARCHIVED, [row.id]), (ArticleState.PUBLISHED, [])):
         (page,) = await articles.articles_of(
-            await scene.ctx(scene.neighbour),
-            [scene.branch],
+            await branch.ctx(branch.neighbour),
+            [branch.branch],
             ArticleKind.AFFAIR,
             frozenset({state}),
             frozenset({AffairCategory.DUES}),
@@ -485,12 +486,12 @@ async def test_turns_are_told_and_archives_stay(scene: Branch, clock: Clock) -> 
         )
 
 
-async def test_an_affair_without_a_time_takes_no_comments(scene: Branch) -> None:
-    row = await out(scene, AFFAIR, ArticleKind.AFFAIR)
+async def test_an_affair_without_a_time_takes_no_comments(branch: Branch) -> None:
+    row = await out(branch, AFFAIR, ArticleKind.AFFAIR)
     assert row.post_id is not None
     with pytest.raises(NotAllowed):
         await comments.add_comment(
-            await scene.ctx(scene.neighbour),
+            await branch.ctx(branch.neighbour),
             kind=SubjectKind.POST,
             subject_id=row.post_id,
             body="意见",
@@ -502,33 +503,33 @@ async def test_an_affair_without_a_time_takes_no_comments(scene: Branch) -> None
 # Live
 
 
-async def test_who_is_no_member_gets_an_error_and_not_silence(scene: Branch) -> None:
-    branch = global_id("Organisation", scene.id)
-    for account in (scene.member, scene.officer):
-        assert isinstance(await scene.subscribe(account, FOLLOW, id=branch), Request)
-    for account in (scene.neighbour, scene.manager):
-        refused = await scene.subscribe(account, FOLLOW, id=branch)
+async def test_who_is_no_member_gets_an_error_and_not_silence(branch: Branch) -> None:
+    followed = global_id("Organisation", branch.id)
+    for account in (branch.member, branch.officer):
+        assert isinstance(await branch.subscribe(account, FOLLOW, id=followed), Request)
+    for account in (branch.neighbour, branch.manager):
+        refused = await branch.subscribe(account, FOLLOW, id=followed)
         assert [error.extensions["code"] for error in refused.errors] == ["NOT_ALLOWED"]
-        open_to_all = await scene.subscribe(account, FOLLOW, id=branch, audience="PUBLIC")
+        open_to_all = await branch.subscribe(account, FOLLOW, id=followed, audience="PUBLIC")
         assert isinstance(open_to_all, Request)
-    elsewhere = await scene.world.neighbour(await scene.world.community())
+    elsewhere = await branch.world.neighbour(await branch.world.community())
     for audience in BranchAudience:
-        refused = await scene.subscribe(elsewhere, FOLLOW, id=branch, audience=audience.value)
+        refused = await branch.subscribe(elsewhere, FOLLOW, id=followed, audience=audience.value)
         assert [error.extensions["code"] for error in refused.errors] == ["NOT_FOUND"]
 
 
-async def test_each_stream_wants_its_own(scene: Branch) -> None:
-    branch = global_id("Organisation", scene.id)
-    all_of_it = await scene.subscribe(scene.member, FOLLOW, id=branch)
-    public = await scene.subscribe(scene.member, FOLLOW, id=branch, audience="PUBLIC")
-    others = await scene.subscribe(
-        scene.neighbour, FOLLOW, id=global_id("Organisation", scene.other_branch.id), audience="PUBLIC"
+async def test_each_stream_wants_its_own(branch: Branch) -> None:
+    followed = global_id("Organisation", branch.id)
+    all_of_it = await branch.subscribe(branch.member, FOLLOW, id=followed)
+    public = await branch.subscribe(branch.member, FOLLOW, id=followed, audience="PUBLIC")
+    others = await branch.subscribe(
+        branch.neighbour, FOLLOW, id=global_id("Organisation", branch.other_branch.id), audience="PUBLIC"
     )
-    await out(scene)
-    await out(scene, members_only(NEWS))
+    await out(branch)
+    await out(branch, members_only(NEWS))
     events = [
         logged.event
-        for logged in await scene.world.events(community_topic(scene.community.id))
+        for logged in await branch.world.events(community_topic(branch.community.id))
         if logged.event.kind is Kind.BRANCH_PUBLISHED
     ]
     assert [[stream.stream.wants(event) for event in events] for stream in (all_of_it, public, others)] == [
