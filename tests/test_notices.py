@@ -1,7 +1,6 @@
 """Official word: who may send it, to whom it goes, and how it is taken back."""
 
 import asyncio
-import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -268,7 +267,7 @@ async def test_publishing_again_with_the_same_key_sends_nothing_again(scene: Sce
     assert await NoticeRow.all().count() == 1
 
 
-async def test_thousands_of_homes_take_well_under_a_second(world: World) -> None:
+async def test_thousands_of_homes_take_few_statements(world: World) -> None:
     scene = await make_scene(world)
     building = scene.buildings[3]
     homes = [
@@ -291,15 +290,12 @@ async def test_thousands_of_homes_take_well_under_a_second(world: World) -> None
         ],
         batch_size=500,
     )
-    started = time.perf_counter()
     async with counted() as queries:
         notice = await scene.publish()
-    taken = time.perf_counter() - started
     assert await ReceiptRow.filter(notice_id=notice.id).count() == 3_008
     assert await NotificationRow.filter(subject_id=notice.id).count() == 3_008
     # Statements grow with batches of a thousand, never with homes.
     assert queries.count < 40
-    assert taken < 2
 
 
 # Refusals
