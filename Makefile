@@ -15,7 +15,7 @@ help:
 	@echo "make test     set up and run all tests"
 	@echo "make check    format, lint, types, import rules, schema, migrations, tests"
 	@echo "make soak     whole what test samples: random cases, crashes, isolation"
-	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|storm|strangers)"
+	@echo "make bench    measure beside other servers (ONLY=fanout|mutations|queries|scale|soak|storm|strangers)"
 	@echo "make format   rewrite the code to the format that check expects"
 	@echo "make messages bring the code's messages into the catalogues of models/locale"
 	@echo "make lock     renew the requirements files after a change to pyproject.toml"
@@ -42,6 +42,7 @@ check: .venv/dev.stamp
 
 soak: .venv/dev.stamp
 	@LINLI_SOAK=yes $(BIN)/python -m pytest -m soak --durations=10 $(ARGS)
+	@$(BIN)/python -m bench.soak
 
 bench: .venv/dev.stamp
 	@set -e; for each in $(or $(ONLY),$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))); do \

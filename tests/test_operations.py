@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import gc
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from strawberry.directive import DirectiveLocation, DirectiveValue
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from schema.execution.plan import Plans
 from schema.serving import observability
 from schema.serving.limits import Limits
 from schema.serving.operations import Operation, Operations
@@ -360,6 +362,23 @@ class TestPrepare:
             assert code(error) in ("TOO_COMPLEX", "GRAPHQL_PARSE_FAILED")
         (error,) = rejected(operations, "{ post " + "{ author " * 20 + "{ id }" + " }" * 21)
         assert (error.extensions or {})["limit"] == "depth"
+
+    async def test_what_is_forgotten_is_freed(self) -> None:
+        """Also where the collector would not look for long, as in a server."""
+        operations = operations_with(Limits(cached_operations=10))
+
+        def plans() -> int:
+            return sum(isinstance(known, Plans) for known in gc.get_objects())
+
+        gc.collect()
+        before = plans()
+        gc.disable()
+        try:
+            for n in range(1_000):
+                operations.prepare(f"query Q{n} {{ post {{ id author {{ id }} }} }}")
+        finally:
+            gc.enable()
+        assert plans() - before <= 310
 
     async def test_a_document_of_many_definitions_is_refused(self, operations: Operations) -> None:
         text = " ".join(f"query Q{n} {{ post {{ id }} }}" for n in range(101))

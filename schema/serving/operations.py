@@ -11,6 +11,7 @@ Whatever goes wrong comes out as a GraphQL error with a code (schema.serving.res
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import inspect
 import time
@@ -87,6 +88,9 @@ _NAME_SHOWN: Final = 64
 # Variables that are remembered with their operations, of all together, if they are no longer than this.
 _MOST_BOUND: Final = 1_000
 _BOUND_BYTES: Final = 1_000
+# So many new documents leave some 15 MB to the collector, which in a server looks at old things too rarely.
+# It takes a tenth of a second then, paid for by who sends so many.
+_COLLECTED: Final = 300
 
 log = structlog.get_logger("linli.operations")
 
@@ -157,6 +161,7 @@ class Operations:
         )
         self._kept: dict[tuple[str, str | None], Operation] = {}
         self._bound_count = 0
+        self._uncollected = 0
         # The only knob there is for this.
         overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = self.limits.validation_budget
 
@@ -176,6 +181,7 @@ class Operations:
         except Rejected as rejected:
             made = rejected.errors
         self._prepared.put((query, operation_name), made)
+        self._collect()
         if isinstance(made, Operation):
             return made
         raise counted(Rejected(made))
@@ -194,6 +200,13 @@ class Operations:
     def is_known(self, query: str, operation_name: str | None = None) -> bool:
         """Whether it, or its refusal, is remembered."""
         return (query, operation_name) in self._kept or (query, operation_name) in self._prepared
+
+    def _collect(self) -> None:
+        """Have what was forgotten freed, now and then: documents and plans refer to themselves."""
+        self._uncollected += 1
+        if self._uncollected >= _COLLECTED:
+            self._uncollected = 0
+            gc.collect()
 
     def keep(self, query: str) -> None:
         """Prepare the only operation in `query` now, and never forget it. Raises Rejected."""
