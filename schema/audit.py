@@ -30,12 +30,12 @@ SinceArg = Annotated[datetime | None, strawberry.argument(description="Only from
 UntilArg = Annotated[datetime | None, strawberry.argument(description="Only before this moment.")]
 
 LOG = (
-    "the newest first. Null with an error for everyone else, whose asking is kept as well. An entry is never"
-    " changed or removed."
+    "the newest first. Null with an error for everyone else, whose attempt is recorded as well."
+    " An entry is never changed or removed."
 )
 CSV = (
-    "as CSV, the oldest first, at most 10,000 entries: an actor is a pseudonym, and what people wrote is left"
-    " out. Taking it is an entry itself."
+    "as CSV, the oldest first, at most 10,000 entries,"
+    " with pseudonyms for actors and without what people wrote. The export is recorded as an entry itself."
 )
 
 
@@ -90,8 +90,8 @@ class AuditEntry(Node):
 
 
 @strawberry.type(
-    description="Where a community's audit log stands. Whoever notes it can show later that nothing before it"
-    " was changed or removed."
+    description="Where a community's audit log stands."
+    " With a copy of it anyone can show later that nothing before it was changed or removed."
 )
 class AuditHead:
     hash: str = strawberry.field(
@@ -146,8 +146,8 @@ class OrganisationAudit:
         arguments=entries_wanted,
         check=audit.check_may_read_of,
         viewer=True,
-        description="What its officers did and what was refused to them, for its administrators and, but for"
-        f" party branches, the residents' committee's, {LOG}",
+        description="What its officers did and what was refused to them. For its administrators and,"
+        f" but for party branches, the residents' committee's, {LOG}",
     )
     audit_csv: str | None = loaded(
         exports.audit_of_organisations,

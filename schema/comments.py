@@ -19,7 +19,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded, permitted
 from schema.identity import Neighbour
 from schema.likes import CountersChanged, Liked, subject_of
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests import RequestStepAdded
@@ -61,8 +61,8 @@ def body_of(root: strawberry.Parent[CommentRow]) -> str | None:
 
 @fetched_by(discussion.visible_by_ids)
 @strawberry.type(
-    description="A comment below a post or a notice. A deleted one keeps its place in the thread, without"
-    " text or author."
+    description="A comment below a post or a notice."
+    " A deleted one keeps its place in the thread, without text or author."
 )
 class Comment(Liked):
     created_at: datetime = strawberry.field(description="When it was written.")
@@ -92,8 +92,8 @@ class Comment(Liked):
     replies: Connection["Comment"] = connection(
         discussion.replies_of,
         arguments=in_order,
-        description="The answers in the thread that it begins, tombstones included. Answers to answers are"
-        " among them; a comment inside a thread has none.",
+        description="The answers in the thread that it begins, answers to answers and deleted ones included."
+        " A comment inside a thread has none.",
     )
     viewer_can_edit: bool = permitted(rules.can_edit, description="Whether the viewer may edit it.")
 
@@ -131,10 +131,7 @@ class AddCommentInput:
     body: str = strawberry.field(
         description="1 to 2,000 characters. Numbers of documents and bank cards in it are masked."
     )
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the client, 1 to 64 characters: sent again with the same comment it gives the"
-        " same result, and nothing happens twice."
-    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     reply_to: strawberry.ID | None = strawberry.field(
         default=None, description="The comment below the same subject that it answers."
     )
@@ -259,8 +256,7 @@ COMMENT_EVENTS = Events(
     CommentChanged,
     CommentDeleted,
     RequestStepAdded,
-    description="What happens to the comments of one subject, and to the service request that was made of"
-    " it.",
+    description="What happens to the comments of one subject, and to the service request made of it.",
 )
 COUNTER_EVENTS = Events(
     "CounterEvent", CountersChanged, description="What happens to the counters of one post."

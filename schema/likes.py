@@ -62,8 +62,8 @@ class LikesMutation:
 
 @event(
     Kind.COUNTERS_CHANGED,
-    "The number of likes or comments of something has changed. Of several such events about one"
-    " thing a client that lags may get only the last.",
+    "The number of likes or comments of something has changed."
+    " Of several such events about one thing a client that lags may get only the last.",
 )
 class CountersChanged:
     subject: Node | None = loaded(

@@ -31,6 +31,6 @@ class PostMatches:
     matches: Connection[PostMatch] = connection(
         matching.matches_of,
         viewer=True,
-        description="Open posts that it may match, the likest first: found ones for a lost one, and the other"
-        " way round.",
+        description="Open posts that it may match, the best match first: found ones for a lost one,"
+        " and the reverse.",
     )

@@ -23,6 +23,10 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 INPUT = "What to do."
+IDEMPOTENCY_KEY = (
+    "Chosen by the client, 1 to 64 characters."
+    " Sent again with the same input it gives the same result, and nothing happens twice."
+)
 
 
 def shown(graphql_type: object, description: str) -> Any:

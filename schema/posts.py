@@ -29,7 +29,7 @@ from schema.identity import Estate, Neighbour
 from schema.likes import Liked
 from schema.links import Community, Group, ServiceRequest
 from schema.matching import PostMatches
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import fetched_by, global_id, key_of
 from schema.party.cards import FeedCard
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
@@ -60,8 +60,8 @@ described(
     "Who may see a post.",
     NEIGHBOURS="Verified residents and officers of the community.",
     PUBLIC="Also those who are not verified yet.",
-    MEMBERS="The members of the group that it is posted in, or of the party branch whose card it is. Not to"
-    " be asked for: a group says who reads.",
+    MEMBERS="The members of the group that it is posted in, or of the party branch whose card it is."
+    " Not for `createPost`: a group decides who reads its posts.",
 )
 
 
@@ -79,7 +79,7 @@ described(
     "Which posts come first.",
     LATEST="The newest.",
     HOT="Those with many answers for their age: each doubling of likes and comments counts as four hours,"
-    " twelve times at most. The order changes while one reads; a client leaves out what it has already.",
+    " twelve times at most. The order changes meanwhile; a client skips what it has already.",
 )
 
 
@@ -135,8 +135,8 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     revisions: Connection[Revision] = connection(
         feed.revisions_of,
         viewer=True,
-        description="What it said before its edits, the latest first. For its author and for moderators;"
-        " empty for others.",
+        description="What it said before its edits, the latest first."
+        " For its author and for moderators; empty for others.",
     )
     viewer_can_edit: bool = permitted(rules.can_edit, description="Whether the viewer may edit it.")
     viewer_can_delete: bool = permitted(rules.can_delete, description="Whether the viewer may delete it.")
@@ -206,10 +206,7 @@ class CreatePostInput:
     body: str = strawberry.field(
         description="1 to 5,000 characters. Numbers of documents and bank cards in it are masked."
     )
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the client, 1 to 64 characters: sent again with the same post it gives the"
-        " same result, and nothing happens twice."
-    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     audience: PostAudience = strawberry.field(default=PostAudience.NEIGHBOURS, description="Who may see it.")
     estate_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET,

@@ -40,8 +40,8 @@ def having(
     words: Annotated[
         str,
         strawberry.argument(
-            description="What to look for, 2 to 100 characters. Width, case, and what stands between"
-            " words do not count; letters and digits that stand alone are not looked for."
+            description="What to look for, 2 to 100 characters. Width, case and punctuation do not count;"
+            " single letters and digits are ignored."
         ),
     ],
     kinds: Annotated[list[SearchKind] | None, strawberry.argument(description="Only of these kinds.")] = None,

@@ -24,7 +24,7 @@ After = Annotated[
     str | None,
     strawberry.argument(
         description="Resume after this cursor: first everything missed, in order, then what happens next."
-        " Without it the stream starts from now."
+        " By default the stream starts from now."
     ),
 ]
 
@@ -88,8 +88,8 @@ class StreamOpened:
 
 
 @strawberry.type(
-    description="Events after the client's cursor are no longer kept. Read the lists anew; the stream goes on"
-    " from this envelope's cursor."
+    description="Events after the client's cursor have been deleted. Fetch the lists again;"
+    " the stream continues from this envelope's cursor."
 )
 class StreamReset:
     reason: ResetReason = strawberry.field(description="Why.")

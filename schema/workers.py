@@ -29,7 +29,7 @@ class HomeWorkers:
     )
     grid_services: list[DirectoryEntry] = loaded(
         listing.grid_services_of,
-        description="How the grid that it is in is reached: the entries of the directory for just this grid,"
-        " then those for all; for those who may look at the community.",
+        description="How to reach its grid: the directory's entries for this grid, then those for all."
+        " For those who may look at the community.",
         viewer=True,
     )

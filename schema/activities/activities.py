@@ -143,8 +143,7 @@ class Activity(Node):
         return root.seats_left
 
     @strawberry.field(
-        description="How many neighbours with seats did not come; null until it is over, or if it was called"
-        " off."
+        description="How many with seats did not come; null until it is over, or if it was called off."
     )
     @staticmethod
     def no_show_count(root: strawberry.Parent[ActivityRow]) -> int | None:

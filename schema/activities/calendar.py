@@ -32,8 +32,8 @@ class ViewerCalendar:
 class RenewCalendarFeedPayload:
     feed: CalendarFeedRow = shown(CalendarFeed, "The calendar.")
     path: str = strawberry.field(
-        description="The path of the address, to put behind that of the server. It is told this once: who has"
-        " it may read the calendar."
+        description="The path of the calendar's address, given only this once."
+        " Whoever has it can read the calendar."
     )
 
 

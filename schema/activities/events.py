@@ -34,8 +34,8 @@ class ActivityCancelled:
 
 @event(
     Kind.ACTIVITY_COUNTED,
-    "More people come, wait or are there, or fewer. Of several such events a client that lags may"
-    " get only the last.",
+    "The number of people who come, wait or are present has changed."
+    " Of several such events a client that lags may get only the last.",
 )
 class ActivityCountersChanged:
     activity: Activity | None = loaded(reading.activities_of_events, description=AS_IT_IS)

@@ -43,6 +43,6 @@ class CommunityActivities:
         reading.activities_of,
         arguments=wanted_of,
         viewer=True,
-        description="Its activities that the viewer may see: those that are not over, the next one first, or"
-        " those that are, the last one first.",
+        description="Its activities that the viewer may see: those not over, the next one first,"
+        " or those that are over, the last one first.",
     )

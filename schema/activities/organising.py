@@ -14,14 +14,10 @@ from schema.activities.lists import HOSTS
 from schema.activities.terms import ActivityAudience, ActivityKind, Extent, Frequency
 from schema.directory.terms import Weekday
 from schema.fields import Info
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-KEY = (
-    "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
-    " nothing happens twice."
-)
 MASKED = "Numbers of documents and bank cards in it are masked."
 URL = "Begins with https://, up to 500 characters; only those with seats see it."
 ACTIVITY_ID = "The activity."
@@ -54,7 +50,7 @@ class CreateActivityInput:
     title: str = strawberry.field(description=f"1 to 80 characters. {MASKED}")
     starts_at: datetime = strawberry.field(description="When it begins.")
     ends_at: datetime = strawberry.field(description="When it is over; 31 days later at most.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     description: str = strawberry.field(default="", description=f"Up to 5,000 characters. {MASKED}")
     place: str = strawberry.field(
         default="", description="Where, up to 120 characters; needed unless it is online."
@@ -116,8 +112,8 @@ class EditActivityInput:
     sign_up_closes_at: datetime | None = strawberry.field(default=None, description="Until when.")
     capacity: int | None = strawberry.field(
         default=strawberry.UNSET,
-        description="How many seats there are, not fewer than are taken; null for no limit. Who waits moves"
-        " up.",
+        description="How many seats there are, not fewer than are taken; null for no limit."
+        " New seats go to the waiting list.",
     )
     most_companions: int | None = strawberry.field(
         default=None, description="How many somebody may bring from now on, 0 to 20."

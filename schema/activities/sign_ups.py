@@ -5,9 +5,9 @@ import strawberry
 from models.activities import SignUpRow
 from resolvers.activities import attendance, sign_ups
 from schema.activities.activities import ActivitySignUp
-from schema.activities.organising import ACTIVITY_ID, KEY
+from schema.activities.organising import ACTIVITY_ID
 from schema.fields import Info
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
@@ -15,7 +15,7 @@ from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLi
 @strawberry.input(description="What to sign up for, and with whom.")
 class SignUpForActivityInput:
     activity_id: strawberry.ID = strawberry.field(description=ACTIVITY_ID)
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     companions: int = strawberry.field(
         default=0, description="How many come along. Asked for again with fewer, the seats are given back."
     )

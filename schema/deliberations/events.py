@@ -32,8 +32,8 @@ class DeliberationEdited:
 
 @event(
     Kind.DELIBERATION_PARTICIPATION,
-    "More statements, votes or participants. Of several such events a client that lags may get"
-    " only the last.",
+    "The number of statements, votes or participants has changed."
+    " Of several such events a client that lags may get only the last.",
 )
 class DeliberationParticipationChanged:
     deliberation: Deliberation | None = loaded(topics.deliberations_of_events, description=NOW)

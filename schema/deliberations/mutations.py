@@ -23,18 +23,13 @@ from schema.connections import Edge
 from schema.deliberations.statements import Statement
 from schema.deliberations.topics import Deliberation, ExecutionItem
 from schema.fields import Info
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 DELIBERATION_ID = "The deliberation."
 VERSION = "The version that was read."
 NOW = "As it is now."
-KEY = (
-    "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
-    " nothing"
-    " happens twice."
-)
 
 
 @strawberry.input(
@@ -62,7 +57,7 @@ class ConveneDeliberationInput:
     organisation_id: strawberry.ID = strawberry.field(description="In whose name.")
     title: str = strawberry.field(description="What it is about, 1 to 80 characters.")
     body: str = strawberry.field(description="What it is about, 1 to 5,000 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     estate_id: strawberry.ID | None = strawberry.field(
         default=None, description="The estate it is for; left out, the whole community."
     )
@@ -77,7 +72,7 @@ class ProposeDeliberationInput:
     organisation_id: strawberry.ID = strawberry.field(description="Who shall convene it.")
     title: str = strawberry.field(description="What it is about, 1 to 80 characters.")
     body: str = strawberry.field(description="What it is about, 1 to 5,000 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     estate_id: strawberry.ID | None = strawberry.field(
         default=None, description="The estate it is for, one's own; left out, the whole community."
     )
@@ -141,7 +136,7 @@ class MoveDeliberationInput:
 class AddStatementInput:
     deliberation_id: strawberry.ID = strawberry.field(description=DELIBERATION_ID)
     body: str = strawberry.field(description="1 to 140 characters, one thought.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What the viewer thinks of a statement.")
@@ -173,7 +168,7 @@ class PublishOutcomeInput:
 class AddExecutionItemInput:
     deliberation_id: strawberry.ID = strawberry.field(description=DELIBERATION_ID)
     title: str = strawberry.field(description="What is to be done, 1 to 80 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     subject_id: strawberry.ID | None = strawberry.field(
         default=None, description="The service request or the motion that it is, if it is one."
     )

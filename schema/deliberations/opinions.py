@@ -49,8 +49,8 @@ class OpinionGroup:
         description="The corners of the smallest convex shape around them, counter-clockwise."
     )
     representative: list[RepresentativeStatement] = strawberry.field(
-        description="What tells them from the others, the clearest first, five at most. Empty if there is"
-        " one group."
+        description="The statements that set the group apart, the clearest first, five at most."
+        " Empty if there is one group."
     )
 
 
@@ -72,8 +72,8 @@ class StatementOpinion:
     y: float = strawberry.field(description="The same along the second axis.")
     groups: list[GroupTally] = strawberry.field(description="How each group voted on it.")
     agreement: float = strawberry.field(
-        description="The product over all groups of the probability that one of them agrees, from 0 to 1: one"
-        " group that does not spoils it, however large the others are."
+        description="The product over all groups of the probability that one of them agrees, from 0 to 1."
+        " One group that does not agree makes it small, however large the others are."
     )
     disagreement: float = strawberry.field(description="The same for disagreeing.")
     shared: bool = strawberry.field(
@@ -119,9 +119,8 @@ def group_of(group: dict[str, Any]) -> OpinionGroup:
 
 
 @strawberry.type(
-    description="Who thinks alike and what all share, computed from the votes. Nobody is named: of the"
-    " points a viewer"
-    " knows only the own one."
+    description="Who thinks alike and what all share, computed from the votes. Nobody is named:"
+    " a viewer learns only which point is the viewer's."
 )
 class OpinionMap:
     version: int = strawberry.field(description="Grows whenever it is computed anew.")

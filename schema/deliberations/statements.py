@@ -32,9 +32,8 @@ class StatementTally:
 
 @fetched_by(statements.visible_by_ids)
 @strawberry.type(
-    description="What a resident says in a sentence, for others to vote on. It speaks for itself:"
-    " neighbours are not"
-    " told who made it."
+    description="What a resident says in a sentence, for others to vote on."
+    " Neighbours do not see who made it."
 )
 class Statement(Node):
     number: int = strawberry.field(description="Its number in the deliberation, from 1.")

@@ -221,8 +221,8 @@ def shown_or_hidden(
 
 @fetched_by(topics.visible_by_ids)
 @strawberry.type(
-    description="小区议事: a topic that residents discuss and vote on in statements, with an outcome that is"
-    " tracked."
+    description="小区议事: a topic that residents discuss and vote on in statements,"
+    " with an outcome that is tracked."
 )
 class Deliberation(Commented, Liked):
     title: str = strawberry.field(description="What it is about, in 1 to 80 characters.")
@@ -275,8 +275,7 @@ class Deliberation(Commented, Liked):
         saying.next_statements_of,
         viewer=True,
         description="The statements that the viewer has not voted on, those with the fewest votes first."
-        " After a vote"
-        " it is gone from the list, so a client asks for the first ones again.",
+        " A vote takes a statement off the list, so a client asks for the first ones again.",
     )
     steps: Connection[DeliberationStep] = connection(
         record.steps_of, description="Everything that was done with it, in order."
@@ -287,9 +286,8 @@ class Deliberation(Commented, Liked):
     timeline: Connection[TimelineEntry] = connection(
         cases.timelines_of,
         viewer=True,
-        description="The whole case, oldest first: the post that it began with, its own steps, and the"
-        " public steps"
-        " of the service requests that it led to.",
+        description="The whole case, oldest first: the post that it began with, its steps,"
+        " and the public steps of the service requests that it led to.",
     )
     viewer_can_lead: bool = permitted(
         rules.can_lead, description="Whether the viewer may accept, move and conclude it."
@@ -331,9 +329,8 @@ class CommunityDeliberations:
         topics.deliberations_of,
         arguments=in_phases,
         viewer=True,
-        description="Its deliberations that the viewer may see, the newest first. Proposals are seen by who"
-        " made them"
-        " and by the organisation asked.",
+        description="Its deliberations that the viewer may see, the newest first."
+        " A proposal is seen by its author and the organisation asked.",
     )
 
     @strawberry.field(

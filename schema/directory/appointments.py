@@ -13,11 +13,10 @@ from schema.directory.entries import DirectoryEntry
 from schema.directory.hours import CLOSES, interval_of
 from schema.directory.terms import Weekday
 from schema.fields import Info
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
 
@@ -84,7 +83,7 @@ class WithdrawSlotPayload:
 @strawberry.input(description="Which time to book.")
 class BookSlotInput:
     slot_id: strawberry.ID = strawberry.field(description="The time.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     note: str = strawberry.field(
         default="",
         description="What it is about, for the office, up to 300 characters. Document numbers are masked.",

@@ -66,9 +66,9 @@ def rating_of(root: strawberry.Parent[EntryRow]) -> RatingFigures:
 
 @fetched_by(listing.visible_by_ids)
 @strawberry.type(
-    description="A local service: what an organisation offers, when, and how to reach it. Seen by whoever may"
-    " look at the community while it is published, a merchant's only while a licence of it is approved and"
-    " valid; by its organisation always."
+    description="A local service: what an organisation offers, when, and how to reach it."
+    " Its organisation always sees it. Others in the community see it while it is published,"
+    " a merchant's only with a valid, approved licence."
 )
 class DirectoryEntry(Node):
     category: DirectoryCategory = strawberry.field(description="What kind of service it is.")
@@ -91,8 +91,8 @@ class DirectoryEntry(Node):
     )
     licensed_until: date | None = loaded(
         listing.licensed_until,
-        description="The last day on which the merchant's licence is valid, as the residents' committee has"
-        " checked; null for who needs none, and without one.",
+        description="The last day of the merchant's licence that the residents' committee has checked."
+        " Null without one, and where none is needed.",
     )
     viewer_rating: EntryRating | None = loaded(
         ratings.ratings_of_viewer, viewer=True, description="What the viewer said of it."
@@ -112,8 +112,8 @@ class DirectoryEntry(Node):
     )
     next_change: datetime | None = strawberry.field(
         resolver=next_change_of,
-        description="When it opens or closes next, holidays considered; null if it never does, or if no hours"
-        " are known.",
+        description="When it opens or closes next, holidays considered."
+        " Null if it never does, or if no hours are known.",
     )
     viewer_can_keep: bool = strawberry.field(
         resolver=viewer_can_keep_of, description="Whether the viewer may change it.", metadata=VIEWER

@@ -78,8 +78,8 @@ class CommunityDirectory:
         licences.licences_of_communities,
         arguments=in_state,
         viewer=True,
-        description="The licences of its merchants, the newest first; for who checks them. A merchant has its"
-        " own.",
+        description="The licences of its merchants, the newest first."
+        " For officers who check licences; a merchant sees its own.",
     )
 
 
@@ -128,6 +128,5 @@ class ViewerHomes:
     homes: list[Home] = loaded(
         listing.homes_of_viewer,
         viewer=True,
-        description="The homes where the account lives now; each leads to its `gridWorkers` and"
-        " `gridServices`.",
+        description="The homes where the account lives now, each with its `gridWorkers` and `gridServices`.",
     )

@@ -13,11 +13,10 @@ from schema.directory.hours import OpeningExceptionInput, WeeklyOpeningInput, ho
 from schema.directory.licences import MerchantLicence
 from schema.directory.terms import DirectoryCategory, LicenceKind
 from schema.fields import Info
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
 
@@ -81,7 +80,7 @@ class EntryInput:
 @strawberry.input(description="A new entry.")
 class CreateEntryInput:
     organisation_id: strawberry.ID = strawberry.field(description="Who offers it.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     entry: EntryInput = strawberry.field(description="What it says.")
 
 
@@ -110,7 +109,7 @@ EntryResult = Result("EntryResult", EntryPayload, *PROBLEMS, description="What c
 @strawberry.input(description="A merchant's licence.")
 class SubmitLicenceInput:
     organisation_id: strawberry.ID = strawberry.field(description="The merchant.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     kind: LicenceKind = strawberry.field(description="What it is for.")
     number: str = strawberry.field(
         description="Its number, 6 to 40 letters, digits and hyphens. It is sealed, and shown masked."

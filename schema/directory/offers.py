@@ -14,8 +14,8 @@ from schema.node import Node, fetched_by
 
 @fetched_by(offers.visible_by_ids)
 @strawberry.type(
-    description="What an organisation offers for a while. Seen while it runs, wherever its entry is; by its"
-    " organisation always."
+    description="What an organisation offers for a while. Its organisation always sees it,"
+    " others while it runs and they may see its entry."
 )
 class Offer(Node):
     title: str = strawberry.field(description="What is offered.")

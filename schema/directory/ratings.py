@@ -16,8 +16,9 @@ from schema.node import Node, fetched_by
 
 @fetched_by(ratings.visible_by_ids)
 @strawberry.type(
-    description="What a verified resident thinks of a service: one of each resident for each service. Seen by"
-    " the community's members; a hidden one by who wrote it and by those who hide."
+    description="What a verified resident thinks of a service, one of each resident for each service."
+    " The community's members see it; if it is hidden,"
+    " its author and the officers who may hide it."
 )
 class EntryRating(Node):
     stars: int = strawberry.field(description="1 to 5.")

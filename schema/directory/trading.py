@@ -11,11 +11,10 @@ from resolvers.directory.offers import OfferDraft
 from schema.directory.offers import Offer
 from schema.directory.ratings import EntryRating
 from schema.fields import Info
-from schema.mutations import Result, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
-KEY = "Chosen by the client for this call, 1 to 64 characters: a retry with it has no second effect."
 PROBLEMS = (InvalidInput, NotAllowed, NotFound, Conflict, RateLimited)
 
 
@@ -34,7 +33,7 @@ class OfferInput:
 @strawberry.input(description="A new offer.")
 class CreateOfferInput:
     entry_id: strawberry.ID = strawberry.field(description="The service that it belongs to.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     offer: OfferInput = strawberry.field(description="What it says.")
 
 

@@ -161,8 +161,8 @@ class CommunityGroups:
     suggested_groups: list[Group] = loaded(
         reading.suggestions_for,
         viewer=True,
-        description="Groups that the viewer may like to join, the likeliest first, 10 at most: those of"
-        " neighbours in the same building and estate, and lively ones.",
+        description="Groups that the viewer may like to join, 10 at most:"
+        " those of neighbours in the same building and estate first, and lively ones.",
     )
     groups: Connection[Group] = connection(
         reading.groups_of, arguments=named, viewer=True, description="Its groups that the viewer may know of."

@@ -10,7 +10,7 @@ from resolvers.groups import founding, joining, members
 from schema.fields import Info
 from schema.groups.groups import Group
 from schema.groups.people import GroupInvitation, GroupMembership, JoinRequest
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import global_id, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
@@ -26,10 +26,7 @@ class FoundGroupInput:
     name: str = strawberry.field(description="2 to 40 characters, in one line.")
     description: str = strawberry.field(description="What it is about, 1 to 1,000 characters.")
     access: GroupAccess = strawberry.field(description="Who may come in, and who reads.")
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the client, 1 to 64 characters: sent again with the same input it gives the"
-        " same result, and nothing happens twice."
-    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     rules: str = strawberry.field(default="", description="How its members treat each other, at most 2,000.")
     questions: list[str] = strawberry.field(
         default_factory=list,
@@ -68,8 +65,8 @@ class JoinGroupInput:
     group_id: strawberry.ID = strawberry.field(description=GROUP_ID)
     answers: list[str] = strawberry.field(
         default_factory=list,
-        description="To each of the group's questions, in their order, 1 to 500 characters; needed where"
-        " joining takes a request.",
+        description="The answers to the group's questions, in their order, 1 to 500 characters each."
+        " Needed where joining takes a request.",
     )
 
 

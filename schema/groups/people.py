@@ -116,8 +116,8 @@ class GroupInvitation(Node):
 
 @fetched_by(people.steps_by_ids)
 @strawberry.type(
-    description="What the owner or a moderator did in a group; for whom it concerns and for those who look"
-    " after the group. Never changed or taken away."
+    description="What the owner or a moderator did in a group. The member concerned and those who look after"
+    " the group see it. It is never changed or removed."
 )
 class GroupStep(Node):
     action: GroupAction = strawberry.field(description="What was done.")

@@ -18,7 +18,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity.neighbours import Neighbour
 from schema.links import Home
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
@@ -76,9 +76,9 @@ class OrganisationApplications:
         arguments=with_status,
         viewer=True,
         check=applications.check_may_see,
-        description="The applications that wait for the residents' committee or that it decided, the oldest"
-        " first. For its officers; an error and null for everyone else, whose asking is kept in the audit"
-        " log.",
+        description="The applications that wait for the residents' committee or were decided by it,"
+        " the oldest first. For its officers; null with an error for everyone else,"
+        " whose attempt is recorded.",
     )
 
 
@@ -93,7 +93,7 @@ class ApplyForResidencyInput:
     evidence: str = strawberry.field(
         default="", description="What the committee can check, as a deed's number; up to 2,000 characters."
     )
-    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The application is with the committee, or already approved by its register.")

@@ -21,7 +21,7 @@ from schema.fields import Info, loaded
 from schema.identity.applications import ResidencyApplication
 from schema.identity.neighbours import Neighbour
 from schema.links import Home
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of, type_and_key
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
@@ -131,12 +131,12 @@ class UnmaskPayload:
 class ImportHouseholdsInput:
     organisation_id: strawberry.ID = strawberry.field(description="The residents' committee.")
     csv: str = strawberry.field(
-        description="CSV of at most 1 MiB with the columns 小区, 楼栋, 单元, 房号, 面积 (square metres, at"
-        " most four decimals), 姓名, 证件号, 手机号, 关系 (业主, 共有人, 家属, 租户), or estate, building,"
-        " unit, number, area, name, document, phone, relation. A home without name and document has no known"
-        " resident."
+        description="CSV of at most 1 MiB with the columns 小区, 楼栋, 单元, 房号,"
+        " 面积 (square metres, at most four decimals), 姓名, 证件号, 手机号, 关系 (业主, 共有人, 家属, 租户),"
+        " or estate, building, unit, number, area, name, document, phone, relation."
+        " A home without name and document has no known resident."
     )
-    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The good lines of the file are in the register.")

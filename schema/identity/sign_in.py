@@ -64,16 +64,16 @@ CHALLENGE = "SignInChallenge"
 def device_token_field() -> Any:
     return strawberry.field(
         default=None,
-        description="What an earlier sign-in of this phone on this device has given: strangers' attempts then"
-        " do not hold this one up.",
+        description="From an earlier sign-in of this phone on this device."
+        " With it, the attempts of strangers do not delay this sign-in.",
     )
 
 
 def in_cookie_field() -> Any:
     return strawberry.field(
         default=False,
-        description="For web pages of the server's own origin: the refresh token goes into a cookie that no"
-        " script reads, and not into the answer.",
+        description="For web pages of the server's origin:"
+        " the refresh token is set as a cookie that no script reads, and left out of the answer.",
     )
 
 
@@ -115,9 +115,9 @@ class SignInWithPasswordInput:
 class RefreshSessionInput:
     refresh_token: str | None = strawberry.field(
         default=None,
-        description="The newest; left out, it is the one in the browser's cookie. The one before gives the"
-        " same answer for 30 seconds more on the same device, in case the answer was lost; any other ends the"
-        " session.",
+        description="The newest one; by default the one in the browser's cookie."
+        " The one before gives the same answer for 30 seconds more on the same device,"
+        " in case the answer was lost. Any other ends the session.",
     )
 
 

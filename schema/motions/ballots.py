@@ -41,8 +41,7 @@ class OwnBallot:
     )
     choices: list[Choice] | None = strawberry.field(
         resolver=choices_of,
-        description="In the order of the items; null in a secret vote, where nobody can"
-        " tell but with the code.",
+        description="In the order of the items. Null in a secret vote, which only the ballot's code opens.",
     )
 
     is_type_of = IsA(receipts.OwnBallot)

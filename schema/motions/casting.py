@@ -14,15 +14,15 @@ class CastBallotInput:
     motion_id: strawberry.ID = strawberry.field(description="In which vote.")
     home_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="Any home of the head; needed only by who votes for several heads. One"
-        " ballot is for all.",
+        description="Any home of the head, whose homes share one ballot."
+        " Needed only by a voter for several heads.",
     )
     choices: list[ItemChoiceInput] = strawberry.field(description="One for each item.")
     receipt_secret: str | None = strawberry.field(
         default=None,
-        description="For a secret vote: 26 to 64 random letters and digits that the client"
-        " makes and keeps. With"
-        " the same one a retry gives the same answer; without, the server makes one and tells it once.",
+        description="For a secret vote: 26 to 64 random letters and digits that the client makes and keeps."
+        " A retry with the same code gives the same answer."
+        " Without one the server makes it and shows it once.",
     )
     idempotency_key: str = strawberry.field(
         description="The client's own; the same again makes no second. A secret vote goes by `receiptSecret`."
@@ -44,8 +44,8 @@ class CastBallotPayload:
     hash: str = strawberry.field(description="The ballot's hash in the chain.")
     standing: Standing | None = shown(Standing, "Whether it counts.")
     receipt_code: str = strawberry.field(
-        description="For `ballotReceipt`. In a secret vote it is told this once: only with"
-        " it can it be checked."
+        description="For `ballotReceipt`. In a secret vote it is shown only this once,"
+        " and nothing else opens the ballot."
     )
 
 

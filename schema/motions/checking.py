@@ -91,8 +91,8 @@ class BallotReceipt:
     cast_at: datetime = strawberry.field(description="When it was cast.")
     standing: Standing = strawberry.field(description="Whether it counts.")
     choices: list[Choice] | None = strawberry.field(
-        description="What it says, in the order of the items: only for who cast it, or"
-        " holds a secret one's code."
+        description="The choices, in the order of the items."
+        " Only for whoever cast it, or holds the code of a secret one."
     )
     pieces_found: bool | None = strawberry.field(
         description="In a secret vote, whether all that the ballot says lies in the pool, unchanged."
@@ -116,8 +116,8 @@ class MotionsQuery:
         return await receipts.check(info.context, motion_id=key, code=code)
 
     @strawberry.field(
-        description="What the vote would need if it opened now, and which buildings decide. For its officers,"
-        " before it opens.",
+        description="What the vote would need if it opened now, and which buildings decide."
+        " For its officers, before it opens.",
         metadata=VIEWER,
     )
     async def motion_simulation(self, info: Info, motion_id: MotionArg) -> MotionSimulation:
@@ -125,18 +125,16 @@ class MotionsQuery:
         return simulation_of(await simulator.simulate(info.context, motion_id=key))
 
     @strawberry.field(
-        description="All that is needed to count again, as canonical JSON for"
-        " `tools/recount.py`. For owners and"
-        " officers, after the close.",
+        description="All that is needed to count again, as canonical JSON for `tools/recount.py`."
+        " For owners and officers, after the close.",
         metadata=VIEWER,
     )
     async def motion_export(self, info: Info, motion_id: MotionArg) -> str:
         return await export.export(info.context, motion_id=key_of("motionId", motion_id, "Motion"))
 
     @strawberry.field(
-        description="The frozen electorate as canonical JSON, whose SHA-256 is"
-        " `snapshotHash`; it names nobody."
-        " For owners and officers, from the opening.",
+        description="The frozen electorate as canonical JSON, whose SHA-256 is `snapshotHash`;"
+        " it names nobody. For owners and officers, from the opening.",
         metadata=VIEWER,
     )
     async def motion_electorate(self, info: Info, motion_id: MotionArg) -> str:

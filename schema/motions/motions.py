@@ -164,7 +164,6 @@ class CommunityMotions:
     vote_rules: Connection[VoteRules] = connection(
         rules.rules_of_communities,
         viewer=True,
-        description="The versions of the rules of voting, newest first. The law's own are"
-        " made version 1 by the"
-        " first motion if nothing else was adopted before.",
+        description="The versions of the rules of voting, newest first."
+        " The first motion makes the law's rules version 1 if nothing else was adopted before.",
     )

@@ -11,7 +11,7 @@ from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.ballots import ItemChoiceInput
 from schema.motions.terms import Channel, PaperStatus, Standing
-from schema.mutations import payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, payload, shown
 from schema.node import Node, fetched_by
 
 
@@ -42,7 +42,7 @@ class EnterPaperBallotInput:
         description="One for each item; what is left blank or spoilt is to abstain."
     )
     photo: str = strawberry.field(description="Where its photo is kept; at most 200 characters.")
-    idempotency_key: str = strawberry.field(description="The client's own; the same again makes no second.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A ballot on paper, as the second officer reads it.")

@@ -11,7 +11,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import loaded
 from schema.identity import Home, Neighbour
 from schema.motions.terms import ProxyStatus
-from schema.mutations import payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, payload, shown
 from schema.node import Node, fetched_by
 
 
@@ -33,7 +33,7 @@ class RequestProxyInput:
     motion_id: strawberry.ID = strawberry.field(description="In which vote.")
     home_id: strawberry.ID = strawberry.field(description="A home of the owners who want it so.")
     evidence: str = strawberry.field(description="What shows it; kept sealed. At most 2,000 characters.")
-    idempotency_key: str = strawberry.field(description="The client's own; the same again makes no second.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A decision about a proxy.")

@@ -8,7 +8,7 @@ from models.motions import MotionRow
 from resolvers.motions import putting
 from schema.motions.motions import Motion
 from schema.motions.terms import ItemClass, ScopeKind
-from schema.mutations import payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, payload, shown
 from schema.node import key_of
 
 
@@ -37,7 +37,7 @@ class MotionDraftInput:
 class CreateMotionInput:
     organisation_id: strawberry.ID = strawberry.field(description="In whose name.")
     draft: MotionDraftInput = strawberry.field(description="What it shall be.")
-    idempotency_key: str = strawberry.field(description="The client's own; the same again makes no second.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A draft to rewrite.")

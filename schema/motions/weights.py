@@ -13,8 +13,8 @@ from schema.motions.terms import Measure
 class VoteWeight:
     heads: int = strawberry.field(description="Owners; co-owners are one, and so is an owner of many homes.")
     area_cm2: str = strawberry.field(
-        description="Exclusive area in square centimetres: a whole number, as text, since"
-        " it may exceed 32 bits."
+        description="Exclusive area in square centimetres: a whole number, as text,"
+        " since it may exceed 32 bits."
     )
 
 

@@ -83,8 +83,8 @@ class ViewerNotices:
 
     @strawberry.field(
         graphql_type=Connection[Notice],
-        description="The standing notices to the viewer's homes that nobody there has acknowledged, newest"
-        " first: what a client that missed everything must show.",
+        description="The standing notices to the viewer's homes that nobody there has acknowledged,"
+        " newest first. A client that missed everything shows these.",
         metadata=VIEWER,
     )
     @staticmethod

@@ -41,8 +41,8 @@ def valid_now_of(root: strawberry.Parent[NoticeRow]) -> bool:
 
 @fetched_by(reading.visible_by_ids)
 @strawberry.type(
-    description="Official word to the residents. What was sent never changes: an update is a new notice that"
-    " supersedes, as in the Common Alerting Protocol."
+    description="An official message to the residents. It never changes once it is sent:"
+    " an update is a new notice that supersedes it, as in the Common Alerting Protocol."
 )
 class Notice(Commented):
     organisation: Organisation = loaded(reading.organisations_of, description="Who published it.")
@@ -79,15 +79,15 @@ class Notice(Commented):
         reaches.reaches_of,
         viewer=True,
         check=reaches.check_may_see,
-        description="Whom it reached. For the publisher and the residents' committee; an error and null for"
-        " everyone else.",
+        description="Whom it reached. For the publisher and the residents' committee;"
+        " null with an error for others.",
     )
     round: Connection[Receipt] | None = connection(
         reaches.rounds_of,
         viewer=True,
         check=reaches.check_may_see,
-        description="The households not reached yet in the grids that the viewer looks after, in walking"
-        " order. An error and null for those who may not see `reach`.",
+        description="The households not reached yet in the grids that the viewer looks after,"
+        " in walking order. An error and null for those who may not see `reach`.",
     )
 
     is_type_of = IsA(NoticeRow)

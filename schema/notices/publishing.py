@@ -9,7 +9,7 @@ from models.notices import NoticeRow
 from models.roles import OrganisationKind, Role
 from resolvers.errors import InvalidInput as Invalid
 from resolvers.notices.audiences import Place, RoleHolders, Wanted
-from schema.mutations import payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, payload, shown
 from schema.node import type_and_key
 from schema.notices.notices import Notice
 from schema.notices.terms import AudienceKind, NoticeCategory, Severity
@@ -67,9 +67,7 @@ class PublishNoticeInput:
     ends_at: datetime | None = strawberry.field(
         default=None, description="When it ends; not given: until it is taken back."
     )
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the client, 1 to 64 characters: a repeated call sends nothing again."
-    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What to say instead. What is not given stays as it was.")
@@ -85,9 +83,7 @@ class UpdateNoticeInput:
     open_ended: bool = strawberry.field(
         default=False, description="Whether it shall hold until it is taken back, whatever the end was."
     )
-    idempotency_key: str = strawberry.field(
-        description="Chosen by the client, 1 to 64 characters: a repeated call sends nothing again."
-    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Which notice to take back, and why.")

@@ -8,7 +8,7 @@ from models.roles import OrganisationKind, Role
 from resolvers.offices import founding
 from schema.fields import Info, permitted
 from schema.links import Organisation
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
@@ -41,7 +41,7 @@ class CreateOrganisationInput:
     community_id: strawberry.ID = strawberry.field(description="The community that it will take part in.")
     kind: OrganisationKind = strawberry.field(description="What it is; not a second residents' committee.")
     name: str = strawberry.field(description="Its name, up to 80 characters, the only one in the community.")
-    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The organisation is there, without officers.")

@@ -7,7 +7,7 @@ from models.organisations import AppointmentRow
 from resolvers.offices import grids
 from schema.fields import Info
 from schema.identity import Grid
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import key_of
 from schema.organisations import Appointment
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
@@ -19,7 +19,7 @@ FOR = "For administrators of the residents' committee."
 class CreateGridInput:
     community_id: strawberry.ID = strawberry.field(description="The community that it will be a part of.")
     name: str = strawberry.field(description="Its name, up to 80 characters, the only one in the community.")
-    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The grid is there, without buildings.")

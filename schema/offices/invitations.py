@@ -13,7 +13,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Grid, Neighbour
 from schema.links import Organisation
-from schema.mutations import mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.organisations import Appointment
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
@@ -58,8 +58,8 @@ class OrganisationInvitations:
     invitations: Connection[OfficeInvitation] | None = connection(
         invitations.invitations_of,
         viewer=True,
-        description="Whom it has invited, the newest first; null for everyone but its administrators and the"
-        " residents' committee's.",
+        description="Whom it has invited, the newest first."
+        " For its administrators and the residents' committee's; null for others.",
     )
 
 
@@ -78,7 +78,7 @@ class InviteOfficerInput:
     role: Role = strawberry.field(description="What the holder will be there.")
     grid_id: strawberry.ID | None = strawberry.field(default=None, description="A grid worker's grid.")
     phone: str = strawberry.field(description="A mobile phone, whose owner need not have signed in yet.")
-    idempotency_key: str = strawberry.field(description="Repeating the call with it changes nothing.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The office is offered, and a message is on its way to the phone.")

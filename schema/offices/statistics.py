@@ -18,8 +18,9 @@ UntilArg = Annotated[
 
 
 @strawberry.type(
-    description="What became of an office's notices: of all of them, or of those that one of the first four"
-    " fields names. Households are counted once for each notice."
+    description="What became of an office's notices: of all,"
+    " or of those that one of the first four fields names."
+    " A household is counted once for each notice."
 )
 class ReachFigures:
     category: NoticeCategory | None = strawberry.field(description="Those of this category.")
@@ -82,6 +83,6 @@ class OrganisationStatistics:
         statistics.statistics_of,
         arguments=period,
         viewer=True,
-        description="What it achieved in a period. For its officers and the residents' committee; null with"
-        " an error for everyone else, whose asking is kept in the audit log.",
+        description="What it achieved in a period. For its officers and the residents' committee;"
+        " null with an error for everyone else, whose attempt is recorded.",
     )

@@ -13,10 +13,9 @@ from resolvers.errors import NotFound as Missing
 from resolvers.party import articles, publishing
 from resolvers.party.articles import ArticleDraft
 from schema.fields import Info
-from schema.mutations import Result, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, payload, shown
 from schema.node import key_of
 from schema.party.articles import TEXT, PartyAffair, PartyArticle, PartyNews
-from schema.party.members import KEY
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 TITLE = "1 to 80 characters."
@@ -33,7 +32,7 @@ class CreatePartyNewsInput:
     title: str = strawberry.field(description=TITLE)
     body: str = strawberry.field(description=TEXT)
     audience: BranchAudience = strawberry.field(description=AUDIENCE)
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     cover_id: strawberry.ID | None = strawberry.field(default=None, description=COVER)
 
 
@@ -44,7 +43,7 @@ class CreatePartyAffairInput:
     title: str = strawberry.field(description=TITLE)
     body: str = strawberry.field(description=TEXT)
     audience: BranchAudience = strawberry.field(description=AUDIENCE)
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     cover_id: strawberry.ID | None = strawberry.field(default=None, description=COVER)
     comments_from: datetime | None = strawberry.field(default=None, description=FROM)
     comments_until: datetime | None = strawberry.field(default=None, description=UNTIL)

@@ -50,8 +50,8 @@ described(
 
 TEXT = "The text in Markdown (CommonMark without HTML), 1 to 20,000 characters."
 HTML = (
-    "The text as HTML that is safe to show: no scripts, links to http and https only, pictures of this server"
-    " only, whose addresses are good for 10 to 20 minutes."
+    "The text as HTML that is safe to show: without scripts, with links to http and https only,"
+    " and with pictures of this server only, whose addresses are good for 10 to 20 minutes."
 )
 
 
@@ -101,8 +101,8 @@ class PartyArticle(Node):
     revisions: Connection[Revision] = connection(
         articles.revisions_of,
         viewer=True,
-        description="What it said before it was changed, title first, the latest first. For the branch's"
-        " office; empty for others.",
+        description="What it said before it was changed, title first, the latest first."
+        " For the branch's office; empty for others.",
     )
 
     @strawberry.field(description="Whether the viewer may change, publish and withdraw it.", metadata=VIEWER)
@@ -165,13 +165,13 @@ class OrganisationArticles:
         articles.articles_of,
         arguments=news_in_states,
         viewer=True,
-        description="The news of the party branch that the viewer may see, the latest first. Its office sees"
-        " drafts and what is withdrawn, too.",
+        description="The news of the party branch that the viewer may see, the latest first."
+        " Its office also sees drafts and withdrawn items.",
     )
     party_affairs: Connection[PartyAffair] = connection(
         articles.articles_of,
         arguments=affairs_in_states,
         viewer=True,
-        description="The open affairs of the party branch that the viewer may see, the latest first. Its"
-        " office sees drafts and what is withdrawn, too.",
+        description="The open affairs of the party branch that the viewer may see, the latest first."
+        " Its office also sees drafts and withdrawn items.",
     )

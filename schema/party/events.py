@@ -42,8 +42,8 @@ class BranchContentWithdrawn:
 
 @event(
     Kind.PIONEER_THANKED,
-    "A neighbour has thanked a pioneer, or no longer. Of several such events a client that lags"
-    " may get only the last.",
+    "A neighbour has thanked a pioneer, or no longer does."
+    " Of several such events a client that lags may get only the last.",
 )
 class PioneerThanked:
     pioneer: Pioneer | None = loaded(pioneers.pioneers_of_events, description=NOW)
@@ -69,8 +69,8 @@ class BranchSubscription:
         audience: Annotated[
             BranchAudience,
             strawberry.argument(
-                description="MEMBERS: all that members see, for members and officers. PUBLIC: what is for"
-                " everyone in the community."
+                description="MEMBERS: all that members see, for members and officers."
+                " PUBLIC: what everyone sees."
             ),
         ] = BranchAudience.MEMBERS,
     ) -> Stream:

@@ -13,10 +13,9 @@ from models.party.lessons import (
 from resolvers.party.lessons import completing, keeping, learning
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, Option, Question
 from schema.fields import Info
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import key_of
 from schema.party.lessons import PartyLesson, PartyLessonCompletion, PartyLessonItem, PartyQuizAttempt
-from schema.party.members import KEY
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound
 
 
@@ -41,8 +40,8 @@ class PartyLessonItemInput:
     title: str = strawberry.field(description="1 to 80 characters.")
     item_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="The item that it replaces, so that who has finished that has finished this; left out for"
-        " a new one.",
+        description="The item that it replaces: whoever has finished that has finished this."
+        " Left out for a new one.",
     )
     body: str = strawberry.field(
         default="", description="In Markdown, up to 20,000 characters; of a text at least one."
@@ -101,7 +100,7 @@ class PartyLessonDraftInput:
 class CreatePartyLessonInput:
     branch_id: strawberry.ID = strawberry.field(description="The party branch.")
     draft: PartyLessonDraftInput = strawberry.field(description="What it says.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What a lesson says from now on.")
@@ -139,7 +138,7 @@ class SubmitPartyQuizInput:
     answers: list[list[int]] = strawberry.field(
         description="For each question the numbers of the options chosen, from 1."
     )
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The attempt counts.")

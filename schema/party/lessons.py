@@ -103,8 +103,8 @@ class PartyLessonItem(Node):
     answer_key: list[list[int]] | None = loaded(
         reading.keys_shown,
         viewer=True,
-        description="The right options of each question, from 1: for who keeps the branch's lessons, and for"
-        " the viewer who has passed these questions or has no attempt left.",
+        description="The right options of each question, from 1. For officers who keep the branch's lessons,"
+        " and for a viewer who has passed these questions or has no attempt left.",
     )
 
     @strawberry.field(description="The questions of a quiz.")
@@ -129,8 +129,8 @@ class PartyLessonItem(Node):
 )
 class PartyLessonCompletion(Node):
     number: str = strawberry.field(
-        description="The certificate's number, with its date. Whoever has it can check it:"
-        " `partyCertificate(number)`."
+        description="The certificate's number, with its date."
+        " Whoever has it can check it with `partyCertificate(number)`."
     )
     created_at: datetime = strawberry.field(description="When the lesson was finished.")
     name_shown: bool = strawberry.field(description="Whether who checks it sees the holder's display name.")
@@ -174,8 +174,8 @@ class PartyLesson(Node):
     record: PartyLessonRecord | None = loaded(
         completing.records_of,
         viewer=True,
-        description="Who has finished it, in numbers: for the secretary, and for members whose function"
-        " carries it.",
+        description="How many have finished it. For the secretary,"
+        " and for members whose function includes it.",
     )
     completions: Connection[PartyLessonCompletion] = connection(
         completing.completions_of,
@@ -223,8 +223,8 @@ class PartyCertificate:
 class PartyLessonsQuery:
     @strawberry.field(
         graphql_type=PartyCertificate | None,
-        description="Check a certificate of a lesson, signed in or not: null if there is none with this"
-        " number.",
+        description="Check a certificate of a lesson, signed in or not."
+        " Null if there is none with this number.",
     )
     async def party_certificate(
         self, info: Info, number: Annotated[str, strawberry.argument(description="As on the certificate.")]

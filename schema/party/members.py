@@ -22,7 +22,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Neighbour
 from schema.links import Organisation
-from schema.mutations import Result, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, payload, shown
 from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.streams import event
@@ -53,16 +53,11 @@ described(
     WITHDRAWN="The applicant has taken it back.",
 )
 
-KEY = (
-    "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
-    " nothing happens twice."
-)
-
 
 @fetched_by(members.applications_visible_by_ids)
 @strawberry.type(
-    description="That a resident asks to be known to a party branch as a member; for the applicant and those"
-    " who decide it."
+    description="A resident's request to be known to a party branch as a member."
+    " For the applicant and the officers who decide it."
 )
 class PartyApplication(Node):
     status: PartyApplicationStatus = strawberry.field(description="How far it has come.")
@@ -136,8 +131,8 @@ class OrganisationPartyMembers:
         members.applications_of,
         arguments=with_status,
         viewer=True,
-        description="Who applied to the party branch, the newest first, for those who decide it; empty for"
-        " others.",
+        description="The applications to the party branch, the newest first."
+        " For its deciders; empty for others.",
     )
 
 
@@ -170,10 +165,10 @@ class PartyMemberChanged:
 class ApplyToPartyBranchInput:
     branch_id: strawberry.ID = strawberry.field(description="An organisation of kind PARTY_BRANCH.")
     statement: str = strawberry.field(
-        description="What the secretary needs to know, 1 to 1,000 characters; kept sealed, and only until it"
-        " is decided."
+        description="What the secretary needs to know, 1 to 1,000 characters; kept sealed,"
+        " and only until it is decided."
     )
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Which application to take back.")

@@ -10,9 +10,8 @@ from resolvers.party.opinions import answering, submitting
 from resolvers.party.opinions.submitting import OpinionDraft
 from schema.connections import Edge
 from schema.fields import Info
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import key_of
-from schema.party.members import KEY
 from schema.party.opinions import PartyOpinion
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
@@ -25,7 +24,7 @@ class SubmitPartyOpinionInput:
     body: str = strawberry.field(
         description="1 to 2,000 characters. Numbers of documents and bank cards in it are masked."
     )
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     reach: PartyOpinionReach = strawberry.field(
         default=PartyOpinionReach.MEMBERS, description="How far it may go, once answered."
     )

@@ -83,8 +83,9 @@ class PartyOpinionStep(Node):
 
 @fetched_by(reading.visible_by_ids)
 @strawberry.type(
-    description="An opinion or suggestion of a party branch's member (意见建议). Before it is answered the"
-    " member and the branch's office see it; afterwards those to whom it is published."
+    description="An opinion or suggestion of a party branch's member (意见建议)."
+    " Before it is answered the member and the branch's office see it;"
+    " afterwards also those to whom it is published."
 )
 class PartyOpinion(Node):
     topic: PartyOpinionTopic = strawberry.field(description="What it is about.")
@@ -185,8 +186,8 @@ class OrganisationPartyOpinions:
         figures.figures_of,
         arguments=period,
         viewer=True,
-        description="The opinions submitted in [since, until), three years at most, by month (of China) and"
-        " topic: for who assigns them; null for others.",
+        description="The opinions submitted in [since, until), three years at most, by month (of China)"
+        " and topic. For officers who assign them; null for others.",
     )
 
 
@@ -200,8 +201,8 @@ class PartyOpinionStepped:
 
 @event(
     Kind.PARTY_OPINION_ANSWERED,
-    "An opinion was answered, or its answer corrected: for the member, the office, and those to"
-    " whom it is published.",
+    "An opinion was answered, or its answer corrected."
+    " For the member, the office, and those to whom it is published.",
 )
 class PartyOpinionAnswered:
     step: PartyOpinionStep | None = loaded(reading.steps_of_events, description="The step.")

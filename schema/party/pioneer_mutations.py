@@ -9,10 +9,9 @@ from models.party.pioneers import DeedRow, PioneerRow, PledgeRow, PledgeState
 from resolvers.party import deeds, pioneers
 from resolvers.party.pioneers import Profile
 from schema.fields import Info
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import global_id, key_of
 from schema.party.articles import TEXT
-from schema.party.members import KEY
 from schema.party.pioneers import Pioneer, PioneerDeed, PioneerPledge
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
@@ -27,7 +26,7 @@ class ProposePioneerInput:
     headline: str = strawberry.field(description="1 to 80 characters.")
     story: str = strawberry.field(description=TEXT)
     audience: BranchAudience = strawberry.field(description="Whom it will be shown to.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     portrait_id: strawberry.ID | None = strawberry.field(default=None, description=PORTRAIT)
 
 
@@ -70,7 +69,7 @@ class ThankPioneerInput:
 class AddPioneerPledgeInput:
     pioneer_id: strawberry.ID = strawberry.field(description="The viewer's own profile.")
     body: str = strawberry.field(description="1 to 200 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What became of a pledge.")
@@ -84,7 +83,7 @@ class AddPioneerDeedInput:
     pioneer_id: strawberry.ID = strawberry.field(description=PIONEER)
     done_on: date = strawberry.field(description="The day, not in the future.")
     body: str = strawberry.field(description="1 to 500 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     picture_id: strawberry.ID | None = strawberry.field(
         default=None, description="An upload of one's own, a picture of it."
     )

@@ -114,6 +114,6 @@ class OrganisationPioneers:
     pioneers: Connection[Pioneer] = connection(
         pioneers.pioneers_of,
         viewer=True,
-        description="The pioneers of the party branch whom the viewer may see, the last proposed first. Its"
-        " office sees those that are not out, too.",
+        description="The pioneers of the party branch whom the viewer may see, the last proposed first."
+        " Its office also sees those that are not published.",
     )

@@ -15,9 +15,8 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity import Home, Neighbour
 from schema.links import Organisation
-from schema.mutations import Result, mutation, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, mutation, payload, shown
 from schema.node import Node, fetched_by, key_of
-from schema.party.members import KEY
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.requests import ServiceRequest
 from schema.requests.terms import RequestState
@@ -77,8 +76,8 @@ class OrganisationVisits:
         visits.visits_of,
         arguments=to_home,
         viewer=True,
-        description="The party branch's visits to homes, the latest written first, for officers who keep its"
-        " log; empty for others.",
+        description="The party branch's visits to homes, the latest written first."
+        " For officers who keep its log; empty for others.",
     )
 
 
@@ -93,7 +92,7 @@ class RecordHomeVisitInput:
     consented: bool = strawberry.field(
         description="Whether the household agrees that what it said is kept. Without it, no notes."
     )
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     notes: str = strawberry.field(
         default="", description="What was said, up to 2,000 characters; kept sealed."
     )
@@ -119,7 +118,7 @@ class OpenRequestFromVisitInput:
         description="What it is about, 1 to 80 characters, without names: neighbours may see it."
     )
     body: str = strawberry.field(description="What exactly, for the offices; 1 to 2,000 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
 
 
 @payload("The visit was written down or changed.")

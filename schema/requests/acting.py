@@ -3,9 +3,8 @@
 import strawberry
 
 from models.requests import RequestRow, StepRow
-from schema.mutations import Result, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, payload, shown
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
-from schema.requests.opening import KEY
 from schema.requests.requests import RequestStep, ServiceRequest
 from schema.requests.terms import NoteVisibility, WaitingFor
 
@@ -16,7 +15,7 @@ NOTE = "Up to 1,000 characters. Numbers of documents and bank cards in it are ma
 class RequestActInput:
     request_id: strawberry.ID = strawberry.field(description="The request.")
     version: int = strawberry.field(description="The version that the viewer has read.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     note: str = strawberry.field(default="", description=NOTE)
     visibility: NoteVisibility | None = strawberry.field(
         default=None,
@@ -28,12 +27,12 @@ class RequestActInput:
 class RequestReasonInput:
     request_id: strawberry.ID = strawberry.field(description="The request.")
     version: int = strawberry.field(description="The version that the viewer has read.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     note: str = strawberry.field(description="Why, or what was done. " + NOTE)
     visibility: NoteVisibility | None = strawberry.field(
         default=None,
-        description="Who reads the note, the reporter always; left out, everyone for an office's, the offices"
-        " for the reporter's.",
+        description="Who reads the note; the reporter always does."
+        " By default everyone reads an office's, and the offices the reporter's.",
     )
 
 
@@ -62,7 +61,7 @@ class MergeRequestInput(RequestActInput):
 @strawberry.input(description="A note on a service request.")
 class AddRequestNoteInput:
     request_id: strawberry.ID = strawberry.field(description="The request.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     note: str = strawberry.field(description="1 to 1,000 characters.")
     visibility: NoteVisibility | None = strawberry.field(
         default=None, description="Who reads it; left out, everyone for an office's, the offices for others'."
@@ -72,7 +71,7 @@ class AddRequestNoteInput:
 @strawberry.input(description="How satisfied the reporter is.")
 class RateRequestInput:
     request_id: strawberry.ID = strawberry.field(description="The request, confirmed.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     rating: int = strawberry.field(description="1 to 5.")
     comment: str = strawberry.field(default="", description="For the offices; up to 500 characters.")
 

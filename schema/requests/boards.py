@@ -126,13 +126,13 @@ class OrganisationRequests:
         queues.queue_of,
         arguments=of_queue,
         viewer=True,
-        description="A part of its queue, the longest waiting first; empty for those who do not handle its"
-        " requests.",
+        description="A part of its queue, the longest waiting first."
+        " For officers who handle its requests; empty for others.",
     )
 
     @strawberry.field(
-        description="How it answers, resolves and satisfies; for its officers and the residents' committee,"
-        " null for others.",
+        description="How it answers, resolves and satisfies."
+        " For its officers and the residents' committee; null for others.",
         graphql_type=RequestStatistics | None,
         metadata={"batch": statistics.statistics_of, **VIEWER},
     )

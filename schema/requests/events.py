@@ -17,8 +17,7 @@ from subscriptions.streams import Stream
 
 @event(
     Kind.REQUEST_STEP,
-    "Something happened to a service request: a step was added. Inside a post's thread, to the"
-    " request that was made of the post.",
+    "A step was added to a service request. In a post's thread, to the request that was made of the post.",
 )
 class RequestStepAdded:
     step: RequestStep | None = loaded(board.steps_of_events, description="The step.")

@@ -5,15 +5,10 @@ import strawberry
 from models.requests import RequestRow
 from resolvers.requests.opening import Place
 from schema.connections import Edge
-from schema.mutations import Result, payload, shown
+from schema.mutations import IDEMPOTENCY_KEY, Result, payload, shown
 from schema.node import key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from schema.requests.requests import ServiceRequest
-
-KEY = (
-    "Chosen by the client, 1 to 64 characters: sent again with the same input it gives the same result, and"
-    " nothing happens twice."
-)
 
 
 @strawberry.input(description="Where something is: one of a home, a building and an estate, and in words.")
@@ -45,10 +40,10 @@ class SubmitRequestInput:
         description="What it is about, for everyone; 1 to 80 characters, without names."
     )
     body: str = strawberry.field(
-        description="What exactly, for the offices; 1 to 2,000 characters. Numbers of documents and bank"
-        " cards in it are masked."
+        description="The details, for the offices; 1 to 2,000 characters."
+        " Numbers of documents and bank cards in it are masked."
     )
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     place: RequestPlaceInput | None = strawberry.field(default=None, description="Where it is.")
 
 
@@ -57,7 +52,7 @@ class OpenRequestFromPostInput:
     post_id: strawberry.ID = strawberry.field(description="The post, of kind COMPLAINT.")
     category: str = strawberry.field(description="The code of one of the community's `requestPolicies`.")
     title: str = strawberry.field(description="What it is about, 1 to 80 characters.")
-    idempotency_key: str = strawberry.field(description=KEY)
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
     place: RequestPlaceInput | None = strawberry.field(
         default=None, description="Where it is; left out, the post's estate."
     )

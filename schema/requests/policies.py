@@ -14,8 +14,8 @@ from schema.node import Node, fetched_by
 
 @fetched_by(policies.visible_by_ids)
 @strawberry.type(
-    description="How a community handles one category of service requests: one version of its policy. A"
-    " request keeps the version that it was opened under."
+    description="How a community handles one category of service requests: one version of its policy."
+    " A request keeps the version that it was opened under."
 )
 class RequestPolicy(Node):
     code: str = strawberry.field(description="The category, as in `REPAIR`; it never changes.")
@@ -33,8 +33,8 @@ class RequestPolicy(Node):
     )
     reopen_seconds: int = strawberry.field(description="How long a confirmed request can be returned.")
     on_board: bool = strawberry.field(
-        description="Whether such requests are on the public board, anonymised; else only the reporter and"
-        " the offices see them."
+        description="Whether such requests are on the public board, anonymised."
+        " If not, only the reporter and the offices see them."
     )
     retired: bool = strawberry.field(description="Whether no new ones can be reported.")
     created_at: datetime = strawberry.field(description="Since when it holds.")

@@ -57,8 +57,8 @@ class RequestStep(Node):
     )
 
     @strawberry.field(
-        description="The note, up to 1,000 characters; null if not everyone who sees the step may read it:"
-        " `viewerNote` then has it for those who may."
+        description="The note, up to 1,000 characters. Null if not everyone who sees the step may read it;"
+        " whoever may read it finds it in `viewerNote`."
     )
     @staticmethod
     def note(root: strawberry.Parent[StepRow]) -> str | None:
@@ -90,8 +90,8 @@ def body_of(root: strawberry.Parent[RequestRow], info: Info) -> str | None:
 
 @fetched_by(board.visible_by_ids)
 @strawberry.type(
-    description="A case that a resident brought before an office (报修 / 诉求 / 建议 / 办事), with its"
-    " public, step-by-step status. Neighbours see what, where and how far; never whose."
+    description="A case that a resident brought to an office (报修 / 诉求 / 建议 / 办事),"
+    " with its public progress. Neighbours see what, where and how far; never whose."
 )
 class ServiceRequest(Node):
     number: int = strawberry.field(description="Counts the community's requests, from 1.")
@@ -111,8 +111,8 @@ class ServiceRequest(Node):
         description="Until when the office resolves it; later by what the clock has stood still."
     )
     due_at: datetime | None = strawberry.field(
-        description="The deadline that runs now; null while none does: the office waits for the resident, the"
-        " reporter has to confirm, or it is closed."
+        description="The deadline that runs now. Null while the office waits for the resident,"
+        " the reporter has to confirm, or it is closed."
     )
     overdue: bool = strawberry.field(description="Whether that deadline is over.")
     escalated_at: datetime | None = strawberry.field(

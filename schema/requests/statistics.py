@@ -10,8 +10,8 @@ from schema.identity import Building
 
 
 @strawberry.interface(
-    description="How an office answered, resolved and satisfied. Counts of requests that it received in the"
-    " period, and times in whole seconds."
+    description="How an office answered, resolved and satisfied:"
+    " counts of requests that it received in the period, and times in whole seconds."
 )
 class RequestFigures:
     received: int = strawberry.field(description="How many the office received.")
