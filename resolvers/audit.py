@@ -22,9 +22,9 @@ from models.organisations import OrganisationRow
 from models.powers import Power, office_with
 from models.roles import OrganisationKind
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import columns, select
+from models.storage.rows import Where
 from models.storage.settled import settled
-from models.storage.tables import one
+from models.storage.tables import by_ids, every, one
 from models.visibility import Office, Viewer
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
@@ -242,14 +242,7 @@ async def refused_reading(ctx: Context, community_id: UUID, organisation_id: UUI
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[AuditRow | None]:
     """The entries with these ids that the viewer may read, None for each of the others."""
     where = visible_to(ctx.viewer)
-    rows = await select(
-        AuditRow,
-        f"SELECT {columns(AuditRow)} FROM audit_entry t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(AuditRow, ids, where)
 
 
 async def actors_of(ctx: Context, rows: Sequence[AuditRow]) -> list[NeighbourRow | None]:
@@ -265,7 +258,7 @@ async def offices_of(ctx: Context, rows: Sequence[AuditRow]) -> list[Organisatio
 async def heads_of(ctx: Context, communities: Sequence[CommunityRow]) -> list[HeadRow | None]:
     """Where each community's chain stands, for whoever may look into it."""
     ids = [community.id for community in communities if may_look_into(ctx.viewer, community.id)]
-    rows = await select(HeadRow, f"SELECT {columns(HeadRow)} FROM audit_chain t WHERE t.id IN (?)", ids)
+    rows = await every(HeadRow, Where("t.id IN (?)", (ids,)))
     found = {row.id: row for row in rows}
     return [
         found.get(community.id) or HeadRow(id=community.id, number=0, hash=genesis(community.id))

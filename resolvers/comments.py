@@ -22,7 +22,7 @@ from models.posts import CommentRow, PostRow, SubjectKind
 from models.powers import Power
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import by_ids, insert, update
+from models.storage.tables import by_ids, every, insert, one, update
 from resolvers import audit, identity, limits, notifications
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -234,12 +234,8 @@ async def count_comments(subject: Subject, more: int) -> None:
 
 async def comment_below(subject: Subject, comment_id: UUID) -> CommentRow:
     """The comment to answer. Raises InvalidInput unless it stands below `subject` and is not deleted."""
-    row = await select_one(
-        CommentRow,
-        f"SELECT {columns(CommentRow)} FROM comment t"
-        " WHERE t.id = ? AND t.subject_id = ? AND t.deleted_at IS NULL",
-        comment_id,
-        subject.id,
+    row = await one(
+        CommentRow, Where("t.id = ? AND t.subject_id = ? AND t.deleted_at IS NULL", (comment_id, subject.id))
     )
     if row is None:
         raise InvalidInput(replyTo=Message("There is no such comment here"))
@@ -383,11 +379,7 @@ async def subjects_by_id(ids: Sequence[UUID | None]) -> list[SubjectRow | None]:
     }
     rest = [key for key in below if key not in found]
     if rest:
-        chains = await select(
-            NoticeRow,
-            f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.root_id IN (?) ORDER BY t.id",
-            rest,
-        )
+        chains = await every(NoticeRow, Where("t.root_id IN (?)", (rest,)))
         found |= {row.root_id: row for row in chains}
         rest = [key for key in rest if key not in found]
     if rest:

@@ -8,8 +8,8 @@ from models.matching import BEST, MOST_CANDIDATES, OPPOSITE, SPAN, PostMatchRow
 from models.notifications import NotificationKind
 from models.posts import PostRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import columns, select
-from models.storage.tables import insert_all
+from models.storage.rows import Where, columns, select
+from models.storage.tables import every, insert_all
 from resolvers.context import Context
 from resolvers.groups.people import take_part
 from resolvers.notifications import notify
@@ -95,10 +95,8 @@ async def matches_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> l
 
 async def others_of(_ctx: Context, rows: Sequence[PostMatchRow]) -> list[PostRow | None]:
     """The other post of each match. For who was shown the match."""
-    found = await select(
-        PostRow,
-        f"SELECT {columns(PostRow)} FROM post t WHERE t.id IN (?) AND t.deleted_at IS NULL",
-        {row.other_id for row in rows},
+    found = await every(
+        PostRow, Where("t.id IN (?) AND t.deleted_at IS NULL", ({row.other_id for row in rows},))
     )
     by_id: dict[UUID, PostRow] = {row.id: row for row in found}
     return [by_id.get(row.other_id) for row in rows]

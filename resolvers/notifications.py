@@ -9,8 +9,8 @@ from models.memberships import Alerts, still_in_community
 from models.messages import Message
 from models.notifications import NotificationKind, NotificationRow, visible_to
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids
-from models.storage.tables import insert_all
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids, every, insert_all
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity import neighbours
@@ -118,14 +118,7 @@ def others(account_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[NotificationRow | None]:
     """The entries with these ids in the viewer's own inbox, None for each of the others."""
     where = visible_to(ctx.viewer)
-    rows = await select(
-        NotificationRow,
-        f"SELECT {columns(NotificationRow)} FROM notification t WHERE t.id IN (?) AND {where.text}",
-        ids,
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(notification_id) for notification_id in ids]
+    return await by_ids(NotificationRow, ids, where)
 
 
 async def inboxes_of(
@@ -154,12 +147,12 @@ async def unread_count(ctx: Context) -> int:
 
 async def told_of(ctx: Context, events: Sequence[Logged]) -> list[NotificationRow | None]:
     """For each event the entry in the viewer's own inbox about its subject."""
-    rows = await select(
+    rows = await every(
         NotificationRow,
-        f"SELECT {columns(NotificationRow)} FROM notification t"
-        " WHERE t.account_id = ? AND t.subject_id IN (?)",
-        ctx.account_id,
-        {logged.event.subject for logged in events},
+        Where(
+            "t.account_id = ? AND t.subject_id IN (?)",
+            (ctx.account_id, {logged.event.subject for logged in events}),
+        ),
     )
     found = {row.subject_id: row for row in rows}
     return [found.get(logged.event.subject) for logged in events]

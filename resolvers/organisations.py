@@ -13,8 +13,8 @@ from models.organisations import AppointmentRow, OrganisationRow, can_appoint
 from models.powers import POWERS, Power, powers_of
 from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, select, select_ids
-from models.storage.tables import insert, update
+from models.storage.rows import Where, select, select_ids
+from models.storage.tables import by_ids, every, insert, update
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, Unauthenticated
@@ -164,9 +164,7 @@ async def create_admin(
 
 
 async def organisations_of_ids(ids: Sequence[UUID]) -> list[OrganisationRow]:
-    return await select(
-        OrganisationRow, f"SELECT {columns(OrganisationRow)} FROM organisation t WHERE t.id IN (?)", ids
-    )
+    return await every(OrganisationRow, Where("t.id IN (?)", (ids,)))
 
 
 async def community_named(name: str) -> CommunityRow:
@@ -189,12 +187,12 @@ async def appoint(
     organisation: OrganisationRow, account_id: UUID, role: Role, grid_id: UUID | None, by: UUID | None
 ) -> tuple[UUID, bool]:
     """The current appointment with this role and grid, and whether it is new. Call it behind the lock."""
-    held = await select(
+    held = await every(
         AppointmentRow,
-        f"SELECT {columns(AppointmentRow)} FROM appointment t"
-        " WHERE t.organisation_id = ? AND t.account_id = ? AND t.revoked_at IS NULL",
-        organisation.id,
-        account_id,
+        Where(
+            "t.organisation_id = ? AND t.account_id = ? AND t.revoked_at IS NULL",
+            (organisation.id, account_id),
+        ),
     )
     for row in held:
         if (row.role, row.grid_id) == (role, grid_id):
@@ -259,14 +257,7 @@ async def appointment(appointment_id: UUID) -> AppointmentRow:
 
 async def visible_appointments_by_id(ctx: Context, ids: Sequence[UUID]) -> list[AppointmentRow | None]:
     """The appointments with these ids in communities that the viewer belongs to."""
-    rows = await select(
-        AppointmentRow,
-        f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.id IN (?) AND t.community_id IN (?)",
-        set(ids),
-        ctx.viewer.communities,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(AppointmentRow, ids, Where("t.community_id IN (?)", (ctx.viewer.communities,)))
 
 
 async def organisations_of(
@@ -322,10 +313,8 @@ def powers_held(ctx: Context, organisation_id: UUID) -> list[Power]:
 
 async def offices_held(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[AppointmentRow]]:
     """The offices that each account holds now."""
-    rows = await select(
+    rows = await every(
         AppointmentRow,
-        f"SELECT {columns(AppointmentRow)} FROM appointment t"
-        " WHERE t.account_id IN (?) AND t.revoked_at IS NULL ORDER BY t.id",
-        {account.id for account in accounts},
+        Where("t.account_id IN (?) AND t.revoked_at IS NULL", ({account.id for account in accounts},)),
     )
     return [[row for row in rows if row.account_id == account.id] for account in accounts]

@@ -20,8 +20,8 @@ from models.activities import (
 )
 from models.base import now
 from models.messages import Message
-from models.storage.rows import columns, select
-from models.storage.tables import update
+from models.storage.rows import Where
+from models.storage.tables import every, update
 from resolvers import identity, limits
 from resolvers.activities import hosts, reading, sign_ups
 from resolvers.checks import check_text
@@ -170,12 +170,10 @@ def no_shows(row: ActivityRow) -> int | None:
 async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None]:
     """Who comes and who waits, as CSV and in the order of the queue; None but for the organisers."""
     mine = [row.id for row in rows if can_organise(ctx.viewer, row)]
-    found = await select(
+    found = await every(
         SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.activity_id IN (?) AND t.state <> ?"
-        " ORDER BY t.activity_id, t.number",
-        mine,
-        SignUpState.CANCELLED,
+        Where("t.activity_id IN (?) AND t.state <> ?", (mine, SignUpState.CANCELLED)),
+        "t.activity_id, t.number",
     )
     faces = await identity.neighbours(ctx, [(row.account_id, row.community_id) for row in found])
     lines: dict[UUID, list[Sequence[object]]] = {id: [] for id in mine}

@@ -17,8 +17,8 @@ from models.activities import ActivityStatus, CalendarFeedRow, SignUpState, visi
 from models.base import now
 from models.identity import AccountRow
 from models.messages import OF_RECORD, Message
-from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import insert
+from models.storage.rows import Where, execute, select
+from models.storage.tables import every, insert, one
 from models.visibility import viewers
 from resolvers import limits
 from resolvers.context import Context
@@ -81,22 +81,14 @@ async def feeds_of(ctx: Context, accounts: Sequence[AccountRow]) -> list[Calenda
 
 
 async def feeds_of_accounts(account_ids: Sequence[UUID]) -> list[CalendarFeedRow]:
-    return await select(
-        CalendarFeedRow,
-        f"SELECT {columns(CalendarFeedRow)} FROM calendar_feed t WHERE t.account_id IN (?)",
-        account_ids,
-    )
+    return await every(CalendarFeedRow, Where("t.account_id IN (?)", (account_ids,)))
 
 
 async def read(ctx: Context, token: str) -> Calendar:
     """The calendar at an address. Raises NotFound if there is none, RateLimited."""
     await limits.check_address(ctx, "calendar", READS_FROM_ONE_PLACE)
     index = index_of(ctx, token)
-    feed = await select_one(
-        CalendarFeedRow,
-        f"SELECT {columns(CalendarFeedRow)} FROM calendar_feed t WHERE t.token_index = ?",
-        index,
-    )
+    feed = await one(CalendarFeedRow, Where("t.token_index = ?", (index,)))
     if feed is None:
         raise NotFound
     await limits.check(f"calendar/{feed.id}", READS_OF_ONE)

@@ -25,7 +25,7 @@ from models.base import now
 from models.identity import CommunityRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.existing import only
@@ -58,12 +58,10 @@ async def following_ids(row: ActivityRow) -> list[UUID]:
     """The activity, and the later ones of its series."""
     if row.series_id is None:
         return [row.id]
-    rows = await select(
+    rows = await every(
         ActivityRow,
-        f"SELECT {columns(ActivityRow)} FROM activity t WHERE t.series_id = ? AND t.starts_at > ?"
-        " ORDER BY t.starts_at, t.id",
-        row.series_id,
-        row.starts_at,
+        Where("t.series_id = ? AND t.starts_at > ?", (row.series_id, row.starts_at)),
+        "t.starts_at, t.id",
     )
     return [row.id, *(later.id for later in rows)]
 
@@ -110,14 +108,7 @@ async def series_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Serie
 
 
 async def series_by_ids(ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[SeriesRow | None]:
-    rows = await select(
-        SeriesRow,
-        f"SELECT {columns(SeriesRow)} FROM activity_series t WHERE t.id IN (?) AND {where.text}",
-        {id for id in ids if id},
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) if id else None for id in ids]
+    return await by_ids(SeriesRow, ids, where)
 
 
 async def series_of(_ctx: Context, rows: Sequence[ActivityRow]) -> list[SeriesRow | None]:
@@ -143,14 +134,7 @@ async def occurrences_of(ctx: Context, rows: Sequence[SeriesRow], args: PageArgs
 async def sign_ups_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[SignUpRow | None]:
     """The sign-ups with these ids: the viewer's own, and those to what the viewer organises."""
     where = sign_ups_visible_to(ctx.viewer)
-    rows = await select(
-        SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(SignUpRow, ids, where)
 
 
 async def sign_up_visible(ctx: Context, sign_up_id: UUID) -> SignUpRow:
@@ -160,12 +144,8 @@ async def sign_up_visible(ctx: Context, sign_up_id: UUID) -> SignUpRow:
 
 async def own_sign_ups(ctx: Context, activity_ids: Sequence[UUID]) -> list[SignUpRow]:
     """The viewer's sign-ups to these activities, in their order."""
-    rows = await select(
-        SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.account_id = ?"
-        " AND t.activity_id IN (?)",
-        ctx.account_id,
-        activity_ids,
+    rows = await every(
+        SignUpRow, Where("t.account_id = ? AND t.activity_id IN (?)", (ctx.account_id, activity_ids))
     )
     found = {row.activity_id: row for row in rows}
     return [found[activity_id] for activity_id in activity_ids if activity_id in found]

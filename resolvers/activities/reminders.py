@@ -6,7 +6,8 @@ from uuid import UUID
 
 from models.activities import ActivityRow, ActivityStatus, ActivityUpdateKind, SignUpRow, SignUpState
 from models.base import now
-from models.storage.rows import columns, select
+from models.storage.rows import Where
+from models.storage.tables import every
 from models.visibility import NOBODY
 from resolvers import jobs
 from resolvers.activities import sign_ups
@@ -40,12 +41,7 @@ async def remind(services: Services, work: Work, activity_id: UUID) -> None:
     row = await locked(ActivityRow, activity_id)
     if row.status is not ActivityStatus.SCHEDULED or now() >= row.starts_at:
         return
-    coming = await select(
-        SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.activity_id = ? AND t.state = ?",
-        row.id,
-        SignUpState.GOING,
-    )
+    coming = await every(SignUpRow, Where("t.activity_id = ? AND t.state = ?", (row.id, SignUpState.GOING)))
     await sign_ups.send_update(
         work,
         Context(services, NOBODY),

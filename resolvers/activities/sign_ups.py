@@ -20,8 +20,8 @@ from models.activities import (
 from models.base import new_id, now
 from models.messages import Message
 from models.notifications import NotificationKind
-from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import insert, update
+from models.storage.rows import Where, columns, execute, select
+from models.storage.tables import every, insert, one, update
 from models.visibility import viewers
 from resolvers import limits, notifications
 from resolvers.activities import reading
@@ -175,12 +175,7 @@ async def leave(work: Work, ctx: Context, row: ActivityRow, account_id: UUID) ->
 
 
 async def sign_up_of(activity_id: UUID, account_id: UUID) -> SignUpRow | None:
-    return await select_one(
-        SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.activity_id = ? AND t.account_id = ?",
-        activity_id,
-        account_id,
-    )
+    return await one(SignUpRow, Where("t.activity_id = ? AND t.account_id = ?", (activity_id, account_id)))
 
 
 # The queue for seats
@@ -295,11 +290,8 @@ async def send_update(
 
 async def accounts_signed_up(activity_id: UUID) -> list[UUID]:
     """Everyone who comes or waits."""
-    rows = await select(
-        SignUpRow,
-        f"SELECT {columns(SignUpRow)} FROM activity_sign_up t WHERE t.activity_id = ? AND t.state <> ?",
-        activity_id,
-        SignUpState.CANCELLED,
+    rows = await every(
+        SignUpRow, Where("t.activity_id = ? AND t.state <> ?", (activity_id, SignUpState.CANCELLED))
     )
     return [row.account_id for row in rows]
 

@@ -20,8 +20,8 @@ from models.deliberations import (
     PointRow,
     StatementChoice,
 )
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import insert, insert_all, update
+from models.storage.rows import Where, execute, select
+from models.storage.tables import every, insert, insert_all, update
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed
@@ -164,10 +164,8 @@ def result_of(found: Opinions) -> dict[str, Any]:
 
 async def maps_of(_ctx: Context, rows: Sequence[DeliberationRow]) -> list[AnalysisRow | None]:
     """The newest map of each deliberation, None while too few have voted."""
-    found = await select(
-        AnalysisRow,
-        f"SELECT {columns(AnalysisRow)} FROM opinion_analysis t WHERE t.deliberation_id IN (?)",
-        list(dict.fromkeys(row.id for row in rows)),
+    found = await every(
+        AnalysisRow, Where("t.deliberation_id IN (?)", (list(dict.fromkeys(row.id for row in rows)),))
     )
     maps = {item.deliberation_id: item for item in found}
     return [maps.get(row.id) for row in rows]
@@ -178,12 +176,12 @@ async def viewer_points_of(ctx: Context, maps: Sequence[AnalysisRow]) -> list[Po
     account_id = ctx.viewer.account_id
     if account_id is None:
         return [None] * len(maps)
-    found = await select(
+    found = await every(
         PointRow,
-        f"SELECT {columns(PointRow)} FROM opinion_point t"
-        " WHERE t.account_id = ? AND t.deliberation_id IN (?)",
-        account_id,
-        [item.deliberation_id for item in maps],
+        Where(
+            "t.account_id = ? AND t.deliberation_id IN (?)",
+            (account_id, [item.deliberation_id for item in maps]),
+        ),
     )
     points = {point.deliberation_id: point for point in found}
     return [points.get(item.deliberation_id) for item in maps]

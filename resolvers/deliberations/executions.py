@@ -27,8 +27,8 @@ from models.messages import Message
 from models.organisations import OrganisationRow
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where, execute, select
+from models.storage.tables import by_ids, every, insert
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -263,12 +263,7 @@ async def link_changed(work: Work, kind: ExecutionKind, subject_id: UUID) -> Non
 
     For the use cases of those, in their transactions.
     """
-    items = await select(
-        ExecutionRow,
-        f"SELECT {columns(ExecutionRow)} FROM execution_item t WHERE t.subject_id = ? AND t.kind = ?",
-        subject_id,
-        kind,
-    )
+    items = await every(ExecutionRow, Where("t.subject_id = ? AND t.kind = ?", (subject_id, kind)))
     for item in items:
         row = await existing(DeliberationRow, item.deliberation_id)
         work.record(steps.event(Kind.EXECUTION_CHECKED, row, item.id))

@@ -8,8 +8,8 @@ from models.deliberations import Act, CitationRow, DeliberationAction, Deliberat
 from models.identity import NeighbourRow
 from models.messages import Message
 from models.posts import SubjectKind
-from models.storage.rows import columns, execute, select
-from models.storage.tables import insert
+from models.storage.rows import Where, execute
+from models.storage.tables import every, insert
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -102,11 +102,10 @@ async def cite(row: DeliberationRow, cited: Sequence[StatementRow]) -> None:
 
 async def citations_of(_ctx: Context, rows: Sequence[DeliberationRow]) -> list[list[CitationRow]]:
     """The statements that each outcome cites, in its order."""
-    found = await select(
+    found = await every(
         CitationRow,
-        f"SELECT {columns(CitationRow)} FROM outcome_citation t WHERE t.deliberation_id IN (?)"
-        " ORDER BY t.position",
-        list(dict.fromkeys(row.id for row in rows)),
+        Where("t.deliberation_id IN (?)", (list(dict.fromkeys(row.id for row in rows)),)),
+        "t.position",
     )
     cited: dict[UUID, list[CitationRow]] = {}
     for citation in found:

@@ -29,8 +29,8 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power, has_power, office_with
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids, insert, update
+from models.storage.rows import EVERYTHING, NOTHING, Where, execute, select
+from models.storage.tables import by_ids, insert, one, update
 from resolvers import audit, identity, limits, notifications
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -85,12 +85,8 @@ async def add(ctx: Context, *, deliberation_id: UUID, body: str, key: str) -> St
         if earlier is None:
             await limits.check_rate(ctx, "addStatement", STATEMENTS_AN_HOUR, 3600)
             row = await locked_when_allowed(deliberation_id, Act.SUGGEST)
-            same = await select_one(
-                StatementRow,
-                f"SELECT {columns(StatementRow)} FROM statement t WHERE t.deliberation_id = ?"
-                " AND t.fingerprint = ?",
-                row.id,
-                digest,
+            same = await one(
+                StatementRow, Where("t.deliberation_id = ? AND t.fingerprint = ?", (row.id, digest))
             )
             if same:
                 raise Conflict(Message("Somebody has said so already"), same)

@@ -26,7 +26,7 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.tables import by_ids, every, insert
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -111,14 +111,12 @@ async def take_place(slot: SlotRow) -> None:
 async def check_held(slot: SlotRow, account_id: UUID) -> None:
     """Raises Conflict for who has booked this time, or as many of this service as one may. Behind the
     slot's lock."""
-    held = await select(
+    held = await every(
         BookingRow,
-        f"SELECT {columns(BookingRow)} FROM booking t"
-        " WHERE t.entry_id = ? AND t.account_id = ? AND t.state = ? AND t.starts_at > ?",
-        slot.entry_id,
-        account_id,
-        BookingState.BOOKED,
-        now(),
+        Where(
+            "t.entry_id = ? AND t.account_id = ? AND t.state = ? AND t.starts_at > ?",
+            (slot.entry_id, account_id, BookingState.BOOKED, now()),
+        ),
     )
     for row in held:
         if row.slot_id == slot.id:

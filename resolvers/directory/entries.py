@@ -15,8 +15,8 @@ from models.directory.hours import CHINA, Hours
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind
-from models.storage.rows import EVERYTHING, Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import EVERYTHING, Where, execute
+from models.storage.tables import by_ids, every, insert
 from models.visibility import public_of
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
@@ -209,13 +209,7 @@ async def shown_of(organisation_id: UUID, at: datetime) -> list[EntryRow]:
 
 
 async def of_organisation(organisation_id: UUID, where: Where = EVERYTHING) -> list[EntryRow]:
-    return await select(
-        EntryRow,
-        f"SELECT {columns(EntryRow)} FROM directory_entry t"
-        f" WHERE t.organisation_id = ? AND {where.text} ORDER BY t.id",
-        organisation_id,
-        *where.params,
-    )
+    return await every(EntryRow, Where("t.organisation_id = ?", (organisation_id,)) & where)
 
 
 # What may be said

@@ -27,8 +27,8 @@ from models.powers import Power, has_power
 from models.privacy import mask_document
 from models.roles import OrganisationKind
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_one
-from models.storage.tables import by_ids, insert
+from models.storage.rows import EVERYTHING, Where, execute
+from models.storage.tables import by_ids, insert, one
 from models.visibility import NOBODY
 from resolvers import audit, identity, jobs, limits
 from resolvers.checks import check_text
@@ -77,11 +77,8 @@ async def submit(
         if earlier is None:
             await limits.check_rate(ctx, "submitLicence", SUBMISSIONS_A_DAY, 86400)
             await locked(OrganisationRow, organisation.id)
-            waiting = await select_one(
-                LicenceRow,
-                f"SELECT {columns(LicenceRow)} FROM merchant_licence t WHERE t.organisation_id = ?"
-                " AND t.state = 'PENDING'",
-                organisation.id,
+            waiting = await one(
+                LicenceRow, Where("t.organisation_id = ? AND t.state = 'PENDING'", (organisation.id,))
             )
             if waiting:
                 raise Conflict(Message("A licence is being checked already"), waiting)
@@ -303,14 +300,7 @@ async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[Licenc
 
 
 async def steps_by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[LicenceStepRow | None]:
-    rows = await select(
-        LicenceStepRow,
-        f"SELECT {columns(LicenceStepRow)} FROM licence_step t WHERE t.id IN (?) AND ({where.text})",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(LicenceStepRow, ids, where)
 
 
 async def steps_of_events(_ctx: Context, events: Sequence[Logged]) -> list[LicenceStepRow | None]:

@@ -15,8 +15,8 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where, execute
+from models.storage.tables import by_ids, every, insert
 from resolvers import audit, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -227,12 +227,7 @@ async def visible(ctx: Context, rating_id: UUID) -> RatingRow:
 
 
 async def own_of(entry_id: UUID, account_id: UUID) -> RatingRow | None:
-    rows = await select(
-        RatingRow,
-        f"SELECT {columns(RatingRow)} FROM entry_rating t WHERE t.entry_id = ? AND t.author_id = ?",
-        entry_id,
-        account_id,
-    )
+    rows = await every(RatingRow, Where("t.entry_id = ? AND t.author_id = ?", (entry_id, account_id)))
     return rows[0] if rows else None
 
 
@@ -255,11 +250,9 @@ async def ratings_of(ctx: Context, rows: Sequence[EntryRow], args: PageArgs) -> 
 
 async def ratings_of_viewer(ctx: Context, rows: Sequence[EntryRow]) -> list[RatingRow | None]:
     """What the viewer said of each entry."""
-    said = await select(
+    said = await every(
         RatingRow,
-        f"SELECT {columns(RatingRow)} FROM entry_rating t WHERE t.entry_id IN (?) AND t.author_id = ?",
-        {row.id for row in rows},
-        ctx.viewer.account_id,
+        Where("t.entry_id IN (?) AND t.author_id = ?", ({row.id for row in rows}, ctx.viewer.account_id)),
     )
     found = {row.entry_id: row for row in said}
     return [found.get(row.id) for row in rows]

@@ -12,8 +12,8 @@ from models.directory.entries import EntryRow
 from models.directory.hours import CHINA, DAY, Hours, Interval
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where
+from models.storage.tables import by_ids, every, insert
 from resolvers import audit, limits
 from resolvers.context import Context
 from resolvers.directory import entries as keeping
@@ -207,13 +207,12 @@ async def entries_of(ctx: Context, rows: Sequence[SlotRow | BookingRow]) -> list
 
 async def bookings_of_viewer(ctx: Context, rows: Sequence[SlotRow]) -> list[BookingRow | None]:
     """The booking that the viewer holds in each slot."""
-    held = await select(
+    held = await every(
         BookingRow,
-        f"SELECT {columns(BookingRow)} FROM booking t"
-        " WHERE t.slot_id IN (?) AND t.account_id = ? AND t.state <> ? ORDER BY t.id",
-        {row.id for row in rows},
-        ctx.viewer.account_id,
-        bookings.BookingState.CANCELLED,
+        Where(
+            "t.slot_id IN (?) AND t.account_id = ? AND t.state <> ?",
+            ({row.id for row in rows}, ctx.viewer.account_id, bookings.BookingState.CANCELLED),
+        ),
     )
     found = {row.slot_id: row for row in held}
     return [found.get(row.id) for row in rows]

@@ -9,7 +9,7 @@ from models.groups import GroupInvitationRow, GroupRow, GroupStepRow, JoinReques
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import MemberRole, MembershipRow
 from models.storage.paging import Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
+from models.storage.rows import EVERYTHING, Where, select_ids
 from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers.context import Context
@@ -49,11 +49,7 @@ async def membership(group_id: UUID, account_id: UUID) -> MembershipRow | None:
 
 
 async def memberships(where: Where) -> list[MembershipRow]:
-    return await select(
-        MembershipRow,
-        f"SELECT {columns(MembershipRow)} FROM membership t WHERE {where.text} ORDER BY t.id",
-        *where.params,
-    )
+    return await every(MembershipRow, where)
 
 
 async def members_of_groups(
@@ -211,12 +207,13 @@ async def pending(ctx: Context, row: type[R], groups: Sequence[GroupRow]) -> lis
 
 async def invitations_to(ctx: Context, accounts: Sequence[AccountRow]) -> list[list[GroupInvitationRow]]:
     """The invitations to groups that each account, the viewer's own, has not answered."""
-    rows = await select(
+    rows = await every(
         GroupInvitationRow,
-        f"SELECT {columns(GroupInvitationRow)} FROM group_invitation t WHERE t.account_id = ?"
-        " AND t.status = 'PENDING' AND t.community_id IN (?) ORDER BY t.id DESC",
-        ctx.account_id,
-        ctx.viewer.communities,
+        Where(
+            "t.account_id = ? AND t.status = 'PENDING' AND t.community_id IN (?)",
+            (ctx.account_id, ctx.viewer.communities),
+        ),
+        "t.id DESC",
     )
     return [[row for row in rows if row.account_id == account.id] for account in accounts]
 

@@ -22,8 +22,8 @@ from models.organisations import OrganisationRow
 from models.powers import Power, has_power, has_power_in
 from models.privacy import Keys
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import insert, insert_all
+from models.storage.rows import Where, execute, select, select_ids
+from models.storage.tables import by_ids, insert, insert_all, one
 from resolvers import audit, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -133,21 +133,14 @@ async def apply(
 
 async def check_unknown_at(account_id: UUID, home_id: UUID) -> None:
     """Raises Conflict if the account lives in the home or has applied for it."""
-    pending = await select_one(
+    pending = await one(
         ApplicationRow,
-        f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE t.account_id = ?"
-        " AND t.home_id = ? AND t.status = 'PENDING'",
-        account_id,
-        home_id,
+        Where("t.account_id = ? AND t.home_id = ? AND t.status = 'PENDING'", (account_id, home_id)),
     )
     if pending:
         raise Conflict(Message("You have applied for this home already"), pending)
-    lived_in = await select_one(
-        ResidencyRow,
-        f"SELECT {columns(ResidencyRow)} FROM residency t WHERE t.account_id = ? AND t.home_id = ?"
-        " AND t.until IS NULL",
-        account_id,
-        home_id,
+    lived_in = await one(
+        ResidencyRow, Where("t.account_id = ? AND t.home_id = ? AND t.until IS NULL", (account_id, home_id))
     )
     if lived_in:
         raise Conflict(Message("You live in this home already"), lived_in)
@@ -379,14 +372,7 @@ async def application(application_id: UUID) -> ApplicationRow:
 
 async def applications_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ApplicationRow | None]:
     """The applications with these ids that the viewer may see."""
-    where = Where("t.id IN (?)", (set(ids),)) & application_visible_to(ctx.viewer)
-    rows = await select(
-        ApplicationRow,
-        f"SELECT {columns(ApplicationRow)} FROM residency_application t WHERE {where.text}",
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(ApplicationRow, ids, application_visible_to(ctx.viewer))
 
 
 async def applications_of_accounts(

@@ -18,11 +18,12 @@ from models.messages import BadValue, Message
 from models.powers import Power, has_power
 from models.privacy import Keys
 from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import insert
+from models.storage.tables import every, insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
+from resolvers.existing import existing
 from resolvers.identity.applications import admit_registered
 from resolvers.organisations import organisation_for
 from resolvers.retries import earlier_result
@@ -179,12 +180,7 @@ async def import_households(
                 subject_id=import_id,
                 detail=Message("{count} lines", count=file.rows_read),
             )
-    (row,) = await select(
-        HouseholdImportRow,
-        f"SELECT {columns(HouseholdImportRow)} FROM household_import t WHERE t.id = ?",
-        earlier or import_id,
-    )
-    return row
+    return await existing(HouseholdImportRow, earlier or import_id)
 
 
 # Reading the file
@@ -456,10 +452,6 @@ def statement_batches(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, li
 
 async def visible_imports_by_id(ctx: Context, ids: Sequence[UUID]) -> list[HouseholdImportRow | None]:
     """The imports with these ids, for who may import for the same organisation."""
-    rows = await select(
-        HouseholdImportRow,
-        f"SELECT {columns(HouseholdImportRow)} FROM household_import t WHERE t.id IN (?)",
-        set(ids),
-    )
+    rows = await every(HouseholdImportRow, Where("t.id IN (?)", (set(ids),)))
     found = {row.id: row for row in rows if has_power(ctx.viewer, row.organisation_id, Power.IMPORT_REGISTER)}
     return [found.get(id) for id in ids]

@@ -16,8 +16,8 @@ from models.messages import Message
 from models.notifications import NotificationKind
 from models.powers import Power, has_power_in
 from models.storage.paging import OLDEST, Page, PageArgs
-from models.storage.rows import Where, columns, select
-from models.storage.tables import update
+from models.storage.rows import Where
+from models.storage.tables import by_ids, update
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -65,14 +65,7 @@ async def refusal(ctx: Context, action: str, row: ApplicationRow | ResidencyRow)
 
 async def residencies_by_id(ctx: Context, ids: Sequence[UUID]) -> list[ResidencyRow | None]:
     """The residencies with these ids that the viewer may see."""
-    where = Where("t.id IN (?)", (set(ids),)) & residency_visible_to(ctx.viewer)
-    rows = await select(
-        ResidencyRow,
-        f"SELECT {columns(ResidencyRow)} FROM residency t WHERE {where.text}",
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(ResidencyRow, ids, residency_visible_to(ctx.viewer))
 
 
 async def residencies_of(

@@ -25,8 +25,8 @@ from models.base import new_id, now
 from models.identity import AccountRow, SessionEnd, SessionRow
 from models.messages import Message
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import insert
+from models.storage.rows import Where, execute, select_ids
+from models.storage.tables import by_ids, insert, one
 from models.visibility import InSession, Viewer, viewer_in
 from resolvers.context import Context, Services
 from resolvers.errors import NotFound, Unauthenticated
@@ -142,9 +142,7 @@ async def end_session(ctx: Context, *, session_id: UUID | None = None) -> Sessio
     own = Where("id = ? AND account_id = ?", (wanted, ctx.account_id))
     async with ctx.unit_of_work() as work:
         await end(work, own, SessionEnd.SIGNED_OUT)
-    row = await select_one(
-        SessionRow, f"SELECT {columns(SessionRow)} FROM session t WHERE {own.text}", *own.params
-    )
+    row = await one(SessionRow, own)
     if row is None:
         raise NotFound
     return row
@@ -187,14 +185,7 @@ async def sessions_of(
 
 async def visible_sessions_by_id(ctx: Context, ids: Sequence[UUID]) -> list[SessionRow | None]:
     """The account's own sessions with these ids."""
-    rows = await select(
-        SessionRow,
-        f"SELECT {columns(SessionRow)} FROM session t WHERE t.id IN (?) AND t.account_id = ?",
-        set(ids),
-        ctx.viewer.account_id,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(SessionRow, ids, Where("t.account_id = ?", (ctx.viewer.account_id,)))
 
 
 def refresh_token(services: Services, session_id: UUID) -> str:

@@ -7,7 +7,8 @@ from uuid import UUID
 from models.base import now
 from models.media import MediaKind, MediaRow
 from models.messages import Message
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
+from models.storage.rows import EVERYTHING, Where, execute, select_ids
+from models.storage.tables import every
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 
@@ -69,11 +70,12 @@ class Subject(Protocol):
 
 async def attached(subjects: Sequence[Subject], kind: MediaKind) -> list[list[MediaRow]]:
     """All files of a kind that each subject shows, in the order of their uploads."""
-    rows = await select(
+    rows = await every(
         MediaRow,
-        f"SELECT {columns(MediaRow)} FROM media t WHERE t.subject_id IN (?) AND t.kind = ? ORDER BY t.id",
-        list(dict.fromkeys(subject.id for subject in subjects)),
-        kind,
+        Where(
+            "t.subject_id IN (?) AND t.kind = ?",
+            (list(dict.fromkeys(subject.id for subject in subjects)), kind),
+        ),
     )
     found: dict[UUID | None, list[MediaRow]] = {}
     for row in rows:

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from models.base import new_id, now
 from models.motions import BoxEntryRow, Channel, EntryKind, ItemRow, MotionRow, RulesRow, Standing, Via
-from models.storage.rows import columns, dialect, execute, select, select_one
-from models.storage.tables import insert, update
+from models.storage.rows import Where, dialect, execute
+from models.storage.tables import every, insert, one, update
 from resolvers.errors import NotFound
 
 FORMAT = "linli-vote/1"
@@ -123,20 +123,11 @@ async def append(
 
 
 async def entry(motion_id: UUID, number: int) -> BoxEntryRow:
-    row = await select_one(
-        BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.number = ?",
-        motion_id,
-        number,
-    )
+    row = await one(BoxEntryRow, Where("t.motion_id = ? AND t.number = ?", (motion_id, number)))
     if row is None:
         raise NotFound
     return row
 
 
 async def entries(motion_id: UUID) -> list[BoxEntryRow]:
-    return await select(
-        BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? ORDER BY t.number",
-        motion_id,
-    )
+    return await every(BoxEntryRow, Where("t.motion_id = ?", (motion_id,)), "t.number")

@@ -23,8 +23,8 @@ from models.motions import (
     Standing,
     Via,
 )
-from models.storage.rows import Where, columns, execute, select, select_one
-from models.storage.tables import update
+from models.storage.rows import Where, columns, execute, select_one
+from models.storage.tables import every, one, update
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
@@ -172,11 +172,8 @@ async def same_ballot_sent_again(
     motion: MotionRow, elector: ElectorRow, secret: str, choices: list[Choice]
 ) -> UUID | None:
     """The head's ballot, if it is this very one sent again. Raises Conflict for another under the secret."""
-    found = await select_one(
-        BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
-        motion.id,
-        receipts.digest_of(secret),
+    found = await one(
+        BoxEntryRow, Where("t.motion_id = ? AND t.receipt = ?", (motion.id, receipts.digest_of(secret)))
     )
     if found is None:
         return None
@@ -287,11 +284,7 @@ async def set_standing(motion: MotionRow, number: int, standing: Standing) -> No
 
 async def count_participation(work: Work, motion: MotionRow, elector: ElectorRow) -> None:
     """Raise the gauges by a head that takes part for the first time."""
-    homes = await select(
-        ElectorHomeRow,
-        f"SELECT {columns(ElectorHomeRow)} FROM elector_home t WHERE t.elector_id = ?",
-        elector.id,
-    )
+    homes = await every(ElectorHomeRow, Where("t.elector_id = ?", (elector.id,)))
     areas: dict[UUID, int] = {}
     for home in homes:
         areas[home.building_id] = areas.get(home.building_id, 0) + home.area_cm2

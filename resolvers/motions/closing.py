@@ -19,7 +19,8 @@ from models.motions import (
     PaperStatus,
     RulesRow,
 )
-from models.storage.rows import columns, execute, select
+from models.storage.rows import Where, execute
+from models.storage.tables import every
 from resolvers.context import Services
 from resolvers.deliberations import executions
 from resolvers.existing import existing, locked
@@ -105,9 +106,7 @@ async def close_voting(services: Services, work: Work, motion: MotionRow, under:
 
 async def count_result(motion: MotionRow, under: RulesRow, items: list[ItemRow]) -> dict[str, Any]:
     """The result: each head's ballot that counts, each test with its figures."""
-    electors = await select(
-        ElectorRow, f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.motion_id = ?", motion.id
-    )
+    electors = await every(ElectorRow, Where("t.motion_id = ?", (motion.id,)))
     numbers = [row.counted for row in electors if row.counted is not None]
     contents = {row.number: json.loads(row.content) for row in await entries_of(motion, set(numbers))}
     ballots = []

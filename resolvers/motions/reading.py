@@ -27,8 +27,8 @@ from models.motions import (
 )
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Order, Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select, select_ids
-from models.storage.tables import by_ids
+from models.storage.rows import EVERYTHING, Where, select, select_ids
+from models.storage.tables import by_ids, every
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -86,11 +86,7 @@ async def items_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[list[Ite
 
 
 async def items(motion_ids: Sequence[UUID]) -> list[list[ItemRow]]:
-    rows = await select(
-        ItemRow,
-        f"SELECT {columns(ItemRow)} FROM motion_item t WHERE t.motion_id IN (?) ORDER BY t.position",
-        set(motion_ids),
-    )
+    rows = await every(ItemRow, Where("t.motion_id IN (?)", (set(motion_ids),)), "t.position")
     found: dict[UUID, list[ItemRow]] = {}
     for row in rows:
         found.setdefault(row.motion_id, []).append(row)
@@ -99,7 +95,7 @@ async def items(motion_ids: Sequence[UUID]) -> list[list[ItemRow]]:
 
 async def items_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ItemRow | None]:
     """The items with these ids of motions that the viewer may see."""
-    rows = await select(ItemRow, f"SELECT {columns(ItemRow)} FROM motion_item t WHERE t.id IN (?)", set(ids))
+    rows = await every(ItemRow, Where("t.id IN (?)", (set(ids),)))
     seen = {row.id for row in await visible_by_ids(ctx, [row.motion_id for row in rows]) if row}
     found = {row.id: row for row in rows if row.motion_id in seen}
     return [found.get(id) for id in ids]
@@ -107,11 +103,7 @@ async def items_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ItemRow | None
 
 async def rules_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[RulesRow]:
     """The rules that each motion is under."""
-    rows = await select(
-        RulesRow,
-        f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id IN (?)",
-        {row.rules_id for row in motions},
-    )
+    rows = await every(RulesRow, Where("t.id IN (?)", ({row.rules_id for row in motions},)))
     found = {row.id: row for row in rows}
     return [found[row.rules_id] for row in motions]
 
@@ -185,11 +177,7 @@ async def own_heads_of(ctx: Context, motions: Sequence[MotionRow]) -> list[list[
     entitled = (
         await entitlements(ctx.account_id, [row.id for row in motions]) if ctx.viewer.account_id else []
     )
-    rows = await select(
-        ElectorRow,
-        f"SELECT {columns(ElectorRow)} FROM elector t WHERE t.id IN (?) ORDER BY t.number",
-        {row.elector_id for row in entitled},
-    )
+    rows = await every(ElectorRow, Where("t.id IN (?)", ({row.elector_id for row in entitled},)), "t.number")
     by_id = {row.id: row for row in motions}
     via = {row.elector_id: row.via for row in entitled}
     found: dict[UUID, list[OwnHead]] = {}
@@ -204,11 +192,7 @@ async def homes_of_heads(ctx: Context, heads: Sequence[OwnHead]) -> list[list[Ho
 
 async def homes_of_electors(ctx: Context, electors: Sequence[ElectorRow]) -> list[list[HomeRow]]:
     """The homes of each head."""
-    rows = await select(
-        ElectorHomeRow,
-        f"SELECT {columns(ElectorHomeRow)} FROM elector_home t WHERE t.elector_id IN (?) ORDER BY t.id",
-        {row.id for row in electors},
-    )
+    rows = await every(ElectorHomeRow, Where("t.elector_id IN (?)", ({row.id for row in electors},)))
     homes = await homes_by_id(ctx, [row.home_id for row in rows])
     found: dict[UUID, list[HomeRow]] = {}
     for row, home in zip(rows, homes, strict=True):
@@ -265,12 +249,13 @@ async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> lis
         if row.disputed is not None
         for number in (row.counted, row.disputed)
     }
-    rows = await select(
+    rows = await every(
         BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id IN (?) AND t.number IN (?)"
-        " ORDER BY t.number",
-        {motion_id for motion_id, _ in pairs},
-        {number for _, number in pairs},
+        Where(
+            "t.motion_id IN (?) AND t.number IN (?)",
+            ({motion_id for motion_id, _ in pairs}, {number for _, number in pairs}),
+        ),
+        "t.number",
     )
     found = {(row.motion_id, row.number): row for row in rows}
     return [
@@ -313,9 +298,7 @@ async def confirmers_of(ctx: Context, rows: Sequence[PaperRow]) -> list[Neighbou
 
 async def papers_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PaperRow | None]:
     """The paper ballots with these ids, for who counts in their community."""
-    rows = await select(
-        PaperRow, f"SELECT {columns(PaperRow)} FROM paper_ballot t WHERE t.id IN (?)", set(ids)
-    )
+    rows = await every(PaperRow, Where("t.id IN (?)", (set(ids),)))
     motions = {row.id: row for row in await by_ids(MotionRow, [row.motion_id for row in rows]) if row}
     found = {row.id: row for row in rows if can_count(ctx.viewer, motions[row.motion_id])}
     return [found.get(id) for id in ids]
@@ -334,7 +317,7 @@ async def proxies_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ProxyRow | N
     """The proxies with these ids that the viewer asked for, is represented by, or decides."""
     if ctx.viewer.account_id is None:
         return [None] * len(ids)
-    rows = await select(ProxyRow, f"SELECT {columns(ProxyRow)} FROM vote_proxy t WHERE t.id IN (?)", set(ids))
+    rows = await every(ProxyRow, Where("t.id IN (?)", (set(ids),)))
     where = proxies_visible_to(ctx)
     own = await select_ids(
         f"SELECT t.id FROM vote_proxy t WHERE t.id IN (?) AND ({where.text})",

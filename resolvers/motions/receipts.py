@@ -18,8 +18,8 @@ from uuid import UUID, uuid4
 
 from models.messages import Message
 from models.motions import BoxEntryRow, Choice, EntryKind, MotionPhase, MotionRow, SecretChoiceRow, Standing
-from models.storage.rows import columns, execute, select, select_one
-from models.storage.tables import insert_all
+from models.storage.rows import Where, execute
+from models.storage.tables import every, insert_all, one
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.motions import reading
@@ -111,11 +111,7 @@ async def write_pieces(motion: MotionRow, rows: list[tuple[int, Choice, int, int
 
 async def secret_pieces(motion_id: UUID) -> list[SecretChoiceRow]:
     """All pieces, ordered by their codes, which is no order at all."""
-    return await select(
-        SecretChoiceRow,
-        f"SELECT {columns(SecretChoiceRow)} FROM secret_choice t WHERE t.motion_id = ? ORDER BY t.code",
-        motion_id,
-    )
+    return await every(SecretChoiceRow, Where("t.motion_id = ?", (motion_id,)), "t.code")
 
 
 async def reshuffle(motion: MotionRow) -> list[SecretChoiceRow]:
@@ -154,11 +150,8 @@ async def check(ctx: Context, *, motion_id: UUID, code: str) -> Receipt | None:
     """
     _ = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
-    found = await select_one(
-        BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t WHERE t.motion_id = ? AND t.receipt = ?",
-        motion.id,
-        digest_of(code[:200]),
+    found = await one(
+        BoxEntryRow, Where("t.motion_id = ? AND t.receipt = ?", (motion.id, digest_of(code[:200])))
     )
     if found is None or found.standing is None:
         return None
@@ -189,12 +182,7 @@ async def secret_choices(motion: MotionRow, secret: str) -> list[Choice] | None:
     """What lies in the pool under this secret, one choice an item; None unless all are there."""
     (items,) = await reading.items([motion.id])
     codes = [piece_code(secret, motion.id, item.position, 0) for item in items]
-    rows = await select(
-        SecretChoiceRow,
-        f"SELECT {columns(SecretChoiceRow)} FROM secret_choice t WHERE t.motion_id = ? AND t.code IN (?)",
-        motion.id,
-        codes,
-    )
+    rows = await every(SecretChoiceRow, Where("t.motion_id = ? AND t.code IN (?)", (motion.id, codes)))
     found = {row.code: row.choice for row in rows}
     return [found[code] for code in codes] if len(found) == len(codes) else None
 
@@ -218,13 +206,13 @@ class OwnBallot:
 
 async def own_ballots_of(ctx: Context, heads: Sequence[reading.OwnHead]) -> list[list[OwnBallot]]:
     """The ballots that the viewer cast for each head, newest first."""
-    rows = await select(
+    rows = await every(
         BoxEntryRow,
-        f"SELECT {columns(BoxEntryRow)} FROM box_entry t"
-        " WHERE t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ? ORDER BY t.number DESC",
-        ctx.account_id,
-        {head.motion.id for head in heads},
-        EntryKind.BALLOT,
+        Where(
+            "t.cast_by_id = ? AND t.motion_id IN (?) AND t.kind = ?",
+            (ctx.account_id, {head.motion.id for head in heads}, EntryKind.BALLOT),
+        ),
+        "t.number DESC",
     )
     secret = {head.motion.id for head in heads if head.motion.secret}
     found: dict[UUID | None, list[OwnBallot]] = {}

@@ -8,8 +8,8 @@ from models.identity import CommunityRow
 from models.messages import Message
 from models.motions import RulesRow, can_put_motions
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, select, select_one
-from models.storage.tables import insert
+from models.storage.rows import Where, columns, select_one
+from models.storage.tables import by_ids, insert
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -159,14 +159,7 @@ def rules_of(community_id: UUID, version: int, name: str, wanted: RulesDraft, by
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RulesRow | None]:
     """The rules with these ids in communities that the viewer belongs to."""
-    rows = await select(
-        RulesRow,
-        f"SELECT {columns(RulesRow)} FROM vote_rules t WHERE t.id IN (?) AND t.community_id IN (?)",
-        set(ids),
-        ctx.viewer.communities,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(RulesRow, ids, Where("t.community_id IN (?)", (ctx.viewer.communities,)))
 
 
 async def rules_of_communities(

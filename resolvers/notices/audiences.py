@@ -9,7 +9,8 @@ from models.messages import Message
 from models.notices import AudienceKind, AudienceRow
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind, Role
-from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
+from models.storage.rows import EVERYTHING, NOTHING, Where, select
+from models.storage.tables import every
 from models.visibility import role_of
 from resolvers.errors import InvalidInput
 
@@ -165,11 +166,7 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 async def audience_of(notice_id: UUID) -> list[AudienceRow]:
-    return await select(
-        AudienceRow,
-        f"SELECT {columns(AudienceRow)} FROM notice_audience t WHERE t.notice_id = ? ORDER BY t.id",
-        notice_id,
-    )
+    return await every(AudienceRow, Where("t.notice_id = ?", (notice_id,)))
 
 
 def scopes(audience: Iterable[AudienceRow]) -> frozenset[UUID]:

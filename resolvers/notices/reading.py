@@ -21,7 +21,7 @@ from models.notices import (
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select
-from models.storage.tables import by_ids
+from models.storage.tables import by_ids, every
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import existing, only
@@ -167,12 +167,9 @@ async def unacknowledged(
 
 async def audiences_of(_ctx: Context, notices: Sequence[NoticeRow]) -> list[list[AudienceRow]]:
     """For each notice the scopes it was sent to, without the offices that look on."""
-    rows = await select(
+    rows = await every(
         AudienceRow,
-        f"SELECT {columns(AudienceRow)} FROM notice_audience t"
-        " WHERE t.notice_id IN (?) AND t.kind <> ? ORDER BY t.id",
-        {row.id for row in notices},
-        AudienceKind.OFFICE,
+        Where("t.notice_id IN (?) AND t.kind <> ?", ({row.id for row in notices}, AudienceKind.OFFICE)),
     )
     found: dict[UUID, list[AudienceRow]] = {}
     for row in rows:
@@ -192,11 +189,7 @@ async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[Not
 
 async def superseding(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
     """For each notice the one by which it was superseded."""
-    rows = await select(
-        NoticeRow,
-        f"SELECT {columns(NoticeRow)} FROM notice t WHERE t.supersedes_id IN (?)",
-        {row.id for row in notices},
-    )
+    rows = await every(NoticeRow, Where("t.supersedes_id IN (?)", ({row.id for row in notices},)))
     found = {row.supersedes_id: row for row in rows}
     return [found.get(row.id) for row in notices]
 
@@ -208,12 +201,9 @@ async def histories_of(_ctx: Context, notices: Sequence[NoticeRow], args: PageAr
 
 async def viewers_receipts(ctx: Context, notices: Sequence[NoticeRow]) -> list[list[ReceiptRow]]:
     """For each notice the receipts of the viewer's own homes."""
-    rows = await select(
+    rows = await every(
         ReceiptRow,
-        f"SELECT {columns(ReceiptRow)} FROM receipt t"
-        " WHERE t.notice_id IN (?) AND t.home_id IN (?) ORDER BY t.id",
-        {row.id for row in notices},
-        ctx.viewer.homes,
+        Where("t.notice_id IN (?) AND t.home_id IN (?)", ({row.id for row in notices}, ctx.viewer.homes)),
     )
     found: dict[UUID, list[ReceiptRow]] = {}
     for row in rows:

@@ -13,12 +13,14 @@ from uuid import UUID
 from models.base import new_id, now
 from models.messages import Message
 from models.notices import NoticeRow, NoticeStatus, ReachedHow, ReceiptRow, can_record_visit
-from models.storage.rows import Where, columns, dialect, execute, select, select_one
+from models.storage import tables
+from models.storage.rows import Where, columns, execute, select_one
 from models.storage.tables import update
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed, NotFound
+from resolvers.existing import existing
 from resolvers.notices import audiences, reading
 from subscriptions.events import Event, Kind, reach_topic
 from subscriptions.work import Work
@@ -139,10 +141,7 @@ async def record_visit(
             if receipt.acknowledged_at is None:
                 await count(work, notice_id, {receipt.building_id: Counts(in_person=1)})
             await audit.record(ctx, "recordVisit", notice, subject_id=receipt.id, detail=how.value)
-    (row,) = await select(
-        ReceiptRow, f"SELECT {columns(ReceiptRow)} FROM receipt t WHERE t.id = ?", receipt.id
-    )
-    return row
+    return await existing(ReceiptRow, receipt.id)
 
 
 async def mark_delivered(work: Work, notice_id: UUID, homes: Sequence[UUID], at: datetime) -> None:
@@ -177,14 +176,8 @@ async def targeted_at_viewer(ctx: Context, notice_id: UUID) -> NoticeRow:
 
 async def locked(notice_id: UUID, homes: Iterable[UUID]) -> list[ReceiptRow]:
     """The receipts of `homes` as they are now and stay until the caller's transaction ends."""
-    # On SQLite a transaction holds the only write lock there is.
-    lock = " FOR UPDATE" if dialect() == "postgres" else ""
-    return await select(
-        ReceiptRow,
-        f"SELECT {columns(ReceiptRow)} FROM receipt t"
-        f" WHERE t.notice_id = ? AND t.home_id IN (?) ORDER BY t.id{lock}",
-        notice_id,
-        frozenset(homes),
+    return await tables.locked(
+        ReceiptRow, Where("t.notice_id = ? AND t.home_id IN (?)", (notice_id, frozenset(homes)))
     )
 
 

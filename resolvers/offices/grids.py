@@ -10,8 +10,8 @@ from models.messages import Message
 from models.organisations import AppointmentRow, OrganisationRow, can_manage_grids
 from models.powers import Power
 from models.roles import Role
-from models.storage.rows import columns, execute, select, select_ids, select_one
-from models.storage.tables import insert
+from models.storage.rows import Where, execute, select, select_ids
+from models.storage.tables import every, insert, one
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotFound
@@ -139,14 +139,13 @@ async def assign_worker(ctx: Context, *, appointment_id: UUID, version: int, gri
         raise InvalidInput(gridId=Message("A grid worker has a grid of the community"))
     async with ctx.unit_of_work() as work:
         await locked(OrganisationRow, held.organisation_id)
-        twice = await select_one(
+        twice = await one(
             AppointmentRow,
-            f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.organisation_id = ?"
-            " AND t.account_id = ? AND t.grid_id = ? AND t.revoked_at IS NULL AND t.id <> ?",
-            held.organisation_id,
-            held.account_id,
-            grid_id,
-            held.id,
+            Where(
+                "t.organisation_id = ? AND t.account_id = ? AND t.grid_id = ? AND t.revoked_at IS NULL"
+                " AND t.id <> ?",
+                (held.organisation_id, held.account_id, grid_id, held.id),
+            ),
         )
         if twice:
             raise Conflict(Message("The worker looks after this grid already"), twice)
@@ -212,12 +211,12 @@ async def workers_of(ctx: Context, grids: Sequence[GridRow]) -> list[list[Appoin
 
 
 async def workers(ctx: Context, grids: Sequence[UUID | None]) -> list[list[AppointmentRow]]:
-    rows = await select(
+    rows = await every(
         AppointmentRow,
-        f"SELECT {columns(AppointmentRow)} FROM appointment t WHERE t.grid_id IN (?)"
-        " AND t.revoked_at IS NULL AND t.community_id IN (?) ORDER BY t.id",
-        {grid_id for grid_id in grids if grid_id},
-        ctx.viewer.communities,
+        Where(
+            "t.grid_id IN (?) AND t.revoked_at IS NULL AND t.community_id IN (?)",
+            ({grid_id for grid_id in grids if grid_id}, ctx.viewer.communities),
+        ),
     )
     return [[row for row in rows if grid_id and row.grid_id == grid_id] for grid_id in grids]
 

@@ -25,8 +25,8 @@ from models.powers import Power, powers_of
 from models.privacy import mask_phone
 from models.roles import Role
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select, select_ids, select_one
-from models.storage.tables import by_ids, insert
+from models.storage.rows import EVERYTHING, NOTHING, Where, columns, execute, select_ids, select_one
+from models.storage.tables import by_ids, every, insert, one
 from models.visibility import Viewer
 from resolvers import audit, jobs, organisations, retries
 from resolvers.context import Context, Services
@@ -119,9 +119,7 @@ async def check_new(
 ) -> None:
     """Raises Conflict if the same offer is open, InvalidInput for who holds the office already."""
     key = open_key(ctx, organisation.id, index, role, grid_id)
-    same = await select_one(
-        InvitationRow, f"SELECT {columns(InvitationRow)} FROM office_invitation t WHERE t.open_key = ?", key
-    )
+    same = await one(InvitationRow, Where("t.open_key = ?", (key,)))
     if same and same.expires_at > now():
         raise Conflict(Message("This phone is invited already"), same)
     if same:
@@ -207,12 +205,12 @@ async def revoke(ctx: Context, *, invitation_id: UUID) -> InvitationRow:
 
 async def offered_to_viewer(ctx: Context, invitation_id: UUID) -> InvitationRow:
     """The invitation, if it was sent to the viewer's own phone. Raises NotFound, Conflict."""
-    row = await select_one(
+    row = await one(
         InvitationRow,
-        f"SELECT {columns(InvitationRow)} FROM office_invitation t WHERE t.id = ? AND t.phone_index ="
-        " (SELECT phone_index FROM account WHERE id = ?)",
-        invitation_id,
-        ctx.account_id,
+        Where(
+            "t.id = ? AND t.phone_index = (SELECT phone_index FROM account WHERE id = ?)",
+            (invitation_id, ctx.account_id),
+        ),
     )
     if row is None:
         # Decided offers know no phone; who took this one is told that it is decided.
@@ -288,14 +286,7 @@ def visible_to(viewer: Viewer) -> Where:
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[InvitationRow | None]:
     """The invitations with these ids that the viewer may see, None for each of the others."""
     where = visible_to(ctx.viewer)
-    rows = await select(
-        InvitationRow,
-        f"SELECT {columns(InvitationRow)} FROM office_invitation t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await by_ids(InvitationRow, ids, where)
 
 
 async def invitation(invitation_id: UUID) -> InvitationRow:
@@ -314,13 +305,13 @@ async def invitations_of(
 
 async def offers_to(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[InvitationRow]]:
     """The open offers to each account's phone, the newest first."""
-    rows = await select(
+    rows = await every(
         InvitationRow,
-        f"SELECT {columns(InvitationRow)} FROM office_invitation t"
-        " WHERE t.phone_index IN (?) AND t.status = ? AND t.expires_at > ? ORDER BY t.id DESC",
-        {account.phone_index for account in accounts},
-        InvitationStatus.OPEN,
-        now(),
+        Where(
+            "t.phone_index IN (?) AND t.status = ? AND t.expires_at > ?",
+            ({account.phone_index for account in accounts}, InvitationStatus.OPEN, now()),
+        ),
+        "t.id DESC",
     )
     return [[row for row in rows if row.phone_index == account.phone_index] for account in accounts]
 

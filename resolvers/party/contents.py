@@ -9,8 +9,8 @@ from models.party.articles import ArticleRow, published
 from models.party.pioneers import OUT, PioneerRow
 from models.posts import PostKind, PostRow, PostState
 from models.search import SearchKind
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids, insert
+from models.storage.rows import Where, execute
+from models.storage.tables import by_ids, every, insert
 from resolvers import posts as feed
 from resolvers import search
 from resolvers.context import Context
@@ -135,12 +135,7 @@ async def take_out(work: Work, before: PioneerRow) -> None:
 
 async def end_profile(work: Work, *, branch_id: UUID, account_id: UUID) -> None:
     """Whoever leaves a branch is shown as its pioneer no longer."""
-    left = await select(
-        PioneerRow,
-        f"SELECT {columns(PioneerRow)} FROM pioneer t WHERE t.branch_id = ? AND t.account_id = ?",
-        branch_id,
-        account_id,
-    )
+    left = await every(PioneerRow, Where("t.branch_id = ? AND t.account_id = ?", (branch_id, account_id)))
     for row in left:
         await execute(
             "UPDATE pioneer SET consented_at = NULL, version = version + 1 WHERE id = ? RETURNING id", row.id

@@ -20,7 +20,7 @@ from models.party.pioneers import (
     visible_to,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select
+from models.storage.rows import Where, execute
 from models.storage.tables import by_ids, insert, update
 from resolvers import audit
 from resolvers.checks import check_text
@@ -158,14 +158,7 @@ def of_visible(ctx: Context) -> Where:
 async def visible_pledges_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PledgeRow | None]:
     """The pledges of profiles that the viewer may see, None for each of the others."""
     where = of_visible(ctx)
-    rows = await select(
-        PledgeRow,
-        f"SELECT {columns(PledgeRow)} FROM pioneer_pledge t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(PledgeRow, ids, where)
 
 
 async def visible_pledge(ctx: Context, pledge_id: UUID) -> PledgeRow:
@@ -175,14 +168,7 @@ async def visible_pledge(ctx: Context, pledge_id: UUID) -> PledgeRow:
 async def visible_deeds_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[DeedRow | None]:
     """The deeds in profiles that the viewer may see, None for each of the others."""
     where = of_visible(ctx)
-    rows = await select(
-        DeedRow,
-        f"SELECT {columns(DeedRow)} FROM pioneer_deed t WHERE t.id IN (?) AND {where.text}",
-        list(dict.fromkeys(ids)),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(DeedRow, ids, where)
 
 
 async def visible_deed(ctx: Context, deed_id: UUID) -> DeedRow:

@@ -25,8 +25,8 @@ from models.party.members import (
 )
 from models.powers import Power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, execute, select, select_ids
-from models.storage.tables import insert
+from models.storage.rows import EVERYTHING, Where, execute, select_ids
+from models.storage.tables import by_ids, every, insert
 from resolvers import audit, identity, memberships, notifications, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -297,15 +297,7 @@ async def application(application_id: UUID) -> PartyApplicationRow:
 async def applications_by_ids(
     ids: Sequence[UUID], where: Where = EVERYTHING
 ) -> list[PartyApplicationRow | None]:
-    rows = await select(
-        PartyApplicationRow,
-        f"SELECT {columns(PartyApplicationRow)} FROM party_application t"
-        f" WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(PartyApplicationRow, ids, where)
 
 
 async def applications_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyApplicationRow | None]:
@@ -319,14 +311,7 @@ async def member(member_id: UUID) -> PartyMemberRow:
 
 
 async def members_by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[PartyMemberRow | None]:
-    rows = await select(
-        PartyMemberRow,
-        f"SELECT {columns(PartyMemberRow)} FROM party_member t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(PartyMemberRow, ids, where)
 
 
 async def members_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyMemberRow | None]:
@@ -366,12 +351,15 @@ async def applications_of(
 
 async def own_memberships(ctx: Context, accounts: Sequence[AccountRow]) -> list[list[PartyMemberRow]]:
     """The memberships that each account holds now; empty but for the viewer's own."""
-    rows = await select(
+    rows = await every(
         PartyMemberRow,
-        f"SELECT {columns(PartyMemberRow)} FROM party_member t WHERE t.account_id IN (?)"
-        " AND t.ended_at IS NULL AND t.branch_id IN (?) ORDER BY t.id",
-        [account.id for account in accounts if account.id == ctx.viewer.account_id],
-        frozenset(ctx.viewer.memberships),
+        Where(
+            "t.account_id IN (?) AND t.ended_at IS NULL AND t.branch_id IN (?)",
+            (
+                [account.id for account in accounts if account.id == ctx.viewer.account_id],
+                frozenset(ctx.viewer.memberships),
+            ),
+        ),
     )
     return [[row for row in rows if row.account_id == account.id] for account in accounts]
 
@@ -380,12 +368,12 @@ async def own_applications(
     ctx: Context, branches: Sequence[OrganisationRow]
 ) -> list[PartyApplicationRow | None]:
     """The viewer's newest application to each branch."""
-    rows = await select(
+    rows = await every(
         PartyApplicationRow,
-        f"SELECT {columns(PartyApplicationRow)} FROM party_application t"
-        " WHERE t.account_id = ? AND t.branch_id IN (?) ORDER BY t.id",
-        ctx.viewer.account_id,
-        {branch.id for branch in branches},
+        Where(
+            "t.account_id = ? AND t.branch_id IN (?)",
+            (ctx.viewer.account_id, {branch.id for branch in branches}),
+        ),
     )
     found = {row.branch_id: row for row in rows}
     return [found.get(branch.id) for branch in branches]

@@ -20,8 +20,8 @@ from models.requests import (
     StepRow,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import EVERYTHING, Where, columns, select
-from models.storage.tables import by_ids
+from models.storage.rows import EVERYTHING, Where, select
+from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.context import Context
@@ -105,14 +105,7 @@ async def steps_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[StepRo
 
 
 async def steps_by_ids(ids: Sequence[UUID], where: Where = EVERYTHING) -> list[StepRow | None]:
-    rows = await select(
-        StepRow,
-        f"SELECT {columns(StepRow)} FROM request_step t WHERE t.id IN (?) AND ({where.text})",
-        set(ids),
-        *where.params,
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(StepRow, ids, where)
 
 
 # Fields of a case
@@ -217,12 +210,7 @@ async def posts_of(ctx: Context, rows: Sequence[RequestRow]) -> list[PostRow | N
 async def requests_of_posts(ctx: Context, posts: Sequence[PostRow]) -> list[RequestRow | None]:
     """The case that was made of each post, as far as the viewer may see it."""
     where = requests.visible_to(ctx.viewer)
-    rows = await select(
-        RequestRow,
-        f"SELECT {columns(RequestRow)} FROM service_request t WHERE t.post_id IN (?) AND ({where.text})",
-        {post.id for post in posts},
-        *where.params,
-    )
+    rows = await every(RequestRow, Where("t.post_id IN (?)", ({post.id for post in posts},)) & where)
     found = {row.post_id: row for row in rows}
     return [found.get(post.id) for post in posts]
 

@@ -30,8 +30,8 @@ from models.requests import (
     TenureRow,
     WaitingFor,
 )
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import insert, update
+from models.storage.rows import Where, execute
+from models.storage.tables import every, insert, update
 from resolvers import audit, identity, limits
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -446,9 +446,7 @@ async def begin_tenure(row: RequestRow, office: UUID, policy: PolicyRow, at: dat
 
 
 async def tenures_by_id(ids: Sequence[UUID]) -> list[TenureRow]:
-    return await select(
-        TenureRow, f"SELECT {columns(TenureRow)} FROM request_tenure t WHERE t.id IN (?)", ids
-    )
+    return await every(TenureRow, Where("t.id IN (?)", (ids,)))
 
 
 async def record_acceptance(tenure_id: UUID, at: datetime) -> None:

@@ -12,13 +12,14 @@ from models.posts import PostKind, PostRow, is_author
 from models.powers import Power, office_with
 from models.requests import HANDLING, PolicyRow, RequestAction, RequestParty, RequestRow, RequestState
 from models.roles import OrganisationKind
-from models.storage.rows import Where, columns, execute, select, select_one
-from models.storage.tables import insert, one
+from models.storage.rows import Where, execute, select_one
+from models.storage.tables import every, insert, one
 from resolvers import audit, identity, limits
 from resolvers import posts as feed
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing
 from resolvers.masking import mask
 from resolvers.requests import board, deadlines, handling, policies, steps
 from resolvers.requests.steps import StepFacts
@@ -119,7 +120,7 @@ async def open_from_post(
         raise InvalidInput(postId=Message("Is no complaint"))
     policy = await policies.current(post.community_id, category)
     office = (
-        await office_of(office_id)
+        await existing(OrganisationRow, office_id)
         if office_id is not None and not own
         else await office_for(post.community_id, policy.office_kind)
     )
@@ -199,20 +200,9 @@ async def registered_place(ctx: Context, community_id: UUID, place: Place) -> Re
 
 async def offices(community_id: UUID) -> list[OrganisationRow]:
     """The offices of a community that handle cases, the oldest first."""
-    return await select(
-        OrganisationRow,
-        f"SELECT {columns(OrganisationRow)} FROM organisation t"
-        " WHERE t.community_id = ? AND t.kind IN (?) ORDER BY t.id",
-        community_id,
-        sorted(HANDLING),
+    return await every(
+        OrganisationRow, Where("t.community_id = ? AND t.kind IN (?)", (community_id, sorted(HANDLING)))
     )
-
-
-async def office_of(office_id: UUID) -> OrganisationRow:
-    (found,) = await select(
-        OrganisationRow, f"SELECT {columns(OrganisationRow)} FROM organisation t WHERE t.id = ?", office_id
-    )
-    return found
 
 
 async def office_for(community_id: UUID, kind: OrganisationKind) -> OrganisationRow:

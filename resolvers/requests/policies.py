@@ -12,8 +12,8 @@ from models.messages import Message
 from models.powers import Power, has_power_in
 from models.requests import HANDLING, PolicyRow, RequestRow
 from models.roles import OrganisationKind
-from models.storage.rows import columns, execute, select
-from models.storage.tables import insert
+from models.storage.rows import Where, execute
+from models.storage.tables import every, insert
 from resolvers import audit, identity
 from resolvers.checks import check_text
 from resolvers.context import Context
@@ -64,11 +64,8 @@ async def policies_of(ctx: Context, communities: Sequence[CommunityRow]) -> list
 
 async def newest(community_ids: Sequence[UUID]) -> dict[UUID, list[PolicyRow]]:
     """By community, in the order of codes. One that has set nothing has the defaults."""
-    rows = await select(
-        PolicyRow,
-        f"SELECT {columns(PolicyRow)} FROM request_policy t"
-        f" WHERE t.community_id IN (?) AND {NEWEST} ORDER BY t.code",
-        set(community_ids),
+    rows = await every(
+        PolicyRow, Where(f"t.community_id IN (?) AND {NEWEST}", (set(community_ids),)), "t.code"
     )
     found: dict[UUID, list[PolicyRow]] = {}
     for row in rows:
@@ -96,20 +93,14 @@ async def policies_around(_ctx: Context, rows: Sequence[RequestRow]) -> list[Pol
     """The policy that each case was opened under."""
     found = {
         row.id: row
-        for row in await select(
-            PolicyRow,
-            f"SELECT {columns(PolicyRow)} FROM request_policy t WHERE t.id IN (?)",
-            {row.policy_id for row in rows},
-        )
+        for row in await every(PolicyRow, Where("t.id IN (?)", ({row.policy_id for row in rows},)))
     }
     return [found[row.policy_id] for row in rows]
 
 
 async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PolicyRow | None]:
     """The policies with these ids in communities that the viewer may look into."""
-    rows = await select(
-        PolicyRow, f"SELECT {columns(PolicyRow)} FROM request_policy t WHERE t.id IN (?)", set(ids)
-    )
+    rows = await every(PolicyRow, Where("t.id IN (?)", (set(ids),)))
     found = {row.id: row for row in rows if may_look_into(ctx.viewer, row.community_id)}
     missing = [id for id in ids if id not in found]
     if missing:

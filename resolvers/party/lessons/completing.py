@@ -11,8 +11,8 @@ from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, execute, select, select_one
-from models.storage.tables import by_ids, insert, update
+from models.storage.rows import Where, execute, select, select_one
+from models.storage.tables import by_ids, every, insert, update
 from resolvers import identity, limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -140,12 +140,12 @@ async def completions_of(
 
 async def own_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[PartyLessonCompletionRow | None]:
     """The viewer's certificate of each lesson."""
-    rows = await select(
+    rows = await every(
         PartyLessonCompletionRow,
-        f"SELECT {columns(PartyLessonCompletionRow)} FROM party_lesson_completion t"
-        " WHERE t.account_id = ? AND t.lesson_id IN (?)",
-        ctx.viewer.account_id,
-        {lesson.id for lesson in lessons},
+        Where(
+            "t.account_id = ? AND t.lesson_id IN (?)",
+            (ctx.viewer.account_id, {lesson.id for lesson in lessons}),
+        ),
     )
     found = {row.lesson_id: row for row in rows}
     return [found.get(lesson.id) for lesson in lessons]

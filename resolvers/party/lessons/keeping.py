@@ -9,8 +9,8 @@ from models.notifications import NotificationKind
 from models.organisations import OrganisationRow
 from models.party.lessons import PartyLessonItemRow, PartyLessonRow, PartyLessonState, scope_of
 from models.powers import Power
-from models.storage.rows import Where, columns, execute, select
-from models.storage.tables import by_ids, insert, update
+from models.storage.rows import Where, execute
+from models.storage.tables import by_ids, every, insert, update
 from resolvers import audit, notifications
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput
@@ -146,12 +146,7 @@ def check_publishable(items: tuple[ItemDraft, ...] | list[PartyLessonItemRow]) -
 
 async def write_items(row: PartyLessonRow, drafts: tuple[ItemDraft, ...]) -> None:
     """Make these the lesson's items, behind its lock. Raises InvalidInput for an item that is not of it."""
-    items = await select(
-        PartyLessonItemRow,
-        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
-        " WHERE t.lesson_id = ? AND t.removed_at IS NULL",
-        row.id,
-    )
+    items = await every(PartyLessonItemRow, Where("t.lesson_id = ? AND t.removed_at IS NULL", (row.id,)))
     before = {item.id: item for item in items}
     named = [draft.id for draft in drafts if draft.id]
     if len(set(named)) < len(named) or not before.keys() >= set(named):

@@ -13,11 +13,10 @@ from models.party.lessons import (
     PartyLessonRow,
     PartyQuizAttemptRow,
 )
-from models.storage.rows import columns, select
 from models.storage.tables import insert
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed
-from resolvers.existing import locked, only
+from resolvers.existing import existing, locked, only
 from resolvers.party.lessons import completing, keeping, reading
 from resolvers.party.lessons.reading import right_options
 from resolvers.retries import earlier_result
@@ -59,12 +58,7 @@ async def submit(
             await locked(PartyLessonRow, lesson.id)
             if await record_attempt(ctx, attempt_id, item, graded):
                 await record_finished(work, ctx, item, lesson)
-    (row,) = await select(
-        PartyQuizAttemptRow,
-        f"SELECT {columns(PartyQuizAttemptRow)} FROM party_quiz_attempt t WHERE t.id = ?",
-        earlier or attempt_id,
-    )
-    return item, row
+    return item, await existing(PartyQuizAttemptRow, earlier or attempt_id)
 
 
 async def learnable(ctx: Context, item_id: UUID) -> tuple[PartyLessonItemRow, PartyLessonRow]:

@@ -15,8 +15,8 @@ from models.party.lessons import (
 )
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, select, select_ids
-from models.storage.tables import by_ids
+from models.storage.rows import Where, select_ids
+from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.existing import only
@@ -35,14 +35,7 @@ async def visible(ctx: Context, lesson_id: UUID) -> PartyLessonRow:
 
 
 async def items_by_ids(ids: Sequence[UUID]) -> list[PartyLessonItemRow | None]:
-    rows = await select(
-        PartyLessonItemRow,
-        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
-        " WHERE t.id IN (?) AND t.removed_at IS NULL",
-        set(ids),
-    )
-    found = {row.id: row for row in rows}
-    return [found.get(key) for key in ids]
+    return await by_ids(PartyLessonItemRow, ids, Where("t.removed_at IS NULL"))
 
 
 async def items_visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PartyLessonItemRow | None]:
@@ -66,11 +59,10 @@ async def lessons_of(
 
 async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[list[PartyLessonItemRow]]:
     """The items of each lesson, in their order."""
-    rows = await select(
+    rows = await every(
         PartyLessonItemRow,
-        f"SELECT {columns(PartyLessonItemRow)} FROM party_lesson_item t"
-        " WHERE t.lesson_id IN (?) AND t.removed_at IS NULL ORDER BY t.position",
-        {lesson.id for lesson in lessons},
+        Where("t.lesson_id IN (?) AND t.removed_at IS NULL", ({lesson.id for lesson in lessons},)),
+        "t.position",
     )
     return [[row for row in rows if row.lesson_id == lesson.id] for lesson in lessons]
 
@@ -112,12 +104,10 @@ async def attempts_by_viewer(
     ctx: Context, items: Sequence[PartyLessonItemRow]
 ) -> list[list[PartyQuizAttemptRow]]:
     """The viewer's attempts at each, in their order."""
-    rows = await select(
+    rows = await every(
         PartyQuizAttemptRow,
-        f"SELECT {columns(PartyQuizAttemptRow)} FROM party_quiz_attempt t"
-        " WHERE t.account_id = ? AND t.item_id IN (?) ORDER BY t.number",
-        ctx.viewer.account_id,
-        {item.id for item in items},
+        Where("t.account_id = ? AND t.item_id IN (?)", (ctx.viewer.account_id, {item.id for item in items})),
+        "t.number",
     )
     return [[row for row in rows if row.item_id == item.id] for item in items]
 

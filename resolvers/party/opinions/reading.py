@@ -16,8 +16,8 @@ from models.party.opinions import (
     PartyOpinionTopic,
 )
 from models.storage.paging import Page, PageArgs
-from models.storage.rows import Where, columns, select
-from models.storage.tables import by_ids
+from models.storage.rows import Where
+from models.storage.tables import by_ids, every
 from resolvers import identity
 from resolvers.context import Context
 from resolvers.existing import only
@@ -105,11 +105,8 @@ def step_shown(ctx: Context, row: PartyOpinionRow, step: PartyOpinionStepRow) ->
 
 async def steps_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[list[PartyOpinionStepRow]]:
     """The steps of each that the viewer may see, in their order."""
-    steps = await select(
-        PartyOpinionStepRow,
-        f"SELECT {columns(PartyOpinionStepRow)} FROM party_opinion_step t"
-        " WHERE t.opinion_id IN (?) ORDER BY t.ordinal",
-        {row.id for row in rows},
+    steps = await every(
+        PartyOpinionStepRow, Where("t.opinion_id IN (?)", ({row.id for row in rows},)), "t.ordinal"
     )
     return [
         [step for step in steps if step.opinion_id == row.id and step_shown(ctx, row, step)] for row in rows
