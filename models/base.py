@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from typing import Protocol
 from uuid import UUID, uuid5
 
 import uuid_utils
@@ -36,6 +37,15 @@ clock: Callable[[], datetime] = partial(datetime.now, UTC)
 def now() -> datetime:
     """The present moment in UTC."""
     return clock()
+
+
+class InCommunity(Protocol):
+    """A row of a community, or what stands for one."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def community_id(self) -> UUID: ...
 
 
 class Table(Row):

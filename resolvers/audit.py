@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypedDict, Unpack
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from models.audit import (
@@ -16,6 +16,7 @@ from models.audit import (
     shown_roles,
     visible_to,
 )
+from models.base import InCommunity
 from models.identity import CommunityRow, NeighbourRow, may_look_into
 from models.messages import OF_RECORD, Message, in_language
 from models.organisations import OrganisationRow
@@ -39,15 +40,6 @@ LONGEST_DETAIL = 500
 BY_NUMBER = Order("audit", ("number",))
 
 
-class Audited(Protocol):
-    """What an act is done to: a row of a community."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def community_id(self) -> UUID: ...
-
-
 class Particulars(TypedDict, total=False):
     """What an entry says otherwise than the row that the act is about."""
 
@@ -61,7 +53,7 @@ class Particulars(TypedDict, total=False):
 async def record(
     ctx: Context,
     action: str,
-    about: Audited | None = None,
+    about: InCommunity | None = None,
     *,
     detail: str = "",
     **otherwise: Unpack[Particulars],
@@ -81,7 +73,7 @@ async def refuse(
     ctx: Context,
     action: str,
     message: Message,
-    about: Audited | None = None,
+    about: InCommunity | None = None,
     **otherwise: Unpack[Particulars],
 ) -> NotAllowed:
     """Record a refused attempt, in a transaction of its own, and give the error to raise.
@@ -104,7 +96,7 @@ async def keep(ctx: Context, act: Act) -> None:
 async def act_of(
     ctx: Context,
     action: str,
-    about: Audited | None,
+    about: InCommunity | None,
     otherwise: Particulars,
     detail: str,
     *,
@@ -149,7 +141,7 @@ async def kind_of(office: Office | None, organisation_id: UUID | None) -> Organi
     return row.kind if row else None
 
 
-def particulars_of(about: Audited | None) -> Particulars:
+def particulars_of(about: InCommunity | None) -> Particulars:
     """What a row says of itself: its organisation is the one that it names, or the branch."""
     if about is None:
         return {}

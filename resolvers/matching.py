@@ -70,15 +70,7 @@ async def notify_authors(work: Work, ctx: Context, row: PostRow, others: Sequenc
         ([other.author_id for other in others], row),
         ([row.author_id], others[0]),
     ):
-        await notify(
-            work,
-            ctx,
-            account_ids=account_ids,
-            community_id=row.community_id,
-            kind=NotificationKind.MATCH,
-            subject_id=subject.id,
-            group_id=row.group_id,
-        )
+        await notify(work, ctx, NotificationKind.MATCH, account_ids, subject, group_id=row.group_id)
 
 
 async def matches_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> list[Page[PostMatchRow]]:

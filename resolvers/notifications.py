@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from models.base import new_id, now
+from models.base import InCommunity, new_id, now
 from models.identity import AccountRow, NeighbourRow
 from models.memberships import Alerts, still_in_community
 from models.messages import Message
@@ -26,20 +26,21 @@ MOST_IDS = 100
 async def notify(
     work: Work,
     ctx: Context,
-    *,
-    account_ids: Iterable[UUID],
-    community_id: UUID,
     kind: NotificationKind,
-    subject_id: UUID,
+    account_ids: Iterable[UUID],
+    about: InCommunity,
+    *,
+    subject_id: UUID | None = None,
     actor_id: UUID | None = None,
     group_id: UUID | None = None,
 ) -> None:
-    """Put an entry about `subject_id` into the inbox of each account, in the caller's transaction.
+    """Put an entry about a row, or `subject_id`, into the inbox of each account, in the caller's transaction.
 
     The actor is not told of what they did themselves, and nobody twice of the same subject. Of what
     happens in a group nobody is told who has muted it, or left. Those who are told anew get it live.
     """
     accounts = others(account_ids, actor_id)
+    subject_id = subject_id or about.id
     at = now()
     told: list[UUID] = []
     for start in range(0, len(accounts), BATCH):
@@ -51,7 +52,7 @@ async def notify(
             continue
         params: list[object] = []
         for account_id in chunk:
-            params += [new_id(), at, community_id, account_id, kind, subject_id, actor_id]
+            params += [new_id(), at, about.community_id, account_id, kind, subject_id, actor_id]
         told += await select_ids(
             "INSERT INTO notification (id, created_at, community_id, account_id, kind, subject_id, actor_id)"
             f" VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * len(chunk))}"
@@ -61,7 +62,7 @@ async def notify(
     for start in range(0, len(told), BATCH):
         work.record(
             Event(
-                community_topic(community_id),
+                community_topic(about.community_id),
                 Kind.NOTIFICATION_ADDED,
                 subject_id,
                 audience=frozenset(told[start : start + BATCH]),

@@ -1,6 +1,7 @@
 """The inbox: who is told of what, once, and what its owner has read on whichever device."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,14 @@ from tests.world import World, counted
 pytestmark = pytest.mark.anyio
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What accounts are told of."""
+
+    id: UUID
+    community_id: UUID
+
+
 async def tell(
     world: World,
     community: CommunityRow,
@@ -42,10 +51,9 @@ async def tell(
         await notifications.notify(
             work,
             ctx,
-            account_ids=[account.id for account in accounts],
-            community_id=community.id,
-            kind=kind,
-            subject_id=subject,
+            kind,
+            [account.id for account in accounts],
+            Happening(subject, community.id),
             actor_id=actor.id if actor else None,
         )
     return subject
@@ -94,12 +102,7 @@ async def test_thousands_are_told_in_batches(world: World) -> None:
     accounts = [new_id() for _ in range(2_500)]
     async with counted() as queries, ctx.unit_of_work() as work:
         await notifications.notify(
-            work,
-            ctx,
-            account_ids=accounts,
-            community_id=community.id,
-            kind=NotificationKind.NOTICE,
-            subject_id=new_id(),
+            work, ctx, NotificationKind.NOTICE, accounts, Happening(new_id(), community.id)
         )
     told = [event.audience for event in await events(world, community)]
     assert frozenset().union(*told) == set(accounts)

@@ -280,9 +280,9 @@ async def send_update(
     await notifications.notify(
         work,
         ctx,
-        account_ids=sorted(accounts - {ctx.viewer.account_id}),
-        community_id=row.community_id,
-        kind=NotificationKind.ACTIVITY,
+        NotificationKind.ACTIVITY,
+        sorted(accounts - {ctx.viewer.account_id}),
+        row,
         subject_id=update_id,
     )
     work.record(sign_ups_changed(row, accounts))

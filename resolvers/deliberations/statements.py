@@ -193,10 +193,9 @@ async def set_hidden(ctx: Context, *, statement_id: UUID, hidden: bool, reason: 
                 await notifications.notify(
                     work,
                     ctx,
-                    account_ids=[statement.author_id],
-                    community_id=row.community_id,
-                    kind=NotificationKind.STATEMENT,
-                    subject_id=statement.id,
+                    NotificationKind.STATEMENT,
+                    [statement.author_id],
+                    statement,
                     actor_id=ctx.account_id,
                 )
     return await existing(StatementRow, statement_id)

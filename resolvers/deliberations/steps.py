@@ -75,13 +75,7 @@ async def record(
     )
     work.record(event(Kind.DELIBERATION_STEP, row, step_id))
     await notifications.notify(
-        work,
-        ctx,
-        account_ids=told,
-        community_id=row.community_id,
-        kind=NotificationKind.DELIBERATION,
-        subject_id=step_id,
-        actor_id=actor_id,
+        work, ctx, NotificationKind.DELIBERATION, told, row, subject_id=step_id, actor_id=actor_id
     )
     return step_id
 

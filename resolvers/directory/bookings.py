@@ -253,10 +253,9 @@ async def add_step(
         await notify(
             work,
             ctx,
-            account_ids=[row.account_id],
-            community_id=row.community_id,
-            kind=NotificationKind.BOOKING,
-            subject_id=step.id,
+            NotificationKind.BOOKING,
+            [row.account_id],
+            step,
             actor_id=None if action is BookingAction.BOOK else step.actor_id,
         )
 

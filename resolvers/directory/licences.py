@@ -219,10 +219,9 @@ async def add_step(
         await notify(
             work,
             ctx,
-            account_ids=await officers_with(row.organisation_id, Power.KEEP_DIRECTORY),
-            community_id=row.community_id,
-            kind=NotificationKind.LICENCE,
-            subject_id=step.id,
+            NotificationKind.LICENCE,
+            await officers_with(row.organisation_id, Power.KEEP_DIRECTORY),
+            step,
             actor_id=step.actor_id,
         )
 

@@ -194,15 +194,7 @@ async def tell_author(work: Work, ctx: Context, row: RatingRow) -> None:
     await execute(
         "DELETE FROM notification WHERE account_id = ? AND subject_id = ? RETURNING id", row.author_id, row.id
     )
-    await notify(
-        work,
-        ctx,
-        account_ids=[row.author_id],
-        community_id=row.community_id,
-        kind=NotificationKind.RATING,
-        subject_id=row.id,
-        actor_id=ctx.viewer.account_id,
-    )
+    await notify(work, ctx, NotificationKind.RATING, [row.author_id], row, actor_id=ctx.viewer.account_id)
 
 
 # Reading

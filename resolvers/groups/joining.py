@@ -87,10 +87,9 @@ async def ask(work: Work, ctx: Context, group: GroupRow, answers: Sequence[str])
         await notify(
             work,
             ctx,
-            account_ids=await people.member_ids(group.id, rules.MODERATING),
-            community_id=group.community_id,
-            kind=NotificationKind.GROUP_JOIN,
-            subject_id=request.id,
+            NotificationKind.GROUP_JOIN,
+            await people.member_ids(group.id, rules.MODERATING),
+            request,
             actor_id=ctx.account_id,
         )
         work.record(steps.join_request_changed(group, request))
@@ -130,13 +129,7 @@ async def decide(ctx: Context, *, request_id: UUID, accepted: bool, reason: str 
         if accepted:
             await admit(work, group, request.account_id)
         await notify(
-            work,
-            ctx,
-            account_ids=[request.account_id],
-            community_id=group.community_id,
-            kind=NotificationKind.GROUP_JOIN,
-            subject_id=request.id,
-            actor_id=ctx.account_id,
+            work, ctx, NotificationKind.GROUP_JOIN, [request.account_id], request, actor_id=ctx.account_id
         )
         work.record(steps.join_request_changed(group, request))
     return await request_for_viewer(ctx, request_id)
@@ -171,10 +164,9 @@ async def invite(ctx: Context, *, group_id: UUID, neighbour_id: UUID) -> GroupIn
             await notify(
                 work,
                 ctx,
-                account_ids=[neighbour.account_id],
-                community_id=row.community_id,
-                kind=NotificationKind.GROUP_INVITE,
-                subject_id=invitation.id,
+                NotificationKind.GROUP_INVITE,
+                [neighbour.account_id],
+                invitation,
                 actor_id=ctx.account_id,
             )
     return await invitation_for_viewer(ctx, invitation.id)

@@ -77,9 +77,9 @@ async def tell(work: Work, ctx: Context, group: GroupRow, post_id: UUID, body: s
     await notify(
         work,
         ctx,
-        account_ids=[*await mentioned(group.id, body), *(row.account_id for row in wanting)],
-        community_id=group.community_id,
-        kind=NotificationKind.GROUP_POST,
+        NotificationKind.GROUP_POST,
+        [*await mentioned(group.id, body), *(row.account_id for row in wanting)],
+        group,
         subject_id=post_id,
         actor_id=ctx.account_id,
         group_id=group.id,

@@ -41,13 +41,7 @@ async def record(
         )
     )
     await notify(
-        work,
-        ctx,
-        account_ids=told,
-        community_id=group.community_id,
-        kind=NotificationKind.GROUP_STEP,
-        subject_id=step_id,
-        actor_id=ctx.account_id,
+        work, ctx, NotificationKind.GROUP_STEP, told, group, subject_id=step_id, actor_id=ctx.account_id
     )
 
 

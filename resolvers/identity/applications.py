@@ -334,14 +334,7 @@ def accounts_in(claimed: Sequence[DecidedApplication]) -> list[UUID]:
 async def notify_applicants(work: Work, ctx: Context, claimed: Sequence[DecidedApplication]) -> None:
     """Put the decision into each applicant's inbox."""
     for item in claimed:
-        await notify(
-            work,
-            ctx,
-            account_ids=[item.account_id],
-            community_id=item.community_id,
-            kind=NotificationKind.RESIDENCY,
-            subject_id=item.id,
-        )
+        await notify(work, ctx, NotificationKind.RESIDENCY, [item.account_id], item)
 
 
 async def application_for(ctx: Context, application_id: UUID, action: str) -> ApplicationRow:

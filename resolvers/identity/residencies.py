@@ -42,15 +42,7 @@ async def move_out(ctx: Context, *, residency_id: UUID) -> ResidencyRow:
         if ended:
             work.record(Event(STANDING, Kind.STANDING_CHANGED, row.account_id))
         if ended and row.account_id != account_id:
-            await notify(
-                work,
-                ctx,
-                account_ids=[row.account_id],
-                community_id=row.community_id,
-                kind=NotificationKind.RESIDENCY,
-                subject_id=row.id,
-                actor_id=account_id,
-            )
+            await notify(work, ctx, NotificationKind.RESIDENCY, [row.account_id], row, actor_id=account_id)
             await audit.record(ctx, "moveOut", row, power=Power.VERIFY_RESIDENTS)
     (after,) = await residencies_by_id(ctx, [row.id])
     return after or row

@@ -60,12 +60,7 @@ async def open_now(services: Services, work: Work, motion: MotionRow) -> MotionR
         motion.id,
     )
     await notifications.notify(
-        work,
-        speaking_for(services, motion),
-        account_ids=frozen.voters,
-        community_id=motion.community_id,
-        kind=NotificationKind.MOTION,
-        subject_id=motion.id,
+        work, speaking_for(services, motion), NotificationKind.MOTION, frozen.voters, motion
     )
     work.record(event(Kind.MOTION_OPENED, motion))
     await executions.link_changed(work, ExecutionKind.MOTION, motion.id)

@@ -181,14 +181,7 @@ async def record_decision(work: Work, ctx: Context, row: PartyApplicationRow, ac
 
 async def tell(work: Work, ctx: Context, row: PartyApplicationRow, account_ids: Sequence[UUID]) -> None:
     """Each of these finds the application in the inbox, and hears of it live."""
-    await notifications.notify(
-        work,
-        ctx,
-        account_ids=account_ids,
-        community_id=row.community_id,
-        kind=NotificationKind.PARTY_ENTRY,
-        subject_id=row.id,
-    )
+    await notifications.notify(work, ctx, NotificationKind.PARTY_ENTRY, account_ids, row)
     work.record(application_event(row, account_ids))
 
 
@@ -240,13 +233,7 @@ async def end(ctx: Context, *, member_id: UUID, version: int, reason: str) -> Pa
             await audit.record(ctx, "party.endMembership", row)
         work.record(await member_event(row))
         await notifications.notify(
-            work,
-            ctx,
-            account_ids=[row.account_id],
-            community_id=row.community_id,
-            kind=NotificationKind.PARTY_MEMBER,
-            subject_id=row.id,
-            actor_id=ctx.account_id,
+            work, ctx, NotificationKind.PARTY_MEMBER, [row.account_id], row, actor_id=ctx.account_id
         )
     return await member(row.id)
 

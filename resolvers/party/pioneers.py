@@ -124,13 +124,7 @@ def pioneer_of(
 async def ask_for_consent(work: Work, ctx: Context, row: PioneerRow) -> None:
     """Tell the member that there is a text to agree to."""
     await notifications.notify(
-        work,
-        ctx,
-        account_ids=[row.account_id],
-        community_id=row.community_id,
-        kind=NotificationKind.PIONEER,
-        subject_id=row.id,
-        actor_id=row.author_id,
+        work, ctx, NotificationKind.PIONEER, [row.account_id], row, actor_id=row.author_id
     )
 
 

@@ -93,13 +93,7 @@ async def announce(work: Work, ctx: Context, article_id: UUID) -> None:
     work.record(contents.event(Kind.BRANCH_PUBLISHED, row))
     if row.audience is BranchAudience.MEMBERS:
         await notifications.notify(
-            work,
-            ctx,
-            account_ids=await members_of_branch(row.branch_id),
-            community_id=row.community_id,
-            kind=TOLD[row.kind],
-            subject_id=row.id,
-            actor_id=row.author_id,
+            work, ctx, TOLD[row.kind], await members_of_branch(row.branch_id), row, actor_id=row.author_id
         )
 
 

@@ -100,13 +100,7 @@ async def add(
     if before is not None and step.is_public:
         await executions.link_changed(work, ExecutionKind.REQUEST, after.id)
     await notifications.notify(
-        work,
-        ctx,
-        account_ids=await recipients(after, step),
-        community_id=after.community_id,
-        kind=NotificationKind.REQUEST,
-        subject_id=step.id,
-        actor_id=step.actor_id,
+        work, ctx, NotificationKind.REQUEST, await recipients(after, step), step, actor_id=step.actor_id
     )
 
 

@@ -110,10 +110,9 @@ async def publish(ctx: Context, *, lesson_id: UUID, version: int) -> PartyLesson
         await notifications.notify(
             work,
             ctx,
-            account_ids=await members_in(row.branch_id),
-            community_id=row.community_id,
-            kind=NotificationKind.PARTY_LESSON,
-            subject_id=row.id,
+            NotificationKind.PARTY_LESSON,
+            await members_in(row.branch_id),
+            row,
             actor_id=ctx.account_id,
         )
     return await reading.visible(ctx, row.id)

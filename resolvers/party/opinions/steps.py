@@ -88,15 +88,9 @@ async def add_step(
     )
     await insert(step)
     work.record(event(row, step))
+    # Of a member's own act nobody learns here whose it is.
     await notifications.notify(
-        work,
-        ctx,
-        account_ids=await recipients(row, step),
-        community_id=row.community_id,
-        kind=NotificationKind.OPINION,
-        subject_id=step.id,
-        # Of a member's own act nobody learns here whose it is.
-        actor_id=officer_id,
+        work, ctx, NotificationKind.OPINION, await recipients(row, step), step, actor_id=officer_id
     )
 
 
