@@ -38,7 +38,7 @@ from resolvers.notices import audiences
 from resolvers.paging import pages
 from resolvers.party import contents
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 
 LONGEST_BODY = 2000
 COMMENTS_A_MINUTE = 60
@@ -255,11 +255,10 @@ def thread_of(row: CommentRow) -> UUID:
 
 
 def event(kind: Kind, row: CommentRow, audience: frozenset[UUID]) -> Event:
-    return Event(
-        community_topic(row.community_id),
+    return event_about(
         kind,
-        row.id,
-        audience=audience,
+        row,
+        audience,
         thread=row.subject_id,
         facts={"subject": row.subject_kind.value, "author": str(row.author_id)},
     )
@@ -267,11 +266,10 @@ def event(kind: Kind, row: CommentRow, audience: frozenset[UUID]) -> Event:
 
 def counts_changed(subject: Subject) -> Event:
     """That the number of comments or likes of a post or a notice has changed."""
-    return Event(
-        community_topic(subject.community_id),
+    return event_about(
         Kind.COUNTERS_CHANGED,
-        subject.id,
-        audience=subject.audience,
+        subject,
+        subject.audience,
         thread=subject.id,
         facts={"subject": subject.kind.value},
     )

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.deliberations import topics
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.existing import existing
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 
 LIKES_A_MINUTE = 120
 
@@ -90,11 +90,10 @@ async def count(kind: SubjectKind, subject_id: UUID, *, on: bool) -> None:
 def counts_changed(subject: Subject, comment: CommentRow | None) -> Event:
     if comment is None:
         return comments.counts_changed(subject)
-    return Event(
-        community_topic(subject.community_id),
+    return event_about(
         Kind.COUNTERS_CHANGED,
-        comment.id,
-        audience=subject.audience,
+        comment,
+        subject.audience,
         thread=subject.id,
         facts={"subject": SubjectKind.COMMENT.value},
     )

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.identity import neighbours
 from resolvers.paging import pages
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, community_topic, event_about
 from subscriptions.work import Work
 
 # Rows a statement, and accounts an event: statements stay below the databases' limits of parameters.
@@ -61,11 +61,11 @@ async def notify(
         )
     for start in range(0, len(told), BATCH):
         work.record(
-            Event(
-                community_topic(about.community_id),
+            event_about(
                 Kind.NOTIFICATION_ADDED,
-                subject_id,
-                audience=frozenset(told[start : start + BATCH]),
+                about,
+                told[start : start + BATCH],
+                subject=subject_id,
                 facts={"kind": kind.value},
             )
         )

@@ -26,7 +26,7 @@ from resolvers.groups import posting
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 
 LONGEST_BODY = 5000
 MOST_PINNED = 20
@@ -274,14 +274,7 @@ def event(kind: Kind, row: PostRow) -> Event:
     facts = {"kind": row.kind.value, "author": str(row.author_id), "wall": str(row.wall_id)}
     if row.estate_id:
         facts["estate"] = str(row.estate_id)
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        row.id,
-        audience=frozenset({row.scope_id}),
-        thread=row.id,
-        facts=facts,
-    )
+    return event_about(kind, row, {row.scope_id}, thread=row.id, facts=facts)
 
 
 async def refusal(ctx: Context, action: str, message: Message, row: PostRow) -> NotAllowed:

@@ -4,11 +4,14 @@ An event says that something happened to a subject; it carries no text and no pe
 subscriber receives is read, with permission, when it is delivered.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from models.base import InCommunity
 
 
 class Kind(StrEnum):
@@ -132,6 +135,20 @@ class Event:
     audience: frozenset[UUID] = frozenset()
     thread: UUID | None = None
     facts: dict[str, str] = field(default_factory=dict)
+
+
+def event_about(
+    kind: Kind,
+    row: InCommunity,
+    audience: Iterable[UUID],
+    *,
+    subject: UUID | None = None,
+    thread: UUID | None = None,
+    facts: dict[str, str] | None = None,
+) -> Event:
+    """What happened in a community to a row, or to `subject`."""
+    topic = community_topic(row.community_id)
+    return Event(topic, kind, subject or row.id, frozenset(audience), thread, facts or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, DomainError, InvalidInput, NotAllowed, NotFound
 from resolvers.existing import locked
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 BATCH = 100
@@ -298,23 +298,17 @@ async def accounts_signed_up(activity_id: UUID) -> list[UUID]:
 
 def event(kind: Kind, row: ActivityRow) -> Event:
     """What happened to an activity, for all who may see it."""
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        row.id,
-        audience=frozenset({row.scope_id}),
-        thread=row.id,
-        facts={"kind": row.kind.value, "host": str(row.host_id)},
+    return event_about(
+        kind, row, {row.scope_id}, thread=row.id, facts={"kind": row.kind.value, "host": str(row.host_id)}
     )
 
 
 def sign_ups_changed(row: ActivityRow, accounts: frozenset[UUID]) -> Event:
     """The sign-ups of these accounts have changed, for nobody but them."""
-    return Event(
-        community_topic(row.community_id),
+    return event_about(
         Kind.ACTIVITY_SIGN_UP,
-        row.id,
-        audience=accounts,
+        row,
+        accounts,
         thread=row.id,
         facts={"kind": row.kind.value, "host": str(row.host_id)},
     )

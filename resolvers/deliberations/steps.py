@@ -23,19 +23,13 @@ from models.storage.tables import by_ids, insert
 from resolvers import identity, notifications
 from resolvers.context import Context
 from resolvers.paging import pages
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 from subscriptions.work import Work
 
 
 def event(kind: Kind, row: DeliberationRow, subject: UUID, scopes: frozenset[UUID] | None = None) -> Event:
     """Something that happened in a deliberation, for whoever may see that (or for `scopes`)."""
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        subject,
-        audience=audience(row) if scopes is None else scopes,
-        thread=row.id,
-    )
+    return event_about(kind, row, audience(row) if scopes is None else scopes, subject=subject, thread=row.id)
 
 
 async def record(

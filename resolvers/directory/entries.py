@@ -26,7 +26,7 @@ from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.existing import only
 from resolvers.masking import mask
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 
 LONGEST_NAME = 80
 LONGEST_SUMMARY = 1000
@@ -194,12 +194,8 @@ async def event_of(kind: Kind, row: EntryRow) -> Event:
 
 
 def event(kind: Kind, row: EntryRow, *, shown: bool) -> Event:
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        row.id,
-        audience=entries.audience(row) if shown else frozenset({row.organisation_id}),
-        thread=row.id,
+    return event_about(
+        kind, row, entries.audience(row) if shown else frozenset({row.organisation_id}), thread=row.id
     )
 
 

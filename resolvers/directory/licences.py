@@ -40,7 +40,7 @@ from resolvers.notifications import notify
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Kind, Logged, event_about
 from subscriptions.work import Work
 
 NUMBER = re.compile(r"[A-Z0-9][A-Z0-9\-]{4,38}[A-Z0-9]")
@@ -206,15 +206,7 @@ async def add_step(
         reason=reason,
     )
     await insert(step)
-    work.record(
-        Event(
-            community_topic(row.community_id),
-            Kind.LICENCE_STEP,
-            step.id,
-            audience=licences.audience(row),
-            thread=row.organisation_id,
-        )
-    )
+    work.record(event_about(Kind.LICENCE_STEP, step, licences.audience(row), thread=row.organisation_id))
     if action is not LicenceAction.SUBMIT:
         await notify(
             work,

@@ -25,7 +25,7 @@ from resolvers.existing import change_as_read, only
 from resolvers.masking import mask
 from resolvers.paging import pages
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 from subscriptions.work import Work
 
 LONGEST_TITLE = 80
@@ -158,12 +158,8 @@ async def event_of(kind: Kind, row: OfferRow) -> Event:
 
 
 def event(kind: Kind, row: OfferRow, shown: EntryRow | None) -> Event:
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        row.id,
-        audience=entries.audience(shown) if shown else frozenset({row.organisation_id}),
-        thread=row.entry_id,
+    return event_about(
+        kind, row, entries.audience(shown) if shown else frozenset({row.organisation_id}), thread=row.entry_id
     )
 
 

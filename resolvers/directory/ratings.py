@@ -27,7 +27,7 @@ from resolvers.existing import change_as_read, locked, only
 from resolvers.masking import mask
 from resolvers.notifications import notify
 from resolvers.paging import pages
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, community_topic, event_about
 from subscriptions.work import Work
 
 LONGEST_BODY = 500
@@ -172,13 +172,7 @@ async def lives_in(ctx: Context, community_id: UUID) -> bool:
 
 def event(row: RatingRow) -> Event:
     """That a rating says something new: for the community's members, who see ratings."""
-    return Event(
-        community_topic(row.community_id),
-        Kind.RATING_CHANGED,
-        row.id,
-        audience=frozenset({row.community_id}),
-        thread=row.entry_id,
-    )
+    return event_about(Kind.RATING_CHANGED, row, {row.community_id}, thread=row.entry_id)
 
 
 async def record_events(work: Work, row: RatingRow) -> None:

@@ -21,7 +21,7 @@ from resolvers.directory import listing
 from resolvers.errors import InvalidInput
 from resolvers.existing import only
 from resolvers.paging import pages
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 
 MOST_DAYS = 62
 MOST_SLOTS = 500
@@ -139,11 +139,10 @@ async def open_times(ctx: Context, row: EntryRow, times: Sequence[Time]) -> tupl
 async def slot_changed(slot: SlotRow) -> Event:
     """That more or fewer places are left in a slot, for whoever sees its entry."""
     (shown,) = await by_ids(EntryRow, [slot.entry_id], entries.published_and_licensed(now()))
-    return Event(
-        community_topic(slot.community_id),
+    return event_about(
         Kind.SLOT_CHANGED,
-        slot.id,
-        audience=entries.audience(shown) if shown else frozenset({slot.organisation_id}),
+        slot,
+        entries.audience(shown) if shown else frozenset({slot.organisation_id}),
         thread=slot.entry_id,
     )
 

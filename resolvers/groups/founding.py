@@ -20,7 +20,7 @@ from resolvers.groups import people, reading, steps
 from resolvers.masking import mask
 from resolvers.memberships import dismiss, enrol, reload_rights
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Kind, event_about
 
 LONGEST_NAME = 40
 LONGEST_DESCRIPTION = 1000
@@ -158,11 +158,11 @@ async def dissolve(ctx: Context, *, group_id: UUID) -> GroupRow:
         for account_id in members:
             await dismiss(work, host_id=group_id, account_id=account_id)
         work.record(
-            Event(
-                community_topic(row.community_id),
+            event_about(
                 Kind.GROUP_DISSOLVED,
-                group_id,
-                audience=frozenset({row.scope_id}),
+                row,
+                {row.scope_id},
+                subject=group_id,
                 thread=group_id,
                 facts={"wall": str(group_id)},
             )

@@ -10,7 +10,7 @@ from models.notifications import NotificationKind
 from models.storage.tables import insert
 from resolvers.context import Context
 from resolvers.notifications import notify
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 
@@ -57,11 +57,4 @@ def join_request_changed(group: GroupRow, request: JoinRequestRow) -> Event:
 
 
 def event(kind: Kind, group: GroupRow, subject: UUID, audience: frozenset[UUID]) -> Event:
-    return Event(
-        community_topic(group.community_id),
-        kind,
-        subject,
-        audience=audience,
-        thread=group.id,
-        facts={"wall": str(group.id)},
-    )
+    return event_about(kind, group, audience, subject=subject, thread=group.id, facts={"wall": str(group.id)})

@@ -20,7 +20,7 @@ from resolvers.jobs import does, schedule
 from resolvers.motions import ballot_box, electorate, reading
 from resolvers.notices import audiences, publishing
 from resolvers.notices.audiences import Place
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 OPEN_MOTION = "OPEN_MOTION"
@@ -68,13 +68,7 @@ async def open_now(services: Services, work: Work, motion: MotionRow) -> MotionR
 
 
 def event(kind: Kind, motion: MotionRow) -> Event:
-    return Event(
-        community_topic(motion.community_id),
-        kind,
-        motion.id,
-        audience=frozenset({motion.community_id}),
-        thread=motion.id,
-    )
+    return event_about(kind, motion, {motion.community_id}, thread=motion.id)
 
 
 def speaking_for(services: Services, motion: MotionRow) -> Context:
@@ -92,12 +86,8 @@ async def tell_voters(work: Work, motion: MotionRow, elector_id: UUID) -> None:
     )
     if accounts:
         work.record(
-            Event(
-                community_topic(motion.community_id),
-                Kind.NOTIFICATION_ADDED,
-                motion.id,
-                audience=frozenset(accounts),
-                facts={"kind": NotificationKind.MOTION.value},
+            event_about(
+                Kind.NOTIFICATION_ADDED, motion, accounts, facts={"kind": NotificationKind.MOTION.value}
             )
         )
 

@@ -31,7 +31,7 @@ from resolvers.errors import Conflict, InvalidInput, NotAllowed
 from resolvers.existing import existing, locked
 from resolvers.motions import announcing, ballot_box, reading, receipts
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Kind, event_about
 from subscriptions.work import Work
 
 BALLOTS_A_MINUTE = 60
@@ -268,13 +268,7 @@ async def set_disputed(work: Work, motion: MotionRow, elector: ElectorRow, numbe
     await update(ElectorRow, elector.id, disputed=number)
     await announcing.tell_voters(work, motion, elector.id)
     work.record(
-        Event(
-            community_topic(motion.community_id),
-            Kind.BALLOT_CONFLICT,
-            motion.id,
-            audience=await announcing.counting_offices(motion),
-            thread=motion.id,
-        )
+        event_about(Kind.BALLOT_CONFLICT, motion, await announcing.counting_offices(motion), thread=motion.id)
     )
 
 
@@ -303,12 +297,4 @@ async def count_participation(work: Work, motion: MotionRow, elector: ElectorRow
         elector.area_cm2,
         motion.id,
     )
-    work.record(
-        Event(
-            community_topic(motion.community_id),
-            Kind.PARTICIPATION_CHANGED,
-            motion.id,
-            audience=frozenset({motion.community_id}),
-            thread=motion.id,
-        )
-    )
+    work.record(event_about(Kind.PARTICIPATION_CHANGED, motion, {motion.community_id}, thread=motion.id))

@@ -41,7 +41,7 @@ from resolvers.notices.audiences import Target, Wanted
 from resolvers.notices.words import CATEGORIES, SEVERITIES
 from resolvers.organisations import visible_organisations_by_id
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 
@@ -298,11 +298,11 @@ async def send(
     work.record(
         event(kind, notice, audiences.scopes(scopes), draft.category, told_as),
         # One for all, by scopes: thousands of accounts are no audience to write down.
-        Event(
-            community_topic(organisation.community_id),
+        event_about(
             Kind.NOTIFICATION_ADDED,
-            notice_id,
-            audience=audiences.addressees(scopes),
+            organisation,
+            audiences.addressees(scopes),
+            subject=notice_id,
             facts={"kind": NotificationKind.NOTICE.value},
         ),
     )
@@ -311,11 +311,10 @@ async def send(
 def event(
     kind: Kind, notice: NoticeRow, scopes: frozenset[UUID], category: NoticeCategory, severity: Severity
 ) -> Event:
-    return Event(
-        community_topic(notice.community_id),
+    return event_about(
         kind,
-        notice.id,
-        audience=scopes,
+        notice,
+        scopes,
         thread=notice.root_id,
         facts={"severity": severity.value, "category": category.value},
     )

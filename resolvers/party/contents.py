@@ -14,7 +14,7 @@ from models.storage.tables import by_ids, every, insert
 from resolvers import posts as feed
 from resolvers import search
 from resolvers.context import Context
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 from subscriptions.work import Work
 
 ContentRow = ArticleRow | PioneerRow
@@ -38,11 +38,10 @@ def title_of(row: ContentRow) -> str:
 
 def event(kind: Kind, row: ContentRow) -> Event:
     """Something that happened to what a branch shows, for whoever it is shown to."""
-    return Event(
-        community_topic(row.community_id),
+    return event_about(
         kind,
-        row.id,
-        audience=frozenset({row.scope_id}),
+        row,
+        {row.scope_id},
         facts={
             "branch": str(row.branch_id),
             "audience": row.audience.value,

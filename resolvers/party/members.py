@@ -38,7 +38,7 @@ from resolvers.paging import pages
 from resolvers.party import contents
 from resolvers.party.branches import branch_for, check_power
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Event, Kind, Logged, event_about
 from subscriptions.work import Work
 
 LONGEST_STATEMENT = 1000
@@ -186,12 +186,7 @@ async def tell(work: Work, ctx: Context, row: PartyApplicationRow, account_ids: 
 
 
 def application_event(row: PartyApplicationRow, account_ids: Sequence[UUID]) -> Event:
-    return Event(
-        community_topic(row.community_id),
-        Kind.PARTY_APPLICATION_CHANGED,
-        row.id,
-        audience=frozenset({row.account_id, *account_ids}),
-    )
+    return event_about(Kind.PARTY_APPLICATION_CHANGED, row, {row.account_id, *account_ids})
 
 
 # Belonging
@@ -254,12 +249,7 @@ async def change(row: PartyMemberRow, version: int, **values: Any) -> None:
 async def member_event(row: PartyMemberRow) -> Event:
     """For the member and who leads the branch."""
     leading = await officers_with(row.branch_id, Power.MANAGE_PARTY_MEMBERS)
-    return Event(
-        community_topic(row.community_id),
-        Kind.PARTY_MEMBER_CHANGED,
-        row.id,
-        audience=frozenset({row.account_id, *leading}),
-    )
+    return event_about(Kind.PARTY_MEMBER_CHANGED, row, {row.account_id, *leading})
 
 
 async def lives_in(account_id: UUID, community_id: UUID) -> bool:

@@ -14,7 +14,7 @@ from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import locked
 from resolvers.requests import board
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Kind, event_about
 
 BATCH = 200
 FOLLOWS_A_MINUTE = 60
@@ -62,11 +62,10 @@ async def set_following(ctx: Context, *, request_id: UUID, on: bool) -> RequestR
                 row.id,
             )
             work.record(
-                Event(
-                    community_topic(row.community_id),
+                event_about(
                     Kind.REQUEST_FOLLOWED,
-                    row.id,
-                    audience=requests.audience(row),
+                    row,
+                    requests.audience(row),
                     thread=row.post_id or row.id,
                     facts={"request": str(row.id)},
                 )

@@ -20,7 +20,7 @@ from resolvers import posts as feed
 from resolvers.context import Context
 from resolvers.deliberations import executions
 from resolvers.organisations import officers_with
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 # What changes the case itself; every viewer of the case sees these.
@@ -110,13 +110,8 @@ def event(before: RequestRow | None, after: RequestRow, step: StepRow) -> Event:
         audience = requests.audience(after) | (requests.audience(before) if before else frozenset())
     else:
         audience = requests.readers(after, step.visibility)
-    return Event(
-        community_topic(after.community_id),
-        Kind.REQUEST_STEP,
-        step.id,
-        audience=audience,
-        thread=after.post_id or after.id,
-        facts={"request": str(after.id)},
+    return event_about(
+        Kind.REQUEST_STEP, step, audience, thread=after.post_id or after.id, facts={"request": str(after.id)}
     )
 
 
@@ -128,13 +123,7 @@ def queue_events(before: RequestRow | None, after: RequestRow) -> Iterable[Event
             concerned |= {office for office in (row.office_id, row.offered_to_id) if office}
             concerned |= {row.overseer_id} if row.overseer_id and row.escalated_at else set()
     for office in sorted(concerned):
-        yield Event(
-            community_topic(after.community_id),
-            Kind.REQUEST_QUEUED,
-            after.id,
-            audience=frozenset({office}),
-            thread=office,
-        )
+        yield event_about(Kind.REQUEST_QUEUED, after, {office}, thread=office)
 
 
 # Whose turn it is afterwards: the office of the case is told, and not only the reporter.

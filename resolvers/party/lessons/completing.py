@@ -21,7 +21,7 @@ from resolvers.identity.faces import faces_of
 from resolvers.limits import Limit
 from resolvers.paging import pages
 from resolvers.party.lessons import reading
-from subscriptions.events import Event, Kind, Logged, community_topic
+from subscriptions.events import Kind, Logged, event_about
 from subscriptions.work import Work
 
 CHINA = timezone(timedelta(hours=8))
@@ -58,12 +58,8 @@ async def complete(work: Work, account_id: UUID, lesson: PartyLessonRow) -> None
     )
     if await insert(row, "(lesson_id, account_id) DO NOTHING"):
         work.record(
-            Event(
-                community_topic(lesson.community_id),
-                Kind.PARTY_LESSON_COMPLETED,
-                row.id,
-                audience=frozenset({account_id}),
-                facts={"branch": str(lesson.branch_id)},
+            event_about(
+                Kind.PARTY_LESSON_COMPLETED, row, {account_id}, facts={"branch": str(lesson.branch_id)}
             )
         )
 

@@ -19,7 +19,7 @@ from resolvers.party.branches import branch_with_power, check_power, members_in
 from resolvers.party.lessons import reading
 from resolvers.party.lessons.drafts import ItemDraft, LessonDraft, checked
 from resolvers.retries import earlier_result
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 CHANGED = Message("It has been changed meanwhile")
@@ -200,10 +200,4 @@ async def rewrite_item(item: PartyLessonItemRow, draft: ItemDraft, position: int
 
 def event(kind: Kind, row: PartyLessonRow) -> Event:
     """For whoever may see the lesson as `row` has it."""
-    return Event(
-        community_topic(row.community_id),
-        kind,
-        row.id,
-        audience=frozenset({row.scope_id}),
-        facts={"branch": str(row.branch_id)},
-    )
+    return event_about(kind, row, {row.scope_id}, facts={"branch": str(row.branch_id)})

@@ -24,7 +24,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict
 from resolvers.existing import locked
 from resolvers.organisations import officers_with
-from subscriptions.events import Event, Kind, community_topic
+from subscriptions.events import Event, Kind, event_about
 from subscriptions.work import Work
 
 CHANGED = Message("It has been changed meanwhile")
@@ -97,11 +97,10 @@ async def add_step(
 def event(row: PartyOpinionRow, step: PartyOpinionStepRow) -> Event:
     answered = step.action in (PartyOpinionAction.ANSWER, PartyOpinionAction.CORRECT)
     internal = step.action in INTERNAL
-    return Event(
-        community_topic(row.community_id),
+    return event_about(
         Kind.PARTY_OPINION_ANSWERED if answered else Kind.PARTY_OPINION_STEP,
-        step.id,
-        audience=frozenset({row.branch_id}) if internal else rules.audience(row),
+        step,
+        frozenset({row.branch_id}) if internal else rules.audience(row),
         thread=row.id,
         facts={"branch": str(row.branch_id)},
     )
