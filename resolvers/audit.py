@@ -1,8 +1,9 @@
 """The audit log: every power that an office used, and every attempt that was refused."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TypedDict, Unpack
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 from models.audit import (
@@ -16,7 +17,7 @@ from models.audit import (
     shown_roles,
     visible_to,
 )
-from models.base import InCommunity
+from models.base import InCommunity, now
 from models.identity import CommunityRow, NeighbourRow, may_look_into
 from models.messages import OF_RECORD, Message, in_language
 from models.organisations import OrganisationRow
@@ -27,6 +28,7 @@ from models.storage.rows import Where
 from models.storage.settled import settled
 from models.storage.tables import by_ids, every, one
 from models.visibility import Office, Viewer
+from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
 from resolvers.identity.addresses import organisations_by_id
@@ -37,7 +39,14 @@ from subscriptions.addresses import origin
 from subscriptions.work import under_way
 
 LONGEST_DETAIL = 500
+# The same list, read page by page and by one officer, is one entry in so long.
+ONE_READING = timedelta(minutes=1)
+MOST_READINGS = 10_000
+READINGS: dict[Hashable, datetime] = {}
 BY_NUMBER = Order("audit", ("number",))
+
+
+R = TypeVar("R", bound=InCommunity)
 
 
 class Particulars(TypedDict, total=False):
@@ -82,15 +91,81 @@ async def refuse(
     """
     if under_way() is not None:
         raise RuntimeError("A refusal is recorded outside of the unit of work that it ends")
-    act = await act_of(ctx, action, about, otherwise, message, refused=True)
-    # Queries are refused too, and who goes away in the middle of one leaves the attempt behind.
-    await settled(keep(ctx, act))
+    act = await bounded(ctx, await act_of(ctx, action, about, otherwise, message, refused=True))
+    if act is not None:
+        # Queries are refused too, and who goes away in the middle of one leaves the attempt behind.
+        await settled(keep(ctx, [act]))
     return NotAllowed(message)
 
 
-async def keep(ctx: Context, act: Act) -> None:
+async def note_reading(
+    ctx: Context,
+    action: str,
+    rows: Iterable[R],
+    allowed: Callable[[R], bool] = lambda _: True,
+    **otherwise: Unpack[Particulars],
+) -> None:
+    """Keep that the viewer asked for what these rows list of persons, and whether it was refused.
+
+    One entry for each office, whether they are one row's lists or many's; none for the same again within a
+    minute. Who does not belong to a community leaves nothing in its log.
+    """
+    asked: dict[tuple[UUID, UUID | None, bool], list[R]] = {}
+    for row in rows:
+        if allowed(row) or ctx.viewer.belongs_to(row.community_id):
+            place = row.community_id, particulars_of(row).get("organisation_id"), allowed(row)
+            asked.setdefault(place, []).append(row)
+    acts = []
+    for (community_id, organisation_id, may), group in asked.items():
+        ids = frozenset(row.id for row in group)
+        if read_lately(ctx, action, community_id, organisation_id, may, ids):
+            continue
+        told = particulars_of(group[0]) | otherwise
+        if len(ids) > 1:
+            told["subject_id"] = None
+        detail = f"{len(ids)} lists" if len(ids) > 1 else ""
+        act = await act_of(ctx, action, None, told, detail, refused=not may)
+        acts.append(act if may else await bounded(ctx, act))
+    if kept := [act for act in acts if act is not None]:
+        await settled(keep(ctx, kept))
+
+
+def read_lately(ctx: Context, *what: Hashable) -> bool:
+    """Whether this account has asked this process for the same within a minute; it has now."""
+    at, key = now(), (ctx.viewer.account_id, *what)
+    last = READINGS.get(key)
+    if last is not None and at - ONE_READING < last <= at:
+        return True
+    if len(READINGS) >= MOST_READINGS:
+        READINGS.clear()
+    READINGS[key] = at
+    return False
+
+
+async def bounded(ctx: Context, refused: Act) -> Act | None:
+    """The entry of a refused attempt, if there is one: nobody fills a log that is kept for ever.
+
+    Of who holds no office there, one in a request, of each action the first in an hour, and then one that
+    says how many they were at the tenth, the hundredth, and so on.
+    """
+    if refused.roles:
+        return refused
+    if "refused" in ctx.memo:
+        return None
+    ctx.memo["refused"] = True
+    who = refused.account_id or refused.address
+    times = await limits.counted(f"refused/{who}/{refused.chain}/{refused.action}", 3600)
+    if times == 1:
+        return refused
+    if str(times).strip("0") == "1":
+        return replace(refused, detail=f"refused {times} times in an hour")
+    return None
+
+
+async def keep(ctx: Context, acts: Iterable[Act]) -> None:
     async with ctx.unit_of_work() as work:
-        work.audit(act)
+        for act in acts:
+            work.audit(act)
 
 
 async def act_of(

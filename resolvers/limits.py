@@ -38,19 +38,24 @@ async def check(key: str, *limits: Limit) -> None:
         await count(f"{key}/{limit.seconds}", limit)
 
 
-async def count(key: str, limit: Limit) -> None:
-    # The share of the window before that the sliding window still covers counts in; integers only.
-    at = int(now().timestamp())
-    window, elapsed = divmod(at, limit.seconds)
+async def counted(key: str, seconds: int) -> int:
+    """Count one more `key`; how many that makes in the present window of so many seconds."""
     rows = await execute(
         'INSERT INTO rate_count (id, created_at, key, "window", count) VALUES (?, ?, ?, ?, 1)'
         ' ON CONFLICT (key, "window") DO UPDATE SET count = rate_count.count + 1 RETURNING count',
         new_id(),
         now(),
         key,
-        window,
+        int(now().timestamp()) // seconds,
     )
-    current = int(rows[0]["count"])
+    return int(rows[0]["count"])
+
+
+async def count(key: str, limit: Limit) -> None:
+    # The share of the window before that the sliding window still covers counts in; integers only.
+    at = int(now().timestamp())
+    window, elapsed = divmod(at, limit.seconds)
+    current = await counted(key, limit.seconds)
     earlier = await execute('SELECT count FROM rate_count WHERE key = ? AND "window" = ?', key, window - 1)
     before = int(earlier[0]["count"]) if earlier else 0
     if current * limit.seconds + before * (limit.seconds - elapsed) <= limit.count * limit.seconds:

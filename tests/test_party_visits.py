@@ -77,6 +77,7 @@ async def test_a_visit_is_kept_sealed_and_read_with_a_reason(branch: Branch) -> 
     acts = await AuditRow.filter(organisation_id=branch.id).order_by("number")
     assert [(act.action, act.detail) for act in acts] == [
         ("party.recordVisit", ""),
+        ("party.visits", ""),
         ("party.readVisitNotes", "安排陪同就医"),
     ]
     # No stream tells of it.

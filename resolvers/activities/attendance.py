@@ -169,6 +169,7 @@ def no_shows(row: ActivityRow) -> int | None:
 
 async def lists_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None]:
     """Who comes and who waits, as CSV and in the order of the queue; None but for the organisers."""
+    await hosts.note_reading(ctx, "attendanceCsv", rows)
     mine = [row.id for row in rows if can_organise(ctx.viewer, row)]
     found = await every(
         SignUpRow,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from models.activities import ActivityAudience, ActivityRow, HostKind, can_host
+from models.activities import ActivityAudience, ActivityRow, HostKind, can_host, can_organise
 from models.messages import Message
 from models.roles import OrganisationKind
 from resolvers import audit
@@ -72,6 +72,18 @@ async def refusal(
             ctx, action, NO_HOST, community_id=community_id, organisation_id=host_id, subject_id=subject_id
         )
     return NotAllowed(NO_HOST)
+
+
+async def note_reading(ctx: Context, action: str, rows: Sequence[ActivityRow]) -> None:
+    """Keep that an office, or somebody who is none, asks who comes to what an office holds."""
+    offices: dict[UUID, list[ActivityRow]] = {}
+    for row in rows:
+        if row.host_kind is HostKind.ORGANISATION:
+            offices.setdefault(row.host_id, []).append(row)
+    for host_id, held in offices.items():
+        await audit.note_reading(
+            ctx, action, held, lambda row: can_organise(ctx.viewer, row), organisation_id=host_id
+        )
 
 
 async def audit_act(ctx: Context, action: str, row: ActivityRow, detail: str = "") -> None:

@@ -27,6 +27,7 @@ from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.storage.tables import by_ids, every
 from resolvers import identity
+from resolvers.activities.hosts import note_reading
 from resolvers.context import Context
 from resolvers.existing import only
 from resolvers.paging import pages
@@ -175,6 +176,7 @@ async def sign_ups_of(
     ctx: Context, rows: Sequence[ActivityRow], states: frozenset[SignUpState], args: PageArgs
 ) -> list[Page[SignUpRow]]:
     """Who has signed up for each activity, in the order of the queue, for its organisers."""
+    await note_reading(ctx, "signUps", rows)
     hosts = organised_by(ctx.viewer)
     mine = {row.id for row in rows if row.host_id in hosts}
     return await pages(

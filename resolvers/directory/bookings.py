@@ -365,7 +365,12 @@ async def bookings_of_offices(
     ctx: Context, organisations: Sequence[OrganisationRow], wanted: BookingCriteria, args: PageArgs
 ) -> list[Page[BookingRow]]:
     """What is booked with each office, in the order of time; empty for who does not serve there."""
-    served = {row.id for row in organisations if bookings.can_serve(ctx.viewer, row.id)}
+
+    def serves(row: OrganisationRow) -> bool:
+        return bookings.can_serve(ctx.viewer, row.id)
+
+    await audit.note_reading(ctx, "bookings", organisations, serves)
+    served = {row.id for row in organisations if serves(row)}
     return await pages(
         BookingRow,
         [row.id for row in organisations],
@@ -398,4 +403,5 @@ async def followable(ctx: Context, organisation_id: UUID) -> OrganisationRow:
         raise NotFound
     if not bookings.can_serve(ctx.viewer, office.id):
         raise await audit.refuse(ctx, "booking.follow", ONLY_OFFICE, office)
+    await audit.note_reading(ctx, "booking.follow", [office])
     return office

@@ -397,6 +397,7 @@ async def applications_of(
     """
     for organisation in organisations:
         await check_may_see(ctx, organisation)
+    await audit.note_reading(ctx, "residencyApplications", organisations)
     return await pages(
         ApplicationRow,
         [organisation.community_id for organisation in organisations],

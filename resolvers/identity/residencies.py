@@ -72,7 +72,12 @@ async def residents_of(
     ctx: Context, homes: Sequence[HomeRow], args: PageArgs
 ) -> list[Page[ResidencyRow] | None]:
     """Who lives in each home now; None where the viewer may not see residents."""
-    seen = [home.id for home in homes if has_power_in(ctx.viewer, home.community_id, Power.SEE_RESIDENTS)]
+
+    def may_see(home: HomeRow) -> bool:
+        return has_power_in(ctx.viewer, home.community_id, Power.SEE_RESIDENTS)
+
+    await audit.note_reading(ctx, "residents", homes, may_see, power=Power.SEE_RESIDENTS)
+    seen = [home.id for home in homes if may_see(home)]
     if not seen:
         return [None] * len(homes)
     found = await pages(

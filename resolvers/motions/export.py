@@ -76,6 +76,7 @@ async def exportable(ctx: Context, motion_id: UUID) -> MotionRow:
     account_id = ctx.account_id
     motion = await reading.visible(ctx, motion_id)
     if can_count(ctx.viewer, motion) or can_put_motions(ctx.viewer, motion.organisation_id):
+        await audit.note_reading(ctx, "motion.export", [motion])
         return motion
     if await reading.entitlements(account_id, [motion.id]):
         return motion

@@ -228,9 +228,10 @@ class RollFilter:
 
 
 async def rolls_of(
-    _ctx: Context, motions: Sequence[MotionRow], wanted: RollFilter, args: PageArgs
+    ctx: Context, motions: Sequence[MotionRow], wanted: RollFilter, args: PageArgs
 ) -> list[Page[ElectorRow]]:
     """The heads of each motion, by number."""
+    await audit.note_reading(ctx, "motion.roll", motions)
     return await pages(
         ElectorRow,
         [row.id for row in motions],
@@ -266,7 +267,8 @@ async def rival_ballots_of(_ctx: Context, electors: Sequence[ElectorRow]) -> lis
     ]
 
 
-async def papers_of(_ctx: Context, motions: Sequence[MotionRow], args: PageArgs) -> list[Page[PaperRow]]:
+async def papers_of(ctx: Context, motions: Sequence[MotionRow], args: PageArgs) -> list[Page[PaperRow]]:
+    await audit.note_reading(ctx, "motion.papers", motions)
     return await pages(PaperRow, [row.id for row in motions], by="motion_id", args=args, order=OLDEST)
 
 
@@ -275,6 +277,7 @@ async def proxies_of(
 ) -> list[Page[ProxyRow]]:
     """The proxies asked for: all for who decides them, else by the viewer or for a home of theirs."""
     counted = {row.id for row in motions if can_count(ctx.viewer, row)}
+    await audit.note_reading(ctx, "motion.proxies", [row for row in motions if row.id in counted])
     where = Where("t.motion_id IN (?)", (counted,)) | proxies_visible_to(ctx)
     if status is not None:
         where &= Where("t.status = ?", (status,))

@@ -17,6 +17,7 @@ from models.notices import (
 )
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, select
+from models.storage.tables import by_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
@@ -86,7 +87,9 @@ async def check_may_follow(ctx: Context, notice_id: UUID) -> frozenset[UUID]:
     Raises Unauthenticated, NotFound or NotAllowed.
     """
     _ = ctx.account_id
-    await check_may_see(ctx, await reading.visible(ctx, notice_id))
+    notice = await reading.visible(ctx, notice_id)
+    await check_may_see(ctx, notice)
+    await audit.note_reading(ctx, "reachEvents", [notice])
     return audiences.overseers(await audiences.audience_of(notice_id))
 
 
@@ -124,10 +127,19 @@ async def buildings_of(
     )
 
 
+async def note(ctx: Context, action: str, reaches: Sequence[Reach]) -> None:
+    """Keep that the viewer reads which households these are; of who follows, it was kept at the start."""
+    if ctx.holder is None:
+        return
+    notices = await by_ids(NoticeRow, [reach.notice_id for reach in reaches])
+    await audit.note_reading(ctx, action, [notice for notice in notices if notice])
+
+
 async def unreached(
-    _ctx: Context, reaches: Sequence[Reach], building_id: UUID | None, grid_id: UUID | None, args: PageArgs
+    ctx: Context, reaches: Sequence[Reach], building_id: UUID | None, grid_id: UUID | None, args: PageArgs
 ) -> list[Page[ReceiptRow]]:
     """For each reach the homes that nobody answered from or was met in, in the order of a walk."""
+    await note(ctx, "unreached", reaches)
     where = UNREACHED
     if building_id is not None:
         where &= Where("t.building_id = ?", (building_id,))
@@ -136,13 +148,17 @@ async def unreached(
     return await receipts(reaches, args, where)
 
 
-async def visited(_ctx: Context, reaches: Sequence[Reach], args: PageArgs) -> list[Page[ReceiptRow]]:
+async def visited(ctx: Context, reaches: Sequence[Reach], args: PageArgs) -> list[Page[ReceiptRow]]:
     """For each reach the homes where somebody was told in person."""
+    await note(ctx, "visited", reaches)
     return await receipts(reaches, args, VISITED)
 
 
 async def rounds_of(ctx: Context, notices: Sequence[NoticeRow], args: PageArgs) -> list[Page[ReceiptRow]]:
     """For each notice the unreached homes in the viewer's own grids."""
+    await audit.note_reading(
+        ctx, "round", [notice for notice in notices if overseeing_offices(ctx.viewer, notice)]
+    )
     grids = {
         grid
         for notice in notices
@@ -186,6 +202,7 @@ async def visitors_of(ctx: Context, rows: Sequence[ReceiptRow]) -> list[Neighbou
 
 async def exports_of(ctx: Context, reaches: Sequence[Reach]) -> list[str]:
     """For each reach all unreached homes as CSV, for the paper round: addresses only, no person."""
+    await note(ctx, "unreachedCsv", reaches)
     rows = await select(
         UnreachedRow,
         "SELECT t.notice_id, e.name AS estate, b.name AS building, h.unit, h.number,"

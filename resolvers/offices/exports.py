@@ -137,6 +137,12 @@ class Line:
 
 async def notices_of(ctx: Context, parents: Sequence[OfficeStatistics]) -> list[str | None]:
     """Each office's figures by category and building, None for who may not see them."""
+    await audit.note_reading(
+        ctx,
+        "noticesCsv",
+        [parent.organisation for parent in parents],
+        lambda row: may_see(ctx, row, Power.SEE_REACH),
+    )
     texts: list[str | None] = []
     for parent in parents:
         if not may_see(ctx, parent.organisation, Power.SEE_REACH):

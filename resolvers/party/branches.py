@@ -1,5 +1,6 @@
 """Party branches, and who may do what in their name."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from models.memberships import still_in_community
@@ -73,6 +74,21 @@ async def check_power(
         raise NotAllowed(NO_POWER)
     raise await audit.refuse(
         ctx, action, NO_POWER, community_id=community_id, organisation_id=branch_id, subject_id=subject_id
+    )
+
+
+async def note_reading(
+    ctx: Context, action: str, branches: Sequence[OrganisationRow], power: Power | None = None
+) -> None:
+    """Keep that an officer of a branch reads who is in a list of it, or lacks the power to.
+
+    Of others nothing is kept: an entry would say who is a member.
+    """
+    await audit.note_reading(
+        ctx,
+        action,
+        [branch for branch in branches if branch.id in ctx.viewer.offices],
+        lambda branch: power is None or has_power(ctx.viewer, branch.id, power),
     )
 
 

@@ -36,7 +36,7 @@ from resolvers.limits import check_rate
 from resolvers.organisations import officers_with
 from resolvers.paging import pages
 from resolvers.party import contents
-from resolvers.party.branches import branch_for, check_power
+from resolvers.party.branches import branch_for, check_power, note_reading
 from resolvers.retries import earlier_result
 from subscriptions.events import Event, Kind, Logged, event_about
 from subscriptions.work import Work
@@ -300,6 +300,7 @@ async def members_of(
     ctx: Context, branches: Sequence[OrganisationRow], args: PageArgs
 ) -> list[Page[PartyMemberRow]]:
     """Who belongs to each branch now, for its members and officers; empty for everyone else."""
+    await note_reading(ctx, "party.members", branches)
     seen = Where("t.ended_at IS NULL AND t.branch_id IN (?)", (rules.branches_of(ctx.viewer),))
     ids = [branch.id for branch in branches]
     return await pages(PartyMemberRow, ids, by="branch_id", args=args, where=seen, order=MEMBERS)
@@ -312,6 +313,7 @@ async def applications_of(
     args: PageArgs,
 ) -> list[Page[PartyApplicationRow]]:
     """The applications to each branch, for who decides them; empty for everyone else."""
+    await note_reading(ctx, "party.applications", branches, Power.MANAGE_PARTY_MEMBERS)
     where = rules.applications_decided_by(ctx.viewer)
     if status is not None:
         where &= Where("t.status = ?", (status,))

@@ -24,7 +24,7 @@ from resolvers.errors import Conflict, InvalidInput
 from resolvers.existing import only
 from resolvers.identity.faces import neighbours
 from resolvers.paging import pages
-from resolvers.party.branches import branch_with_power, members_in
+from resolvers.party.branches import branch_with_power, members_in, note_reading
 from resolvers.requests import board, handling, opening, policies
 from resolvers.requests.opening import Origin, Place, RequestDraft
 from resolvers.retries import earlier_result
@@ -187,6 +187,7 @@ async def visits_of(
     ctx: Context, branches: Sequence[OrganisationRow], home_id: UUID | None, args: PageArgs
 ) -> list[Page[HomeVisitRow]]:
     """The visits of each branch, the latest written first, for who keeps its log; empty for others."""
+    await note_reading(ctx, "party.visits", branches, Power.LOG_HOME_VISITS)
     where = rules.visible_to(ctx.viewer)
     if home_id is not None:
         where &= Where("t.home_id = ?", (home_id,))

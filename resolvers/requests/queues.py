@@ -77,6 +77,9 @@ async def queue_of(
     args: PageArgs,
 ) -> list[Page[RequestRow]]:
     """A page of each office's queue, the longest waiting first; empty for who does not handle its cases."""
+    await audit.note_reading(
+        ctx, "requestQueue", organisations, lambda row: requests.can_see_queue(ctx.viewer, row.id)
+    )
     by, where = bucket(wanted, now())
     seen = {row.id for row in organisations if requests.can_see_queue(ctx.viewer, row.id)}
     where &= Where(f"t.{by} IN (?)", (seen,))
@@ -130,4 +133,5 @@ async def followed_queue(ctx: Context, organisation_id: UUID) -> OrganisationRow
         raise await audit.refuse(
             ctx, "requestQueue", Message("Only officers who handle its cases see an office's queue"), office
         )
+    await audit.note_reading(ctx, "requestQueue", [office])
     return office

@@ -16,7 +16,7 @@ from models.powers import Power, has_power
 from models.requests import PolicyRow
 from models.roles import OrganisationKind
 from models.storage.rows import Where, select
-from resolvers import identity
+from resolvers import audit, identity
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.requests import policies
@@ -195,6 +195,7 @@ HEADS = (Message("Category"), Message("Building"), *COLUMNS.values())
 
 async def exports_of(ctx: Context, parents: Sequence[Statistics]) -> list[str]:
     """Each as CSV, apart by category and building: no person is in it."""
+    await audit.note_reading(ctx, "requestsCsv", [parent.organisation for parent in parents])
     found = await split(parents, "category", "building_id")
     wanted = {row.building_id for rows in found for row in rows if row.building_id}
     names = {
