@@ -100,7 +100,7 @@ async def test_the_secretary_takes_a_resident_in(branch: Branch) -> None:
     }
     (mine,) = (await branch.run(branch.neighbour, MINE))["viewer"]["partyMemberships"]
     assert mine == {"function": "STUDY_LEADER", "branch": {"name": branch.branch.name}}
-    (act,) = await AuditRow.filter(organisation_id=branch.id, action__not="party.applications")
+    (act,) = await AuditRow.filter(organisation_id=branch.id, action="party.approve")
     assert (act.action, act.subject_id, act.detail) == ("party.approve", application_id, "")
 
 
