@@ -42,7 +42,9 @@ class HttpSms:
 
     async def send(self, phone: str, text: str) -> None:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        async with asyncio.timeout(self.timeout), httpx.AsyncClient(verify=self.trusted) as gateway:
+        # What answers is the gateway or nobody: the token and the message follow no redirect.
+        client = httpx.AsyncClient(verify=self.trusted, follow_redirects=False)
+        async with asyncio.timeout(self.timeout), client as gateway:
             try:
                 answer = await gateway.post(
                     self.address, json={"phone": phone, "text": text}, headers=headers

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -9,6 +10,8 @@ from models.messages import Message, in_language
 
 # By which spreadsheets know that a file is UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
+# What spreadsheets compute, the full-width signs of Chinese keyboards included; they pass over what is blank.
+COMPUTED = re.compile(r"[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
 BEIJING = timedelta(hours=8)
 
 
@@ -24,9 +27,7 @@ def table(language: str, heads: Sequence[Message], rows: Iterable[Sequence[objec
 
 def spreadsheet_safe(cell: object) -> object:
     """The cell as a spreadsheet shows it, and never as a formula that it runs."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return cell
+    return f"'{cell}" if isinstance(cell, str) and COMPUTED.match(cell) else cell
 
 
 def beijing_time(moment: datetime) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.audit import NO_COMMUNITY, AuditRow, HeadRow, digest, genesis, missing_guards
+from models.roles import OrganisationKind
 from models.storage.rows import columns, select
 from models.storage.tables import one
 
@@ -28,6 +29,8 @@ class Verdict:
 class Chain:
     id: UUID
     name: str | None
+    # Whether somebody holds an office there.
+    acted: bool
 
 
 async def verify(community: str | None = None, noted: str | None = None) -> AsyncIterator[Verdict]:
@@ -37,19 +40,29 @@ async def verify(community: str | None = None, noted: str | None = None) -> Asyn
 
 
 async def chains(community: str | None) -> list[Chain]:
-    """The chains that have a head or an entry, whichever of the two is left."""
+    """The chains that have a head or an entry, whichever of the two is left, or must have had.
+
+    No office of a community is held without an entry that says so.
+    """
     rows = await select(
         Chain,
-        "SELECT c.id, COALESCE(m.name, o.name) AS name"
-        " FROM (SELECT id FROM audit_chain UNION SELECT chain AS id FROM audit_entry) c"
+        "SELECT c.id, COALESCE(m.name, o.name) AS name, (o.id IS NULL AND EXISTS"
+        " (SELECT 1 FROM appointment a JOIN organisation held ON held.id = a.organisation_id"
+        " WHERE a.community_id = c.id AND held.kind <> ?)) AS acted"
+        " FROM (SELECT id FROM audit_chain UNION SELECT chain AS id FROM audit_entry"
+        " UNION SELECT community_id AS id FROM appointment) c"
         " LEFT JOIN community m ON m.id = c.id LEFT JOIN organisation o ON o.id = c.id"
         " ORDER BY name, c.id",
+        OrganisationKind.PARTY_BRANCH,
     )
     if community is None:
         return rows
     # A community whose chain is gone altogether is looked at too.
-    named = await select(Chain, "SELECT id, name FROM community WHERE name = ?", community)
-    return named + [row for row in rows if row.name is None and str(row.id) == community]
+    named = await select(Chain, "SELECT id, name, (1 = 0) AS acted FROM community WHERE name = ?", community)
+    known = {row.id: row for row in rows}
+    return [known.get(row.id, row) for row in named] + [
+        row for row in rows if row.name is None and str(row.id) == community
+    ]
 
 
 async def verify_chain(chain: Chain, noted: str | None = None) -> Verdict:
@@ -74,6 +87,8 @@ async def verify_chain(chain: Chain, noted: str | None = None) -> Verdict:
         head = await one(HeadRow, chain.id)
         if verdict.fault is None and (head is None or head.number <= verdict.entries):
             verdict.fault = at_end(verdict, head)
+            if chain.acted and not verdict.entries and verdict.fault is None:
+                verdict.fault = "nothing is left, and there are officers"
             if verdict.fault is None and awaited:
                 verdict.fault = "the entry that was noted is missing"
             break
@@ -117,7 +132,8 @@ async def unguarded() -> list[str]:
 async def report(community: str | None, noted: str | None) -> int:
     """Print what each chain comes to, or that of one community; `noted` is a head of it.
 
-    Returns the command's exit status: 1 if a chain is not what was written or nothing guards the log.
+    Returns the command's exit status: 1 if a chain is not what was written, nothing guards the log, or
+    there is none: a deployment's first act is an entry.
     """
     if noted and not community:
         print("--noted needs --community", file=sys.stderr)
@@ -135,5 +151,5 @@ async def report(community: str | None, noted: str | None) -> int:
         print(f"The database lacks the trigger {name}; `python main.py migrate` makes it")
     if not found:
         print(f"There is no community {community}" if community else "The audit log is empty")
-        status = 1 if community else status
+        status = 1
     return status

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from models import audit as log
-from models.audit import NO_COMMUNITY, AuditCriteria, AuditRow, HeadRow, digest, genesis
+from models.audit import NO_COMMUNITY, AuditCriteria, AuditRow, HeadRow, digest, genesis, install_guards
 from models.base import new_id, now
 from models.identity import AccountRow, CommunityRow, neighbour_key
 from models.messages import Message
@@ -30,7 +30,7 @@ from resolvers.offices import exports, statistics
 from resolvers.party import members
 from resolvers.party.branches import branch_with_power
 from resolvers.tables import BYTE_ORDER_MARK
-from resolvers.verification import Verdict, unguarded, verify
+from resolvers.verification import Verdict, report, unguarded, verify
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -196,7 +196,7 @@ async def test_what_belongs_to_no_community_has_a_chain(world: World, admin: Acc
     ctx = await world.context(admin)
     async with ctx.unit_of_work():
         await audit.record(ctx, "act")
-    (verdict,) = await verdicts()
+    (verdict,) = [verdict for verdict in await verdicts() if verdict.chain == NO_COMMUNITY]
     assert (verdict.chain, verdict.entries, verdict.fault) == (NO_COMMUNITY, 1, None)
 
 
@@ -306,6 +306,27 @@ async def test_a_change_with_its_hashes_made_anew_shows_against_a_noted_head(
     assert [verdict.fault for verdict in await verdicts()] == [None]
     (verdict,) = await verdicts(community.name, noted)
     assert verdict.fault == "the entry that was noted is missing"
+
+
+async def test_a_log_that_has_lost_everything_shows(
+    world: World,
+    community: CommunityRow,
+    admin: AccountRow,
+    drop_guards: Drop,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await acted(await world.context(admin), community, "act")
+    await drop_guards()
+    await execute("DELETE FROM audit_entry")
+    await execute("DELETE FROM audit_chain")
+    for name in (None, community.name):
+        (verdict,) = await verdicts(name)
+        assert (verdict.name, verdict.fault) == (community.name, "nothing is left, and there are officers")
+    await execute("DELETE FROM appointment")
+    await install_guards()
+    capsys.readouterr()
+    assert await report(None, None) == 1
+    assert capsys.readouterr().out == "The audit log is empty\n"
 
 
 async def test_a_cut_chain_with_its_head_put_back_shows_against_a_noted_head(
