@@ -31,7 +31,6 @@ from models.visibility import Office, Viewer
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotAllowed, NotFound
-from resolvers.identity.addresses import organisations_by_id
 from resolvers.identity.faces import faces_of
 from resolvers.masking import mask
 from resolvers.paging import pages
@@ -315,11 +314,6 @@ async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[AuditRow | N
 async def actors_of(ctx: Context, rows: Sequence[AuditRow]) -> list[NeighbourRow | None]:
     """Who did each, as neighbours know them; None outside of communities and for the operator."""
     return await faces_of(ctx, [(row.account_id, row.community_id) for row in rows])
-
-
-async def offices_of(ctx: Context, rows: Sequence[AuditRow]) -> list[OrganisationRow | None]:
-    """The office in which each was done."""
-    return await organisations_by_id(ctx, [row.organisation_id for row in rows])
 
 
 async def heads_of(ctx: Context, communities: Sequence[CommunityRow]) -> list[HeadRow | None]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from models import privacy
 from models.audit import Act
 from models.base import now
-from models.identity import AccountRow, CommunityRow, GridRow, may_look_into
+from models.identity import AccountRow, CommunityRow, may_look_into
 from models.messages import Message
 from models.organisations import AppointmentRow, OrganisationRow, can_appoint
 from models.powers import POWERS, Power, powers_of
@@ -19,7 +19,7 @@ from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, Unauthenticated
 from resolvers.existing import existing, locked, only
-from resolvers.identity.addresses import communities_by_id, grids_by_id, organisations_by_id
+from resolvers.identity.addresses import grids_by_id, organisations_by_id
 from resolvers.identity.faces import neighbours_by_id
 from resolvers.identity.sign_in import account_with, check_phone, holder_of
 from resolvers.limits import check_rate
@@ -287,21 +287,6 @@ async def members_of(
         where=Where("t.revoked_at IS NULL AND t.community_id IN (?)", (ctx.viewer.communities,)),
         order=OLDEST,
     )
-
-
-async def communities_around(ctx: Context, rows: Sequence[OrganisationRow]) -> list[CommunityRow | None]:
-    """The community of each."""
-    return await communities_by_id(ctx, [row.community_id for row in rows])
-
-
-async def offices_around(ctx: Context, rows: Sequence[AppointmentRow]) -> list[OrganisationRow | None]:
-    """The organisation of each appointment."""
-    return await organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
-async def grids_of_workers(ctx: Context, rows: Sequence[AppointmentRow]) -> list[GridRow | None]:
-    """The grid of each grid worker."""
-    return await grids_by_id(ctx, [row.grid_id for row in rows])
 
 
 def powers_held(ctx: Context, organisation_id: UUID) -> list[Power]:

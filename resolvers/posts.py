@@ -391,8 +391,3 @@ async def estates_of(ctx: Context, rows: Sequence[PostRow]) -> list[EstateRow | 
     known = [row.estate_id for row in rows if row.estate_id]
     found = dict(zip(known, await identity.estates_by_id(ctx, known), strict=True)) if known else {}
     return [found.get(row.estate_id) if row.estate_id else None for row in rows]
-
-
-async def communities_of(ctx: Context, rows: Sequence[PostRow]) -> list[CommunityRow | None]:
-    """The community that each post belongs to."""
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])

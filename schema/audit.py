@@ -11,6 +11,7 @@ from models.audit import AuditCriteria, AuditRow
 from models.roles import Role
 from resolvers import audit
 from resolvers.context import Context
+from resolvers.identity import around
 from resolvers.offices import exports
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
@@ -64,7 +65,7 @@ class AuditEntry(Node):
         audit.actors_of, description="Who, as neighbours know them; null for the operator of the deployment."
     )
     organisation: Organisation | None = loaded(
-        audit.offices_of, description="The actor's office; for who held none, the one that it was about."
+        around.organisations, description="The actor's office; for who held none, the one that it was about."
     )
     action: str = strawberry.field(description="What, as in `publishNotice` or `unmask`.")
     subject: Node | None = loaded(

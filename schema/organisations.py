@@ -8,6 +8,7 @@ from models.organisations import AppointmentRow, OrganisationRow
 from models.powers import Power
 from models.roles import Role
 from resolvers import identity, organisations
+from resolvers.identity import around
 from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
@@ -55,10 +56,10 @@ described(
 @fetched_by(organisations.visible_appointments_by_id)
 @strawberry.type(description="An office that somebody holds or held.")
 class Appointment(Node):
-    organisation: Organisation = loaded(organisations.offices_around, description="Where.")
+    organisation: Organisation = loaded(around.organisations, description="Where.")
     role: Role = strawberry.field(description="What the holder is there.")
     holder: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
-    grid: Grid | None = loaded(organisations.grids_of_workers, description="A grid worker's grid.")
+    grid: Grid | None = loaded(around.grids, description="A grid worker's grid.")
     created_at: datetime = strawberry.field(description="Since when.")
     revoked_at: datetime | None = strawberry.field(description="Until when; null while it is held.")
     version: int = strawberry.field(description="Raised by every change of the appointment.")
@@ -74,9 +75,7 @@ def viewer_powers_of(root: strawberry.Parent[OrganisationRow], info: Info) -> li
 class OrganisationMembers:
     """What offices add to an organisation."""
 
-    community: Community = loaded(
-        organisations.communities_around, description="The community that it takes part in."
-    )
+    community: Community = loaded(around.communities, description="The community that it takes part in.")
     viewer_powers: list[Power] = strawberry.field(
         resolver=viewer_powers_of, description="What the viewer may do in its name.", metadata=VIEWER
     )

@@ -15,6 +15,7 @@ from models.visibility import public_of
 from resolvers import comments as discussion
 from resolvers import posts as feed
 from resolvers.groups.reading import groups_of_posts
+from resolvers.identity import around
 from resolvers.paging import edge_cursor
 from resolvers.party import contents
 from resolvers.posts import OWN_ESTATE, FeedCriteria, OwnEstate
@@ -113,7 +114,7 @@ class Post(Commented, Liked, PostDeliberations, PostMatches):
     estate: Estate | None = loaded(
         feed.estates_of, description="The estate it is about; null for the whole community."
     )
-    community: Community = loaded(feed.communities_of, description="The community it belongs to.")
+    community: Community = loaded(around.communities, description="The community it belongs to.")
     group: Group | None = loaded(
         groups_of_posts, description="The group that it is posted in; null for the community's feed."
     )

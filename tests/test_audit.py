@@ -25,6 +25,7 @@ from models.storage.rows import columns, dialect, execute, select
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import DomainError, InvalidInput, NotAllowed, NotFound
+from resolvers.identity import around
 from resolvers.identity.addresses import communities_by_id, organisations_by_id
 from resolvers.offices import exports, statistics
 from resolvers.party import members
@@ -492,7 +493,7 @@ async def test_pages_and_their_cost(world: World, community: CommunityRow, admin
         async with counted() as queries:
             (page,) = await audit.log_of_communities(ctx, [row], AuditCriteria(), PageArgs(first=100))
             await audit.actors_of(ctx, page.items)
-            await audit.offices_of(ctx, page.items)
+            await around.organisations(ctx, page.items)
         costs.append(queries.count)
     assert costs[0] == costs[1] == 3
     numbers, after = [], None

@@ -26,7 +26,6 @@ from models.identity import CommunityRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, NOTHING, Where, columns, select
 from models.storage.tables import by_ids, every
-from resolvers import identity
 from resolvers.activities.hosts import note_reading
 from resolvers.context import Context
 from resolvers.existing import only
@@ -93,11 +92,6 @@ async def activities_of(
         where=where,
         order=COMING if wanted.coming else PAST,
     )
-
-
-async def communities_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[CommunityRow | None]:
-    """The community that each belongs to."""
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
 
 
 # Series

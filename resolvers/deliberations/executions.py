@@ -24,7 +24,6 @@ from models.deliberations import (
     ExecutionState,
 )
 from models.messages import Message
-from models.organisations import OrganisationRow
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select
@@ -400,11 +399,6 @@ async def viewer_checks_of(ctx: Context, items: Sequence[ExecutionRow]) -> list[
     )
     found = {(check.item_id, check.round): check.confirmed for check in checks}
     return [found.get((item.id, item.round)) for item in items]
-
-
-async def organisations_of(ctx: Context, items: Sequence[ExecutionRow]) -> list[OrganisationRow | None]:
-    """The office in charge of each."""
-    return await identity.organisations_by_id(ctx, [item.organisation_id for item in items])
 
 
 async def deliberations_of(_ctx: Context, items: Sequence[ExecutionRow]) -> list[DeliberationRow | None]:

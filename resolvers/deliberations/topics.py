@@ -17,7 +17,7 @@ from models.deliberations import (
     DeliberationPhase,
     DeliberationRow,
 )
-from models.identity import CommunityRow, EstateRow
+from models.identity import CommunityRow
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.posts import PostRow
@@ -432,20 +432,6 @@ async def deliberations_of_posts(
 async def deliberations_of_events(_ctx: Context, events: Sequence[Logged]) -> list[DeliberationRow | None]:
     """The deliberation that each event happened in."""
     return await by_ids(DeliberationRow, [logged.event.thread for logged in events])
-
-
-async def estates_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[EstateRow | None]:
-    """The estate that each is for, None for the whole community."""
-    return await identity.estates_by_id(ctx, [row.estate_id for row in rows])
-
-
-async def communities_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[CommunityRow | None]:
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
-
-
-async def organisations_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[OrganisationRow | None]:
-    """Who convenes each, or was asked to."""
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
 
 
 async def posts_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[PostRow | None]:

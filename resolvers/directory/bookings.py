@@ -326,13 +326,6 @@ async def slots_around(_ctx: Context, rows: Sequence[BookingRow]) -> list[SlotRo
     return await by_ids(SlotRow, [row.slot_id for row in rows])
 
 
-async def organisations_of(
-    ctx: Context, rows: Sequence[BookingRow | SlotRow]
-) -> list[OrganisationRow | None]:
-    """The office that each is with."""
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
 async def holders_of(ctx: Context, rows: Sequence[BookingRow]) -> list[NeighbourRow | None]:
     """Who booked each, for themselves and the office."""
     pairs = [

@@ -315,11 +315,6 @@ async def actors_of(ctx: Context, rows: Sequence[LicenceStepRow]) -> list[Neighb
     return await identity.faces_of(ctx, [(row.actor_id, row.community_id) for row in rows])
 
 
-async def organisations_of(ctx: Context, rows: Sequence[LicenceRow]) -> list[OrganisationRow | None]:
-    """The merchant of each licence."""
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
 async def masked_numbers(ctx: Context, rows: Sequence[LicenceRow]) -> list[str]:
     """The number of each licence, masked."""
     keys = ctx.services.keys

@@ -10,7 +10,7 @@ from models.base import now
 from models.directory import entries
 from models.directory.entries import FAR, NEAR, DirectoryCategory, EntryRow
 from models.directory.licences import last_day
-from models.identity import AccountRow, BuildingRow, CommunityRow, EstateRow, GridRow, HomeRow
+from models.identity import AccountRow, CommunityRow, HomeRow
 from models.organisations import OrganisationRow
 from models.storage import paging
 from models.storage.paging import BadPage, Order, Page, PageArgs
@@ -177,26 +177,6 @@ async def entries_of(
 
 
 # What an entry says of itself
-
-
-async def communities_of(ctx: Context, rows: Sequence[EntryRow]) -> list[CommunityRow | None]:
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
-
-
-async def organisations_of(ctx: Context, rows: Sequence[EntryRow]) -> list[OrganisationRow | None]:
-    return await identity.organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
-async def estates_of(ctx: Context, rows: Sequence[EntryRow]) -> list[EstateRow | None]:
-    return await identity.estates_by_id(ctx, [row.estate_id for row in rows])
-
-
-async def buildings_of(ctx: Context, rows: Sequence[EntryRow]) -> list[BuildingRow | None]:
-    return await identity.buildings_by_id(ctx, [row.building_id for row in rows])
-
-
-async def grids_of(ctx: Context, rows: Sequence[EntryRow]) -> list[GridRow | None]:
-    return await identity.grids_by_id(ctx, [row.grid_id for row in rows])
 
 
 @dataclass(slots=True)

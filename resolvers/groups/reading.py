@@ -14,7 +14,6 @@ from models.posts import PostRow
 from models.storage.paging import Order, Page, PageArgs
 from models.storage.rows import Where, columns, containing, select
 from models.storage.tables import by_ids
-from resolvers import identity
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import only
@@ -151,7 +150,3 @@ async def groups_of_posts(_ctx: Context, rows: Sequence[PostRow]) -> list[GroupR
 async def groups_of_events(_ctx: Context, events: Sequence[Logged]) -> list[GroupRow | None]:
     """The group that each event happened in, None once it is dissolved."""
     return await by_ids(GroupRow, [logged.event.thread for logged in events], Where("t.dissolved_at IS NULL"))
-
-
-async def communities_of(ctx: Context, rows: Sequence[GroupRow]) -> list[CommunityRow | None]:
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])

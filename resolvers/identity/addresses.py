@@ -23,6 +23,7 @@ from models.storage.rows import EVERYTHING, columns, containing, select
 from models.storage.tables import by_ids
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound, Unauthenticated
+from resolvers.identity import around
 from resolvers.paging import pages
 
 R = TypeVar("R")
@@ -137,24 +138,9 @@ async def homes_of(_ctx: Context, buildings: Sequence[BuildingRow], args: PageAr
     return await pages(HomeRow, ids, by="building_id", args=args, order=OLDEST)
 
 
-async def estates_around(ctx: Context, buildings: Sequence[BuildingRow]) -> list[EstateRow | None]:
-    """The estate of each building."""
-    return await estates_by_id(ctx, [row.estate_id for row in buildings])
-
-
-async def grids_around(ctx: Context, buildings: Sequence[BuildingRow]) -> list[GridRow | None]:
-    """The grid of each building, None for one that is in no grid."""
-    return await grids_by_id(ctx, [row.grid_id for row in buildings])
-
-
-async def buildings_around(ctx: Context, homes: Sequence[HomeRow]) -> list[BuildingRow | None]:
-    """The building of each home."""
-    return await buildings_by_id(ctx, [row.building_id for row in homes])
-
-
 async def labels_of(ctx: Context, homes: Sequence[HomeRow]) -> list[str]:
     """What each home is called, as on its door: ``3-2-501``."""
-    buildings = await buildings_around(ctx, homes)
+    buildings = await around.buildings(ctx, homes)
     return [
         label(building.name if building else "", home.unit, home.number)
         for home, building in zip(homes, buildings, strict=True)

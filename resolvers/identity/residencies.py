@@ -22,7 +22,6 @@ from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.existing import existing
-from resolvers.identity.addresses import homes_by_id
 from resolvers.notifications import notify
 from resolvers.paging import pages
 from subscriptions.events import STANDING, Event, Kind
@@ -90,8 +89,3 @@ async def residents_of(
     )
     by_home = dict(zip(seen, found, strict=True))
     return [by_home.get(home.id) for home in homes]
-
-
-async def homes_in(ctx: Context, rows: Sequence[ApplicationRow | ResidencyRow]) -> list[HomeRow | None]:
-    """The home that each is about."""
-    return await homes_by_id(ctx, [row.home_id for row in rows])

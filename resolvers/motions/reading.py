@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from models.base import now
-from models.identity import BuildingRow, CommunityRow, HomeRow, NeighbourRow
+from models.identity import CommunityRow, HomeRow, NeighbourRow
 from models.messages import Message
 from models.motions import (
     BoxEntryRow,
@@ -25,7 +24,6 @@ from models.motions import (
     can_count,
     visible_to,
 )
-from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, select, select_ids
 from models.storage.tables import by_ids, every
@@ -34,12 +32,10 @@ from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
 from resolvers.existing import only
 from resolvers.identity import (
-    buildings_by_id,
     community_visible,
     faces_of,
     homes_by_id,
     neighbours,
-    organisations_by_id,
 )
 from resolvers.motions.electorate import OWNERS
 from resolvers.paging import pages
@@ -108,10 +104,6 @@ async def rules_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[RulesRow
     return [found[row.rules_id] for row in motions]
 
 
-async def organisations_of(ctx: Context, motions: Sequence[MotionRow]) -> list[OrganisationRow | None]:
-    return await organisations_by_id(ctx, [row.organisation_id for row in motions])
-
-
 async def buildings_of(
     _ctx: Context, motions: Sequence[MotionRow], args: PageArgs
 ) -> list[Page[MotionBuildingRow]]:
@@ -123,14 +115,6 @@ async def buildings_of(
         args=args,
         order=WALK,
     )
-
-
-async def buildings_around(ctx: Context, rows: Sequence[Any]) -> list[BuildingRow | None]:
-    return await buildings_by_id(ctx, [row.building_id for row in rows])
-
-
-async def homes_around(ctx: Context, rows: Sequence[Any]) -> list[HomeRow | None]:
-    return await homes_by_id(ctx, [row.home_id for row in rows])
 
 
 # The viewer's own vote

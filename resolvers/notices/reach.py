@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from models.identity import BuildingRow, HomeRow, NeighbourRow
+from models.identity import NeighbourRow
 from models.messages import Message
 from models.notices import (
     BuildingReachRow,
@@ -21,7 +21,7 @@ from models.storage.tables import by_ids
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
-from resolvers.identity import buildings_by_id, faces_of, homes_by_id
+from resolvers.identity import faces_of
 from resolvers.notices import audiences, reading
 from resolvers.notices.words import PROGRESS
 from resolvers.paging import pages
@@ -181,18 +181,6 @@ async def receipts(reaches: Sequence[Reach], args: PageArgs, where: Where) -> li
         where=where,
         order=OLDEST,
     )
-
-
-async def buildings_around(
-    ctx: Context, rows: Sequence[BuildingReachRow | ReceiptRow]
-) -> list[BuildingRow | None]:
-    """The building of each row."""
-    return await buildings_by_id(ctx, [row.building_id for row in rows])
-
-
-async def homes_of(ctx: Context, rows: Sequence[ReceiptRow]) -> list[HomeRow | None]:
-    """The home of each receipt."""
-    return await homes_by_id(ctx, [row.home_id for row in rows])
 
 
 async def visitors_of(ctx: Context, rows: Sequence[ReceiptRow]) -> list[NeighbourRow | None]:

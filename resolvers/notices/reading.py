@@ -25,7 +25,7 @@ from models.storage.tables import by_ids, every
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import existing, only
-from resolvers.identity import community_visible, organisations_by_id
+from resolvers.identity import community_visible
 from resolvers.paging import pages
 from subscriptions.events import Logged
 
@@ -175,11 +175,6 @@ async def audiences_of(_ctx: Context, notices: Sequence[NoticeRow]) -> list[list
     for row in rows:
         found.setdefault(row.notice_id, []).append(row)
     return [found.get(row.id, []) for row in notices]
-
-
-async def organisations_of(ctx: Context, notices: Sequence[NoticeRow]) -> list[OrganisationRow | None]:
-    """The organisation that published each notice."""
-    return await organisations_by_id(ctx, [row.organisation_id for row in notices])
 
 
 async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:

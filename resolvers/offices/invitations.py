@@ -11,7 +11,7 @@ import structlog
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import AccountRow, GridRow, NeighbourRow
+from models.identity import AccountRow, NeighbourRow
 from models.messages import OF_RECORD, Message
 from models.organisations import (
     AppointmentRow,
@@ -32,7 +32,7 @@ from resolvers import audit, jobs, organisations, retries
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, NotFound
 from resolvers.existing import existing, locked, only
-from resolvers.identity.addresses import grids_by_id, organisations_by_id
+from resolvers.identity.addresses import organisations_by_id
 from resolvers.identity.faces import neighbours
 from resolvers.identity.sign_in import check_phone
 from resolvers.limits import check_rate
@@ -316,19 +316,9 @@ async def offers_to(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[
     return [[row for row in rows if row.phone_index == account.phone_index] for account in accounts]
 
 
-async def offices_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[OrganisationRow | None]:
-    """The organisation that each is for."""
-    return await organisations_by_id(ctx, [row.organisation_id for row in rows])
-
-
 async def appointments_of(_ctx: Context, rows: Sequence[InvitationRow]) -> list[AppointmentRow | None]:
     """What came of each: for who has just accepted, too, and did not belong to the community before."""
     return await by_ids(AppointmentRow, [row.appointment_id for row in rows])
-
-
-async def grids_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[GridRow | None]:
-    """The grid of each grid worker's."""
-    return await grids_by_id(ctx, [row.grid_id for row in rows])
 
 
 async def inviters_of(ctx: Context, rows: Sequence[InvitationRow]) -> list[NeighbourRow]:

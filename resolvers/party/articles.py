@@ -268,10 +268,6 @@ async def posts_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[PostRow | N
     return [found.get(row.post_id) if row.post_id else None for row in rows]
 
 
-async def branches_of(ctx: Context, rows: Sequence[ArticleRow]) -> list[OrganisationRow | None]:
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
 async def revisions_of(ctx: Context, rows: Sequence[ArticleRow], args: PageArgs) -> list[Page[RevisionRow]]:
     """What each said before its edits, the latest first; an empty page for who may not read that."""
     open_to_viewer = [row.id for row in rows if rules.can_read_history(ctx.viewer, row)]

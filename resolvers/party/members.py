@@ -27,7 +27,7 @@ from models.powers import Power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, execute, select_ids
 from models.storage.tables import by_ids, every, insert
-from resolvers import audit, identity, memberships, notifications, retries
+from resolvers import audit, memberships, notifications, retries
 from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -356,13 +356,6 @@ async def own_applications(
     )
     found = {row.branch_id: row for row in rows}
     return [found.get(branch.id) for branch in branches]
-
-
-async def branches_around(
-    ctx: Context, rows: Sequence[PartyMemberRow | PartyApplicationRow]
-) -> list[OrganisationRow | None]:
-    """The branch of each."""
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def applications_of_events(ctx: Context, events: Sequence[Logged]) -> list[PartyApplicationRow | None]:

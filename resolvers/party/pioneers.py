@@ -28,6 +28,7 @@ from resolvers.checks import check_text
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotAllowed
 from resolvers.existing import change_as_read, only
+from resolvers.identity import around
 from resolvers.markdown import check_markdown, render
 from resolvers.masking import mask
 from resolvers.media import attaching
@@ -84,7 +85,7 @@ async def propose(ctx: Context, *, member_id: UUID, profile: Profile, key: str) 
         "party.pioneer.propose",
         member.id,
     )
-    branch = only(await members.branches_around(ctx, [member]))
+    branch = only(await around.branches(ctx, [member]))
     pioneer_id = new_id()
     async with ctx.unit_of_work() as work:
         earlier = await earlier_result(ctx, key, "proposePioneer", [member_id, profile], pioneer_id)
@@ -281,10 +282,6 @@ async def pioneers_of(
 async def pioneers_of_events(_ctx: Context, events: Sequence[Logged]) -> list[PioneerRow | None]:
     """The profile that each event is about, None if it is out of view since."""
     return await by_ids(PioneerRow, [logged.event.subject for logged in events], rules.OUT)
-
-
-async def branches_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[OrganisationRow | None]:
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def portraits_of(_ctx: Context, rows: Sequence[PioneerRow]) -> list[MediaRow | None]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models import privacy
 from models.base import new_id, now
-from models.identity import HomeRow, NeighbourRow, account_behind
+from models.identity import NeighbourRow, account_behind
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.party import visits as rules
@@ -193,16 +193,6 @@ async def visits_of(
         where &= Where("t.home_id = ?", (home_id,))
     ids = [branch.id for branch in branches]
     return await pages(HomeVisitRow, ids, by="branch_id", args=args, where=where, order=VISITS)
-
-
-async def branches_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[OrganisationRow | None]:
-    """The branch of each."""
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
-
-
-async def homes_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[HomeRow | None]:
-    """The home of each."""
-    return await identity.homes_by_id(ctx, [row.home_id for row in rows])
 
 
 async def recorders_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[NeighbourRow]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models import privacy, requests
 from models.base import now
-from models.identity import BuildingRow, CommunityRow, EstateRow, HomeRow, NeighbourRow
+from models.identity import CommunityRow, HomeRow, NeighbourRow
 from models.organisations import OrganisationRow
 from models.posts import PostRow
 from models.requests import (
@@ -151,21 +151,6 @@ async def homes_of(ctx: Context, rows: Sequence[RequestRow]) -> list[HomeRow | N
     return await identity.homes_by_id(
         ctx, [row.home_id if requests.can_see_reporter(ctx.viewer, row) else None for row in rows]
     )
-
-
-async def buildings_of(ctx: Context, rows: Sequence[RequestRow]) -> list[BuildingRow | None]:
-    """The building that each case is about."""
-    return await identity.buildings_by_id(ctx, [row.building_id for row in rows])
-
-
-async def estates_of(ctx: Context, rows: Sequence[RequestRow]) -> list[EstateRow | None]:
-    """The estate that each case is about."""
-    return await identity.estates_by_id(ctx, [row.estate_id for row in rows])
-
-
-async def communities_of(ctx: Context, rows: Sequence[RequestRow]) -> list[CommunityRow | None]:
-    """The community of each case."""
-    return await identity.communities_by_id(ctx, [row.community_id for row in rows])
 
 
 async def offices_of(ctx: Context, rows: Sequence[RequestRow]) -> list[OrganisationRow | None]:

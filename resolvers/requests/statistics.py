@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models.identity import BuildingRow
 from models.messages import Message
 from models.organisations import OrganisationRow
 from models.powers import Power, has_power
@@ -114,11 +113,6 @@ async def split(parents: Sequence[Statistics], *keys: str) -> list[list[Figures]
         for figure in await figures(rows, period, *keys):
             found.setdefault((figure.organisation_id, period), []).append(figure)
     return [found.get((parent.organisation.id, parent.period), []) for parent in parents]
-
-
-async def buildings_of(ctx: Context, rows: Sequence[Figures]) -> list[BuildingRow | None]:
-    """The building that figures are of."""
-    return await identity.buildings_by_id(ctx, [row.building_id for row in rows])
 
 
 async def figures(organisations: Sequence[OrganisationRow], period: Period, *keys: str) -> list[Figures]:

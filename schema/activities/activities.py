@@ -10,6 +10,7 @@ from models.activities import ActivityRow, ActivityUpdateRow, SeriesRow, SignUpR
 from models.activities import SignUpState as State
 from resolvers import identity
 from resolvers.activities import attendance, hosts, reading
+from resolvers.identity import around
 from schema.activities.terms import (
     ActivityAudience,
     ActivityKind,
@@ -106,7 +107,7 @@ class Activity(Node):
         description="Who holds it; null for a group that the viewer may not know of any more.",
     )
     series: ActivitySeries | None = loaded(reading.series_of, description="What it is an occurrence of.")
-    community: Community = loaded(reading.communities_of, description="The community that it belongs to.")
+    community: Community = loaded(around.communities, description="The community that it belongs to.")
     viewer_sign_up: ActivitySignUp | None = loaded(
         reading.viewer_sign_ups_of, viewer=True, description="The viewer's sign-up, also one taken back."
     )

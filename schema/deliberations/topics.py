@@ -30,6 +30,7 @@ from resolvers.deliberations import analysis, executions, outcomes, topics
 from resolvers.deliberations import statements as saying
 from resolvers.deliberations import steps as record
 from resolvers.deliberations import timeline as cases
+from resolvers.identity import around
 from schema.comments import Commented
 from schema.connections import Connection, connection
 from schema.deliberations.opinions import OpinionMap
@@ -131,7 +132,7 @@ class ExecutionItem(Node):
         links_of, viewer=True, description="The service request or motion, if the viewer may see it."
     )
     organisation: Organisation | None = loaded(
-        executions.organisations_of, description="The office in charge, if that was said."
+        around.organisations, description="The office in charge, if that was said."
     )
     deliberation: "Deliberation" = loaded(executions.deliberations_of, description="What it came of.")
     viewer_check: bool | None = loaded(
@@ -243,13 +244,11 @@ class Deliberation(Commented, Liked):
     participant_count: int = strawberry.field(description="How many residents have voted.")
     version: int = strawberry.field(description="Grows with each change of text, plan, phase or outcome.")
     created_at: datetime = strawberry.field(description="When it was convened or proposed.")
-    community: Community = loaded(topics.communities_of, description="Where.")
+    community: Community = loaded(around.communities, description="Where.")
     estate: Estate | None = loaded(
-        topics.estates_of, description="The estate it is for; null for the community."
+        around.estates, description="The estate it is for; null for the community."
     )
-    organisation: Organisation = loaded(
-        topics.organisations_of, description="Who convenes it, or was asked to."
-    )
+    organisation: Organisation = loaded(around.organisations, description="Who convenes it, or was asked to.")
     author: Neighbour = loaded(discussion.authors_of, description="Who opened it, or proposed it.")
     post: Post | None = loaded(
         topics.posts_of, viewer=True, description="The post that it began with, if the viewer may see it."

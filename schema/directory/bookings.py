@@ -7,6 +7,7 @@ import strawberry
 from models.directory import bookings as rules
 from models.directory.bookings import BookingRow, BookingStepRow, SlotRow
 from resolvers.directory import bookings, slots
+from resolvers.identity import around
 from schema.connections import Connection, connection
 from schema.directory.terms import BookingAction, BookingState
 from schema.execution.type_resolution import IsA
@@ -29,7 +30,7 @@ class AppointmentSlot(Node):
     entry: DirectoryEntry | None = loaded(
         slots.entries_of, viewer=True, description="The service, as far as the viewer may see it."
     )
-    organisation: Organisation = loaded(bookings.organisations_of, description="The office.")
+    organisation: Organisation = loaded(around.organisations, description="The office.")
     viewer_booking: "Booking | None" = loaded(
         slots.bookings_of_viewer, viewer=True, description="The viewer's booking of it, unless cancelled."
     )
@@ -70,7 +71,7 @@ class Booking(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     version: int = strawberry.field(description="Raised by every change.")
     slot: AppointmentSlot = loaded(bookings.slots_around, description="The time that was booked.")
-    organisation: Organisation = loaded(bookings.organisations_of, description="The office.")
+    organisation: Organisation = loaded(around.organisations, description="The office.")
     entry: DirectoryEntry | None = loaded(
         slots.entries_of, viewer=True, description="The service, as far as the viewer may see it."
     )

@@ -8,6 +8,7 @@ import strawberry
 from models.directory import entries as rules
 from models.directory.entries import EntryRow
 from resolvers.directory import listing, offers, ratings, slots
+from resolvers.identity import around
 from schema.connections import Connection, connection
 from schema.directory.bookings import AppointmentSlot
 from schema.directory.hours import OpeningException, WeeklyOpening, exceptions_of, weekly_of
@@ -82,12 +83,12 @@ class DirectoryEntry(Node):
         description="Since when it is published; null while only its organisation sees it."
     )
     version: int = strawberry.field(description="Raised by every change.")
-    community: Community = loaded(listing.communities_of, description="The community it belongs to.")
-    organisation: Organisation = loaded(listing.organisations_of, description="Who offers it.")
-    estate: Estate | None = loaded(listing.estates_of, description="The estate it is in or for.")
-    building: Building | None = loaded(listing.buildings_of, description="The building it is in.")
+    community: Community = loaded(around.communities, description="The community it belongs to.")
+    organisation: Organisation = loaded(around.organisations, description="Who offers it.")
+    estate: Estate | None = loaded(around.estates, description="The estate it is in or for.")
+    building: Building | None = loaded(around.buildings, description="The building it is in.")
     grid: Grid | None = loaded(
-        listing.grids_of, description="The grid that it is for; null for all, and for other categories."
+        around.grids, description="The grid that it is for; null for all, and for other categories."
     )
     licensed_until: date | None = loaded(
         listing.licensed_until,

@@ -6,6 +6,7 @@ import strawberry
 
 from models.directory.licences import LicenceRow, LicenceStepRow, last_day
 from resolvers.directory import licences
+from resolvers.identity import around
 from schema.connections import Connection, connection
 from schema.directory.terms import LicenceAction, LicenceKind, LicenceState
 from schema.execution.type_resolution import IsA
@@ -41,7 +42,7 @@ class MerchantLicence(Node):
     created_at: datetime = strawberry.field(description="When it was submitted.")
     version: int = strawberry.field(description="Raised by every decision.")
     number: str = loaded(licences.masked_numbers, description="Its number, masked.")
-    organisation: Organisation = loaded(licences.organisations_of, description="The merchant.")
+    organisation: Organisation = loaded(around.organisations, description="The merchant.")
     valid_until: date = strawberry.field(
         resolver=valid_until_of, description="The last day on which it is valid, in China."
     )

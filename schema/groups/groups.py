@@ -12,6 +12,7 @@ from models.groups import LARGEST, NEWEST, GroupAccess, GroupRow, JoinStatus
 from models.storage.paging import Order
 from resolvers import posts as feed
 from resolvers.groups import people, reading
+from resolvers.identity import around
 from resolvers.posts import FeedCriteria
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -81,7 +82,7 @@ class Group(Node):
         description="Since when it rests: it is read, but nobody posts, comments or joins."
     )
     version: int = strawberry.field(description="Grows with each edit; `editGroup` asks for it.")
-    community: Community = loaded(reading.communities_of, description="The community it belongs to.")
+    community: Community = loaded(around.communities, description="The community it belongs to.")
     owner: Neighbour | None = loaded(people.owners_of, description="Who owns it.")
     pinned_posts: list[Post] = loaded(
         feed.pinned_of, viewer=True, description="Its pinned posts, the latest pin first, 20 at most."

@@ -3,7 +3,7 @@
 import strawberry
 
 from models.identity import BuildingRow, EstateRow, GridRow, HomeRow
-from resolvers.identity import addresses
+from resolvers.identity import addresses, around
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
@@ -27,7 +27,7 @@ class Home(Node, HomeResidents, HomeWorkers):
     number: str = strawberry.field(description="The number inside the unit.")
     area_cm2: int = strawberry.field(description="The exclusive area in square centimetres, exact.")
     label: str = loaded(addresses.labels_of, description="Building, unit and number, as in `3-2-501`.")
-    building: "Building" = loaded(addresses.buildings_around, description="The building it is in.")
+    building: "Building" = loaded(around.buildings, description="The building it is in.")
 
     is_type_of = IsA(HomeRow)
 
@@ -36,8 +36,8 @@ class Home(Node, HomeResidents, HomeWorkers):
 @strawberry.type(description="A building of an estate.")
 class Building(Node):
     name: str = strawberry.field(description="Its name, as in `3号楼`.")
-    estate: "Estate" = loaded(addresses.estates_around, description="The estate it belongs to.")
-    grid: Grid | None = loaded(addresses.grids_around, description="The grid it is in, if any.")
+    estate: "Estate" = loaded(around.estates, description="The estate it belongs to.")
+    grid: Grid | None = loaded(around.grids, description="The grid it is in, if any.")
     homes: Connection[Home] = connection(addresses.homes_of, description="Its homes.")
 
     is_type_of = IsA(BuildingRow)

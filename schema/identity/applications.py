@@ -11,7 +11,7 @@ from models.identity import (
     Relation,
 )
 from resolvers import identity
-from resolvers.identity import applications, residencies, unmasking
+from resolvers.identity import applications, around, unmasking
 from schema.connections import Connection, connection
 from schema.enums import described
 from schema.execution.type_resolution import IsA
@@ -40,7 +40,7 @@ StatusArg = Annotated[ApplicationStatus | None, strawberry.argument(description=
     description="That somebody asks to be known as living in a home; for the applicant and the committee."
 )
 class ResidencyApplication(Node):
-    home: Home = loaded(residencies.homes_in, description="Where.")
+    home: Home = loaded(around.homes, description="Where.")
     relation: Relation = strawberry.field(description="How the applicant says to belong to it.")
     status: ApplicationStatus = strawberry.field(description="How far it has come.")
     applicant: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")

@@ -12,7 +12,7 @@ from models.identity import (
 from models.messages import Message
 from resolvers import identity
 from resolvers.errors import InvalidInput as InvalidInputError
-from resolvers.identity import applications, register, unmasking
+from resolvers.identity import applications, around, register, unmasking
 from resolvers.identity import residencies as living
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -38,7 +38,7 @@ described(
 @fetched_by(living.residencies_by_id)
 @strawberry.type(description="That somebody lives or lived in a home; for the resident and the committee.")
 class Residency(Node):
-    home: Home = loaded(living.homes_in, description="Where.")
+    home: Home = loaded(around.homes, description="Where.")
     relation: Relation = strawberry.field(description="How the resident belongs to it.")
     since: datetime = strawberry.field(description="Since when.")
     until: datetime | None = strawberry.field(description="Until when; null for who lives there now.")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers.motions import export, reading, receipts, simulator
+from resolvers.identity import around
+from resolvers.motions import export, receipts, simulator
 from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.identity import Building
@@ -28,7 +29,7 @@ class NeededYes:
 
 @strawberry.type(description="A building's weight in the vote.")
 class DecidingBuilding:
-    building: Building = loaded(reading.buildings_around, description="The building.")
+    building: Building = loaded(around.buildings, description="The building.")
     indispensable: bool = strawberry.field(description="Whether without it no quorum can be.")
     in_smallest_set: bool = strawberry.field(
         description="Whether it is in the set, taken from the largest down, that makes a quorum by itself."

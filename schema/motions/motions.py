@@ -7,6 +7,7 @@ import strawberry
 
 from models.motions import ItemRow, MotionRow, can_count, can_put_motions
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.motions import reading, rules
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
@@ -69,7 +70,7 @@ def phase_of(root: strawberry.Parent[MotionRow]) -> MotionPhase:
 @fetched_by(reading.visible_by_ids)
 @strawberry.type(description="A motion to the owners, decided by heads and by area.")
 class Motion(Node):
-    organisation: Organisation = loaded(reading.organisations_of, description="Who puts it.")
+    organisation: Organisation = loaded(around.organisations, description="Who puts it.")
     author: Neighbour = loaded(identity.authors_of, description="Who wrote it.")
     title: str = strawberry.field(description="At most 80 characters.")
     body: str = strawberry.field(description="The reasons.")

@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from models.motions import PaperRow
+from resolvers.identity import around
 from resolvers.motions import reading
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
@@ -18,7 +19,7 @@ from schema.node import Node, fetched_by
 @fetched_by(reading.papers_by_ids)
 @strawberry.type(description="A ballot on paper between its two officers. What it says is shown to nobody.")
 class PaperBallot(Node):
-    home: Home = loaded(reading.homes_around, description="The home that it is of.")
+    home: Home = loaded(around.homes, description="The home that it is of.")
     channel: Channel = strawberry.field(description="How it came.")
     photo: str = strawberry.field(description="Where its photo is kept.")
     status: PaperStatus = strawberry.field(description="How far it is.")

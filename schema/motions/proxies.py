@@ -6,6 +6,7 @@ import strawberry
 
 from models.motions import ProxyRow
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.motions import reading
 from schema.execution.type_resolution import IsA
 from schema.fields import loaded
@@ -18,7 +19,7 @@ from schema.node import Node, fetched_by
 @fetched_by(reading.proxies_by_ids)
 @strawberry.type(description="That somebody may, or would, vote for the owners of a home.")
 class VoteProxy(Node):
-    home: Home = loaded(reading.homes_around, description="A home of the head that is voted for.")
+    home: Home = loaded(around.homes, description="A home of the head that is voted for.")
     holder: Neighbour = loaded(identity.neighbours_of, description="Who votes for it.")
     status: ProxyStatus = strawberry.field(description="What became of it.")
     reason: str = strawberry.field(description="Why it was rejected; may be empty.")

@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from models.motions import MotionBuildingRow, MotionRow
+from resolvers.identity import around
 from resolvers.motions import closing, reading, rules, tally
 from resolvers.motions.tally import Weight
 from schema.connections import Connection, connection
@@ -102,7 +103,7 @@ def read_result(content: Mapping[str, Any]) -> MotionResult:
 
 @strawberry.type(description="Who of a building has taken part. A head is counted where its first home is.")
 class BuildingParticipation:
-    building: Building = loaded(reading.buildings_around, description="The building.")
+    building: Building = loaded(around.buildings, description="The building.")
 
     @strawberry.field(description="All of its owners.")
     @staticmethod

@@ -8,6 +8,7 @@ from models.base import now
 from models.notices import AudienceRow, NoticeRow, can_see_reach
 from models.roles import OrganisationKind, Role
 from resolvers import comments as discussion
+from resolvers.identity import around
 from resolvers.notices import reach as reaches
 from resolvers.notices import reading
 from schema.comments import Commented
@@ -45,7 +46,7 @@ def valid_now_of(root: strawberry.Parent[NoticeRow]) -> bool:
     " an update is a new notice that supersedes it, as in the Common Alerting Protocol."
 )
 class Notice(Commented):
-    organisation: Organisation = loaded(reading.organisations_of, description="Who published it.")
+    organisation: Organisation = loaded(around.organisations, description="Who published it.")
     author: Neighbour = loaded(discussion.authors_of, description="Who wrote it.")
     category: NoticeCategory = strawberry.field(description="What it is about.")
     severity: Severity = strawberry.field(description="How urgent it is.")

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from models.notices import BuildingReachRow, ReceiptRow
+from resolvers.identity import around
 from resolvers.notices import reach as reaches
 from resolvers.notices.reach import Reach as ReachFound
 from schema.connections import Connection, connection
@@ -19,8 +20,8 @@ from schema.notices.terms import Progress, ReachedHow
 
 @strawberry.type(description="How far a notice came with one household.")
 class Receipt:
-    home: Home = loaded(reaches.homes_of, description="The household's home.")
-    building: Building = loaded(reaches.buildings_around, description="The home's building.")
+    home: Home = loaded(around.homes, description="The household's home.")
+    building: Building = loaded(around.buildings, description="The home's building.")
     progress: Progress = strawberry.field(description="How far it came.")
     delivered_at: datetime | None = strawberry.field(description="When it first arrived on a device.")
     seen_at: datetime | None = strawberry.field(description="When it was first on a screen.")
@@ -36,7 +37,7 @@ class Receipt:
     description="Whom a notice reached in one building. Household counts; a share is `reached` of `targeted`."
 )
 class BuildingReach:
-    building: Building = loaded(reaches.buildings_around, description="The building.")
+    building: Building = loaded(around.buildings, description="The building.")
     targeted: int = strawberry.field(description="Households it was sent to, fixed at sending.")
     delivered: int = strawberry.field(description="Of these, where it arrived on a device.")
     seen: int = strawberry.field(description="Of these, where it was on a screen.")
@@ -102,8 +103,8 @@ def resolve_note(root: strawberry.Parent[ReceiptRow]) -> str:
 
 @strawberry.type(description="That a household was told of a notice in person, as the offices see it.")
 class Visit:
-    home: Home = loaded(reaches.homes_of, description="The household's home.")
-    building: Building = loaded(reaches.buildings_around, description="The home's building.")
+    home: Home = loaded(around.homes, description="The household's home.")
+    building: Building = loaded(around.buildings, description="The home's building.")
     how: ReachedHow | None = strawberry.field(resolver=resolve_how, description="How they were told.")
     visitor: Neighbour | None = loaded(reaches.visitors_of, description="Who told them.")
     note: str = strawberry.field(resolver=resolve_note, description="What the visitor noted; may be empty.")

@@ -6,6 +6,7 @@ import strawberry
 
 from models.organisations import InvitationRow, InvitationStatus
 from models.roles import Role
+from resolvers.identity import around
 from resolvers.offices import invitations
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -32,9 +33,9 @@ described(
 @fetched_by(invitations.visible_by_ids)
 @strawberry.type(description="An office offered to whoever has a phone.")
 class OfficeInvitation(Node):
-    organisation: Organisation = loaded(invitations.offices_of, description="Where.")
+    organisation: Organisation = loaded(around.organisations, description="Where.")
     role: Role = strawberry.field(description="What the holder will be there.")
-    grid: Grid | None = loaded(invitations.grids_of, description="A grid worker's grid.")
+    grid: Grid | None = loaded(around.grids, description="A grid worker's grid.")
     masked_phone: str | None = loaded(
         invitations.masked_phones,
         description="To whom, masked; null once it is decided, when it is forgotten.",

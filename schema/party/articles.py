@@ -9,6 +9,7 @@ from models.base import now
 from models.party.articles import AffairCategory, ArticleKind, ArticleRow, ArticleState
 from models.party.audience import BranchAudience, can_publish
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.markdown import with_addresses
 from resolvers.media.links import link
 from resolvers.party import articles
@@ -88,7 +89,7 @@ class PartyArticle(Node):
     pictures: list[Picture] = loaded(
         articles.pictures_of, description="All its pictures, the cover too; 21 at most."
     )
-    branch: Organisation = loaded(articles.branches_of, description="Whose it is.")
+    branch: Organisation = loaded(around.branches, description="Whose it is.")
     author: Neighbour = loaded(identity.authors_of, description="The officer who began it.")
     post: Post | None = loaded(
         articles.posts_of,

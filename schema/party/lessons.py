@@ -15,6 +15,7 @@ from models.party.lessons import (
     PartyQuizAttemptRow,
 )
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.party.lessons import completing, reading
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -139,7 +140,7 @@ class PartyLessonCompletion(Node):
         viewer=True,
         description="The lesson, as far as the viewer may still see it.",
     )
-    branch: Organisation = loaded(completing.branches_around, description="The branch that gave it.")
+    branch: Organisation = loaded(around.branches, description="The branch that gave it.")
     holder: Neighbour = loaded(identity.neighbours_of, description="Who has finished the lesson.")
 
     is_type_of = IsA(PartyLessonCompletionRow)
@@ -163,7 +164,7 @@ class PartyLesson(Node):
     created_at: datetime = strawberry.field(description="When it was begun.")
     published_at: datetime | None = strawberry.field(description="When it was published last.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: Organisation = loaded(reading.branches_of, description="The branch.")
+    branch: Organisation = loaded(around.branches, description="The branch.")
     author: Neighbour = loaded(identity.authors_of, description="The officer who began it.")
     items: list[PartyLessonItem] = loaded(
         reading.items_of, description="Its items, in their order; 50 at most."

@@ -15,6 +15,7 @@ from models.party.members import (
     PartyMemberRow,
 )
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.party import members
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -64,7 +65,7 @@ class PartyApplication(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     decided_at: datetime | None = strawberry.field(description="When it was decided or withdrawn.")
     version: int = strawberry.field(description="Pass it with a decision, so that none overwrites another.")
-    branch: Organisation = loaded(members.branches_around, description="The branch.")
+    branch: Organisation = loaded(around.branches, description="The branch.")
     applicant: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the applicant wrote; forgotten as soon as it is decided.")
@@ -91,7 +92,7 @@ class PartyMember(Node):
     created_at: datetime = strawberry.field(description="Since when.")
     ended_at: datetime | None = strawberry.field(description="Until when; null while it holds.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: Organisation = loaded(members.branches_around, description="The branch.")
+    branch: Organisation = loaded(around.branches, description="The branch.")
     neighbour: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
 
     @strawberry.field(description="What the function carries.")

@@ -14,6 +14,7 @@ from models.party.opinions import (
     PartyOpinionStepRow,
     PartyOpinionTopic,
 )
+from resolvers.identity import around
 from resolvers.party.opinions import figures, reading
 from resolvers.party.opinions.reading import OpinionCriteria
 from schema.connections import Connection, connection
@@ -102,7 +103,7 @@ class PartyOpinion(Node):
     )
     published: PartyOpinionReach | None = strawberry.field(description="To whom it is published.")
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: Organisation = loaded(reading.branches_of, description="The branch.")
+    branch: Organisation = loaded(around.branches, description="The branch.")
     owner: Neighbour | None = loaded(reading.owners_of, description="The officer who is to answer it.")
     author: Neighbour | None = loaded(
         reading.authors_of,

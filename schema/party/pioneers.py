@@ -8,6 +8,7 @@ from models.party import pioneers as rules
 from models.party.audience import BranchAudience, can_publish
 from models.party.pioneers import DeedRow, PioneerRow, PioneerState, PledgeRow, PledgeState
 from resolvers import identity
+from resolvers.identity import around
 from resolvers.party import deeds, pioneers
 from schema.connections import Connection, connection
 from schema.enums import described
@@ -73,7 +74,7 @@ class Pioneer(Node):
     publish_at: datetime | None = strawberry.field(description="Since when it is out.")
     person: Neighbour = loaded(identity.neighbours_of, description="Who, as neighbours know them.")
     portrait: Picture | None = loaded(pioneers.portraits_of, description="A picture of the pioneer.")
-    branch: Organisation = loaded(pioneers.branches_of, description="The party branch.")
+    branch: Organisation = loaded(around.branches, description="The party branch.")
     post: Post | None = loaded(
         pioneers.posts_of, viewer=True, description="Its card in the feed, with comments and likes."
     )

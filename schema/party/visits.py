@@ -8,6 +8,7 @@ import strawberry
 
 from models.party.visits import HomeVisitRow
 from models.requests import RequestRow
+from resolvers.identity import around
 from resolvers.party import visits
 from resolvers.party.visits import Visit
 from schema.connections import Connection, connection
@@ -42,8 +43,8 @@ class HomeVisit(Node):
         description="Whether the household agrees that what it said is kept; otherwise only the fact is."
     )
     version: int = strawberry.field(description="Pass it with a change, so that none overwrites another.")
-    branch: Organisation = loaded(visits.branches_of, description="The branch.")
-    home: Home = loaded(visits.homes_of, description="Where.")
+    branch: Organisation = loaded(around.branches, description="The branch.")
+    home: Home = loaded(around.homes, description="Where.")
     visitors: list[Neighbour] = loaded(visits.visitors_of, description="Who went there.")
     recorded_by: Neighbour = loaded(visits.recorders_of, description="Who wrote it down.")
     follow_up: HomeVisitFollowUp | None = loaded(

@@ -6,6 +6,7 @@ import strawberry
 
 from models import requests as rules
 from models.requests import RequestRow, StepRow
+from resolvers.identity import around
 from resolvers.requests import board, following, policies
 from schema.connections import Connection, connection
 from schema.execution.type_resolution import IsA
@@ -131,9 +132,9 @@ class ServiceRequest(Node):
     policy: RequestPolicy = loaded(
         policies.policies_around, description="The policy that it was opened under."
     )
-    community: Community = loaded(board.communities_of, description="The community it belongs to.")
-    estate: Estate | None = loaded(board.estates_of, description="The estate it is about.")
-    building: Building | None = loaded(board.buildings_of, description="The building it is about.")
+    community: Community = loaded(around.communities, description="The community it belongs to.")
+    estate: Estate | None = loaded(around.estates, description="The estate it is about.")
+    building: Building | None = loaded(around.buildings, description="The building it is about.")
     office: Organisation = loaded(board.offices_of, description="The office that has it.")
     offered_to: Organisation | None = loaded(
         board.offered_to, description="The office that it is offered to."

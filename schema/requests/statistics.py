@@ -2,6 +2,7 @@
 
 import strawberry
 
+from resolvers.identity import around
 from resolvers.requests import statistics
 from resolvers.requests.statistics import Figures, Statistics
 from schema.execution.type_resolution import IsA
@@ -37,7 +38,7 @@ class RequestFigures:
 class RequestFiguresPart(RequestFigures):
     category: str | None = strawberry.field(description="The category, if apart by it.")
     building: Building | None = loaded(
-        statistics.buildings_of, description="The building, if apart by it; null for other places."
+        around.buildings, description="The building, if apart by it; null for other places."
     )
 
     is_type_of = IsA(Figures)

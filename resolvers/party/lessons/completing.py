@@ -7,13 +7,12 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from models.base import now
-from models.organisations import OrganisationRow
 from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select, select_one
 from models.storage.tables import by_ids, every, insert, update
-from resolvers import identity, limits
+from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.existing import only
@@ -152,13 +151,6 @@ async def lessons_around(
 ) -> list[PartyLessonRow | None]:
     """The lesson of each, unless it was withdrawn."""
     return await reading.visible_by_ids(ctx, [row.lesson_id for row in rows])
-
-
-async def branches_around(
-    ctx: Context, rows: Sequence[PartyLessonCompletionRow]
-) -> list[OrganisationRow | None]:
-    """The branch that gave each."""
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def completions_of_events(

@@ -17,7 +17,6 @@ from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, select_ids
 from models.storage.tables import by_ids, every
-from resolvers import identity
 from resolvers.context import Context
 from resolvers.existing import only
 from resolvers.paging import pages
@@ -65,11 +64,6 @@ async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[lis
         "t.position",
     )
     return [[row for row in rows if row.lesson_id == lesson.id] for lesson in lessons]
-
-
-async def branches_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[OrganisationRow | None]:
-    """The branch of each."""
-    return await identity.organisations_by_id(ctx, [lesson.branch_id for lesson in lessons])
 
 
 async def lessons_around(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[PartyLessonRow | None]:

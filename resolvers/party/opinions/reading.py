@@ -18,7 +18,6 @@ from models.party.opinions import (
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where
 from models.storage.tables import by_ids, every
-from resolvers import identity
 from resolvers.context import Context
 from resolvers.existing import only
 from resolvers.identity.faces import faces_of
@@ -61,11 +60,6 @@ async def opinions_of(
         where &= Where("t.owner_id = ?", (ctx.viewer.account_id,))
     ids = [branch.id for branch in branches]
     return await pages(PartyOpinionRow, ids, by="branch_id", args=args, where=where, order=OPINIONS)
-
-
-async def branches_of(ctx: Context, rows: Sequence[PartyOpinionRow]) -> list[OrganisationRow | None]:
-    """The branch of each."""
-    return await identity.organisations_by_id(ctx, [row.branch_id for row in rows])
 
 
 async def owners_of(
