@@ -1,7 +1,6 @@
 """Lost and found: a new post finds those that may be about the same thing, and both authors are told."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from models import matching as rules
 from models.matching import BEST, MOST_CANDIDATES, OPPOSITE, SPAN, PostMatchRow
@@ -9,7 +8,7 @@ from models.notifications import NotificationKind
 from models.posts import PostRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, columns, select
-from models.storage.tables import every, insert_all
+from models.storage.tables import by_ids, insert_all
 from resolvers.context import Context
 from resolvers.groups.people import take_part
 from resolvers.notifications import notify
@@ -87,8 +86,4 @@ async def matches_of(ctx: Context, rows: Sequence[PostRow], args: PageArgs) -> l
 
 async def others_of(_ctx: Context, rows: Sequence[PostMatchRow]) -> list[PostRow | None]:
     """The other post of each match. For who was shown the match."""
-    found = await every(
-        PostRow, Where("t.id IN (?) AND t.deleted_at IS NULL", ({row.other_id for row in rows},))
-    )
-    by_id: dict[UUID, PostRow] = {row.id: row for row in found}
-    return [by_id.get(row.other_id) for row in rows]
+    return await by_ids(PostRow, [row.other_id for row in rows], Where("t.deleted_at IS NULL"))

@@ -305,7 +305,7 @@ async def estate_for(ctx: Context, community_id: UUID, wanted: UUID | OwnEstate 
 # Reading
 
 
-async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[PostRow | None]:
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID | None]) -> list[PostRow | None]:
     """The posts with these ids, None for each that the viewer may not see."""
     return await by_ids(PostRow, ids, posts.visible_to(ctx.viewer))
 

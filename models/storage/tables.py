@@ -129,14 +129,19 @@ async def every(row: type[R], where: Where, order: str = "t.id") -> list[R]:
     return await select(row, f"{selection(row)} WHERE {where.text} ORDER BY {order}", *where.params)
 
 
-async def by_ids(row: type[R], ids: Sequence[UUID | None], where: Where = EVERYTHING) -> list[R | None]:
-    """The rows with these ids in their order, None for each that is not there or not as `where` says."""
+async def by_ids(
+    row: type[R], ids: Sequence[UUID | None], where: Where = EVERYTHING, *, by: str = "id"
+) -> list[R | None]:
+    """The rows with these ids in their order, None for each that is not there or not as `where` says.
+
+    `by` is the column that holds the ids; at most one row that `where` says has each.
+    """
     wanted = {id for id in ids if id is not None}
     if not wanted:
         return [None] * len(ids)
-    statement = f"{selection(row)} WHERE t.id IN (?) AND ({where.text})"
+    statement = f"{selection(row)} WHERE t.{by} IN (?) AND ({where.text})"
     rows = await select(row, statement, wanted, *where.params)
-    found = dict(zip(map(ID, rows), rows, strict=True))
+    found = dict(zip(map(ID if by == "id" else attrgetter(by), rows), rows, strict=True))
     return [found.get(id) for id in ids]
 
 

@@ -139,20 +139,17 @@ async def sign_up_visible(ctx: Context, sign_up_id: UUID) -> SignUpRow:
 
 async def own_sign_ups(ctx: Context, activity_ids: Sequence[UUID]) -> list[SignUpRow]:
     """The viewer's sign-ups to these activities, in their order."""
-    rows = await every(
-        SignUpRow, Where("t.account_id = ? AND t.activity_id IN (?)", (ctx.account_id, activity_ids))
-    )
-    found = {row.activity_id: row for row in rows}
-    return [found[activity_id] for activity_id in activity_ids if activity_id in found]
+    own = Where("t.account_id = ?", (ctx.account_id,))
+    found = await by_ids(SignUpRow, activity_ids, own, by="activity_id")
+    return [row for row in found if row]
 
 
 async def viewer_sign_ups_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[SignUpRow | None]:
     """The viewer's sign-up to each activity, also one taken back."""
     if ctx.viewer.account_id is None:
         return [None] * len(rows)
-    mine = await own_sign_ups(ctx, list(dict.fromkeys(row.id for row in rows)))
-    found = {sign_up.activity_id: sign_up for sign_up in mine}
-    return [found.get(row.id) for row in rows]
+    own = Where("t.account_id = ?", (ctx.account_id,))
+    return await by_ids(SignUpRow, [row.id for row in rows], own, by="activity_id")
 
 
 async def online_urls_of(ctx: Context, rows: Sequence[ActivityRow]) -> list[str | None]:

@@ -21,7 +21,7 @@ from models.deliberations import (
     StatementChoice,
 )
 from models.storage.rows import Where, execute, select
-from models.storage.tables import every, insert, insert_all, update
+from models.storage.tables import by_ids, insert, insert_all, update
 from resolvers.context import Context, Services
 from resolvers.deliberations import opinions, steps, topics
 from resolvers.deliberations.opinions import Cast, Opinions, Placed
@@ -164,11 +164,7 @@ def result_of(found: Opinions) -> dict[str, Any]:
 
 async def maps_of(_ctx: Context, rows: Sequence[DeliberationRow]) -> list[AnalysisRow | None]:
     """The newest map of each deliberation, None while too few have voted."""
-    found = await every(
-        AnalysisRow, Where("t.deliberation_id IN (?)", (list(dict.fromkeys(row.id for row in rows)),))
-    )
-    maps = {item.deliberation_id: item for item in found}
-    return [maps.get(row.id) for row in rows]
+    return await by_ids(AnalysisRow, [row.id for row in rows], by="deliberation_id")
 
 
 async def viewer_points_of(ctx: Context, maps: Sequence[AnalysisRow]) -> list[PointRow | None]:
@@ -176,15 +172,8 @@ async def viewer_points_of(ctx: Context, maps: Sequence[AnalysisRow]) -> list[Po
     account_id = ctx.viewer.account_id
     if account_id is None:
         return [None] * len(maps)
-    found = await every(
-        PointRow,
-        Where(
-            "t.account_id = ? AND t.deliberation_id IN (?)",
-            (account_id, [item.deliberation_id for item in maps]),
-        ),
-    )
-    points = {point.deliberation_id: point for point in found}
-    return [points.get(item.deliberation_id) for item in maps]
+    own = Where("t.account_id = ?", (account_id,))
+    return await by_ids(PointRow, [item.deliberation_id for item in maps], own, by="deliberation_id")
 
 
 async def maps_of_events(ctx: Context, events: Sequence[Logged]) -> list[AnalysisRow | None]:

@@ -436,6 +436,4 @@ async def deliberations_of_events(_ctx: Context, events: Sequence[Logged]) -> li
 
 async def posts_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[PostRow | None]:
     """The post that each began with, as far as the viewer may see it."""
-    known = [row.post_id for row in rows if row.post_id]
-    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
-    return [found.get(row.post_id) if row.post_id else None for row in rows]
+    return await feed.visible_by_ids(ctx, [row.post_id for row in rows])

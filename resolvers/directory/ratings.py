@@ -236,12 +236,8 @@ async def ratings_of(ctx: Context, rows: Sequence[EntryRow], args: PageArgs) -> 
 
 async def ratings_of_viewer(ctx: Context, rows: Sequence[EntryRow]) -> list[RatingRow | None]:
     """What the viewer said of each entry."""
-    said = await every(
-        RatingRow,
-        Where("t.entry_id IN (?) AND t.author_id = ?", ({row.id for row in rows}, ctx.viewer.account_id)),
-    )
-    found = {row.entry_id: row for row in said}
-    return [found.get(row.id) for row in rows]
+    own = Where("t.author_id = ?", (ctx.viewer.account_id,))
+    return await by_ids(RatingRow, [row.id for row in rows], own, by="entry_id")
 
 
 async def entries_of(ctx: Context, rows: Sequence[RatingRow]) -> list[EntryRow | None]:

@@ -184,9 +184,7 @@ async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[Not
 
 async def superseding(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
     """For each notice the one by which it was superseded."""
-    rows = await every(NoticeRow, Where("t.supersedes_id IN (?)", ({row.id for row in notices},)))
-    found = {row.supersedes_id: row for row in rows}
-    return [found.get(row.id) for row in notices]
+    return await by_ids(NoticeRow, [row.id for row in notices], by="supersedes_id")
 
 
 async def histories_of(_ctx: Context, notices: Sequence[NoticeRow], args: PageArgs) -> list[Page[NoticeRow]]:

@@ -290,9 +290,7 @@ async def portraits_of(_ctx: Context, rows: Sequence[PioneerRow]) -> list[MediaR
 
 async def posts_of(ctx: Context, rows: Sequence[PioneerRow]) -> list[PostRow | None]:
     """The card of each in the feed, as far as the viewer may see it."""
-    known = [row.post_id for row in rows if row.post_id]
-    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
-    return [found.get(row.post_id) if row.post_id else None for row in rows]
+    return await feed.visible_by_ids(ctx, [row.post_id for row in rows])
 
 
 async def viewer_has_thanked(ctx: Context, rows: Sequence[PioneerRow]) -> list[bool]:

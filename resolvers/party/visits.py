@@ -220,13 +220,9 @@ async def visitors_of(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[list[N
 
 async def requests_of(_ctx: Context, rows: Sequence[HomeVisitRow]) -> list[RequestRow | None]:
     """How far what follows from each is, whoever of the office asks."""
-    found = await by_ids(RequestRow, [row.request_id for row in rows if row.request_id])
-    cases = {case.id: case for case in found if case}
-    return [cases.get(row.request_id) if row.request_id else None for row in rows]
+    return await by_ids(RequestRow, [row.request_id for row in rows])
 
 
 async def requests_seen(ctx: Context, rows: Sequence[HomeVisitRow]) -> list[RequestRow | None]:
     """The case itself, where the viewer may see it."""
-    found = await board.visible_by_ids(ctx, [row.request_id for row in rows if row.request_id])
-    cases = {case.id: case for case in found if case}
-    return [cases.get(row.request_id) if row.request_id else None for row in rows]
+    return await board.visible_by_ids(ctx, [row.request_id for row in rows])

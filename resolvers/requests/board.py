@@ -21,7 +21,7 @@ from models.requests import (
 )
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, select
-from models.storage.tables import by_ids, every
+from models.storage.tables import by_ids
 from resolvers import identity
 from resolvers import posts as feed
 from resolvers.context import Context
@@ -85,7 +85,7 @@ def filtered(ctx: Context, wanted: RequestCriteria) -> Where:
 # One case
 
 
-async def visible_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[RequestRow | None]:
+async def visible_by_ids(ctx: Context, ids: Sequence[UUID | None]) -> list[RequestRow | None]:
     """The cases with these ids, None for each that the viewer may not see."""
     return await by_ids(RequestRow, ids, requests.visible_to(ctx.viewer))
 
@@ -170,7 +170,7 @@ async def assignees_of(ctx: Context, rows: Sequence[RequestRow | StepRow]) -> li
 
 async def originals_of(ctx: Context, rows: Sequence[RequestRow]) -> list[RequestRow | None]:
     """The case that each is a duplicate of, as far as the viewer may see it."""
-    return await visible_or_none(ctx, [row.duplicate_of_id for row in rows])
+    return await visible_by_ids(ctx, [row.duplicate_of_id for row in rows])
 
 
 async def duplicates_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs) -> list[Page[RequestRow]]:
@@ -187,17 +187,13 @@ async def duplicates_of(ctx: Context, rows: Sequence[RequestRow], args: PageArgs
 
 async def posts_of(ctx: Context, rows: Sequence[RequestRow]) -> list[PostRow | None]:
     """The complaint that each case was made of, as far as the viewer may see it."""
-    known = list({row.post_id for row in rows if row.post_id})
-    found = dict(zip(known, await feed.visible_by_ids(ctx, known), strict=True)) if known else {}
-    return [found.get(row.post_id) if row.post_id else None for row in rows]
+    return await feed.visible_by_ids(ctx, [row.post_id for row in rows])
 
 
 async def requests_of_posts(ctx: Context, posts: Sequence[PostRow]) -> list[RequestRow | None]:
     """The case that was made of each post, as far as the viewer may see it."""
     where = requests.visible_to(ctx.viewer)
-    rows = await every(RequestRow, Where("t.post_id IN (?)", ({post.id for post in posts},)) & where)
-    found = {row.post_id: row for row in rows}
-    return [found.get(post.id) for post in posts]
+    return await by_ids(RequestRow, [post.id for post in posts], where, by="post_id")
 
 
 def actions_of(ctx: Context, row: RequestRow) -> list[RequestAction]:
@@ -208,12 +204,6 @@ def actions_of(ctx: Context, row: RequestRow) -> list[RequestAction]:
         if requests.state_after(row.state, action) is not None
         and requests.acting_party(ctx.viewer, row, action)
     ]
-
-
-async def visible_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[RequestRow | None]:
-    known = list({id for id in ids if id})
-    found = dict(zip(known, await visible_by_ids(ctx, known), strict=True)) if known else {}
-    return [found.get(id) if id else None for id in ids]
 
 
 # Fields of a step
@@ -243,7 +233,7 @@ async def receiving_offices_of(ctx: Context, steps: Sequence[StepRow]) -> list[O
 
 async def linked_by(ctx: Context, steps: Sequence[StepRow]) -> list[RequestRow | None]:
     """The other case of a merge, as far as the viewer may see it."""
-    return await visible_or_none(ctx, [step.linked_request_id for step in steps])
+    return await visible_by_ids(ctx, [step.linked_request_id for step in steps])
 
 
 async def notes_of(ctx: Context, steps: Sequence[StepRow]) -> list[str | None]:

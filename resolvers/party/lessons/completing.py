@@ -11,7 +11,7 @@ from models.party import lessons as rules
 from models.party.lessons import COMPLETIONS, PartyLessonCompletionRow, PartyLessonRow
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, execute, select, select_one
-from models.storage.tables import by_ids, every, insert, update
+from models.storage.tables import by_ids, insert, update
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import NotFound
@@ -135,15 +135,8 @@ async def completions_of(
 
 async def own_of(ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[PartyLessonCompletionRow | None]:
     """The viewer's certificate of each lesson."""
-    rows = await every(
-        PartyLessonCompletionRow,
-        Where(
-            "t.account_id = ? AND t.lesson_id IN (?)",
-            (ctx.viewer.account_id, {lesson.id for lesson in lessons}),
-        ),
-    )
-    found = {row.lesson_id: row for row in rows}
-    return [found.get(lesson.id) for lesson in lessons]
+    own = Where("t.account_id = ?", (ctx.viewer.account_id,))
+    return await by_ids(PartyLessonCompletionRow, [lesson.id for lesson in lessons], own, by="lesson_id")
 
 
 async def lessons_around(
