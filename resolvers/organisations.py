@@ -14,7 +14,7 @@ from models.powers import POWERS, Power, powers_of
 from models.roles import OrganisationKind, Role
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, select, select_ids
-from models.storage.tables import by_ids, every, insert, update
+from models.storage.tables import by_ids, every, insert, lists, update
 from resolvers import audit
 from resolvers.context import Context, Services
 from resolvers.errors import Conflict, InvalidInput, Unauthenticated
@@ -298,8 +298,5 @@ def powers_held(ctx: Context, organisation_id: UUID) -> list[Power]:
 
 async def offices_held(_ctx: Context, accounts: Sequence[AccountRow]) -> list[list[AppointmentRow]]:
     """The offices that each account holds now."""
-    rows = await every(
-        AppointmentRow,
-        Where("t.account_id IN (?) AND t.revoked_at IS NULL", ({account.id for account in accounts},)),
-    )
-    return [[row for row in rows if row.account_id == account.id] for account in accounts]
+    ids = [account.id for account in accounts]
+    return await lists(AppointmentRow, ids, Where("t.revoked_at IS NULL"), by="account_id")

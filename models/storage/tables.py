@@ -145,6 +145,19 @@ async def by_ids(
     return [found.get(id) for id in ids]
 
 
+async def lists(
+    row: type[R], ids: Sequence[UUID], where: Where = EVERYTHING, *, by: str, order: str = "t.id"
+) -> list[list[R]]:
+    """For each id the rows that have it in the column `by`, as far as `where` says, in this order."""
+    if not ids:
+        return []
+    found: dict[UUID, list[R]] = {id: [] for id in ids}
+    of = attrgetter(by)
+    for item in await every(row, Where(f"t.{by} IN (?)", (set(ids),)) & where, order):
+        found[of(item)].append(item)
+    return [found[id] for id in ids]
+
+
 async def locked(row: type[R], where: UUID | Where) -> list[R]:
     """The row with this id, or those that `where` says in the order of their ids, as they are now and stay
     until the caller's transaction ends. Of several rows, whoever locks the lower id first never waits

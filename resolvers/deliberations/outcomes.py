@@ -8,8 +8,8 @@ from models.deliberations import Act, CitationRow, DeliberationAction, Deliberat
 from models.identity import NeighbourRow
 from models.messages import Message
 from models.posts import SubjectKind
-from models.storage.rows import Where, execute
-from models.storage.tables import every, insert
+from models.storage.rows import execute
+from models.storage.tables import insert, lists
 from resolvers import audit, identity
 from resolvers import posts as feed
 from resolvers.checks import check_text
@@ -102,15 +102,7 @@ async def cite(row: DeliberationRow, cited: Sequence[StatementRow]) -> None:
 
 async def citations_of(_ctx: Context, rows: Sequence[DeliberationRow]) -> list[list[CitationRow]]:
     """The statements that each outcome cites, in its order."""
-    found = await every(
-        CitationRow,
-        Where("t.deliberation_id IN (?)", (list(dict.fromkeys(row.id for row in rows)),)),
-        "t.position",
-    )
-    cited: dict[UUID, list[CitationRow]] = {}
-    for citation in found:
-        cited.setdefault(citation.deliberation_id, []).append(citation)
-    return [cited.get(row.id, []) for row in rows]
+    return await lists(CitationRow, [row.id for row in rows], by="deliberation_id", order="t.position")
 
 
 async def writers_of(ctx: Context, rows: Sequence[DeliberationRow]) -> list[NeighbourRow | None]:

@@ -26,7 +26,7 @@ from models.motions import (
 )
 from models.storage.paging import OLDEST, Order, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, select, select_ids
-from models.storage.tables import by_ids, every
+from models.storage.tables import by_ids, every, lists
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import NotAllowed, NotFound
@@ -82,11 +82,7 @@ async def items_of(_ctx: Context, motions: Sequence[MotionRow]) -> list[list[Ite
 
 
 async def items(motion_ids: Sequence[UUID]) -> list[list[ItemRow]]:
-    rows = await every(ItemRow, Where("t.motion_id IN (?)", (set(motion_ids),)), "t.position")
-    found: dict[UUID, list[ItemRow]] = {}
-    for row in rows:
-        found.setdefault(row.motion_id, []).append(row)
-    return [found.get(id, []) for id in motion_ids]
+    return await lists(ItemRow, motion_ids, by="motion_id", order="t.position")
 
 
 async def items_by_ids(ctx: Context, ids: Sequence[UUID]) -> list[ItemRow | None]:

@@ -21,7 +21,7 @@ from models.notices import (
 from models.organisations import OrganisationRow
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import EVERYTHING, Where, columns, select
-from models.storage.tables import by_ids, every
+from models.storage.tables import by_ids, lists
 from resolvers.context import Context
 from resolvers.errors import NotAllowed
 from resolvers.existing import existing, only
@@ -167,14 +167,8 @@ async def unacknowledged(
 
 async def audiences_of(_ctx: Context, notices: Sequence[NoticeRow]) -> list[list[AudienceRow]]:
     """For each notice the scopes it was sent to, without the offices that look on."""
-    rows = await every(
-        AudienceRow,
-        Where("t.notice_id IN (?) AND t.kind <> ?", ({row.id for row in notices}, AudienceKind.OFFICE)),
-    )
-    found: dict[UUID, list[AudienceRow]] = {}
-    for row in rows:
-        found.setdefault(row.notice_id, []).append(row)
-    return [found.get(row.id, []) for row in notices]
+    scopes = Where("t.kind <> ?", (AudienceKind.OFFICE,))
+    return await lists(AudienceRow, [row.id for row in notices], scopes, by="notice_id")
 
 
 async def superseded_by(_ctx: Context, notices: Sequence[NoticeRow]) -> list[NoticeRow | None]:
@@ -194,14 +188,8 @@ async def histories_of(_ctx: Context, notices: Sequence[NoticeRow], args: PageAr
 
 async def viewers_receipts(ctx: Context, notices: Sequence[NoticeRow]) -> list[list[ReceiptRow]]:
     """For each notice the receipts of the viewer's own homes."""
-    rows = await every(
-        ReceiptRow,
-        Where("t.notice_id IN (?) AND t.home_id IN (?)", ({row.id for row in notices}, ctx.viewer.homes)),
-    )
-    found: dict[UUID, list[ReceiptRow]] = {}
-    for row in rows:
-        found.setdefault(row.notice_id, []).append(row)
-    return [found.get(row.id, []) for row in notices]
+    own = Where("t.home_id IN (?)", (ctx.viewer.homes,))
+    return await lists(ReceiptRow, [row.id for row in notices], own, by="notice_id")
 
 
 async def subjects_of(_ctx: Context, events: Sequence[Logged]) -> list[Any]:

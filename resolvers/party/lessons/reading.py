@@ -16,7 +16,7 @@ from models.party.lessons import (
 from models.powers import Power, has_power
 from models.storage.paging import Page, PageArgs
 from models.storage.rows import Where, select_ids
-from models.storage.tables import by_ids, every
+from models.storage.tables import by_ids, lists
 from resolvers.context import Context
 from resolvers.existing import only
 from resolvers.paging import pages
@@ -58,12 +58,8 @@ async def lessons_of(
 
 async def items_of(_ctx: Context, lessons: Sequence[PartyLessonRow]) -> list[list[PartyLessonItemRow]]:
     """The items of each lesson, in their order."""
-    rows = await every(
-        PartyLessonItemRow,
-        Where("t.lesson_id IN (?) AND t.removed_at IS NULL", ({lesson.id for lesson in lessons},)),
-        "t.position",
-    )
-    return [[row for row in rows if row.lesson_id == lesson.id] for lesson in lessons]
+    ids, kept = [lesson.id for lesson in lessons], Where("t.removed_at IS NULL")
+    return await lists(PartyLessonItemRow, ids, kept, by="lesson_id", order="t.position")
 
 
 async def lessons_around(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[PartyLessonRow | None]:
@@ -98,12 +94,8 @@ async def attempts_by_viewer(
     ctx: Context, items: Sequence[PartyLessonItemRow]
 ) -> list[list[PartyQuizAttemptRow]]:
     """The viewer's attempts at each, in their order."""
-    rows = await every(
-        PartyQuizAttemptRow,
-        Where("t.account_id = ? AND t.item_id IN (?)", (ctx.viewer.account_id, {item.id for item in items})),
-        "t.number",
-    )
-    return [[row for row in rows if row.item_id == item.id] for item in items]
+    ids, own = [item.id for item in items], Where("t.account_id = ?", (ctx.viewer.account_id,))
+    return await lists(PartyQuizAttemptRow, ids, own, by="item_id", order="t.number")
 
 
 async def keys_shown(ctx: Context, items: Sequence[PartyLessonItemRow]) -> list[list[list[int]] | None]:
