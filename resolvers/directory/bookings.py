@@ -225,6 +225,7 @@ async def withdraw_slot(ctx: Context, *, slot_id: UUID, reason: str) -> SlotRow:
 
 # What is written and told
 
+
 # These are put into the inbox of who booked, even if it was their own act: a booking is confirmed.
 TOLD = frozenset({BookingAction.BOOK, BookingAction.CALL_OFF, BookingAction.MISS, BookingAction.REMIND})
 
