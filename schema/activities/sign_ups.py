@@ -64,7 +64,7 @@ class SigningUpMutation:
         self, info: Info, input: SignUpForActivityInput
     ) -> SignUpForActivityPayload:
         """Sign up for an activity. If there are seats and nobody waits the viewer has them, and
-        waits otherwise; who waits moves up in order. For verified residents and officers; 30 a
+        waits otherwise; the waiting list moves up in order. For verified residents and officers; 30 a
         minute.
         """
         rows = await sign_ups.sign_up(

@@ -53,7 +53,7 @@ described(
     SignUpState,
     "Where somebody stands who signed up.",
     GOING="There is a seat.",
-    WAITING="There is none yet; who waits moves up in order.",
+    WAITING="There is none yet; the waiting list moves up in order.",
     CANCELLED="Taken back.",
 )
 described(

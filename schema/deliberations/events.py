@@ -56,7 +56,7 @@ class StatementChanged:
 
 @event(
     Kind.OPINIONS_ANALYSED,
-    "The opinion map was computed anew. Of several such events a client that lags may get only the last.",
+    "The opinion map was computed again. Of several such events a client that lags may get only the last.",
 )
 class OpinionMapChanged:
     opinion_map: OpinionMap | None = loaded(

@@ -101,7 +101,7 @@ class AcceptDeliberationInput:
 class DeclineDeliberationInput:
     deliberation_id: strawberry.ID = strawberry.field(description=DELIBERATION_ID)
     version: int = strawberry.field(description=VERSION)
-    reason: str = strawberry.field(description="What its author is told, 4 to 300 characters.")
+    reason: str = strawberry.field(description="The message to its author, 4 to 300 characters.")
 
 
 @strawberry.input(description="What a deliberation is about, in other words.")
@@ -421,7 +421,7 @@ class DeliberationsMutation:
 
     @mutation(InvalidInput, NotAllowed, NotFound, Conflict)
     async def publish_outcome(self, info: Info, input: PublishOutcomeInput) -> PublishOutcomePayload:
-        """Write what comes of a deliberation, or write it anew. For the convenor, in the phase OUTCOME."""
+        """Write what comes of a deliberation, or rewrite it. For the convenor, in the phase OUTCOME."""
         row = await outcomes.publish(
             info.context,
             deliberation_id=key_of("deliberationId", input.deliberation_id, "Deliberation"),

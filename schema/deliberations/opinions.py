@@ -123,7 +123,7 @@ def group_of(group: dict[str, Any]) -> OpinionGroup:
     " a viewer learns only which point is the viewer's."
 )
 class OpinionMap:
-    version: int = strawberry.field(description="Grows whenever it is computed anew.")
+    version: int = strawberry.field(description="Grows whenever it is computed again.")
     computed_at: datetime = strawberry.field(description="Of which moment's votes it is.")
     participant_count: int = strawberry.field(
         description="How many are on it: those who voted on at least seven statements, or on all there are."

@@ -16,7 +16,7 @@ from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLi
 
 GROUP_ID = "The group."
 NOW = "As it is now."
-REASON = "What the neighbour is told, 2 to 300 characters."
+REASON = "The message to the neighbour, 2 to 300 characters."
 MEMBER_ID = "The member."
 
 

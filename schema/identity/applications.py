@@ -156,7 +156,7 @@ class ApplicationsMutation:
     async def withdraw_application(
         self, info: Info, input: WithdrawApplicationInput
     ) -> WithdrawApplicationPayload:
-        """Take an own application back before it is decided."""
+        """Withdraw an application before it is decided. For the applicant."""
         key = key_of("applicationId", input.application_id, "ResidencyApplication")
         row = await applications.withdraw(info.context, application_id=key)
         return WithdrawApplicationPayload(application=row)

@@ -8,7 +8,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info
 from schema.node import global_id
 
-ADDRESS = "relative to the server. It needs no token and is good for 10 to 20 minutes; then ask for it anew."
+ADDRESS = "relative to the server. It needs no token and is good for 10 to 20 minutes; then request it again."
 
 
 def type_name(row: MediaRow) -> str:

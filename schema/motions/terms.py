@@ -113,7 +113,7 @@ described(
     "How far a paper ballot is.",
     ENTERED="One officer has entered it.",
     CONFIRMED="Two officers have entered the same; it is in the box.",
-    DISCREPANT="The two officers entered different things; it must be entered anew.",
+    DISCREPANT="The two officers entered different things; it must be entered again.",
 )
 described(
     ProxyStatus,

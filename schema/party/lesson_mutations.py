@@ -147,7 +147,7 @@ class SubmitPartyQuizPayload:
     item: PartyLessonItemRow = shown(PartyLessonItem, "The quiz.")
 
 
-@strawberry.input(description="Whether whoever checks an own certificate sees the name.")
+@strawberry.input(description="Whether whoever checks the certificate sees the name.")
 class ShowPartyCertificateNameInput:
     completion_id: strawberry.ID = strawberry.field(description="The certificate.")
     shown: bool = strawberry.field(description="Whether it is shown.")
@@ -229,7 +229,7 @@ class PartyLessonsMutation:
     async def show_party_certificate_name(
         self, info: Info, input: ShowPartyCertificateNameInput
     ) -> ShowPartyCertificateNamePayload:
-        """Let whoever checks an own certificate see one's display name, or no longer."""
+        """Show one's display name to whoever checks one's certificate, or hide it."""
         key = key_of("completionId", input.completion_id, "PartyLessonCompletion")
         row = await completing.show_name(info.context, completion_id=key, shown=input.shown)
         return ShowPartyCertificateNamePayload(completion=row)

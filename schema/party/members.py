@@ -190,7 +190,7 @@ class ApprovePartyApplicationInput:
 class RejectPartyApplicationInput:
     application_id: strawberry.ID = strawberry.field(description="The application.")
     version: int = strawberry.field(description="Of the application, as it was read.")
-    reason: str = strawberry.field(description="What the applicant is told, 4 to 300 characters.")
+    reason: str = strawberry.field(description="The message to the applicant, 4 to 300 characters.")
 
 
 @strawberry.input(description="What a member does for the branch from now on.")
@@ -204,7 +204,7 @@ class SetPartyFunctionInput:
 class EndPartyMembershipInput:
     member_id: strawberry.ID = strawberry.field(description="The membership.")
     version: int = strawberry.field(description="Of the membership, as it was read.")
-    reason: str = strawberry.field(description="What the member is told, 4 to 300 characters; kept sealed.")
+    reason: str = strawberry.field(description="The message to the member, 4 to 300 characters; kept sealed.")
 
 
 @payload("The application was made, decided or withdrawn.")
@@ -249,7 +249,7 @@ class PartyMembersMutation:
     async def withdraw_party_application(
         self, info: Info, input: WithdrawPartyApplicationInput
     ) -> PartyApplicationPayload:
-        """Take an own application to a party branch back."""
+        """Withdraw an application to a party branch. For the applicant."""
         key = key_of("applicationId", input.application_id, "PartyApplication")
         row = await members.withdraw(info.context, application_id=key)
         return PartyApplicationPayload(application=row)

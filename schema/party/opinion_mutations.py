@@ -38,7 +38,7 @@ class SubmitPartyOpinionPayload:
     opinion_edge: Edge[PartyOpinionRow] = shown(Edge[PartyOpinion], "The edge to put into the list.")
 
 
-@strawberry.input(description="Which own opinion to take back.")
+@strawberry.input(description="Which opinion to withdraw.")
 class WithdrawPartyOpinionInput:
     opinion_id: strawberry.ID = strawberry.field(description="The opinion.")
     version: int = strawberry.field(description="Of the opinion, as it was read.")
@@ -94,7 +94,7 @@ class PartyOpinionsMutation:
     async def withdraw_party_opinion(
         self, info: Info, input: WithdrawPartyOpinionInput
     ) -> PartyOpinionPayload:
-        """Take back an own opinion that is not answered. Its number stays taken."""
+        """Withdraw one's opinion before it is answered. Its number stays taken."""
         key = key_of("opinionId", input.opinion_id, "PartyOpinion")
         row = await submitting.withdraw(info.context, opinion_id=key, version=input.version)
         return PartyOpinionPayload(opinion=row)

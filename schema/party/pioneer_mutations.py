@@ -156,7 +156,7 @@ class PioneersMutation:
 
     @PioneerResult.mutation()
     async def edit_pioneer(self, info: Info, input: EditPioneerInput) -> PioneerPayload:
-        """Have a profile say something else. The member is asked anew, and until then it is out of
+        """Have a profile say something else. The member is asked again, and until then it is out of
         view. For officers of the branch.
         """
         profile = profile_of(input)
