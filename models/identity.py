@@ -1,7 +1,7 @@
 """Communities, their estates and homes, the people in them, and how people sign in."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,9 @@ from models.roles import Role
 from models.storage import fields
 from models.storage.rows import MOST_IDS, NOTHING, Where
 from models.visibility import Viewer, public_of
+
+# So long the residents' committee still knows who has moved out; then what they were verified with is erased.
+FORMER_RESIDENTS_KNOWN = timedelta(days=2 * 365)
 
 
 class Relation(StrEnum):

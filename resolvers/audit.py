@@ -122,7 +122,7 @@ async def note_reading(
         told = particulars_of(group[0]) | otherwise
         if len(ids) > 1:
             told["subject_id"] = None
-        detail = f"{len(ids)} lists" if len(ids) > 1 else ""
+        detail = f"× {len(ids)}" if len(ids) > 1 else ""
         act = await act_of(ctx, action, None, told, detail, refused=not may)
         acts.append(act if may else await bounded(ctx, act))
     if kept := [act for act in acts if act is not None]:
@@ -157,7 +157,7 @@ async def bounded(ctx: Context, refused: Act) -> Act | None:
     if times == 1:
         return refused
     if str(times).strip("0") == "1":
-        return replace(refused, detail=f"refused {times} times in an hour")
+        return replace(refused, detail=f"× {times} / h")
     return None
 
 

@@ -22,7 +22,7 @@ from resolvers import limits, retries
 from resolvers.activities import calendar
 from resolvers.context import Context, RefreshCookie
 from resolvers.errors import DomainError, NotFound, RateLimited, Unauthenticated
-from resolvers.identity import codes
+from resolvers.identity import codes, erasing
 from resolvers.identity.sessions import LIFETIME, viewer_of
 from resolvers.jobs import Worker
 from resolvers.media import uploads
@@ -145,6 +145,7 @@ class Application:
                 await codes.sweep()
                 await retries.sweep()
                 await uploads.sweep(self.services)
+                await erasing.sweep(self.services)
             except Exception as error:
                 # The database is away; what is stale can wait.
                 logger.warning("tidying_failed", error=type(error).__name__)

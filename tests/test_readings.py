@@ -69,7 +69,7 @@ async def test_an_office_that_reads_its_lists_is_entered_once(
     assert await noted(community) == [
         ("requestQueue", False, ""),
         ("residencyApplications", False, ""),
-        ("residents", False, "2 lists"),
+        ("residents", False, "× 2"),
     ]
 
 
@@ -128,8 +128,8 @@ async def test_a_residents_refused_readings_do_not_fill_the_log(
         with pytest.raises(NotAllowed):
             await applications.check_may_see(await world.context(resident), committee)
     assert [detail for _, _, detail in (await noted(community))[1:]] == [
-        "refused 10 times in an hour",
-        "refused 100 times in an hour",
+        "× 10 / h",
+        "× 100 / h",
     ]
     # Somebody else's, and another hour's, are their own.
     clock.forward(hours=1)

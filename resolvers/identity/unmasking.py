@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models import privacy
-from models.identity import (
-    ApplicationRow,
-    ApplicationStatus,
-    ResidencyRow,
-)
+from models.base import now
+from models.identity import FORMER_RESIDENTS_KNOWN, ApplicationRow, ApplicationStatus, ResidencyRow
 from models.powers import Power, has_power_in
 from models.privacy import Keys, mask_document, mask_name
 from models.storage.rows import columns, select
@@ -30,6 +27,12 @@ class Holder:
     real_name_sealed: str | None
     document_sealed: str | None
     document_index: str | None
+
+
+@dataclass(slots=True)
+class LivedIn:
+    account_id: UUID
+    community_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,33 @@ async def unmask(
         raise await refusal(ctx, "unmask", row)
     async with ctx.unit_of_work():
         await audit.record(ctx, "unmask", row, power=Power.VERIFY_RESIDENTS, detail=reason)
-    (holder,) = await holders([row.account_id]) if is_known_by(row) else (None,)
+    (known,) = await known_by([row])
+    (holder,) = await holders([row.account_id]) if known else (None,)
     return unmasked(ctx.services.keys, row, holder)
 
 
-def is_known_by(row: ApplicationRow | ResidencyRow) -> bool:
-    """Whether what the account was verified with belongs to this row's community, too.
+async def known_by(rows: Sequence[ApplicationRow | ResidencyRow]) -> list[bool]:
+    """Whether what each account was verified with belongs to the row's community, too; by one statement.
 
-    Whoever was rejected or withdrew is a stranger again, even if another community verifies them later.
+    It does while they apply, live there, or moved out no longer ago than `FORMER_RESIDENTS_KNOWN`. Whoever
+    was rejected or withdrew is a stranger again, even if another community verifies them later.
     """
-    return not isinstance(row, ApplicationRow) or row.status in (
-        ApplicationStatus.PENDING,
-        ApplicationStatus.APPROVED,
+    lived = await select(
+        LivedIn,
+        "SELECT DISTINCT account_id, community_id FROM residency"
+        " WHERE account_id IN (?) AND (until IS NULL OR until > ?)",
+        {row.account_id for row in rows},
+        now() - FORMER_RESIDENTS_KNOWN,
     )
+    there = {(row.account_id, row.community_id) for row in lived}
+    return [
+        (isinstance(row, ApplicationRow) and row.status is ApplicationStatus.PENDING)
+        or (
+            (row.account_id, row.community_id) in there
+            and (not isinstance(row, ApplicationRow) or row.status is ApplicationStatus.APPROVED)
+        )
+        for row in rows
+    ]
 
 
 def unmasked(keys: Keys, row: ApplicationRow | ResidencyRow, holder: Holder | None) -> UnmaskedPerson:
@@ -112,9 +129,8 @@ async def sealed_of(rows: Sequence[ApplicationRow | ResidencyRow], column: str) 
         )
     )
     return [
-        getattr(row, column, None)
-        or (getattr(accounts[row.account_id], column, None) if is_known_by(row) else None)
-        for row in rows
+        getattr(row, column, None) or (getattr(accounts[row.account_id], column, None) if known else None)
+        for row, known in zip(rows, await known_by(rows), strict=True)
     ]
 
 
