@@ -91,7 +91,7 @@ async def test_who_moved_out_is_known_for_two_years_and_then_erased(place: Place
     assert (act.community_id, act.account_id, act.detail) == (
         place.home.community_id,
         None,
-        "1 former residents",
+        "× 1",
     )
 
 

@@ -54,9 +54,5 @@ async def sweep(services: Services) -> int:
             erased,
         )
         for community_id, number in Counter(home.community_id for home in homes).items():
-            work.audit(
-                Act(
-                    action="erasePersonalData", community_id=community_id, detail=f"{number} former residents"
-                )
-            )
+            work.audit(Act(action="erasePersonalData", community_id=community_id, detail=f"× {number}"))
     return len(erased)
