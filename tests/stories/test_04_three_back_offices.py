@@ -188,12 +188,13 @@ async def check_log(place: Offices) -> None:
     assert {entry["organisation"]["name"] for entry in by_company} == {"物业"}
     assert {tuple(entry["roles"]) for entry in by_company} == {("OFFICER",)}
     everything = await place.log(leader, place.id)
-    assert {entry["action"] for entry in everything if not entry["refused"]} == {"publishNotice", "unmask"}
+    done = {entry["action"] for entry in everything if not entry["refused"]}
+    assert done == {"noticesCsv", "publishNotice", "unmask"}
     for newer, older in pairwise(everything):
         assert (newer["number"], newer["previousHash"]) == (older["number"] + 1, older["hash"])
     own = await place.log(manager, place.office("物业"))
     assert {entry["organisation"]["name"] for entry in own} == {"物业"}
-    assert [entry["action"] for entry in own if not entry["refused"]] == ["publishNotice"]
+    assert [entry["action"] for entry in own if not entry["refused"]] == ["noticesCsv", "publishNotice"]
 
     # Nobody else reads it, and asking leaves its trace.
     for app, id in (

@@ -74,7 +74,7 @@ async def test_each_odd_case_has_its_answer(neighbourhood: Neighbourhood) -> Non
     await poll.end()
     late = await poll.cast(apps["husband"], "YES")
     assert late["__typename"] == "NotAllowed"
-    assert "late" in late["message"]
+    assert "closed" in late["message"]
 
     result = await poll.closed(apps["wife"])
     item = result["items"][0]

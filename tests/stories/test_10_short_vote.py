@@ -36,8 +36,8 @@ async def test_failed_participation_or_more_time(neighbourhood: Neighbourhood) -
         assert datetime.fromisoformat(extended["closesAt"]) == longer.closes_at + timedelta(hours=48)
     edges = (await app.run(NOTICES, id=assembly.community_id))["node"]["notices"]["edges"]
     titles = [edge["node"]["title"] for edge in edges]
-    assert sum(title.startswith("业主大会表决延期") for title in titles) == 1
-    assert sum(title.startswith("业主大会表决结果") for title in titles) == 1
+    assert sum(title.startswith("意见征询延期公告") for title in titles) == 1
+    assert sum(title.startswith("意见征询结果公告") for title in titles) == 1
 
     await longer.voted(two, "YES")
     # Two days later.
