@@ -144,14 +144,15 @@ def read_lately(ctx: Context, *what: Hashable) -> bool:
 async def bounded(ctx: Context, refused: Act) -> Act | None:
     """The entry of a refused attempt, if there is one: nobody fills a log that is kept for ever.
 
-    Of who holds no office there, one in a request, of each action the first in an hour, and then one that
+    Of who holds no office there, of each action one in a request, the first in an hour, and then one that
     says how many they were at the tenth, the hundredth, and so on.
     """
     if refused.roles:
         return refused
-    if "refused" in ctx.memo:
+    asked = "refused", refused.action
+    if asked in ctx.memo:
         return None
-    ctx.memo["refused"] = True
+    ctx.memo[asked] = True
     who = refused.account_id or refused.address
     times = await limits.counted(f"refused/{who}/{refused.chain}/{refused.action}", 3600)
     if times == 1:
