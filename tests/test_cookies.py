@@ -17,7 +17,7 @@ from tests.servers import throwaway_secrets
 
 PAGE = {"origin": "http://linli", "sec-fetch-site": "same-origin", "user-agent": "browser"}
 CODE = """mutation ($phone: String!) { requestSignInCode(input: {phone: $phone}) {
-  ... on RequestSignInCodePayload { challengeId } } }"""
+  ... on RequestSignInCodePayload { challenge } } }"""
 SIGN_IN = """mutation ($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken refreshToken } }
   ... on InvalidInput { fields { name } } } }"""
@@ -55,9 +55,9 @@ async def run(http: httpx.AsyncClient, query: str, headers: dict[str, str], **va
 
 
 async def sign_in(http: httpx.AsyncClient, sent: Sent, headers: dict[str, str]) -> Any:
-    challenge = (await run(http, CODE, headers, phone=PHONE))["data"]["requestSignInCode"]["challengeId"]
+    challenge = (await run(http, CODE, headers, phone=PHONE))["data"]["requestSignInCode"]["challenge"]
     code = re.findall("[0-9]{6}", sent.text)[0]
-    input = {"challengeId": challenge, "phone": PHONE, "code": code, "inCookie": True}
+    input = {"challenge": challenge, "phone": PHONE, "code": code, "inCookie": True}
     return (await run(http, SIGN_IN, headers, input=input))["data"]["signInWithCode"]
 
 

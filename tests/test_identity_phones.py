@@ -57,9 +57,9 @@ async def test_who_has_both_phones_changes_it(world: World) -> None:
     changed = await phones.change(
         ctx,
         phone=NEW,
-        old_challenge=first.id,
+        old_challenge=first.name,
         old_code=codes[old],
-        new_challenge=second.id,
+        new_challenge=second.name,
         new_code=codes["+86" + NEW],
     )
     assert phone_of(world, changed) == "+86" + NEW
@@ -84,9 +84,9 @@ async def test_one_code_is_not_enough(world: World) -> None:
             await phones.change(
                 ctx,
                 phone=NEW,
-                old_challenge=first.id,
+                old_challenge=first.name,
                 old_code=old_code,
-                new_challenge=second.id,
+                new_challenge=second.name,
                 new_code=new_code,
             )
         assert list(refused.value.fields) == [field]
@@ -110,9 +110,9 @@ async def test_a_phone_with_an_account_is_nobody_else_s(world: World) -> None:
         await phones.change(
             ctx,
             phone=taken,
-            old_challenge=first.id,
+            old_challenge=first.name,
             old_code=codes[phone_of(world, account)],
-            new_challenge=second.id,
+            new_challenge=second.name,
             new_code=codes[taken],
         )
     assert await current(account) == account

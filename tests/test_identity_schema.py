@@ -53,16 +53,16 @@ async def test_from_the_code_to_the_viewer(world: World) -> None:
     data = await run(
         nobody,
         'mutation { requestSignInCode(input: {phone: "13800138000"}) { __typename'
-        " ... on RequestSignInCodePayload { challengeId expiresAt } } }",
+        " ... on RequestSignInCodePayload { challenge expiresAt } } }",
     )
     assert data["requestSignInCode"]["__typename"] == "RequestSignInCodePayload"
     code = re.search(r"\d{6}", world.sms.sent[0][1])
     assert code
     data = await run(
         await world.context(),
-        """mutation ($code: String!, $challenge: ID!) {
+        """mutation ($code: String!, $challenge: String!) {
           signInWithCode(
-            input: {challengeId: $challenge, phone: "13800138000", code: $code, displayName: "小王"}
+            input: {challenge: $challenge, phone: "13800138000", code: $code, displayName: "小王"}
           ) {
             ... on SignInPayload {
               credentials { accessToken refreshToken accessTokenExpiresAt deviceToken }
@@ -70,7 +70,7 @@ async def test_from_the_code_to_the_viewer(world: World) -> None:
                 sessions(first: 5) { edges { node { isCurrent device } } }
                 residencies(first: 1) { edges { node { id } } } } } } }""",
         code=code[0],
-        challenge=data["requestSignInCode"]["challengeId"],
+        challenge=data["requestSignInCode"]["challenge"],
     )
     viewer = data["signInWithCode"]["viewer"]
     assert (viewer["displayName"], viewer["maskedPhone"]) == ("小王", "138****8000")

@@ -5,7 +5,6 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
@@ -44,9 +43,9 @@ async def signed_in(world: World, account: AccountRow) -> Context:
     return Context(world.services, (await viewers({account.id: made.session_id}))[account.id])
 
 
-async def asked(ctx: Context, phone: str = PHONE, device: str | None = None) -> UUID:
+async def asked(ctx: Context, phone: str = PHONE, device: str | None = None) -> str:
     """A code is sent; the challenge to name with it."""
-    return (await sign_in.request_code(ctx, phone=phone, device_token=device)).id
+    return (await sign_in.request_code(ctx, phone=phone, device_token=device)).name
 
 
 async def test_a_code_makes_an_account_once(world: World, ctx: Context) -> None:
@@ -54,17 +53,17 @@ async def test_a_code_makes_an_account_once(world: World, ctx: Context) -> None:
     assert world.sms.sent[-1][0] == "+86" + PHONE
     code = sent_code(world)
     first = await sign_in.with_code(
-        ctx, challenge_id=challenge, phone="+86 " + PHONE, code=code, display_name=" 小王 "
+        ctx, challenge=challenge, phone="+86 " + PHONE, code=code, display_name=" 小王 "
     )
     assert first.account.display_name == "小王"
     viewer, _ = await viewer_of(world.services, first.access_token)
     assert viewer.account_id == first.account.id
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
+        await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=code)
     await RateCountRow.all().delete()
     challenge = await asked(ctx)
     again = await sign_in.with_code(
-        ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world), display_name="别人"
+        ctx, challenge=challenge, phone=PHONE, code=sent_code(world), display_name="别人"
     )
     assert again.account.id == first.account.id
     assert again.account.display_name == "小王"
@@ -76,7 +75,7 @@ async def test_neither_phone_nor_code_is_kept_in_clear(world: World, ctx: Contex
     code = sent_code(world)
     kept = await OneTimeCodeRow.get()
     assert code not in f"{kept.digest} {kept.phone_index}"
-    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
+    made = await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=code)
     account = await AccountRow.get()
     assert PHONE not in f"{account.phone_sealed} {account.phone_index} {account.display_name}"
     assert await masked_phones(ctx, [made.account]) == ["139****1111"]
@@ -86,11 +85,11 @@ async def test_a_code_is_worthless_after_five_guesses(world: World, ctx: Context
     challenge = await asked(ctx)
     code = sent_code(world)
     wrong = f"{(int(code) + 1) % 10**6:06}"
-    guesses = [sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=wrong) for _ in range(5)]
+    guesses = [sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=wrong) for _ in range(5)]
     results = await asyncio.gather(*guesses, return_exceptions=True)
     assert all(isinstance(result, InvalidInput) for result in results)
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
+        await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=code)
     assert await AccountRow.all().count() == 0
 
 
@@ -98,7 +97,7 @@ async def test_a_code_is_worthless_after_five_minutes(world: World, ctx: Context
     challenge = await asked(ctx)
     await OneTimeCodeRow.all().update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(InvalidInput):
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+        await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
     assert await AccountRow.all().count() == 0
 
 
@@ -106,17 +105,17 @@ async def test_a_code_is_good_for_its_challenge_and_phone_only(world: World, ctx
     challenge = await asked(ctx)
     code = sent_code(world)
     other = await asked(ctx, "13900002222")
-    for named, phone in ((other, PHONE), (challenge, "13900002222"), (new_id(), PHONE)):
+    for named, phone in ((other, PHONE), (challenge, "13900002222"), (new_id().hex, PHONE), ("x", PHONE)):
         with pytest.raises(InvalidInput):
-            await sign_in.with_code(ctx, challenge_id=named, phone=phone, code=code)
+            await sign_in.with_code(ctx, challenge=named, phone=phone, code=code)
     assert await AccountRow.all().count() == 0
-    await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code)
+    await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=code)
 
 
 async def test_of_two_uses_of_one_code_one_signs_in(world: World, ctx: Context) -> None:
     challenge = await asked(ctx)
     code = sent_code(world)
-    uses = [sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=code) for _ in range(2)]
+    uses = [sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=code) for _ in range(2)]
     results = await asyncio.gather(*uses, return_exceptions=True)
     assert sum(isinstance(result, InvalidInput) for result in results) == 1
     assert await SessionRow.all().count() == 1
@@ -129,12 +128,12 @@ async def test_nobody_burns_a_stranger_s_code(world: World, ctx: Context) -> Non
     stranger = replace(ctx, address="198.51.100.7")
     for _ in range(6):
         with pytest.raises(InvalidInput):
-            await sign_in.with_code(stranger, challenge_id=new_id(), phone=PHONE, code="000000")
+            await sign_in.with_code(stranger, challenge=new_id().hex, phone=PHONE, code="000000")
     theirs = await asked(stranger)
     for _ in range(6):
         with pytest.raises(InvalidInput):
-            await sign_in.with_code(stranger, challenge_id=theirs, phone=PHONE, code="x")
-    await sign_in.with_code(ctx, challenge_id=mine, phone=PHONE, code=code)
+            await sign_in.with_code(stranger, challenge=theirs, phone=PHONE, code="x")
+    await sign_in.with_code(ctx, challenge=mine, phone=PHONE, code=code)
     assert await AccountRow.all().count() == 1
 
 
@@ -144,18 +143,18 @@ async def test_guesses_are_limited_for_an_address_and_right_ones_are_none(
     monkeypatch.setattr(codes, "WRONG_GUESSES_PER_ADDRESS", Limit(3, 3600))
     for _ in range(4):
         challenge = await asked(ctx)
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+        await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
         await RateCountRow.filter(key__contains="code/").delete()
     challenge = await asked(ctx)
     for _ in range(3):
         with pytest.raises(InvalidInput):
-            await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code="x")
+            await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code="x")
     sessions = await SessionRow.all().count()
     with pytest.raises(RateLimited):
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+        await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
     assert await SessionRow.all().count() == sessions
     elsewhere = replace(ctx, address="198.51.100.7")
-    await sign_in.with_code(elsewhere, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    await sign_in.with_code(elsewhere, challenge=challenge, phone=PHONE, code=sent_code(world))
 
 
 async def test_codes_are_limited_for_a_phone_and_for_whoever_asks(world: World, ctx: Context) -> None:
@@ -175,7 +174,7 @@ async def test_codes_are_limited_for_a_phone_and_for_whoever_asks(world: World, 
 
 async def test_a_device_that_has_signed_in_is_held_up_by_no_stranger(world: World, ctx: Context) -> None:
     challenge = await asked(ctx)
-    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    made = await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
     assert made.device_token
     await sign_in.set_password(
         Context(world.services, (await viewers({made.account.id: made.session_id}))[made.account.id]),
@@ -197,7 +196,7 @@ async def test_a_device_that_has_signed_in_is_held_up_by_no_stranger(world: Worl
     challenge = await asked(ctx, device=made.device_token)
     token = made.device_token
     again = await sign_in.with_code(
-        ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world), device_token=token
+        ctx, challenge=challenge, phone=PHONE, code=sent_code(world), device_token=token
     )
     assert again.device_token == token
     await sign_in.with_password(ctx, phone=PHONE, password="correct horse", device_token=token)
@@ -214,7 +213,7 @@ async def test_a_device_that_has_signed_in_is_held_up_by_no_stranger(world: Worl
 
 async def test_a_device_s_token_is_worth_nothing_for_another_phone(world: World, ctx: Context) -> None:
     challenge = await asked(ctx)
-    made = await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    made = await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
     await asked(ctx, "13900002222")
     with pytest.raises(RateLimited):
         await asked(ctx, "13900002222", device=made.device_token)
@@ -228,7 +227,7 @@ async def test_an_evening_of_sign_ups_behind_one_address_is_served(
     for number in range(20):
         phone = f"1390{number:03}2222"
         challenge = await asked(ctx, phone)
-        await sign_in.with_code(ctx, challenge_id=challenge, phone=phone, code=sent_code(world))
+        await sign_in.with_code(ctx, challenge=challenge, phone=phone, code=sent_code(world))
     for number in range(5):
         await asked(ctx, f"1380{number:03}2222")
     with pytest.raises(RateLimited):
@@ -397,6 +396,6 @@ async def test_old_codes_are_forgotten(world: World, ctx: Context) -> None:
 
 async def test_signing_in_for_the_first_time_is_no_change_of_standing(world: World, ctx: Context) -> None:
     challenge = await asked(ctx)
-    await sign_in.with_code(ctx, challenge_id=challenge, phone=PHONE, code=sent_code(world))
+    await sign_in.with_code(ctx, challenge=challenge, phone=PHONE, code=sent_code(world))
     kinds = [event.event.kind for event in await world.events(STANDING)]
     assert Kind.SESSION_ENDED not in kinds

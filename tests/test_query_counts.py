@@ -41,6 +41,7 @@ PAGING = "$first: Int, $after: String, $last: Int, $before: String"
 # Fields that write whenever they are asked for, once for each object, and so are not asked for below a list.
 LEFT_OUT = {
     "Organisation.residencyApplications": "a refusal for each organisation but the residents' committee",
+    "Organisation.phoneChanges": "a refusal for each organisation but the residents' committee",
     "Community.auditCsv": "taking it is an entry in the audit log",
     "Organisation.auditCsv": "taking it is an entry in the audit log",
 }

@@ -60,7 +60,7 @@ OTHER_ADDRESS = "203.0.113.78"
 SECRETS = (PHONE, NAME, DOCUMENT, EVIDENCE, PASSWORD)
 
 REQUEST_CODE = """mutation ($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
-  __typename ... on RequestSignInCodePayload { challengeId } ... on Problem { code message } } }"""
+  __typename ... on RequestSignInCodePayload { challenge } ... on Problem { code message } } }"""
 SIGN_IN = """mutation ($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken refreshToken } } ... on Problem { code message } } }"""
 PASSWORD_IN = """mutation ($input: SignInWithPasswordInput!) { signInWithPassword(input: $input) { __typename
@@ -202,7 +202,7 @@ async def test_what_is_personal_is_found_nowhere(  # noqa: C901 - one story, who
     async with monitored(deployment.broadcast_url) as heard, client_at(ADDRESS) as http:
         # Signing in: well, badly, and while the gateway is out of order.
         asked_for = await asked(http, one, None, REQUEST_CODE, input={"phone": PHONE})
-        named = {"challengeId": asked_for["requestSignInCode"]["challengeId"], "phone": PHONE}
+        named = {"challenge": asked_for["requestSignInCode"]["challenge"], "phone": PHONE}
         await told(http, two, None, SIGN_IN, {"input": {**named, "code": "000000x"}})
         code = gateway.code()
         signed_in = await asked(

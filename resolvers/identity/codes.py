@@ -45,10 +45,14 @@ logger = structlog.get_logger("linli.codes")
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A code that was sent: `id` must be named with it, until `expires_at`."""
+    """A code that was sent: `name` must be given with it, until `expires_at`."""
 
     id: UUID
     expires_at: datetime
+
+    @property
+    def name(self) -> str:
+        return self.id.hex
 
 
 async def send(ctx: Context, *, phone: str, device_token: str | None = None) -> Challenge:
@@ -91,7 +95,7 @@ async def send(ctx: Context, *, phone: str, device_token: str | None = None) -> 
     return challenge
 
 
-async def spend(ctx: Context, field: str, *, challenge_id: UUID, phone: str, code: str) -> None:
+async def spend(ctx: Context, field: str, *, challenge: str, phone: str, code: str) -> None:
     """Use up a code, in the caller's unit of work or outside of one: it works once.
 
     Raises InvalidInput naming `field` for a code that is wrong, too old, used, another phone's or was guessed
@@ -99,6 +103,10 @@ async def spend(ctx: Context, field: str, *, challenge_id: UUID, phone: str, cod
     """
     wrong = InvalidInput(**{field: Message("Is not the code, or no longer good; ask for a new one")})
     await limits.check_address(ctx, "guess", WRONG_GUESSES_PER_ADDRESS)
+    try:
+        challenge_id = UUID(challenge)
+    except ValueError:
+        raise wrong from None
     index = ctx.services.keys.index(privacy.PHONE, phone)
     # Counted before it is compared and for good, so that guesses at the same time count too.
     tried = await execute(

@@ -60,7 +60,7 @@ async def request_change(ctx: Context, *, phone: str) -> tuple[Challenge, Challe
 
 
 async def change(
-    ctx: Context, *, phone: str, old_challenge: UUID, old_code: str, new_challenge: UUID, new_code: str
+    ctx: Context, *, phone: str, old_challenge: str, old_code: str, new_challenge: str, new_code: str
 ) -> AccountRow:
     """Give the account another phone, with the codes that both were sent.
 
@@ -71,8 +71,8 @@ async def change(
     new = check_phone("phone", phone)
     old = ctx.services.keys.open(privacy.PHONE, account.phone_sealed)
     # The new one first: its owner's code is not used up by who has lost the old phone.
-    await codes.spend(ctx, "newCode", challenge_id=new_challenge, phone=new, code=new_code)
-    await codes.spend(ctx, "oldCode", challenge_id=old_challenge, phone=old, code=old_code)
+    await codes.spend(ctx, "newCode", challenge=new_challenge, phone=new, code=new_code)
+    await codes.spend(ctx, "oldCode", challenge=old_challenge, phone=old, code=old_code)
     async with ctx.unit_of_work() as work:
         await put(ctx, work, account, new, kept_session=ctx.viewer.session_id)
     await tell(ctx, old, new)

@@ -50,7 +50,7 @@ async def request_code(ctx: Context, *, phone: str, device_token: str | None = N
 async def with_code(
     ctx: Context,
     *,
-    challenge_id: UUID,
+    challenge: str,
     phone: str,
     code: str,
     display_name: str | None = None,
@@ -62,7 +62,7 @@ async def with_code(
     """
     normal = check_phone("phone", phone)
     name = check_display_name(display_name) if display_name else None
-    await codes.spend(ctx, "code", challenge_id=challenge_id, phone=normal, code=code)
+    await codes.spend(ctx, "code", challenge=challenge, phone=normal, code=code)
     async with ctx.unit_of_work():
         account_id = await account_with(ctx.services, normal, name, ctx.language)
         return await signed_in_at_device(ctx, account_id, phone=normal, given=device_token)

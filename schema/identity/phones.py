@@ -12,10 +12,9 @@ from schema.execution.type_resolution import IsA
 from schema.fields import Info, loaded
 from schema.identity.neighbours import Neighbour
 from schema.identity.residencies import Residency
-from schema.identity.sign_in import CHALLENGE
 from schema.links import Viewer
 from schema.mutations import mutation, payload, shown
-from schema.node import Node, fetched_by, global_id, key_of
+from schema.node import Node, fetched_by, key_of
 from schema.problems import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 
 described(
@@ -67,17 +66,17 @@ class RequestPhoneChangeInput:
 
 @payload("A code is on its way to each of the two phones.")
 class RequestPhoneChangePayload:
-    old_challenge_id: strawberry.ID = strawberry.field(description="Of the code that the old phone gets.")
-    new_challenge_id: strawberry.ID = strawberry.field(description="Of the code that the new phone gets.")
+    old_challenge: str = strawberry.field(description="Of the code that the old phone gets.")
+    new_challenge: str = strawberry.field(description="Of the code that the new phone gets.")
     expires_at: datetime = strawberry.field(description="Until when both are good.")
 
 
 @strawberry.input(description="The codes that both phones were sent.")
 class ChangePhoneInput:
     phone: str = strawberry.field(description="The new one.")
-    old_challenge_id: strawberry.ID = strawberry.field(description="Of the old phone's code.")
+    old_challenge: str = strawberry.field(description="Of the old phone's code.")
     old_code: str = strawberry.field(description="The code that the old phone was sent.")
-    new_challenge_id: strawberry.ID = strawberry.field(description="Of the new phone's code.")
+    new_challenge: str = strawberry.field(description="Of the new phone's code.")
     new_code: str = strawberry.field(description="The code that the new phone was sent.")
 
 
@@ -120,8 +119,8 @@ class PhonesMutation:
         """Send a code to the account's phone and one to the phone that it shall have."""
         old, new = await phones.request_change(info.context, phone=input.phone)
         return RequestPhoneChangePayload(
-            old_challenge_id=global_id(CHALLENGE, old.id),
-            new_challenge_id=global_id(CHALLENGE, new.id),
+            old_challenge=old.name,
+            new_challenge=new.name,
             expires_at=old.expires_at,
         )
 
@@ -131,9 +130,9 @@ class PhonesMutation:
         account = await phones.change(
             info.context,
             phone=input.phone,
-            old_challenge=key_of("oldChallengeId", input.old_challenge_id, CHALLENGE),
+            old_challenge=input.old_challenge,
             old_code=input.old_code,
-            new_challenge=key_of("newChallengeId", input.new_challenge_id, CHALLENGE),
+            new_challenge=input.new_challenge,
             new_code=input.new_code,
         )
         return ChangePhonePayload(viewer=account)

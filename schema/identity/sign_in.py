@@ -15,7 +15,7 @@ from schema.execution.type_resolution import IsA
 from schema.fields import VIEWER, Info, loaded
 from schema.links import Community, Viewer
 from schema.mutations import mutation, payload, shown
-from schema.node import Node, fetched_by, global_id, key_of
+from schema.node import Node, fetched_by, key_of
 from schema.problems import InvalidInput, NotFound, RateLimited
 
 
@@ -58,9 +58,6 @@ class ViewerAccount:
     )
 
 
-CHALLENGE = "SignInChallenge"
-
-
 def device_token_field() -> Any:
     return strawberry.field(
         default=None,
@@ -87,13 +84,13 @@ class RequestSignInCodeInput:
 
 @payload("A code is on its way, whether or not the phone has an account.")
 class RequestSignInCodePayload:
-    challenge_id: strawberry.ID = strawberry.field(description="For `signInWithCode`, with the code.")
+    challenge: str = strawberry.field(description="For `signInWithCode`, with the code.")
     expires_at: datetime = strawberry.field(description="Until when the code is good.")
 
 
 @strawberry.input(description="A code that was sent to a phone.")
 class SignInWithCodeInput:
-    challenge_id: strawberry.ID = strawberry.field(description="What `requestSignInCode` has answered.")
+    challenge: str = strawberry.field(description="What `requestSignInCode` has answered.")
     phone: str = strawberry.field(description="The phone that it was sent to.")
     code: str = strawberry.field(description="The six digits.")
     display_name: str | None = strawberry.field(
@@ -229,9 +226,7 @@ class SignInMutation:
         challenge = await sign_in.request_code(
             info.context, phone=input.phone, device_token=input.device_token
         )
-        return RequestSignInCodePayload(
-            challenge_id=global_id(CHALLENGE, challenge.id), expires_at=challenge.expires_at
-        )
+        return RequestSignInCodePayload(challenge=challenge.name, expires_at=challenge.expires_at)
 
     @mutation(InvalidInput, RateLimited)
     async def sign_in_with_code(self, info: Info, input: SignInWithCodeInput) -> SignInPayload:
@@ -239,7 +234,7 @@ class SignInMutation:
         check_cookie(info, wanted=input.in_cookie)
         signed_in = await sign_in.with_code(
             info.context,
-            challenge_id=key_of("challengeId", input.challenge_id, CHALLENGE),
+            challenge=input.challenge,
             phone=input.phone,
             code=input.code,
             display_name=input.display_name,

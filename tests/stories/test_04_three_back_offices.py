@@ -54,7 +54,7 @@ RENAME = """mutation Rename($input: RenameOrganisationInput!) { renameOrganisati
   ... on RenameOrganisationPayload { organisation { name version } } ... on Problem { code }
   ... on Conflict { current { ... on Organisation { name version } } } } }"""
 REQUEST_CODE = """mutation Code($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
-  __typename ... on RequestSignInCodePayload { challengeId } } }"""
+  __typename ... on RequestSignInCodePayload { challenge } } }"""
 SIGN_IN = """mutation In($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken } } } }"""
 
@@ -235,7 +235,7 @@ async def test_an_officer_is_invited_and_two_collide(neighbourhood: Neighbourhoo
     nobody = App(server)
     asked = await nobody.act(REQUEST_CODE, input={"phone": PHONE})
     code = re.findall(r"139\*\*\*\*4321: .*?(\d{6})", server.output())[-1]
-    input = {"challengeId": asked["challengeId"], "phone": PHONE, "code": code, "displayName": "新经理"}
+    input = {"challenge": asked["challenge"], "phone": PHONE, "code": code, "displayName": "新经理"}
     signed = await nobody.act(SIGN_IN, input=input)
     clerk = App(server, signed["credentials"]["accessToken"])
     offers = (await clerk.run(OFFERS))["viewer"]["invitations"]

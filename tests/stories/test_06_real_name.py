@@ -26,7 +26,7 @@ EVIDENCE = "不动产权证 京(2019)第0012345号"
 PERSONAL = (NAME, DOCUMENT, EVIDENCE, PHONE)
 
 REQUEST_CODE = """mutation Code($input: RequestSignInCodeInput!) { requestSignInCode(input: $input) {
-  __typename ... on RequestSignInCodePayload { challengeId } ... on Problem { code message } } }"""
+  __typename ... on RequestSignInCodePayload { challenge } ... on Problem { code message } } }"""
 SIGN_IN = """mutation SignIn($input: SignInWithCodeInput!) { signInWithCode(input: $input) { __typename
   ... on SignInPayload { credentials { accessToken } viewer { displayName maskedPhone } }
   ... on Problem { code message } } }"""
@@ -132,7 +132,7 @@ async def signed_in(server: ServerProcess) -> App:
     nobody = App(server)
     asked = await nobody.act(REQUEST_CODE, input={"phone": PHONE})
     assert asked["__typename"] == "RequestSignInCodePayload"
-    named = {"challengeId": asked["challengeId"], "phone": PHONE}
+    named = {"challenge": asked["challenge"], "phone": PHONE}
     code = re.findall(r"139\*\*\*\*5678: .*?(\d{6})", server.output())[-1]
     wrong = f"{(int(code) + 1) % 10**6:06}"
     refused = await nobody.act(SIGN_IN, input={**named, "code": wrong})

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from graphql import build_client_schema, get_introspection_query
 from tortoise import Tortoise
 
 from models.base import now
-from models.identity import AccountRow, CommunityRow, neighbour_key
+from models.identity import AccountRow, CommunityRow, ResidencyRow, neighbour_key
 from models.jobs import JobRow
 from models.organisations import OrganisationRow
 from models.roles import OrganisationKind, Role
@@ -29,6 +29,7 @@ from schema.node import global_id, type_and_key
 from tests.client import App
 from tests.neighbourhood import Neighbourhood
 from tests.schema_walk import Call, CannotMake, Position, Sample, Samples, Walk
+from tests.servers import Deployment
 from tests.soak import SOAK, soak
 from tests.stories import branch as party_branch
 from tests.stories import branch_contents, deliberating, groups, serving
@@ -131,6 +132,8 @@ SAMPLES = Samples(
     inputs={"AudienceInput": {"role": {"organisationKind": "RESIDENTS_COMMITTEE", "role": "ADMIN"}}},
 )
 AT_ONCE = 8
+# The walk sends thousands of documents that no app would, all from one address.
+UNCHARGED = "from schema.serving.allowance import Purses\nPurses.spend = lambda *_: None\n"
 
 PUBLISH = """mutation Publish($input: PublishNoticeInput!) { publishNotice(input: $input) { __typename
   ... on PublishNoticePayload { notice { id } } ... on Problem { code message } } }"""
@@ -140,6 +143,8 @@ IMPORT = """mutation Import($input: ImportHouseholdsInput!) { importHouseholds(i
   ... on ImportHouseholdsPayload { householdImport { id imported } } ... on Problem { code message } } }"""
 INVITE = """mutation Invite($input: InviteOfficerInput!) { inviteOfficer(input: $input) { __typename
   ... on InviteOfficerPayload { invitation { id } } ... on Problem { code message } } }"""
+PROPOSE_PHONE = """mutation Propose($input: ProposePhoneChangeInput!) { proposePhoneChange(input: $input) {
+  __typename ... on Problem { code message } } }"""
 REPORT = """mutation Report($input: SubmitRequestInput!) { submitRequest(input: $input) { __typename
   ... on Problem { code message } } }"""
 LIKE = """mutation Like($input: SetLikeInput!) { setLike(input: $input) { __typename
@@ -153,6 +158,12 @@ EVERYTHING = """subscription Everything($id: ID!) { communityEvents(communityId:
 PROXY = """mutation Proxy($input: RequestProxyInput!) { requestProxy(input: $input) { __typename
   ... on Problem { code message } } }"""
 NODE = "query Any($id: ID!) { node(id: $id) { __typename id } }"
+
+
+@pytest.fixture
+def undeployed(undeployed: Deployment) -> Deployment:
+    """One in which preparing documents is not charged."""
+    return replace(undeployed, prelude=f"{undeployed.prelude}\n{UNCHARGED}", servers=[])
 
 
 @dataclass
@@ -231,6 +242,14 @@ async def furnish(neighbourhood: Neighbourhood, name: str, secret: str, document
     await done("admin", IMPORT, organisationId=committee_id, csv=csv, idempotencyKey="import")
     phone = f"1370000{document[-5:-1]}"
     await done("admin", INVITE, organisationId=committee_id, role="OFFICER", phone=phone, idempotencyKey="i")
+    residency = await ResidencyRow.get(account_id=people["resident"].id)
+    await done(
+        "admin",
+        PROPOSE_PHONE,
+        residencyId=global_id("Residency", residency.id),
+        phone=phone,
+        reason=f"{secret} reason",
+    )
 
     await vote(made, done, secret)
     await deliberate(made, done, secret)
