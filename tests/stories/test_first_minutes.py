@@ -62,6 +62,10 @@ async def test_the_scenario_is_played_to_its_end(demo: Deployment) -> None:
     assert "in other buildings, got nothing." in printed
 
 
+def with_values(sign_in: str) -> str:
+    return sign_in.replace("123456", "'$CODE'").replace("CHALLENGE", "'$CHALLENGE'")
+
+
 async def test_each_command_of_the_page_does_what_the_page_says(demo: Deployment, tmp_path: Path) -> None:
     (_make, _port, _scenario, setup, ask, community, show, post, follow, code, sign_in, refresh) = blocks()
     server = demo.servers[0]
@@ -81,9 +85,11 @@ until grep -q connected "$HERE/events"; do sleep 0.1; done
 {post}
 {post}
 until grep -q PostCreated "$HERE/events"; do sleep 0.1; done
-{code}
-CODE=$(sed -n 's/^SMS to .*验证码 \\([0-9]*\\).*/\\1/p' "$LOG")
-{sign_in.replace("123456", "'$CODE'").replace("linli '", "SIGNED=$(linli '").rstrip()})
+{code.replace("linli '", "ASKED=$(linli '").rstrip()})
+echo "$ASKED"
+CHALLENGE=$(echo "$ASKED" | sed -n 's/.*"challenge": "\\(.*\\)".*/\\1/p')
+CODE=$(sed -n 's/^SMS to .*验证码 *\\([0-9]*\\).*/\\1/p' "$LOG")
+{with_values(sign_in).replace("linli '", "SIGNED=$(linli '").rstrip()})
 REFRESH=$(echo "$SIGNED" | sed -n 's/.*"refreshToken": "\\(.*\\)".*/\\1/p')
 echo "refreshing $REFRESH"
 {refresh.replace("REFRESH", "'$REFRESH'")}
