@@ -32,6 +32,7 @@ from resolvers.party import members
 from resolvers.party.branches import branch_with_power
 from resolvers.tables import BYTE_ORDER_MARK
 from resolvers.verification import Verdict, report, unguarded, verify
+from schema.audit import subjects_of
 from schema.build import graphql_schema
 from schema.node import global_id
 from schema.serving.operations import Operations
@@ -496,6 +497,14 @@ async def test_pages_and_their_cost(world: World, community: CommunityRow, admin
             await around.organisations(ctx, page.items)
         costs.append(queries.count)
     assert costs[0] == costs[1] == 3
+    (page,) = await audit.log_of_communities(ctx, [row], AuditCriteria(), PageArgs(first=100))
+    sought = []
+    for number in (1, 100):
+        async with counted() as queries:
+            unknown = [replace(item, subject_id=new_id()) for item in page.items[:number]]
+            assert await subjects_of(ctx, unknown) == [None] * number
+        sought.append(queries.count)
+    assert sought[0] == sought[1]
     numbers, after = [], None
     while True:
         args = PageArgs(first=100, after=after)

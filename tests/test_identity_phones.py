@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from models.audit import AuditRow
 from models.base import new_id, now
 from models.identity import (
     AccountRow,
+    CommunityRow,
     PhoneChangeRow,
     PhoneChangeStatus,
     ResidencyRow,
@@ -17,10 +19,12 @@ from models.identity import (
 )
 from models.privacy import PHONE
 from models.roles import OrganisationKind, Role
+from models.storage.paging import PageArgs
 from models.visibility import viewers
 from resolvers.context import Context
 from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound, RateLimited
 from resolvers.identity import phones
+from resolvers.identity.addresses import organisations_by_id
 from resolvers.identity.codes import Challenge
 from resolvers.identity.sessions import open_session
 from tests.world import World
@@ -132,13 +136,13 @@ async def test_codes_for_a_change_are_limited_as_all_are(world: World) -> None:
 @dataclass
 class Committee:
     world: World
+    community: CommunityRow
+    organisation_id: UUID
     residency_id: UUID
     resident: AccountRow
     officers: list[Context]
 
     async def audited(self) -> list[tuple[str, str]]:
-        from models.audit import AuditRow
-
         rows = await AuditRow.all().order_by("number")
         return [(row.action, row.detail) for row in rows if "PhoneChange" in row.action]
 
@@ -150,7 +154,7 @@ async def committee(world: World) -> Committee:
     officers = [await world.context(await world.officer(organisation, Role.OFFICER)) for _ in range(2)]
     resident = await world.neighbour(community)
     residency = await ResidencyRow.get(account_id=resident.id)
-    return Committee(world, residency.id, resident, officers)
+    return Committee(world, community, organisation.id, residency.id, resident, officers)
 
 
 async def proposed(it: Committee, phone: str = NEW) -> PhoneChangeRow:
@@ -215,3 +219,21 @@ async def test_a_taken_phone_leaves_the_proposal_open(committee: Committee) -> N
         await phones.decide_change(it.officers[1], change_id=row.id, accept=True)
     assert (await PhoneChangeRow.get(id=row.id)).status is PhoneChangeStatus.PROPOSED
     assert await current(it.resident) == it.resident
+
+
+async def test_who_waits_is_for_the_committee_and_looking_is_kept(committee: Committee) -> None:
+    it = committee
+    row = await proposed(it)
+    (organisation,) = await organisations_by_id(it.officers[1], [it.organisation_id])
+    assert organisation
+    (page,) = await phones.changes_of(it.officers[1], [organisation], PageArgs(first=5))
+    assert [change.id for change in page.items] == [row.id]
+    assert ("phoneChanges", "") in [(entry.action, entry.detail) for entry in await AuditRow.all()]
+    clerk = await it.world.context(
+        await it.world.officer(
+            await it.world.organisation(it.community, OrganisationKind.PROPERTY_COMPANY), Role.ADMIN
+        )
+    )
+    with pytest.raises(NotAllowed):
+        await phones.changes_of(clerk, [organisation], PageArgs(first=5))
+    assert await phones.changes_by_id(clerk, [row.id]) == [None]

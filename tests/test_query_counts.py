@@ -22,6 +22,7 @@ from graphql import (
     is_required_argument,
 )
 
+from models.audit import AuditRow
 from resolvers.context import Context
 from resolvers.errors import DomainError
 from schema.build import graphql_schema
@@ -42,6 +43,7 @@ PAGING = "$first: Int, $after: String, $last: Int, $before: String"
 LEFT_OUT = {
     "Organisation.residencyApplications": "a refusal for each organisation but the residents' committee",
     "Organisation.phoneChanges": "a refusal for each organisation but the residents' committee",
+    "AuditEntry.subject": "what is counted here adds entries of other subjects; test_audit counts it",
     "Community.auditCsv": "taking it is an entry in the audit log",
     "Organisation.auditCsv": "taking it is an entry in the audit log",
 }
@@ -326,7 +328,11 @@ async def test_many_rows_take_the_statements_of_one(streets: World, size: Size, 
         assert len(many) == len(one[of]), difference(name, of, one[of], many)
 
     forward = await asked.walk(size.page, backward=False)
-    assert len(forward) == len(set(forward)) == entry.already + size.rows
+    there = entry.already + size.rows
+    if name == "Community.auditLog":
+        # What this test has read of people is entered, too.
+        there = await AuditRow.filter(chain=parent).count()
+    assert len(forward) == len(set(forward)) == there
     places = [place(cursor) for cursor in forward]
     assert places in (sorted(places), sorted(places, reverse=True)), f"{name} is in no order"
     assert await asked.walk(size.page, backward=True) == forward

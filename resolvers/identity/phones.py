@@ -211,6 +211,7 @@ async def changes_of(
     """
     for organisation in organisations:
         await check_may_see(ctx, organisation)
+    await audit.note_reading(ctx, "phoneChanges", organisations)
     return await pages(
         PhoneChangeRow,
         [organisation.community_id for organisation in organisations],
