@@ -183,6 +183,18 @@ async def test_two_officers_give_somebody_another_phone(committee: Committee) ->
         await phones.decide_change(it.officers[1], change_id=row.id, accept=False)
 
 
+async def test_who_has_moved_out_meanwhile_keeps_the_phone(committee: Committee) -> None:
+    it = committee
+    row = await proposed(it)
+    await ResidencyRow.filter(id=it.residency_id).update(until=now())
+    with pytest.raises(Conflict):
+        await phones.decide_change(it.officers[1], change_id=row.id, accept=True)
+    assert (await PhoneChangeRow.get(id=row.id)).status is PhoneChangeStatus.PROPOSED
+    assert await current(it.resident) == it.resident
+    done = await phones.decide_change(it.officers[1], change_id=row.id, accept=False)
+    assert (done.status, done.phone_sealed) == (PhoneChangeStatus.REFUSED, None)
+
+
 async def test_a_refused_change_changes_nothing(committee: Committee) -> None:
     row = await proposed(committee)
     done = await phones.decide_change(committee.officers[1], change_id=row.id, accept=False)

@@ -26,11 +26,12 @@ from models.powers import Power, has_power, has_power_in
 from models.privacy import mask_phone
 from models.storage.paging import OLDEST, Page, PageArgs
 from models.storage.rows import Where, execute
-from models.storage.tables import by_ids, insert, locked, one
+from models.storage.tables import by_ids, insert, update
 from resolvers import audit
 from resolvers.checks import check_text
 from resolvers.context import Context
-from resolvers.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from resolvers.errors import Conflict, InvalidInput, NotAllowed
+from resolvers.existing import existing, locked, only
 from resolvers.identity import codes, sessions
 from resolvers.identity.accounts import account_of
 from resolvers.identity.codes import Challenge
@@ -90,9 +91,7 @@ async def propose_change(ctx: Context, *, residency_id: UUID, phone: str, reason
     officer_id = ctx.account_id
     new = check_phone("phone", phone)
     reason = check_text("reason", reason, 300, least=4)
-    residency = await one(ResidencyRow, residency_id)
-    if residency is None:
-        raise NotFound
+    residency = await existing(ResidencyRow, residency_id)
     if not has_power_in(ctx.viewer, residency.community_id, Power.VERIFY_RESIDENTS):
         raise await refusal(ctx, "proposePhoneChange", residency)
     if residency.until is not None or residency.account_id == officer_id:
@@ -114,42 +113,38 @@ async def propose_change(ctx: Context, *, residency_id: UUID, phone: str, reason
 async def decide_change(ctx: Context, *, change_id: UUID, accept: bool) -> PhoneChangeRow:
     """Carry a proposed change out, or refuse it: another officer than who proposed it, and not for oneself.
 
-    Raises Unauthenticated, NotFound, NotAllowed, and Conflict if it is decided or the phone has another
-    account.
+    Raises Unauthenticated, NotFound, NotAllowed, and Conflict if it is decided, the resident has moved out or
+    the phone has another account.
     """
     officer_id = ctx.account_id
-    (row,) = await changes_by_id(ctx, [change_id])
-    if row is None:
-        raise NotFound
+    row = only(await changes_by_id(ctx, [change_id]))
     if officer_id in (row.proposed_by_id, row.account_id):
         raise NotAllowed(Message("Another officer decides about this change"))
     told: tuple[str, str] | None = None
     async with ctx.unit_of_work() as work:
-        for current in await locked(PhoneChangeRow, row.id):
-            row = current
+        row = await locked(PhoneChangeRow, row.id)
         if row.status is not PhoneChangeStatus.PROPOSED or row.phone_sealed is None:
             raise Conflict(Message("It has been decided meanwhile"), row)
         if accept:
-            (account,) = await by_ids(AccountRow, [row.account_id])
-            if account is None:
-                raise NotFound
+            if (await existing(ResidencyRow, row.residency_id)).until is not None:
+                raise Conflict(Message("The resident has moved out meanwhile"), row)
+            account = await existing(AccountRow, row.account_id)
             keys = ctx.services.keys
             told = keys.open(privacy.PHONE, account.phone_sealed), keys.open(privacy.PHONE, row.phone_sealed)
             await put(ctx, work, account, told[1], kept_session=None)
-        await execute(
-            "UPDATE phone_change SET status = ?, decided_by_id = ?, decided_at = ?, phone_sealed = NULL"
-            " WHERE id = ?",
-            PhoneChangeStatus.DONE if accept else PhoneChangeStatus.REFUSED,
-            officer_id,
-            now(),
-            row.id,
+        await update(
+            PhoneChangeRow,
+            Where("t.id = ?", (row.id,)),
+            status=PhoneChangeStatus.DONE if accept else PhoneChangeStatus.REFUSED,
+            decided_by_id=officer_id,
+            decided_at=now(),
+            phone_sealed=None,
         )
         action = "acceptPhoneChange" if accept else "refusePhoneChange"
         await audit.record(ctx, action, row, power=Power.VERIFY_RESIDENTS)
     if told:
         await tell(ctx, *told)
-    (decided,) = await changes_by_id(ctx, [row.id])
-    return decided or row
+    return await existing(PhoneChangeRow, row.id)
 
 
 async def put(

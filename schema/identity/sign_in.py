@@ -222,7 +222,7 @@ class SignInMutation:
     async def request_sign_in_code(
         self, info: Info, input: RequestSignInCodeInput
     ) -> RequestSignInCodePayload:
-        """Send a sign-in code to a phone. Once a minute and five times an hour for a phone."""
+        """Send a sign-in code to a phone. Once a minute and five times an hour for a phone and an address."""
         challenge = await sign_in.request_code(
             info.context, phone=input.phone, device_token=input.device_token
         )
